@@ -1,0 +1,1 @@
+//! From native records to events, a file a format; pure.

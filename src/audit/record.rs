@@ -1,0 +1,159 @@
+//! What the formats yield: one record of one native log, read and with its secrets masked.
+
+use serde_json::Value;
+
+use crate::model::{Event, Text, Timestamp};
+
+/// One record, whatever its format.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// An event of our own contract.
+    Event(Box<Event>),
+    /// A Vault or OpenBao audit entry.
+    Vault(Box<VaultEntry>),
+    /// A PostgreSQL log record with its continuation lines.
+    Postgres(Box<PostgresRecord>),
+    /// A CloudTrail record.
+    CloudTrail(Box<CloudTrailRecord>),
+}
+
+impl Record {
+    /// The record's own time.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        match self {
+            Self::Event(event) => event.time,
+            Self::Vault(entry) => entry.time,
+            Self::Postgres(record) => record.time,
+            Self::CloudTrail(record) => record.time,
+        }
+    }
+}
+
+/// Which half of a call a Vault entry tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum VaultKind {
+    /// It came in.
+    Request,
+    /// It was answered.
+    Response,
+}
+
+/// A Vault or OpenBao audit entry. Strings of `request_data` and `response_data` that are
+/// neither keyed hashes nor names ([`crate::model::mask`]) are masked before they are stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VaultEntry {
+    /// `time`.
+    pub time: Timestamp,
+    /// `type`.
+    pub kind: VaultKind,
+    /// `request.id`, which joins the two halves.
+    pub request_id: Text,
+    /// `request.operation`.
+    pub operation: Text,
+    /// `request.namespace.path` and `request.path`, without a leading slash.
+    pub path: Text,
+    /// `request.mount_point`, with its trailing slash; empty where absent.
+    pub mount_point: Text,
+    /// `request.mount_type`: `kv`, `database`, `transit`, `pki`, `identity`, …; empty where absent.
+    pub mount_type: Text,
+    /// `auth` of the entry, else of the response (a login's).
+    pub auth: Option<VaultAuth>,
+    /// `request.remote_address`.
+    pub remote_address: Option<Text>,
+    /// `request.headers["x-correlation-id"][0]`, else `correlation-id`.
+    pub correlation: Option<Text>,
+    /// `request.headers["user-agent"][0]`.
+    pub user_agent: Option<Text>,
+    /// `error`.
+    pub error: Option<Text>,
+    /// `response.secret.lease_id`.
+    pub lease_id: Option<Text>,
+    /// True where `response.wrap_info` stands: behind a control group nothing was done yet.
+    pub wrapped: bool,
+    /// `request.data`, masked; null where absent.
+    pub request_data: Value,
+    /// `response.data`, masked; null where absent.
+    pub response_data: Value,
+    /// True where the device wrote secrets in clear (`log_raw`).
+    pub raw_device: bool,
+}
+
+/// Who called, in Vault's words.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VaultAuth {
+    /// `display_name`.
+    pub display_name: Option<Text>,
+    /// `entity_id`.
+    pub entity_id: Option<Text>,
+    /// `metadata`, by key.
+    pub metadata: Vec<(Text, Text)>,
+    /// `policies`.
+    pub policies: Vec<Text>,
+}
+
+impl VaultAuth {
+    /// A metadata value by its key.
+    #[must_use]
+    pub fn meta(&self, key: &str) -> Option<&Text> {
+        self.metadata
+            .iter()
+            .find(|(k, _)| k.raw() == key)
+            .map(|(_, v)| v)
+    }
+}
+
+/// A PostgreSQL log record, the same from jsonlog, csvlog and stderr as far as those tell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PostgresRecord {
+    /// `timestamp`.
+    pub time: Timestamp,
+    /// The backend process.
+    pub pid: Option<u64>,
+    /// The role that connects.
+    pub user: Option<Text>,
+    /// The database.
+    pub database: Option<Text>,
+    /// The client's host, without its port.
+    pub remote_host: Option<Text>,
+    /// The client's program.
+    pub application: Option<Text>,
+    /// `LOG`, `FATAL`, `ERROR`, …
+    pub severity: Text,
+    /// SQLSTATE, such as `28P01`; absent in stderr unless its prefix has `%e`, and then inferred
+    /// from the message where that is unmistakable.
+    pub sqlstate: Option<Text>,
+    /// The message with its continuation lines; passwords of `ALTER ROLE … PASSWORD` masked.
+    pub message: Text,
+    /// The DETAIL line.
+    pub detail: Option<Text>,
+}
+
+/// A CloudTrail record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CloudTrailRecord {
+    /// `eventTime`.
+    pub time: Timestamp,
+    /// `eventID`.
+    pub event_id: Option<Text>,
+    /// `eventSource`.
+    pub event_source: Text,
+    /// `eventName`.
+    pub event_name: Text,
+    /// `awsRegion`.
+    pub region: Option<Text>,
+    /// `userIdentity.arn`, else the best of its other names.
+    pub actor: Text,
+    /// `sourceIPAddress`.
+    pub remote_address: Option<Text>,
+    /// `userAgent`.
+    pub user_agent: Option<Text>,
+    /// `errorCode`.
+    pub error_code: Option<Text>,
+    /// `errorMessage`.
+    pub error_message: Option<Text>,
+    /// `readOnly`.
+    pub read_only: Option<bool>,
+    /// `requestParameters.secretId`, `additionalEventData.SecretId`, or another resource's name.
+    pub resource: Option<Text>,
+}

@@ -1,0 +1,15 @@
+//! Rotascope: the cockpit for secret rotations that go wrong.
+//!
+//! The modules stand on floors; imports go downward, and inside a floor only to a room named
+//! before one's own. `tests/floors.rs` reads the `use` lines and keeps it so; the list below is
+//! what it reads. `docs/architecture.md` says what lives where and why.
+
+// floor 0: words; no I/O, no clock, no drawing
+pub mod model;
+
+// floor 1: pure; `now` is an argument
+pub mod incident;
+// floor 2: the outside world
+pub mod audit;
+// floor 3: siblings, none imports another
+pub mod ui;

@@ -1,0 +1,2 @@
+//! Rotascope.
+fn main() {}

@@ -1,0 +1,33 @@
+//! What the cockpit asks the shell to do. Plain data: it can be compared, logged and recorded.
+
+use super::replay::ReplayCommand;
+
+/// The effects of one update, in order. Dropping them would drop what a person asked for.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Effects(pub Vec<Effect>);
+
+impl Effects {
+    /// Nothing to do.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// One thing to do.
+    pub fn one(effect: Effect) -> Self {
+        Self(vec![effect])
+    }
+}
+
+/// One thing that only the shell can do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Leave the program.
+    Quit,
+    /// Ask the player for something.
+    Replay(ReplayCommand),
+    /// Draw everything anew, as after the terminal was disturbed.
+    Redraw,
+    /// Put harmless words on the clipboard (OSC 52).
+    Copy(String),
+}
