@@ -1,0 +1,155 @@
+//! Keeps the house in order: reads the floors from `src/lib.rs` and every `use` and path in
+//! `src/`, and fails where an import goes upward, sideways on floor 3, or to a room named later.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A room's floor and its place among the rooms of that floor.
+type Rooms = BTreeMap<String, (u32, usize)>;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn rooms() -> Rooms {
+    let lib = fs::read_to_string(root().join("lib.rs")).unwrap();
+    let mut floor = None;
+    let mut rooms = Rooms::new();
+    for line in lib.lines() {
+        if let Some(rest) = line.strip_prefix("// floor ") {
+            floor = Some(rest[..1].parse::<u32>().unwrap());
+        } else if let Some(room) = line.strip_prefix("pub mod ") {
+            let floor = floor.expect("a module stands before the first `// floor` line");
+            let place = rooms.values().filter(|(f, _)| *f == floor).count();
+            rooms.insert(room.trim_end_matches(';').to_owned(), (floor, place));
+        }
+    }
+    rooms
+}
+
+fn files(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, into);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+fn sources() -> Vec<(String, String)> {
+    let mut paths = Vec::new();
+    files(&root(), &mut paths);
+    paths.sort();
+    let name = |p: &PathBuf| p.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+    paths.iter().map(|p| (name(p), fs::read_to_string(p).unwrap())).collect()
+}
+
+/// The code of a file without its comments; doc examples speak of the crate from outside.
+fn code(text: &str) -> String {
+    text.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The rooms that a text names behind `crate::` (or, for the binary, `rotascope::`).
+fn named(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for prefix in ["crate::", "rotascope::"] {
+        for (at, _) in text.match_indices(prefix) {
+            let rest = &text[at + prefix.len()..];
+            if let Some(group) = rest.strip_prefix('{') {
+                let group = group.split('}').next().unwrap_or_default();
+                found.extend(group.split(',').map(first_word));
+            } else {
+                found.insert(first_word(rest));
+            }
+        }
+    }
+    found
+}
+
+fn first_word(text: &str) -> String {
+    text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+fn verdict(rooms: &Rooms, from: &str, to: &str) -> Result<(), String> {
+    let (Some(&(from_floor, from_place)), Some(&(to_floor, to_place))) = (rooms.get(from), rooms.get(to)) else {
+        return Ok(());
+    };
+    if from == to || to_floor < from_floor {
+        Ok(())
+    } else if to_floor > from_floor {
+        Err(format!("{from} (floor {from_floor}) imports upward: {to} (floor {to_floor})"))
+    } else if from_floor == 3 {
+        Err(format!("{from} and {to} are siblings on floor 3"))
+    } else if to_place > from_place {
+        Err(format!("{from} imports {to}, which is named after it"))
+    } else {
+        Ok(())
+    }
+}
+
+#[test]
+fn imports_go_downward() {
+    let rooms = rooms();
+    assert!(rooms.len() >= 8, "lib.rs lists too few rooms: {rooms:?}");
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        let Some((room, _)) = name.split_once('/') else { continue };
+        assert!(rooms.contains_key(room), "src/{room} stands on no floor of lib.rs");
+        for to in named(&code(&text)) {
+            if let Err(why) = verdict(&rooms, room, &to) {
+                wrong.push(format!("{name}: {why}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_rules_find_what_they_forbid() {
+    let rooms = rooms();
+    assert!(verdict(&rooms, "model", "ui").is_err());
+    assert!(verdict(&rooms, "ui", "session").is_err());
+    assert!(verdict(&rooms, "config", "backend").is_err());
+    assert!(verdict(&rooms, "ui", "incident").is_ok());
+    assert_eq!(
+        named("use crate::{model::Event, ui};\nlet x = crate::audit::open();"),
+        ["audit", "model", "ui"].map(String::from).into()
+    );
+}
+
+#[test]
+fn the_terminal_stays_in_the_shell() {
+    for (name, text) in sources() {
+        let code = code(&text);
+        if !name.starts_with("shell/") {
+            assert!(!code.contains("crossterm"), "{name} names crossterm");
+        }
+        if name.starts_with("ui/") || name.starts_with("model/") || name.starts_with("incident/") {
+            for clock in ["Instant::now", "SystemTime::now", "Utc::now", "Local::now", "std::fs", "std::net", "std::env"] {
+                assert!(!code.contains(clock), "{name} reads {clock}; floors 0, 1 and ui may not");
+            }
+        }
+    }
+}
+
+#[test]
+fn raw_words_stay_off_the_screen() {
+    for (name, text) in sources() {
+        if name.starts_with("ui/") {
+            for (n, line) in text.lines().enumerate() {
+                let compares = line.contains("==") || line.contains("cmp") || line.contains("find") || line.contains("hash");
+                assert!(!line.contains(".raw()") || compares, "src/{name}:{} takes raw words: {line}", n + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for (name, text) in sources() {
+        assert!(text.starts_with("//!"), "src/{name} does not open with `//!`");
+    }
+}
