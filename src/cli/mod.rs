@@ -1,0 +1,86 @@
+//! The commands, a file each; wiring only.
+
+mod check;
+mod complaint;
+mod demo;
+mod generated;
+mod log;
+mod replay;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Paths;
+use complaint::Complaint;
+
+/// The exit status of a command that was used wrongly or whose input could not be read.
+pub const BAD_INPUT: u8 = 2;
+
+/// The cockpit for secret rotations that go wrong.
+#[derive(Parser, Debug)]
+#[command(name = "rotascope", version, about, max_term_width = 100)]
+#[command(after_help = "Settings lie in the user's configuration folder; `rotascope check` says where and whether they are right.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Open what the servers wrote during an incident in the cockpit
+    Replay(replay::Args),
+    /// Print what native logs and events say, one row an event
+    Audit(crate::cli::audit::Args),
+    /// Print the incident events that were derived, one line of JSON each
+    Events(crate::cli::events::Args),
+    /// Check the settings, keymaps and themes
+    Check(check::Args),
+    /// Replay the night that comes with the program
+    Demo(demo::Args),
+    /// Print the completions for a shell
+    Completions(generated::CompletionArgs),
+    /// Print the manual page
+    Man,
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let paths = Paths::of_user();
+    let _log = log::start(&paths);
+    match run(cli.command, &paths) {
+        Ok(status) => ExitCode::from(status),
+        Err(complaint) => {
+            let _ = writeln!(io::stderr().lock(), "{complaint}");
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}
+
+fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
+    match command {
+        Command::Replay(args) => replay::run(&args, paths),
+        Command::Audit(args) => printed(|out, err| audit::run(&args, out, err)),
+        Command::Events(args) => printed(|out, err| events::run(&args, out, err)),
+        Command::Check(args) => printed(|out, err| check::run(&args, paths, out, err)),
+        Command::Demo(args) => demo::run(&args, paths),
+        Command::Completions(args) => printed(|out, _| generated::completions(&args, out)),
+        Command::Man => printed(|out, _| generated::manual(out)),
+    }
+}
+
+/// Runs a command that prints. Whoever reads may stop reading: that is no error.
+fn printed(
+    command: impl FnOnce(&mut dyn Write, &mut dyn Write) -> io::Result<u8>,
+) -> Result<u8, Complaint> {
+    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let done = command(&mut out, &mut io::stderr()).and_then(|status| out.flush().map(|()| status));
+    match done {
+        Ok(status) => Ok(status),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+        Err(error) => Err(Complaint::new("standard output cannot be written").because(error)),
+    }
+}

@@ -1,0 +1,8 @@
+//! Where things lie and what the user set. Every path can be overridden by the environment, so
+//! that tests and containers need no home folder.
+
+mod paths;
+mod settings;
+
+pub use paths::Paths;
+pub use settings::{Settings, SettingsError, TimeZoneChoice};

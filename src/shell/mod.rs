@@ -1,0 +1,5 @@
+//! Floor 4: owns the event loop, runs effects, and gives the terminal back.
+
+mod guard;
+mod input;
+pub mod terminal;
