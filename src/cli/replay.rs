@@ -1,0 +1,85 @@
+//! `rotascope replay`: what the servers wrote, in the cockpit.
+
+use std::path::PathBuf;
+
+use crate::backend::Backend;
+use crate::config::Paths;
+use crate::model::replay::{SeekTo, Speed};
+use crate::model::{Text, Timestamp};
+use crate::session::Start;
+use crate::shell::terminal;
+
+use super::complaint::Complaint;
+use super::look::{Look, LookArgs};
+
+/// What `replay` takes.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Files or folders of events and native logs, plain, .gz or .zst; `-` is standard input
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    play: PlayArgs,
+    #[command(flatten)]
+    look: LookArgs,
+}
+
+/// How playing starts.
+#[derive(clap::Args, Debug)]
+pub struct PlayArgs {
+    /// Stand still at first
+    #[arg(long)]
+    paused: bool,
+    /// Start at a moment (RFC 3339) or at a share of the recording (40%)
+    #[arg(long, value_name = "TIME|PERCENT", value_parser = place)]
+    at: Option<SeekTo>,
+    /// Recorded seconds a second, 0.1 to 1000, or `max`
+    #[arg(long, value_name = "N", value_parser = speed, default_value = "10")]
+    speed: Speed,
+}
+
+impl PlayArgs {
+    pub(super) fn start(&self) -> Start {
+        Start { at: self.at, playing: !self.paused, speed: self.speed }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Complaint`] where a path is missing, the settings are wrong, or there is no terminal.
+pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
+    let look = Look::of(&args.look, paths)?;
+    let backend = super::input::recording(&args.paths, look.identity.clone())?;
+    let title = args.paths.first().and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()));
+    open(&title.unwrap_or_else(|| "recording".to_owned()), look, backend, args.play.start())
+}
+
+/// Opens the cockpit on a recording.
+pub(super) fn open(title: &str, look: Look, backend: Box<dyn Backend>, start: Start) -> Result<u8, Complaint> {
+    let setup = look.setup(Text::from(title));
+    terminal::run(setup, backend, start)
+        .map(|()| 0)
+        .map_err(|error| Complaint::new("the cockpit cannot be shown").because(error))
+}
+
+fn place(words: &str) -> Result<SeekTo, String> {
+    if let Some(percent) = words.strip_suffix('%') {
+        return match percent.parse::<f64>() {
+            Ok(share) if (0.0..=100.0).contains(&share) => Ok(SeekTo::Share(share / 100.0)),
+            _ => Err("a share of the recording is 0% to 100%".to_owned()),
+        };
+    }
+    Timestamp::parse(words).map(SeekTo::Time).map_err(|e| format!("{e}; write 2026-11-14T03:12:40Z or 40%"))
+}
+
+fn speed(words: &str) -> Result<Speed, String> {
+    if words == "max" {
+        return Ok(Speed::Unbounded);
+    }
+    let (slowest, fastest) = Speed::RANGE;
+    match words.trim_end_matches(['x', 'X', '×']).parse::<f64>() {
+        Ok(times) if (slowest..=fastest).contains(&times) => Ok(Speed::Times(times)),
+        _ => Err(format!("a speed is {slowest} to {fastest}, or `max`")),
+    }
+}

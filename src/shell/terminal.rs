@@ -1,0 +1,187 @@
+//! The terminal shell: one loop that waits for whatever comes first (a key, a new state, a
+//! signal), updates the cockpit, runs the effects and draws where anything changed.
+
+use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossterm::queue;
+use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::guard::Taken;
+use super::input;
+use crate::backend::Backend;
+use crate::model::effect::{Effect, Effects};
+use crate::session::{Session, Start, Update};
+use crate::ui::{self, Cockpit, Message, Setup, State};
+
+/// What wakes the loop.
+enum Wake {
+    /// The terminal said something.
+    Input(crossterm::event::Event),
+    /// The terminal can no longer be read.
+    InputEnded,
+    /// A state lies in the slot.
+    State,
+    /// The program was asked to end.
+    Signal,
+}
+
+/// The newest state that the session published and the cockpit has not seen. States in between
+/// are skipped: the cockpit draws what is, not what was.
+#[derive(Clone, Default)]
+struct Slot(Arc<Mutex<Option<Update>>>);
+
+impl Slot {
+    /// Puts a state in; true where the slot was empty.
+    fn put(&self, update: Update) -> bool {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.replace(update).is_none()
+    }
+
+    fn take(&self) -> Option<Update> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
+
+/// Opens the cockpit on a backend and runs it until the person leaves.
+///
+/// # Errors
+/// Where standard output is no terminal, or cannot be written.
+pub fn run(setup: Setup, backend: Box<dyn Backend>, start: Start) -> io::Result<()> {
+    let mut cockpit = Cockpit::new(setup);
+    let taken = Taken::take()?;
+    let mut screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout())))?;
+    // The first frame comes before anything is read: a large file must not keep the screen dark.
+    let size = screen.size()?;
+    let _ = ui::update(&mut cockpit, Message::Resize { columns: size.width, rows: size.height });
+    let drawn = draw(&mut screen, &mut cockpit);
+    let (waker, wakes) = unbounded();
+    let slot = Slot::default();
+    listen(&waker)?;
+    let session = open(backend, start, &slot, &waker);
+    let done = drawn.and_then(|()| turn(&mut screen, &mut cockpit, &session, &slot, &wakes));
+    drop(taken);
+    match done {
+        // Nobody looks any more: that is how a closed terminal ends.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+fn open(backend: Box<dyn Backend>, start: Start, slot: &Slot, waker: &Sender<Wake>) -> Session {
+    let (slot, waker) = (slot.clone(), waker.clone());
+    Session::open(backend, start, move |update| {
+        if slot.put(update) {
+            let _ = waker.send(Wake::State);
+        }
+    })
+}
+
+/// Starts the threads that wait for keys and for signals.
+fn listen(waker: &Sender<Wake>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT])?;
+    let on_signal = waker.clone();
+    thread::spawn(move || {
+        for _ in signals.forever() {
+            let _ = on_signal.send(Wake::Signal);
+        }
+    });
+    let on_input = waker.clone();
+    thread::spawn(move || {
+        loop {
+            let wake = crossterm::event::read().map_or(Wake::InputEnded, Wake::Input);
+            let ended = matches!(wake, Wake::InputEnded);
+            if on_input.send(wake).is_err() || ended {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// The loop. Messages that wait are all taken in before the next frame, so that a flood costs
+/// frames, not answers.
+fn turn(
+    screen: &mut Screen,
+    cockpit: &mut Cockpit,
+    session: &Session,
+    slot: &Slot,
+    wakes: &Receiver<Wake>,
+) -> io::Result<()> {
+    loop {
+        let Ok(first) = wakes.recv() else { return Ok(()) };
+        for wake in std::iter::once(first).chain(wakes.try_iter()) {
+            let message = match wake {
+                Wake::Signal | Wake::InputEnded => return Ok(()),
+                Wake::Input(event) => input::message(event),
+                Wake::State => slot.take().map(state),
+            };
+            let Some(message) = message else { continue };
+            let effects = ui::update(cockpit, message);
+            if perform(effects, screen, session)? {
+                return Ok(());
+            }
+        }
+        draw(screen, cockpit)?;
+    }
+}
+
+/// Runs effects; true where the person leaves.
+fn perform(effects: Effects, screen: &mut Screen, session: &Session) -> io::Result<bool> {
+    for effect in effects.0 {
+        match effect {
+            Effect::Quit => return Ok(true),
+            Effect::Replay(command) => session.command(command),
+            Effect::Redraw => screen.clear()?,
+            Effect::Copy(words) => copy(screen, &words)?,
+        }
+    }
+    Ok(false)
+}
+
+/// OSC 52, which terminals pass on to the clipboard, also over ssh.
+fn copy(screen: &mut Screen, words: &str) -> io::Result<()> {
+    use crossterm::clipboard::CopyToClipboard;
+    let out = screen.backend_mut();
+    queue!(out, CopyToClipboard::to_clipboard_from(words))?;
+    out.flush()
+}
+
+fn draw(screen: &mut Screen, cockpit: &mut Cockpit) -> io::Result<()> {
+    if !cockpit.take_dirty() {
+        return Ok(());
+    }
+    // A terminal that knows synchronized updates shows the frame at once, without tearing.
+    queue!(screen.backend_mut(), BeginSynchronizedUpdate)?;
+    screen.draw(|frame| ui::view(cockpit, frame))?;
+    queue!(screen.backend_mut(), EndSynchronizedUpdate)?;
+    screen.backend_mut().flush()
+}
+
+fn state(update: Update) -> Message {
+    let at = update.player.at.unwrap_or_default();
+    Message::State(Box::new(State {
+        local_offset_seconds: local_offset(at.seconds()),
+        incident: update.incident,
+        player: update.player,
+        loading: update.loading,
+        rejected: update.rejected,
+    }))
+}
+
+/// The machine's own offset at that moment, in seconds east of UTC.
+fn local_offset(seconds: i64) -> i32 {
+    use chrono::{Local, Offset, TimeZone};
+    match Local.timestamp_opt(seconds, 0) {
+        chrono::LocalResult::Single(time) => time.offset().fix().local_minus_utc(),
+        _ => 0,
+    }
+}
