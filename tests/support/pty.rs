@@ -66,6 +66,11 @@ impl Terminal {
         self.screen.lock().unwrap().screen().contents()
     }
 
+    /// Looks at the screen's cells.
+    pub fn with_screen<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+        look(self.screen.lock().unwrap().screen())
+    }
+
     /// The row that holds `words`.
     pub fn row(&self, words: &str) -> Option<String> {
         self.text().lines().find(|line| line.contains(words)).map(str::to_owned)
