@@ -12,6 +12,7 @@ mod health;
 mod latest;
 mod leak;
 mod merge;
+pub mod recording;
 mod rotation;
 mod sample;
 mod seen;
@@ -22,4 +23,5 @@ mod told;
 mod view;
 
 pub use fold::Incident;
+pub use recording::Recording;
 pub use view::*;

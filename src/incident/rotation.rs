@@ -272,13 +272,13 @@ impl Rotations {
         }
     }
 
-    /// Forgets what is shown of the rotation that this row belongs to.
+    /// Forgets what is shown of the rotation that this row belongs to. The row is parted from
+    /// its clones even where nothing was shown yet, since what they show is no longer the same.
     pub(super) fn look_again(&mut self, row: u32) {
         let Some(canon) = self.told.at(row).map(|told| told.canon) else {
             return;
         };
-        let shown = self.told.at(canon).is_some_and(|t| t.view.get().is_some());
-        if shown && let Some(told) = self.told.at_mut(canon) {
+        if let Some(told) = self.told.at_mut(canon) {
             told.view = OnceLock::new();
         }
     }
