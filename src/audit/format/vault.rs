@@ -296,7 +296,12 @@ impl<'a> Entry<'a> {
                     .and_then(|s| s.lease_id.as_ref()),
             ),
             wrapped: response.as_ref().is_some_and(|r| r.wrap_info.is_some()),
-            payload: request.data.filter(|_| wants.payload).and_then(payload),
+            payload: Some(kind)
+                .filter(|_| wants.payload)
+                .and_then(|_| match response.as_ref().and_then(|r| r.data) {
+                    Some(read) if operation.raw() == "read" => payload(read),
+                    _ => request.data.and_then(payload),
+                }),
             request_data: masked(request.data, wants.request),
             response_data: masked(response.as_ref().and_then(|r| r.data), wants.response),
             operation,
@@ -381,6 +386,7 @@ impl Wants {
             }
             "kv" => (Keep::Hashes, Keep::Nothing),
             "transit" if inner.starts_with("keys/") => (Keep::Names, Keep::Names),
+            "transit" if inner.starts_with("encrypt/") => (Keep::Nothing, Keep::Names),
             "database" | "ldap" | "pki" => (Keep::Names, Keep::Names),
             "identity" if inner.starts_with("oidc/key/") => (Keep::Names, Keep::Names),
             "token" if inner == "create" => (Keep::Names, Keep::Nothing),
@@ -389,7 +395,7 @@ impl Wants {
         };
         let payload = mount_type == "kv"
             && inner.starts_with("data/")
-            && matches!(operation, "create" | "update" | "patch");
+            && matches!(operation, "create" | "update" | "read");
         Self {
             request,
             response,
@@ -413,17 +419,19 @@ fn masked(raw: Option<&RawValue>, keep: Keep) -> Value {
         .unwrap_or(Value::Null)
 }
 
-/// The fingerprint of the member `data` of a KV v2 write.
+/// The fingerprint of the member `data` of what a KV v2 write sent or a read got.
 fn payload(raw: &RawValue) -> Option<u64> {
     #[derive(serde::Deserialize)]
-    struct Outer {
-        data: Option<Value>,
+    struct Outer<'a> {
+        #[serde(borrow)]
+        data: Option<&'a RawValue>,
     }
-    let outer: Outer = serde_json::from_str(raw.get()).ok()?;
-    let data = outer.data.filter(|data| !data.is_null())?;
+    let outer: Outer<'_> = serde_json::from_str(raw.get()).ok()?;
+    let data = outer.data.filter(|data| data.get() != "null")?;
     let mut hasher = PAYLOAD_KEY.build_hasher();
-    // serde_json's maps are sorted by key, so equal payloads have equal words.
-    data.to_string().hash(&mut hasher);
+    // The servers write an object's members in the order of their keys, so equal payloads have
+    // equal words.
+    data.get().hash(&mut hasher);
     Some(hasher.finish())
 }
 
