@@ -1,6 +1,11 @@
 //! Log formats (a file each, pure), the derivation of events from them, and reading them from
 //! files, folders and standard input.
 
-pub mod derive;
-pub mod format;
+pub mod digest;
 pub mod record;
+
+pub mod format;
+
+pub mod identity;
+
+pub mod derive;

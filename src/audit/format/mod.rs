@@ -1,6 +1,11 @@
 //! The log formats, a file each. A format turns lines into records and knows no file: it is fed
 //! lines with their places and answers with records and rejections.
 
+pub(crate) mod text;
+
+pub mod postgres;
+pub mod vault;
+
 use crate::audit::record::Record;
 use crate::model::rejected::{Place, Rejected};
 
