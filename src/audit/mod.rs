@@ -3,4 +3,7 @@
 
 pub mod derive;
 pub mod format;
+pub mod lines;
 pub mod record;
+pub mod source;
+pub mod trouble;
