@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use crate::model::rejected::Place;
 use crate::model::{Event, Text, Timestamp};
 
 /// One record, whatever its format.
@@ -29,46 +28,6 @@ impl Record {
             Self::CloudTrail(record) => record.time,
         }
     }
-}
-
-/// What the merge of all inputs yields: one record, or the two halves of one Vault call.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Merged {
-    /// The record. Of a Vault call the request, or the response where no request was logged.
-    pub record: Record,
-    /// The response, where `record` is the request of a Vault call that was answered.
-    pub answer: Option<Record>,
-    /// Where `record` stands.
-    pub place: Place,
-    /// Whether it tells anything for the first time.
-    pub sighting: Sighting,
-}
-
-impl Merged {
-    /// True where this is one more event, not a second sight or the rest of an earlier one.
-    #[must_use]
-    pub fn counts(&self) -> bool {
-        self.sighting == Sighting::New
-    }
-
-    /// The moment at which all of it was known: the response's time, else the record's own.
-    #[must_use]
-    pub fn time(&self) -> Timestamp {
-        self.answer.as_ref().unwrap_or(&self.record).time()
-    }
-}
-
-/// How a merged record stands to those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sighting {
-    /// An event of its own.
-    New,
-    /// The response of a call whose request came out alone before, since it took longer than the
-    /// watermark. It belongs to that event and says how the call ended.
-    LateAnswer,
-    /// The same record again: a second audit device, a rotated file, another rendering. It is no
-    /// event, but may say in clear what the first one hashed.
-    Duplicate,
 }
 
 /// Which half of a call a Vault entry tells.
