@@ -1,9 +1,17 @@
 //! Log formats (a file each, pure), the derivation of events from them, and reading them from
 //! files, folders and standard input.
 
-pub mod derive;
-pub mod format;
-pub mod lines;
+pub mod digest;
 pub mod record;
-pub mod source;
+
+pub mod format;
+
+pub mod identity;
+
+pub mod derive;
+
 pub mod trouble;
+
+pub mod source;
+
+pub mod lines;

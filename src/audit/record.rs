@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::audit::digest::Digest;
 use crate::model::{Event, Text, Timestamp};
 
 /// One record, whatever its format.
@@ -75,8 +76,53 @@ pub struct VaultEntry {
     pub request_data: Value,
     /// `response.data`, masked; null where absent.
     pub response_data: Value,
+    /// A fingerprint of the payload of a KV v2 write (`request.data.data`), taken before it was
+    /// masked. Its key is made anew in every process and never leaves it, so that it tells equal
+    /// from different payloads of one device and nothing else; never write it anywhere.
+    pub payload: Option<u64>,
     /// True where the device wrote secrets in clear (`log_raw`).
     pub raw_device: bool,
+}
+
+/// A Vault call: what came in and how it was answered. At least one half is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VaultCall {
+    /// The request entry.
+    pub request: Option<Box<VaultEntry>>,
+    /// The response entry; `None` where none was logged.
+    pub response: Option<Box<VaultEntry>>,
+}
+
+impl VaultCall {
+    /// The half that knows most: the response, else the request.
+    #[must_use]
+    pub fn last(&self) -> Option<&VaultEntry> {
+        self.response.as_deref().or(self.request.as_deref())
+    }
+}
+
+/// What the merge of all files yields, in order of time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merged {
+    /// What it is.
+    pub item: Item,
+    /// True for a record met before (a second audit device, a rotated file, another format of the
+    /// same log). It yields no event, but what it says in clear may still teach.
+    pub duplicate: bool,
+}
+
+/// One item of the merged stream.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// An event of our own contract.
+    Event(Box<Event>),
+    /// A Vault call.
+    Vault(VaultCall),
+    /// A PostgreSQL record, and the how-manieth it is (from 0) of those in its file whose
+    /// [`PostgresRecord::identity`] is the same.
+    Postgres(Box<PostgresRecord>, u32),
+    /// A CloudTrail record.
+    CloudTrail(Box<CloudTrailRecord>),
 }
 
 /// Who called, in Vault's words.
@@ -127,6 +173,22 @@ pub struct PostgresRecord {
     pub message: Text,
     /// The DETAIL line.
     pub detail: Option<Text>,
+}
+
+impl PostgresRecord {
+    /// What is the same of a record in jsonlog, csvlog and stderr: its time to the millisecond,
+    /// process, user and message. Records that share it are told apart by their how-manieth.
+    #[must_use]
+    pub fn identity(&self) -> u128 {
+        let millis = self.time.nanos() / 1_000_000;
+        Digest::of("postgres")
+            .word(&self.time.seconds().to_le_bytes())
+            .word(&millis.to_le_bytes())
+            .word(&self.pid.unwrap_or(u64::MAX).to_le_bytes())
+            .word(self.user.as_ref().map_or("", Text::raw).as_bytes())
+            .word(self.message.raw().as_bytes())
+            .end()
+    }
 }
 
 /// A CloudTrail record.
