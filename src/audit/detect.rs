@@ -39,8 +39,12 @@ pub enum Kind {
     CloudTrail,
     /// CloudTrail, a record a line.
     CloudTrailLines,
-    /// PostgreSQL, in one of its renderings.
-    Postgres(postgres::Rendering),
+    /// PostgreSQL's jsonlog.
+    PostgresJson,
+    /// PostgreSQL's csvlog.
+    PostgresCsv,
+    /// PostgreSQL's stderr log.
+    PostgresStderr,
 }
 
 /// What a file was taken for.
@@ -77,11 +81,14 @@ pub fn detect(sample: &[u8], whole: bool) -> Detected {
             Document::None => {}
         }
     }
-    if let Some(rendering) = postgres::sniff(sample) {
-        return Detected::Known(Kind::Postgres(rendering));
-    }
-    if vault::sniff(sample) {
-        return Detected::Known(Kind::Vault);
+    let sniffers: [(Kind, fn(&[u8]) -> bool); 4] = [
+        (Kind::Vault, vault::sniff),
+        (Kind::PostgresJson, postgres::json::sniff),
+        (Kind::PostgresCsv, postgres::csv::sniff),
+        (Kind::PostgresStderr, postgres::stderr::sniff),
+    ];
+    if let Some((kind, _)) = sniffers.iter().find(|(_, sniff)| sniff(sample)) {
+        return Detected::Known(*kind);
     }
     unknown(what_is(sample), body)
 }
