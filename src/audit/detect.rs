@@ -171,11 +171,22 @@ fn by_lines(sample: &[u8], whole: bool) -> Option<Kind> {
         }
     }
     let (kind, n) = votes.into_iter().max_by_key(|(_, n)| *n)?;
-    // An envelope a line is a document of envelopes: only `Records` can be wrong here.
-    if kind == Kind::CloudTrail && !matches!(by_document(sample, whole), Document::Records) {
+    // Records that stand one a line within an array, and envelopes one a line, are documents.
+    let first = complete.trim_ascii_start().split(|b| *b == b'\n').next();
+    let opens = first.is_some_and(opens_document);
+    if kind == Kind::CloudTrail || (kind == Kind::CloudTrailLines && opens) {
         return None;
     }
     (n * 10 >= lines).then_some(kind)
+}
+
+/// True for a line that opens an array, or an object that it does not close.
+fn opens_document(line: &[u8]) -> bool {
+    match line {
+        [b'[', ..] => true,
+        [b'{', ..] => !line.trim_ascii_end().ends_with(b"}"),
+        _ => false,
+    }
 }
 
 enum Document {

@@ -15,3 +15,7 @@ pub mod trouble;
 pub mod source;
 
 pub mod lines;
+
+pub mod detect;
+
+pub mod scan;

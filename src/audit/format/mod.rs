@@ -1,9 +1,13 @@
 //! The log formats, a file each. A format turns lines into records and knows no file: it is fed
 //! lines with their places and answers with records and rejections.
 
+pub(in crate::audit) mod split;
+pub(crate) mod text;
+
 pub mod cloudtrail;
 pub mod events;
-pub(in crate::audit) mod split;
+pub mod postgres;
+pub mod vault;
 
 use crate::audit::record::Record;
 use crate::model::{Text, mask};

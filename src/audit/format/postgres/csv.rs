@@ -1,0 +1,152 @@
+//! csvlog: 23 to 26 columns; quoted fields may span lines.
+
+use csv::{ByteRecord, ReaderBuilder};
+
+use crate::audit::format::text::{beginning, rejected};
+use crate::audit::format::{Format, Read};
+use crate::audit::record::Record;
+use crate::model::Text;
+use crate::model::rejected::Place;
+
+use super::{Draft, host, name, without_passwords, zone};
+
+/// The most bytes that one record may have; an open quote swallows no more than this.
+const RECORD_BYTES: usize = 4 << 20;
+/// Columns of PostgreSQL 9.0 to 12; later versions have one to three more.
+const COLUMNS: usize = 23;
+const SEVERITIES: &[&str] = &[
+    "DEBUG", "DEBUG1", "DEBUG2", "DEBUG3", "DEBUG4", "DEBUG5", "LOG", "INFO", "NOTICE", "WARNING",
+    "ERROR", "FATAL", "PANIC",
+];
+
+/// True where the beginning of a file is this format.
+#[must_use]
+pub fn sniff(sample: &[u8]) -> bool {
+    sample
+        .split(|b| *b == b'\n')
+        .filter(|line| !line.trim_ascii().is_empty())
+        .take(50)
+        .any(|line| {
+            let start = line.strip_prefix(b"\"").unwrap_or(line);
+            zone::clock_len(start).is_some()
+                && fields(line)
+                    .is_some_and(|f| f.len() > 13 && SEVERITIES.contains(&&*column(&f, 11)))
+        })
+}
+
+/// Reads csvlog.
+#[derive(Debug, Default)]
+pub struct CsvLog {
+    /// The lines of a record whose quotes are not closed yet, each with its place.
+    held: Vec<(Vec<u8>, Place)>,
+    bytes: usize,
+}
+
+impl CsvLog {
+    /// A reader that holds back what is not complete yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The quote of the first held line never closes: that line is rejected, the others are read
+    /// as if it had not been. They hold no quote that is open, so this happens once.
+    fn give_up(&mut self, out: &mut dyn FnMut(Read)) {
+        let mut held = std::mem::take(&mut self.held).into_iter();
+        self.bytes = 0;
+        if let Some((line, place)) = held.next() {
+            reject(&line, &place, "a quoted field that does not end", out);
+        }
+        for (line, place) in held {
+            self.line(&line, &place, out);
+        }
+    }
+}
+
+impl Format for CsvLog {
+    fn line(&mut self, line: &[u8], place: &Place, out: &mut dyn FnMut(Read)) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let closes = memchr::memchr_iter(b'"', line).count() % 2 == 1;
+        if self.held.is_empty() {
+            if line.trim_ascii().is_empty() {
+            } else if closes {
+                self.bytes = line.len();
+                self.held.push((line.to_vec(), place.clone()));
+            } else {
+                record(line, place, out);
+            }
+            return;
+        }
+        self.bytes += line.len() + 1;
+        self.held.push((line.to_vec(), place.clone()));
+        if closes {
+            let held = std::mem::take(&mut self.held);
+            let lines: Vec<&[u8]> = held.iter().map(|(line, _)| line.as_slice()).collect();
+            if let Some((_, first)) = held.first() {
+                record(&lines.join(&b'\n'), first, out);
+            }
+        } else if self.bytes > RECORD_BYTES {
+            self.give_up(out);
+        }
+    }
+
+    fn finish(&mut self, out: &mut dyn FnMut(Read)) {
+        self.give_up(out);
+    }
+}
+
+fn record(line: &[u8], place: &Place, out: &mut dyn FnMut(Read)) {
+    match read(line) {
+        Ok(record) => out(Read::Record(record, place.clone())),
+        Err(reason) => reject(line, place, &reason, out),
+    }
+}
+
+fn reject(line: &[u8], place: &Place, reason: &str, out: &mut dyn FnMut(Read)) {
+    let words = String::from_utf8_lossy(line);
+    let safe = without_passwords(&words);
+    out(rejected(place, reason, beginning(&safe)));
+}
+
+fn fields(line: &[u8]) -> Option<ByteRecord> {
+    let mut fields = ByteRecord::new();
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .buffer_capacity(line.len().max(64))
+        .from_reader(line);
+    matches!(reader.read_byte_record(&mut fields), Ok(true)).then_some(fields)
+}
+
+fn column(fields: &ByteRecord, index: usize) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(fields.get(index).unwrap_or_default())
+}
+
+fn read(line: &[u8]) -> Result<Record, String> {
+    let fields = fields(line).ok_or("not a line of csvlog")?;
+    if fields.len() < COLUMNS {
+        return Err(format!("{} columns, csvlog has {COLUMNS} or more", fields.len()));
+    }
+    let column = |index: usize| column(&fields, index);
+    let time = zone::time(&column(0)).map_err(|e| e.to_string())?;
+    let severity = column(11);
+    if !SEVERITIES.contains(&severity.as_ref()) {
+        return Err("the twelfth column is no severity".into());
+    }
+    let position = |index: usize| column(index).parse::<u64>().ok().filter(|at| *at > 0);
+    let detail = column(14);
+    Ok(Draft {
+        time,
+        pid: column(3).parse().ok(),
+        user: name(&column(1)),
+        database: name(&column(2)),
+        remote_host: host(&column(4)),
+        application: name(&column(22)),
+        severity: Text::from(severity),
+        sqlstate: name(&column(12)),
+        message: column(13).into_owned(),
+        position: position(20).or_else(|| position(17)),
+        detail: (!detail.is_empty()).then(|| detail.into_owned()),
+    }
+    .record())
+}

@@ -1,0 +1,161 @@
+//! The times of PostgreSQL's log: `2026-11-23 13:46:11.014 CET`.
+
+use crate::model::{Span, Timestamp};
+
+/// Minutes east of UTC of the abbreviations that PostgreSQL writes. Of those that several places
+/// share, the one here is meant, as in PostgreSQL's own `Default` set:
+/// `AST` Atlantic (not Arabia), `BST` British Summer (not Bangladesh), `CST` and `CDT` North
+/// America (not China, not Cuba), `EST` and `EDT` North America (not Australia), `GST` Gulf,
+/// `IST` India (here not as in that set: not Israel, not Ireland), `MST` North America
+/// (not Malaysia), `PST` North America (not the Philippines), `SST` Samoa (not Singapore).
+const ZONES: &[(&str, i64)] = &[
+    ("UTC", 0), ("GMT", 0), ("UCT", 0), ("Z", 0), ("WET", 0), ("WEST", 60), ("BST", 60),
+    ("CET", 60), ("CEST", 120), ("MET", 60), ("MEST", 120), ("EET", 120), ("EEST", 180),
+    ("MSK", 180), ("TRT", 180), ("WAT", 60), ("CAT", 120), ("SAST", 120), ("EAT", 180),
+    ("GST", 240), ("PKT", 300), ("IST", 330), ("NPT", 345), ("WIB", 420), ("ICT", 420),
+    ("WITA", 480), ("HKT", 480), ("SGT", 480), ("MYT", 480), ("AWST", 480), ("JST", 540),
+    ("KST", 540), ("WIT", 540), ("ACST", 570), ("AEST", 600), ("CHST", 600), ("ACDT", 630),
+    ("AEDT", 660), ("NZST", 720), ("NZDT", 780), ("SST", -660), ("HST", -600), ("AKST", -540),
+    ("AKDT", -480), ("PST", -480), ("PDT", -420), ("MST", -420), ("MDT", -360), ("CST", -360),
+    ("CDT", -300), ("EST", -300), ("EDT", -240), ("AST", -240), ("ADT", -180), ("NST", -210),
+    ("NDT", -150), ("BRT", -180), ("ART", -180), ("CLT", -240), ("CLST", -180), ("COT", -300),
+    ("PET", -300), ("UYT", -180),
+];
+
+/// Why words are no time of the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ZoneError {
+    /// Not of the form `2026-11-23 13:46:11.014 CET`.
+    #[error("not a time of the form 2026-11-23 13:46:11.014 UTC")]
+    Malformed,
+    /// No zone behind it, so it names no moment.
+    #[error("a time without a zone names no moment")]
+    NoZone,
+    /// A zone that is not in the table.
+    #[error("the zone {0} is unknown, so the time names no moment")]
+    Unknown(String),
+}
+
+/// The length of `YYYY-MM-DD HH:MM:SS[.fraction]` at the beginning of `words`; `None` where they
+/// do not begin so.
+pub fn clock_len(words: &[u8]) -> Option<usize> {
+    const SHAPE: &[u8] = b"0000-00-00 00:00:00";
+    for (at, shape) in SHAPE.iter().enumerate() {
+        let byte = words.get(at)?;
+        let fits = match shape {
+            b'0' => byte.is_ascii_digit(),
+            b' ' => matches!(byte, b' ' | b'T'),
+            other => byte == other,
+        };
+        if !fits {
+            return None;
+        }
+    }
+    let digits = |from: usize| {
+        let rest = words.get(from..).unwrap_or_default();
+        rest.iter().take_while(|b| b.is_ascii_digit()).count()
+    };
+    Some(match words.get(SHAPE.len()) {
+        Some(b'.' | b',') if digits(SHAPE.len() + 1) > 0 => {
+            SHAPE.len() + 1 + digits(SHAPE.len() + 1)
+        }
+        _ => SHAPE.len(),
+    })
+}
+
+/// The length of a time with its zone at the beginning of `words`: `None` where they do not begin
+/// with a time; a time without a zone ends where its zone should stand.
+pub fn time_len(words: &str) -> Option<usize> {
+    let clock = clock_len(words.as_bytes())?;
+    let rest = words.get(clock..)?;
+    let zone = rest.strip_prefix(' ').unwrap_or(rest);
+    let is_zone = |c: char| c.is_ascii_alphabetic() || c.is_ascii_digit();
+    let len = if let Some(offset) = zone.strip_prefix(['+', '-']) {
+        1 + offset
+            .find(|c: char| !c.is_ascii_digit() && c != ':')
+            .unwrap_or(offset.len())
+    } else {
+        zone.find(|c| !is_zone(c)).unwrap_or(zone.len())
+    };
+    // `%m:` writes a colon behind an offset, which is no part of it.
+    let found = zone.get(..len)?.trim_end_matches(':');
+    if !found.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '+' | '-')) {
+        return Some(clock);
+    }
+    Some(clock + (rest.len() - zone.len()) + found.len())
+}
+
+/// Reads a time with its zone.
+///
+/// # Errors
+/// [`ZoneError`] where the words name no moment.
+pub fn time(words: &str) -> Result<Timestamp, ZoneError> {
+    let clock_len = clock_len(words.as_bytes()).ok_or(ZoneError::Malformed)?;
+    let (clock, zone) = words.split_at(clock_len);
+    let zone = zone.trim();
+    if zone.is_empty() {
+        return Err(ZoneError::NoZone);
+    }
+    let minutes = offset(zone).ok_or_else(|| ZoneError::Unknown(short(zone)))?;
+    let mut utc = clock.replacen(' ', "T", 1).replacen(',', ".", 1);
+    utc.push('Z');
+    let time = Timestamp::parse(&utc).map_err(|_| ZoneError::Malformed)?;
+    Ok(time - Span::seconds(minutes * 60))
+}
+
+fn short(zone: &str) -> String {
+    zone.chars().take(12).collect()
+}
+
+/// Minutes east of UTC.
+fn offset(zone: &str) -> Option<i64> {
+    if let Some(found) = ZONES.iter().find(|(name, _)| *name == zone) {
+        return Some(found.1);
+    }
+    let (sign, digits) = match zone.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    let digits: String = digits.chars().filter(|c| *c != ':').collect();
+    let number = |from: usize, to: usize| digits.get(from..to)?.parse::<i64>().ok();
+    let (hours, minutes) = match digits.len() {
+        1 => (number(0, 1)?, 0),
+        2 => (number(0, 2)?, 0),
+        4 => (number(0, 2)?, number(2, 4)?),
+        _ => return None,
+    };
+    (hours < 16 && minutes < 60).then_some(sign * (hours * 60 + minutes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_and_offsets_are_taken_to_utc() {
+        for (written, utc) in [
+            ("2026-11-23 13:46:11.014 UTC", "2026-11-23T13:46:11.014Z"),
+            ("2021-02-14 01:34:02 CET", "2021-02-14T00:34:02Z"),
+            ("2024-06-27 00:00:07.369 CEST", "2024-06-26T22:00:07.369Z"),
+            ("2026-11-23 13:46:11.014 -0330", "2026-11-23T17:16:11.014Z"),
+            ("2026-11-23 13:46:11.014 +03", "2026-11-23T10:46:11.014Z"),
+            ("2019-03-14T00:22:56+00:00", "2019-03-14T00:22:56Z"),
+        ] {
+            assert_eq!(time(written).unwrap().to_string(), utc, "{written}");
+            assert_eq!(time_len(&format!("{written} [1] LOG:  x")), Some(written.len()));
+        }
+    }
+
+    #[test]
+    fn words_that_name_no_moment_say_why() {
+        assert_eq!(time("2026-11-23 13:46:11"), Err(ZoneError::NoZone));
+        assert_eq!(
+            time("2026-11-23 13:46:11 XYZ"),
+            Err(ZoneError::Unknown("XYZ".into()))
+        );
+        assert_eq!(time("2026-13-23 13:46:11 UTC"), Err(ZoneError::Malformed));
+        assert_eq!(time_len("2018-09-12 16:08:54.775 3392 LOG x"), Some(23));
+        assert_eq!(time_len("Nov  3 01:01:03"), None);
+    }
+}

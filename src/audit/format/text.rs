@@ -1,0 +1,136 @@
+//! What the formats share: strings borrowed from a line, and excerpts that hold no secret.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::audit::format::Read;
+use crate::model::Text;
+use crate::model::mask::MASKED;
+use crate::model::rejected::{Place, Rejected};
+
+/// The most characters of an excerpt.
+pub const EXCERPT_CHARS: usize = 200;
+
+/// A rejection of what stands at `place`.
+pub(crate) fn rejected(place: &Place, reason: impl Into<Text>, excerpt: impl Into<Text>) -> Read {
+    Read::Rejected(Rejected {
+        place: place.clone(),
+        reason: reason.into(),
+        excerpt: excerpt.into(),
+    })
+}
+
+/// The beginning of words that hold no secret.
+pub(crate) fn beginning(words: &str) -> &str {
+    match words.char_indices().nth(EXCERPT_CHARS) {
+        Some((at, _)) => words.get(..at).unwrap_or_default(),
+        None => words,
+    }
+}
+
+/// The beginning of a line of which only the shape can be trusted: a broken line may begin
+/// anywhere, so no quote tells a name from a value. Words that are not in `known` are masked.
+pub(crate) fn shape(line: &str, known: &[&str]) -> String {
+    let mut out = String::new();
+    let mut chars = 0;
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        if chars >= EXCERPT_CHARS {
+            break;
+        }
+        let is_word = |c: char| !matches!(c, '{' | '}' | '[' | ']' | '"' | ':' | ',' | ' ');
+        if is_word(first) {
+            let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+            let (word, after) = rest.split_at(end);
+            let shown = if known.contains(&word) { word } else { MASKED };
+            out.push_str(shown);
+            chars += shown.chars().count();
+            rest = after;
+        } else {
+            out.push(first);
+            chars += 1;
+            rest = rest.get(first.len_utf8()..).unwrap_or_default();
+        }
+    }
+    beginning(&out).to_owned()
+}
+
+/// A string that is borrowed from the line where it holds no escapes. A number or a truth value
+/// is taken as its words, null and anything else as nothing: what a member should be is the
+/// server's affair, and one odd member must not cost the record.
+#[derive(Default)]
+pub(crate) struct Words<'de>(pub Cow<'de, str>);
+
+impl Words<'_> {
+    pub(crate) fn text(&self) -> Text {
+        Text::from(self.0.as_ref())
+    }
+
+    /// `None` where nothing was written.
+    pub(crate) fn some(&self) -> Option<Text> {
+        (!self.0.is_empty()).then(|| self.text())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Words<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Words<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_str<E: de::Error>(self, words: &'de str) -> Result<Words<'de>, E> {
+                Ok(Words(Cow::Borrowed(words)))
+            }
+            fn visit_str<E: de::Error>(self, words: &str) -> Result<Words<'de>, E> {
+                Ok(Words(Cow::Owned(words.to_owned())))
+            }
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Words<'de>, E> {
+                Ok(Words(Cow::Borrowed(if value { "true" } else { "false" })))
+            }
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Words<'de>, E> {
+                Ok(Words(Cow::Owned(value.to_string())))
+            }
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Words<'de>, E> {
+                Ok(Words(Cow::Owned(value.to_string())))
+            }
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Words<'de>, E> {
+                Ok(Words(Cow::Owned(value.to_string())))
+            }
+            fn visit_unit<E: de::Error>(self) -> Result<Words<'de>, E> {
+                Ok(Words::default())
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Words<'de>, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Words::default())
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Words<'de>, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Words::default())
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_line_shows_its_shape_and_no_value_wherever_it_was_cut() {
+        let known = ["auth", "client_token"];
+        assert_eq!(
+            shape(r#"{"auth":{"client_token":"hvs.CAES"#, &known),
+            format!(r#"{{"auth":{{"client_token":"{MASKED}"#)
+        );
+        assert_eq!(
+            shape(r#"AES","auth":"pw-mira"}"#, &known),
+            format!(r#"{MASKED}","auth":"{MASKED}"}}"#)
+        );
+        assert!(shape(&"x,".repeat(999), &known).chars().count() <= EXCERPT_CHARS);
+    }
+}
