@@ -145,16 +145,15 @@ impl LineReader {
         self.held.start = held.start + from;
     }
 
-    /// Reads on and hands out what there is, whatever the lines, with the offset of its first
-    /// byte.
-    pub fn chunks(&mut self, out: &mut dyn FnMut(&[u8], u64), trouble: &mut dyn FnMut(Trouble)) {
+    /// Reads on and hands out what there is, whatever the lines.
+    pub fn chunks(&mut self, out: &mut dyn FnMut(&[u8]), trouble: &mut dyn FnMut(Trouble)) {
         if self.held.is_empty() {
             self.fill(trouble);
         }
         self.skip_mark();
         let bytes = self.buffer.bytes().get(self.held.clone());
         let bytes = bytes.unwrap_or_default();
-        out(bytes, self.offset);
+        out(bytes);
         self.number += memchr::memchr_iter(b'\n', bytes).count() as u64;
         self.offset += bytes.len() as u64;
         self.held = 0..0;

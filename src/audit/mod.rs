@@ -19,3 +19,19 @@ pub mod lines;
 pub mod detect;
 
 pub mod scan;
+
+mod parallel;
+pub mod progress;
+mod recent;
+mod reorder;
+
+mod stream;
+
+mod merge;
+
+mod open;
+
+pub use open::{Counts, Opened, OpenError, Options, Sighted, open};
+pub use merge::Sighting;
+pub use progress::Progress;
+pub use trouble::Trouble;
