@@ -31,6 +31,9 @@ mod merge;
 
 mod open;
 
+mod entry;
+
+pub use entry::AuditRow;
 pub use open::{Counts, Opened, OpenError, Options, Sighted, open};
 pub use merge::Sighting;
 pub use progress::Progress;
