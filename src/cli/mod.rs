@@ -1,10 +1,14 @@
 //! The commands, a file each; wiring only.
 
+pub mod audit;
 mod check;
 mod complaint;
 mod demo;
+pub mod events;
 mod generated;
+mod input;
 mod log;
+mod look;
 mod replay;
 
 use std::io::{self, Write};
@@ -32,9 +36,9 @@ enum Command {
     /// Open what the servers wrote during an incident in the cockpit
     Replay(replay::Args),
     /// Print what native logs and events say, one row an event
-    Audit(crate::cli::audit::Args),
+    Audit(audit::Args),
     /// Print the incident events that were derived, one line of JSON each
-    Events(crate::cli::events::Args),
+    Events(events::Args),
     /// Check the settings, keymaps and themes
     Check(check::Args),
     /// Replay the night that comes with the program
