@@ -8,8 +8,8 @@ use crate::model::event::{
     Stage, StageStatus, Tier, Trigger, WindowPlanned,
 };
 use crate::model::{
-    Actor, BackendName, ConsumerId, Endpoint, EventId, Region, RotationId, SecretPath, ServiceName,
-    Source, Span, Text, Timestamp, Version,
+    Actor, BackendName, ConsumerId, Endpoint, Event, EventId, Region, RotationId, SecretPath,
+    ServiceName, Source, Span, Text, Timestamp, Version,
 };
 
 /// The most audit lines kept for one secret or rotation.
@@ -60,6 +60,18 @@ pub struct EventRef {
     pub source: Source,
     /// Which.
     pub id: EventId,
+}
+
+impl EventRef {
+    /// The name of this event.
+    #[must_use]
+    pub fn of(event: &Event) -> Self {
+        Self {
+            time: event.time,
+            source: event.source.clone(),
+            id: event.id.clone(),
+        }
+    }
 }
 
 /// One rotation, as all its sources together tell it.
@@ -386,6 +398,8 @@ pub struct CanaryWindow {
     pub errors: u64,
     /// The 99th percentile of latency, in milliseconds.
     pub p99_ms: Option<f64>,
+    /// The event.
+    pub event: EventRef,
 }
 
 /// Another counted signal of one service.

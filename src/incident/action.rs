@@ -1,0 +1,149 @@
+//! Responders' acts, by idempotency key, and the rotations that they belong to.
+
+use std::sync::Arc;
+
+use super::store::{Row, Store, Words};
+use super::told::insert_step;
+use super::view::{Act, EventRef, Step, StepKind};
+use crate::model::event::Action;
+use crate::model::{RotationId, Timestamp};
+
+/// All acts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Acts {
+    rows: Store<Told, 1>,
+}
+
+#[derive(Clone, Debug)]
+struct Told {
+    view: Act,
+    event: EventRef,
+    /// The rotation that the latest event which named one named.
+    named: Option<(EventRef, RotationId)>,
+    steps: Vec<Arc<Step>>,
+    /// The row of the rotation it belongs to.
+    of: Option<u32>,
+}
+
+impl Row<1> for Told {
+    fn key(&self) -> Words<'_, 1> {
+        [Some(self.view.action.idempotency_key.raw())]
+    }
+}
+
+/// What decides which rotation an act belongs to.
+pub(super) struct Belongs<'a> {
+    /// The rotation's id, where told.
+    pub(super) named: Option<&'a RotationId>,
+    /// What it was done on: an id or a secret.
+    pub(super) target: &'a str,
+    /// When it was first told of.
+    pub(super) at: Timestamp,
+}
+
+impl Acts {
+    /// Takes a phase of an act in; gives its row.
+    pub(super) fn told(
+        &mut self,
+        event: EventRef,
+        named: Option<&RotationId>,
+        action: &Action,
+    ) -> u32 {
+        let at = self
+            .rows
+            .place([Some(action.idempotency_key.raw())], || Told {
+                view: Act {
+                    first_at: event.time,
+                    at: event.time,
+                    rotation: None,
+                    action: action.clone(),
+                },
+                event: event.clone(),
+                named: None,
+                steps: Vec::new(),
+                of: None,
+            });
+        let Some(row) = self.rows.at_mut(at) else {
+            return at;
+        };
+        row.view.first_at = row.view.first_at.min(event.time);
+        if let Some(named) = named
+            && row.named.as_ref().is_none_or(|(held, _)| *held < event)
+        {
+            row.named = Some((event.clone(), named.clone()));
+        }
+        if row.event < event {
+            row.view.at = event.time;
+            row.view.action = action.clone();
+            row.event = event.clone();
+        }
+        let step = Arc::new(Step {
+            event,
+            what: StepKind::Act {
+                action: action.action.clone(),
+                phase: action.phase.clone(),
+                actor: action.actor.clone(),
+            },
+        });
+        insert_step(&mut row.steps, &step);
+        at
+    }
+
+    /// True before the first.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.len() == 0
+    }
+
+    /// What decides which rotation an act belongs to.
+    pub(super) fn belongs(&self, at: u32) -> Option<Belongs<'_>> {
+        let row = self.rows.at(at)?;
+        Some(Belongs {
+            named: row.named.as_ref().map(|(_, id)| id),
+            target: row.view.action.target.raw(),
+            at: row.view.first_at,
+        })
+    }
+
+    /// Sets the rotation that an act belongs to: its row, and the id to show. Gives the row that
+    /// stood there before.
+    pub(super) fn join(&mut self, at: u32, of: Option<u32>, id: Option<RotationId>) -> Option<u32> {
+        let held = self.rows.at(at)?;
+        let before = held.of;
+        if (before != of || held.view.rotation != id)
+            && let Some(row) = self.rows.at_mut(at)
+        {
+            row.of = of;
+            row.view.rotation = id;
+        }
+        before
+    }
+
+    /// The rows of the acts that name this id or this secret.
+    pub(super) fn about(&self, id: &str, secret: Option<&str>) -> Vec<u32> {
+        let count = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        let names = |at: &u32| {
+            self.belongs(*at).is_some_and(|b| {
+                b.target == id
+                    || Some(b.target) == secret
+                    || b.named.is_some_and(|named| named.raw() == id)
+            })
+        };
+        (0..count).filter(names).collect()
+    }
+
+    /// The steps of the acts that belong to a rotation, as `is_of` says of their rows.
+    pub(super) fn steps(&self, is_of: impl Fn(u32) -> bool) -> Vec<Arc<Step>> {
+        self.rows
+            .iter()
+            .filter(|row| row.of.is_some_and(&is_of))
+            .flat_map(|row| row.steps.iter().cloned())
+            .collect()
+    }
+
+    /// Every act, by when it was first told of.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Act> {
+        let mut acts: Vec<&Act> = self.rows.iter().map(|row| &row.view).collect();
+        acts.sort_by_key(|act| act.first_at);
+        acts.into_iter()
+    }
+}

@@ -1,0 +1,261 @@
+//! Consumers, by the secret that they use.
+//!
+//! What a consumer's own events say of it beats what a rotation's start says of it.
+
+use std::sync::Arc;
+
+use super::source::millis;
+use super::store::{Row, Store, Words};
+use super::view::{Consumer, EventRef, RegionTally, Rotation, Tally};
+use crate::model::event::{ConsumerState, ConsumerVersion, NamedConsumer};
+use crate::model::{Actor, ConsumerId, Region, SecretPath, ServiceName, Timestamp, Version};
+
+/// The most versions kept that one consumer has reached; the latest by their first time stay.
+const REACHED_KEPT: usize = 256;
+
+/// The most identities kept of one consumer; the first in the alphabet stay.
+const IDENTITIES_KEPT: usize = 64;
+
+/// All consumers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Consumers {
+    secrets: Store<OfSecret, 1>,
+}
+
+#[derive(Clone, Debug)]
+struct OfSecret {
+    secret: SecretPath,
+    /// In the order of names.
+    rows: Vec<Arc<Known>>,
+}
+
+impl Row<1> for OfSecret {
+    fn key(&self) -> Words<'_, 1> {
+        [Some(self.secret.raw())]
+    }
+}
+
+/// How much a word weighs: first whether the consumer's own event said it, then how late.
+type Weight = (bool, EventRef);
+
+#[derive(Clone, Debug)]
+struct Known {
+    view: Consumer,
+    word: Option<Weight>,
+    service: Option<Weight>,
+    region: Option<Weight>,
+}
+
+/// Sets `to` where the new word is there and outweighs the one that stands.
+fn put<T: Clone>(to: &mut Option<T>, stands: &mut Option<Weight>, new: Option<&T>, by: &Weight) {
+    let Some(new) = new else { return };
+    if stands.as_ref().is_none_or(|stands| stands < by) {
+        *to = Some(new.clone());
+        *stands = Some(by.clone());
+    }
+}
+
+impl Known {
+    fn new(name: &ConsumerId) -> Self {
+        Self {
+            view: Consumer {
+                name: name.clone(),
+                service: None,
+                region: None,
+                version: None,
+                state: ConsumerState::Pending,
+                at: Timestamp::default(),
+                error: None,
+                latency: None,
+                identities: Vec::new(),
+                reached: Vec::new(),
+            },
+            word: None,
+            service: None,
+            region: None,
+        }
+    }
+
+    fn told(&mut self, event: EventRef, told: &ConsumerVersion) {
+        let at = event.time;
+        let by = (true, event);
+        self.about(&by, told.service.as_ref(), told.region.as_ref());
+        self.identities(&told.identities);
+        if matches!(told.state, ConsumerState::Validated | ConsumerState::InUse) {
+            self.reached(&told.version, at);
+        }
+        if self.word.as_ref().is_none_or(|word| *word < by) {
+            let view = &mut self.view;
+            view.version = Some(told.version.clone());
+            view.state = told.state.clone();
+            view.at = at;
+            view.error.clone_from(&told.error);
+            view.latency = told.latency_ms.map(millis);
+            self.word = Some(by);
+        }
+    }
+
+    fn named(&mut self, event: EventRef, named: &NamedConsumer) {
+        let at = event.time;
+        let by = (false, event);
+        self.about(&by, named.service.as_ref(), named.region.as_ref());
+        self.identities(&named.identities);
+        if self.word.as_ref().is_none_or(|word| *word < by) {
+            self.view.at = at;
+            self.word = Some(by);
+        }
+    }
+
+    fn about(&mut self, by: &Weight, service: Option<&ServiceName>, region: Option<&Region>) {
+        put(&mut self.view.service, &mut self.service, service, by);
+        put(&mut self.view.region, &mut self.region, region, by);
+    }
+
+    fn identities(&mut self, new: &[Actor]) {
+        for identity in new {
+            if let Err(at) = self.view.identities.binary_search(identity) {
+                self.view.identities.insert(at, identity.clone());
+                self.view.identities.truncate(IDENTITIES_KEPT);
+            }
+        }
+    }
+
+    fn reached(&mut self, version: &Version, at: Timestamp) {
+        let reached = &mut self.view.reached;
+        match reached.iter_mut().find(|(v, _)| v == version) {
+            Some((_, first)) if *first <= at => return,
+            Some((_, first)) => *first = at,
+            None => reached.push((version.clone(), at)),
+        }
+        reached.sort_by(|(va, a), (vb, b)| (a, va).cmp(&(b, vb)));
+        if reached.len() > REACHED_KEPT {
+            reached.remove(0);
+        }
+    }
+}
+
+impl Consumers {
+    /// Takes in what a consumer holds.
+    pub(super) fn told(&mut self, event: EventRef, told: &ConsumerVersion) {
+        if let Some(known) = self.known(&told.secret, &told.consumer) {
+            known.told(event, told);
+        }
+    }
+
+    /// Takes in what a rotation's start says of its secret's consumers.
+    pub(super) fn named(&mut self, event: &EventRef, secret: &SecretPath, all: &[NamedConsumer]) {
+        for named in all {
+            if let Some(known) = self.known(secret, &named.consumer) {
+                known.named(event.clone(), named);
+            }
+        }
+    }
+
+    fn known(&mut self, secret: &SecretPath, name: &ConsumerId) -> Option<&mut Known> {
+        let of_secret = self.secrets.row([Some(secret.raw())], || OfSecret {
+            secret: secret.clone(),
+            rows: Vec::new(),
+        })?;
+        let at = match of_secret.place(name) {
+            Ok(at) => at,
+            Err(at) => {
+                of_secret.rows.insert(at, Arc::new(Known::new(name)));
+                at
+            }
+        };
+        of_secret.rows.get_mut(at).map(Arc::make_mut)
+    }
+
+    /// The consumers of a secret, by name.
+    pub(super) fn of(&self, secret: &SecretPath) -> impl Iterator<Item = &Consumer> {
+        self.secrets
+            .get([Some(secret.raw())])
+            .into_iter()
+            .flat_map(|of_secret| of_secret.rows.iter().map(|known| &known.view))
+    }
+
+    /// Every secret with its consumers, by name.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&SecretPath, &Consumer)> {
+        self.secrets.iter().flat_map(|of_secret| {
+            let rows = of_secret.rows.iter();
+            rows.map(|known| (&of_secret.secret, &known.view))
+        })
+    }
+
+    /// One consumer of a secret.
+    pub(super) fn one(&self, secret: &SecretPath, name: &ConsumerId) -> Option<&Consumer> {
+        let of_secret = self.secrets.get([Some(secret.raw())])?;
+        let at = of_secret.place(name).ok()?;
+        of_secret.rows.get(at).map(|known| &known.view)
+    }
+
+    /// How many consumers of a rotation are where.
+    pub(super) fn tally(&self, rotation: &Rotation) -> Tally {
+        let mut tally = Tally::default();
+        let Some(secret) = &rotation.secret else {
+            return tally;
+        };
+        for consumer in self.of(secret) {
+            let standing = standing(consumer, rotation);
+            tally.total += 1;
+            tally.on_new += usize::from(standing == Standing::OnNew);
+            tally.delivered += usize::from(standing == Standing::Delivered);
+            tally.failed += usize::from(standing == Standing::Failed);
+            let regions = &mut tally.regions;
+            let at = match regions.binary_search_by(|r| r.region.cmp(&consumer.region)) {
+                Ok(at) => at,
+                Err(at) => {
+                    regions.insert(
+                        at,
+                        RegionTally {
+                            region: consumer.region.clone(),
+                            ..RegionTally::default()
+                        },
+                    );
+                    at
+                }
+            };
+            if let Some(region) = regions.get_mut(at) {
+                region.total += 1;
+                region.on_new += usize::from(standing == Standing::OnNew);
+            }
+        }
+        tally
+    }
+}
+
+impl OfSecret {
+    fn place(&self, name: &ConsumerId) -> Result<usize, usize> {
+        self.rows
+            .binary_search_by(|known| known.view.name.cmp(name))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    OnNew,
+    Delivered,
+    Failed,
+    Elsewhere,
+}
+
+/// Where a consumer stands with the version that a rotation brings. Of a superseded rotation it
+/// counts who ever reached its version: by now they have gone on to another.
+fn standing(consumer: &Consumer, rotation: &Rotation) -> Standing {
+    let Some(version) = &rotation.to_version else {
+        return Standing::Elsewhere;
+    };
+    let ever = rotation.superseded_by.is_some();
+    if ever && consumer.reached.iter().any(|(v, _)| v == version) {
+        return Standing::OnNew;
+    }
+    if consumer.version.as_ref() != Some(version) {
+        return Standing::Elsewhere;
+    }
+    match consumer.state {
+        ConsumerState::Validated | ConsumerState::InUse => Standing::OnNew,
+        ConsumerState::Delivered => Standing::Delivered,
+        ConsumerState::Failed => Standing::Failed,
+        ConsumerState::Pending | ConsumerState::Other(_) => Standing::Elsewhere,
+    }
+}

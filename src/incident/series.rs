@@ -1,0 +1,268 @@
+//! Counted windows over time, and what to do where two sources count the same.
+//!
+//! Samples of two sources are alternatives, never a sum. Of two windows that overlap (by more
+//! than a tenth of the shorter) the one of the source that spoke first in this series is shown;
+//! the other is kept out of sight and comes out where the first leaves a gap. Whether a window
+//! is shown depends on the windows beside it alone, so the order of arrival cannot matter.
+//!
+//! The latest [`KEPT`] windows of a series are kept, whichever came first.
+
+use imbl::Vector;
+
+use super::view::{AuthWindow, CanaryWindow, CountWindow, EventRef};
+use crate::model::{Source, Span, Timestamp};
+
+/// The most windows kept of one series, those out of sight among them.
+pub const KEPT: usize = 1500;
+
+/// One counted window.
+pub(super) trait Counted: Clone {
+    /// When it ended.
+    fn end(&self) -> Timestamp;
+    /// How long it was.
+    fn length(&self) -> Span;
+    /// The event it came with.
+    fn event(&self) -> &EventRef;
+}
+
+macro_rules! counted {
+    ($($window:ty),+) => {$(
+        impl Counted for $window {
+            fn end(&self) -> Timestamp {
+                self.end
+            }
+            fn length(&self) -> Span {
+                self.length
+            }
+            fn event(&self) -> &EventRef {
+                &self.event
+            }
+        }
+    )+};
+}
+
+counted!(AuthWindow, CanaryWindow, CountWindow);
+
+/// What a series knows besides the windows that it shows.
+#[derive(Clone, Debug)]
+pub(super) struct Beside<W> {
+    hidden: Vector<W>,
+    /// Who speaks, by when first.
+    speakers: Vec<(Timestamp, Source)>,
+    longest: Span,
+}
+
+impl<W> Default for Beside<W> {
+    fn default() -> Self {
+        Self {
+            hidden: Vector::new(),
+            speakers: Vec::new(),
+            longest: Span::ZERO,
+        }
+    }
+}
+
+/// Two windows of one slot are the same window told twice; of those the later id counts.
+fn slot<W: Counted>(window: &W) -> (Timestamp, Span, &Source) {
+    (window.end(), window.length(), &window.event().source)
+}
+
+fn start<W: Counted>(window: &W) -> Timestamp {
+    window.end() - window.length()
+}
+
+impl<W: Counted> Beside<W> {
+    /// Takes a window in among those `shown`.
+    pub(super) fn push(&mut self, shown: &mut Vector<W>, window: W) {
+        let in_order = shown.last().is_none_or(|last| last.end() < window.end());
+        if let [(first, only)] = self.speakers.as_slice()
+            && in_order
+            && *first <= window.end()
+            && *only == window.event().source
+        {
+            self.longest = self.longest.max(window.length());
+            shown.push_back(window);
+            self.trim(shown);
+            return;
+        }
+        self.push_anywhere(shown, window);
+    }
+
+    fn push_anywhere(&mut self, shown: &mut Vector<W>, window: W) {
+        let reordered = self.note_speaker(&window);
+        self.longest = self.longest.max(window.length());
+        if same_slot(shown, &window) || same_slot(&mut self.hidden, &window) {
+            return;
+        }
+        if self.speakers.len() == 1 {
+            insert(shown, window);
+        } else {
+            let until = window.end() + self.longest;
+            let beaten = take(shown, start(&window), until, |w| self.hides(&window, w));
+            for loser in beaten {
+                insert(&mut self.hidden, loser);
+            }
+            if self.is_hidden(shown, &window) {
+                insert(&mut self.hidden, window);
+            } else {
+                insert(shown, window);
+            }
+        }
+        if reordered {
+            self.settle_anew(shown);
+        }
+        self.trim(shown);
+    }
+
+    /// Notes who speaks; true where somebody's place in line changed.
+    fn note_speaker(&mut self, window: &W) -> bool {
+        let source = &window.event().source;
+        match self.speakers.iter_mut().find(|(_, name)| name == source) {
+            Some((first, _)) if *first <= window.end() => return false,
+            Some((first, _)) => *first = window.end(),
+            None => self.speakers.push((window.end(), source.clone())),
+        }
+        self.speakers.sort();
+        self.speakers.len() > 1
+    }
+
+    fn rank(&self, window: &W) -> usize {
+        let source = &window.event().source;
+        let place = self.speakers.iter().position(|(_, name)| name == source);
+        place.unwrap_or(usize::MAX)
+    }
+
+    /// True where `winner` is shown instead of `loser`.
+    fn hides(&self, winner: &W, loser: &W) -> bool {
+        if self.rank(winner) >= self.rank(loser) {
+            return false;
+        }
+        if winner.end() == loser.end() && winner.length() == loser.length() {
+            return true;
+        }
+        let from = start(winner).max(start(loser));
+        let until = winner.end().min(loser.end());
+        let shorter = winner.length().min(loser.length());
+        until.since(from).as_micros() > shorter.as_micros() / 10
+    }
+
+    fn is_hidden(&self, shown: &Vector<W>, window: &W) -> bool {
+        let until = window.end() + self.longest;
+        [shown, &self.hidden].into_iter().any(|list| {
+            let from = after(list, start(window));
+            let beside = list.focus().narrow(from..).into_iter();
+            let mut beside = beside.take_while(|w| w.end() <= until);
+            beside.any(|w| self.hides(w, window))
+        })
+    }
+
+    /// Decides about every window again; only where a source turns out to have spoken earlier.
+    fn settle_anew(&mut self, shown: &mut Vector<W>) {
+        let mut all: Vec<W> = shown.iter().chain(&self.hidden).cloned().collect();
+        all.sort_by(|a, b| slot(a).cmp(&slot(b)));
+        *shown = all.iter().cloned().collect();
+        self.hidden = Vector::new();
+        let (hidden, kept): (Vec<W>, Vec<W>) =
+            all.into_iter().partition(|w| self.is_hidden(shown, w));
+        *shown = kept.into_iter().collect();
+        self.hidden = hidden.into_iter().collect();
+    }
+
+    /// Lets go of the earliest windows above [`KEPT`]; what one of them hid may come out.
+    fn trim(&mut self, shown: &mut Vector<W>) {
+        while shown.len() + self.hidden.len() > KEPT {
+            let hidden_first = match (self.hidden.front(), shown.front()) {
+                (Some(hidden), Some(shown)) => slot(hidden) < slot(shown),
+                (hidden, _) => hidden.is_some(),
+            };
+            let gone = if hidden_first {
+                self.hidden.pop_front()
+            } else {
+                shown.pop_front()
+            };
+            let Some(gone) = gone else { return };
+            if self.hidden.is_empty() {
+                continue;
+            }
+            let mut hidden = std::mem::take(&mut self.hidden);
+            let freed = take(&mut hidden, start(&gone), gone.end() + self.longest, |w| {
+                self.hides(&gone, w)
+            });
+            self.hidden = hidden;
+            for window in freed {
+                if self.is_hidden(shown, &window) {
+                    insert(&mut self.hidden, window);
+                } else {
+                    insert(shown, window);
+                }
+            }
+        }
+    }
+}
+
+/// The first place whose window ends after `time`.
+fn after<W: Counted>(list: &Vector<W>, time: Timestamp) -> usize {
+    match list.last() {
+        Some(last) if last.end() > time => {}
+        _ => return list.len(),
+    }
+    let (Ok(at) | Err(at)) = list.binary_search_by(|w| {
+        if w.end() > time {
+            std::cmp::Ordering::Greater
+        } else {
+            std::cmp::Ordering::Less
+        }
+    });
+    at
+}
+
+/// Takes out the windows that end in `(from, until]` and that `which` names.
+fn take<W: Counted>(
+    list: &mut Vector<W>,
+    from: Timestamp,
+    until: Timestamp,
+    which: impl Fn(&W) -> bool,
+) -> Vec<W> {
+    let mut at = after(list, from);
+    let mut taken = Vec::new();
+    while let Some(window) = list.get(at) {
+        if window.end() > until {
+            break;
+        }
+        if !which(window) {
+            at += 1;
+        } else if at + 1 == list.len() {
+            taken.extend(list.pop_back());
+        } else {
+            taken.push(list.remove(at));
+        }
+    }
+    taken
+}
+
+fn place<W: Counted>(list: &Vector<W>, window: &W) -> Result<usize, usize> {
+    list.binary_search_by(|w| slot(w).cmp(&slot(window)))
+}
+
+/// True where the window's slot is in the list; the later id of the two stays.
+fn same_slot<W: Counted>(list: &mut Vector<W>, window: &W) -> bool {
+    let Ok(at) = place(list, window) else {
+        return false;
+    };
+    if list
+        .get(at)
+        .is_some_and(|w| w.event().id < window.event().id)
+    {
+        list.set(at, window.clone());
+    }
+    true
+}
+
+fn insert<W: Counted>(list: &mut Vector<W>, window: W) {
+    let (Ok(at) | Err(at)) = place(list, &window);
+    if at == list.len() {
+        list.push_back(window);
+    } else {
+        list.insert(at, window);
+    }
+}
