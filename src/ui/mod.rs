@@ -26,3 +26,6 @@ pub use key::{Key, KeyCode};
 pub use keymap::Keymap;
 pub use state::{Message, Mouse, MouseKind, State};
 pub use theme::{Depth, Role, Theme};
+
+#[cfg(test)]
+mod tests;

@@ -26,8 +26,6 @@ pub struct AuthRow {
     /// The median failed share of the windows before, 0 to 1; `None` where there were too few:
     /// no baseline, which is not zero.
     pub usual: Option<f64>,
-    /// When its last window ended.
-    pub at: Option<Timestamp>,
     /// How long nothing has come, where that is longer than it should be.
     pub silent: Option<Span>,
     /// True where it refuses more than usual now.
@@ -178,7 +176,6 @@ fn row(
         series: series.clone(),
         share,
         usual,
-        at: last.map(|window| window.end),
         silent,
         elevated,
     }

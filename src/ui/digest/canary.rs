@@ -71,6 +71,7 @@ fn row(canary: &Canary) -> CanaryRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::incident::EventRef;
     use crate::model::{Span, Timestamp};
 
     fn window(errors: u64, p99: f64) -> CanaryWindow {
@@ -80,6 +81,11 @@ mod tests {
             total: 1000,
             errors,
             p99_ms: Some(p99),
+            event: EventRef {
+                time: Timestamp::new(30, 0),
+                source: "/s".into(),
+                id: "1".into(),
+            },
         }
     }
 

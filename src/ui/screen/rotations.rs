@@ -409,7 +409,7 @@ mod tests {
         assert_eq!(dropped(140), [false, false, false, false]);
         assert_eq!(dropped(110), [true, false, false, false]);
         assert_eq!(dropped(80), [true, true, false, false]);
-        assert_eq!(dropped(66), [true, true, true, false]);
+        assert_eq!(dropped(70), [true, true, true, false]);
         assert_eq!(dropped(40), [true, true, true, true]);
         for all in 40..220 {
             assert!(columns(all).name >= 11, "{all}");
