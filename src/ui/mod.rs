@@ -1,1 +1,31 @@
-//! The cockpit: an Elm loop. `update` takes a message and answers with effects; `view` draws.
+//! The cockpit: an Elm loop. [`update`] takes a message and answers with effects; [`view`] draws.
+//! It does no I/O and knows no terminal: messages come from a shell, effects go to it.
+//!
+//! Rooms, each seeing only those before it: keys, themes and words; the state and its digest;
+//! prompts and the desk they lie on; the command table; keymaps; widgets; screens; the loop.
+
+mod cockpit;
+mod command;
+mod desk;
+mod digest;
+mod error;
+mod fit;
+mod key;
+mod keymap;
+mod layout;
+mod palette;
+mod prompt;
+mod screen;
+mod state;
+mod theme;
+mod widget;
+
+pub use cockpit::{Cockpit, Setup, update, view};
+pub use error::ConfigError;
+pub use key::{Key, KeyCode};
+pub use keymap::Keymap;
+pub use state::{Message, Mouse, MouseKind, State};
+pub use theme::{Depth, Role, Theme};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,307 @@
+//! The loop's two halves: `update` takes a message and answers with effects, `view` draws.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::model::Text;
+use crate::model::effect::Effects;
+
+use super::command::{Command, seek_context};
+use super::desk::{Desk, Move, Pane, Screen};
+use super::key::Key;
+use super::keymap::{Keymap, Meaning, shown};
+use super::layout;
+use super::palette;
+use super::prompt::{Kind, seek};
+use super::screen::{self, Listing, Look};
+use super::state::{Message, Mouse, MouseKind, State};
+use super::theme::Theme;
+use crate::model::effect::Effect;
+use crate::model::replay::{ReplayCommand, SeekTo};
+
+/// What the cockpit is made with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// What is looked at: a file, a folder, a fixture.
+    pub title: Text,
+    /// Which keys mean what.
+    pub keymap: Keymap,
+    /// How it looks.
+    pub theme: Theme,
+    /// True where a recording is played.
+    pub replay: bool,
+}
+
+/// All that the cockpit knows and shows.
+pub struct Cockpit {
+    desk: Desk,
+    keymap: Keymap,
+    theme: Theme,
+    pending: Vec<Key>,
+    listing: Option<Listing>,
+    dirty: bool,
+}
+
+impl Cockpit {
+    /// A cockpit over an empty state.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        let mut cockpit = Self {
+            desk: Desk::new(setup.title, setup.replay),
+            keymap: setup.keymap,
+            theme: setup.theme,
+            pending: Vec::new(),
+            listing: None,
+            dirty: true,
+        };
+        cockpit.desk.take_state(State::default());
+        cockpit
+    }
+
+    /// True, once, after anything that is shown has changed.
+    pub fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Makes ready what is drawn next, after a change.
+    fn refresh(&mut self) {
+        self.dirty = true;
+        self.list();
+        let scroll = self.desk.scroll;
+        self.desk.settle();
+        if self.desk.scroll != scroll {
+            self.list();
+        }
+    }
+
+    fn list(&mut self) {
+        self.listing = screen::listing(&self.desk, &self.keymap);
+        self.desk.lines = self.listing.as_ref().map_or(0, |listing| listing.total);
+    }
+}
+
+/// Takes a message in. The effects are to be run by the shell, in order.
+pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
+    match message {
+        Message::State(state) => {
+            if !cockpit.desk.state.looks_like(&state) {
+                cockpit.desk.take_state(*state);
+                prompt_follows(cockpit);
+                cockpit.refresh();
+            }
+            Effects::none()
+        }
+        Message::Key(key) => {
+            let effects = press(cockpit, key);
+            cockpit.refresh();
+            effects
+        }
+        Message::Paste(words) => {
+            if let Some(prompt) = cockpit.desk.prompt.as_mut()
+                && prompt.paste(&words)
+            {
+                typed(cockpit);
+                cockpit.refresh();
+            }
+            Effects::none()
+        }
+        Message::Mouse(mouse) => {
+            let effects = point(cockpit, mouse);
+            cockpit.refresh();
+            effects
+        }
+        Message::Resize { columns, rows } => {
+            let area = Rect::new(0, 0, columns, rows);
+            if area != cockpit.desk.area {
+                cockpit.desk.area = area;
+                cockpit.refresh();
+            }
+            Effects::none()
+        }
+        Message::FocusGained | Message::FocusLost => Effects::none(),
+    }
+}
+
+/// Draws what there is. The size last told by [`Message::Resize`] counts for scrolling and for
+/// the mouse; a frame of another size is drawn all the same.
+pub fn view(cockpit: &Cockpit, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let pending = if cockpit.pending.is_empty() {
+        String::new()
+    } else {
+        shown(&cockpit.pending)
+    };
+    let look = Look {
+        desk: &cockpit.desk,
+        theme: &cockpit.theme,
+        keymap: &cockpit.keymap,
+        pending: &pending,
+    };
+    screen::draw(look, cockpit.listing.as_ref(), frame.buffer_mut(), area);
+}
+
+fn press(cockpit: &mut Cockpit, key: Key) -> Effects {
+    cockpit.desk.notice = None;
+    let in_prompt = cockpit.desk.prompt.is_some();
+    cockpit.pending.push(key);
+    match cockpit.keymap.meaning(&cockpit.pending, in_prompt) {
+        Meaning::Command(command) => {
+            cockpit.pending.clear();
+            run(cockpit, command)
+        }
+        Meaning::Beginning => Effects::none(),
+        Meaning::Nothing if cockpit.pending.len() > 1 => {
+            // The sequence led nowhere; its last key may still mean something by itself.
+            cockpit.pending.clear();
+            press(cockpit, key)
+        }
+        Meaning::Nothing => {
+            cockpit.pending.clear();
+            if let Some(prompt) = cockpit.desk.prompt.as_mut()
+                && prompt.input(key)
+            {
+                typed(cockpit);
+            }
+            Effects::none()
+        }
+    }
+}
+
+fn run(cockpit: &mut Cockpit, command: &'static Command) -> Effects {
+    if cockpit.desk.prompt.is_none() && !command.applies(&cockpit.desk) {
+        cockpit.desk.notice = Some(format!("{}: no recording is played", command.title));
+        return Effects::none();
+    }
+    let effects = (command.run)(&mut cockpit.desk);
+    if cockpit.desk.prompt.is_some() {
+        prompt_follows(cockpit);
+    }
+    effects
+}
+
+/// The words of the prompt changed: what depends on them follows.
+fn typed(cockpit: &mut Cockpit) {
+    let desk = &mut cockpit.desk;
+    if let Some(prompt) = desk.prompt.as_mut() {
+        prompt.chosen = 0;
+        if prompt.kind == Kind::Find {
+            let words = prompt.words().trim().to_owned();
+            if !words.is_empty() {
+                desk.find(&words, desk.row, true);
+            }
+        }
+    }
+    prompt_follows(cockpit);
+}
+
+/// Brings what an open prompt says up to the words and the state.
+fn prompt_follows(cockpit: &mut Cockpit) {
+    let desk = &mut cockpit.desk;
+    let Some(mut prompt) = desk.prompt.take() else {
+        return;
+    };
+    match prompt.kind {
+        Kind::Palette => {
+            prompt.hits = palette::hits(prompt.words(), desk, &cockpit.keymap);
+            prompt.chosen = prompt.chosen.min(prompt.hits.len().saturating_sub(1));
+        }
+        Kind::Seek => prompt.note = seek_note(prompt.words(), desk),
+        Kind::Find => {
+            let words = prompt.words().trim().to_lowercase();
+            let selected = desk.rotation().filter(|_| !words.is_empty()).map(|r| {
+                let secret = r.secret.as_ref().map(ToString::to_string);
+                (secret.unwrap_or_default(), r.id.to_string())
+            });
+            prompt.note = match selected {
+                None => "letters of a secret or of a rotation's id".to_owned(),
+                Some((secret, id))
+                    if secret.to_lowercase().contains(&words)
+                        || id.to_lowercase().contains(&words) =>
+                {
+                    format!("{secret} ({id})")
+                }
+                Some(_) => "no rotation holds these letters".to_owned(),
+            };
+        }
+    }
+    desk.prompt = Some(prompt);
+}
+
+fn seek_note(words: &str, desk: &Desk) -> String {
+    if words.trim().is_empty() {
+        return seek::FORMS.to_owned();
+    }
+    let clock = desk.clock();
+    match seek::parse(words, seek_context(desk)) {
+        Ok(SeekTo::Time(at)) => {
+            let player = &desk.state.player;
+            let outside =
+                player.from.is_some_and(|from| at < from) || player.to.is_some_and(|to| at > to);
+            let end = if outside {
+                ", outside the recording: goes to its nearest end"
+            } else {
+                ""
+            };
+            format!("{} {} {}{end}", clock.day(at), clock.time(at), clock.zone())
+        }
+        Ok(SeekTo::Share(share)) => format!("{:.0} % of the recording", share * 100.0),
+        Ok(_) => "an end of the recording".to_owned(),
+        Err(why) => why,
+    }
+}
+
+fn point(cockpit: &mut Cockpit, mouse: Mouse) -> Effects {
+    let desk = &mut cockpit.desk;
+    if desk.prompt.is_some() {
+        return Effects::none();
+    }
+    let by = match mouse.what {
+        MouseKind::WheelUp => Move::Lines(-3),
+        MouseKind::WheelDown => Move::Lines(3),
+        MouseKind::Click => return click(desk, mouse),
+    };
+    if desk.screen() == Screen::OnCall {
+        let pane = pane_at(desk, mouse).unwrap_or(desk.pane);
+        desk.go_in(pane, by);
+    } else {
+        desk.go(by);
+    }
+    Effects::none()
+}
+
+fn pane_at(desk: &Desk, mouse: Mouse) -> Option<Pane> {
+    let on_call = desk.on_call();
+    [
+        (on_call.rotations, Pane::Rotations),
+        (on_call.auth, Pane::Auth),
+        (on_call.canary, Pane::Canary),
+        (on_call.audit, Pane::Audit),
+    ]
+    .into_iter()
+    .find(|(area, _)| layout::holds(*area, mouse.column, mouse.row))
+    .map(|(_, pane)| pane)
+}
+
+fn click(desk: &mut Desk, mouse: Mouse) -> Effects {
+    let bar = desk.area.height.saturating_sub(2);
+    if desk.replay && mouse.row == bar && desk.area.height >= layout::LEAST.1 {
+        return match screen::share_at(desk, mouse.column) {
+            Some(share) => Effects::one(Effect::Replay(ReplayCommand::Seek(SeekTo::Share(share)))),
+            None => Effects::none(),
+        };
+    }
+    if desk.screen() != Screen::OnCall {
+        return Effects::none();
+    }
+    if let Some(pane) = pane_at(desk, mouse) {
+        desk.pane = pane;
+        let area = desk.on_call().rotations;
+        if pane == Pane::Rotations && mouse.row > area.y {
+            let row = desk.top + usize::from(mouse.row - area.y - 1);
+            if row < desk.digest.len() {
+                desk.select_row(row);
+            }
+        }
+    }
+    Effects::none()
+}

@@ -1,0 +1,364 @@
+//! What the cockpit has on the desk: the state, which screen and pane are shown, what is selected.
+//! Commands act on it; screens are drawn from it.
+
+use ratatui::layout::Rect;
+
+use crate::incident::Rotation;
+use crate::model::{RotationId, Span, Text, Timestamp};
+
+use super::digest::Digest;
+use super::fit::Clock;
+use super::layout::{self, Amounts, OnCall};
+use super::prompt::Prompt;
+use super::state::State;
+
+/// The lengths of time that the charts can show.
+pub const RANGES: [Span; 6] = [
+    Span::seconds(5 * 60),
+    Span::seconds(15 * 60),
+    Span::seconds(60 * 60),
+    Span::seconds(3 * 3600),
+    Span::seconds(12 * 3600),
+    Span::seconds(48 * 3600),
+];
+
+/// A screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// What is going on.
+    OnCall,
+    /// All about one rotation.
+    Detail,
+    /// Where the events come from, and what is missing.
+    Backends,
+    /// What could not be read.
+    Rejected,
+    /// Every key.
+    Help,
+}
+
+/// A pane of the on-call screen that can be scrolled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pane {
+    /// The rotations.
+    Rotations,
+    /// Auth failures.
+    Auth,
+    /// Canaries.
+    Canary,
+    /// The audit stream.
+    Audit,
+}
+
+/// The panes in the order of the tab key.
+pub const PANES: [Pane; 4] = [Pane::Rotations, Pane::Auth, Pane::Canary, Pane::Audit];
+
+/// How far a list moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// Lines down, or with a minus up.
+    Lines(isize),
+    /// Pages down, or with a minus up.
+    Pages(isize),
+    /// To the first line.
+    First,
+    /// To the last line.
+    Last,
+}
+
+/// What the cockpit has on the desk.
+#[derive(Debug)]
+pub struct Desk {
+    /// What is looked at: a file, a folder, a fixture.
+    pub title: Text,
+    /// True where a recording is played.
+    pub replay: bool,
+    /// What is known.
+    pub state: State,
+    /// What the screens need of it.
+    pub digest: Digest,
+    /// True shows the user's zone, false UTC.
+    pub local: bool,
+    /// True shows moments where ages would stand.
+    pub absolute: bool,
+    /// Which of [`RANGES`] the charts show.
+    pub range: usize,
+    /// The size of the screen.
+    pub area: Rect,
+    /// The screens gone through; the last is shown, the first is on-call.
+    pub screens: Vec<Screen>,
+    /// The focused pane of the on-call screen.
+    pub pane: Pane,
+    /// The selected rotation.
+    pub selected: Option<RotationId>,
+    /// Its row.
+    pub row: usize,
+    /// The first row that is seen.
+    pub top: usize,
+    /// How far the panes are scrolled: auth, canary, audit.
+    pub scrolls: [usize; 3],
+    /// How far the list of a whole screen is scrolled.
+    pub scroll: usize,
+    /// How many lines that list has.
+    pub lines: usize,
+    /// What is asked for.
+    pub prompt: Option<Prompt>,
+    /// The last words that were looked for.
+    pub found: String,
+    /// A word to the person, until the next key.
+    pub notice: Option<String>,
+}
+
+impl Desk {
+    /// An empty desk.
+    pub fn new(title: Text, replay: bool) -> Self {
+        Self {
+            title,
+            replay,
+            state: State::default(),
+            digest: Digest::default(),
+            local: false,
+            absolute: false,
+            range: 1,
+            area: Rect::new(0, 0, 80, 24),
+            screens: vec![Screen::OnCall],
+            pane: Pane::Rotations,
+            selected: None,
+            row: 0,
+            top: 0,
+            scrolls: [0; 3],
+            scroll: 0,
+            lines: 0,
+            prompt: None,
+            found: String::new(),
+            notice: None,
+        }
+    }
+
+    /// The screen that is shown.
+    pub fn screen(&self) -> Screen {
+        self.screens.last().copied().unwrap_or(Screen::OnCall)
+    }
+
+    /// How moments are shown.
+    pub fn clock(&self) -> Clock {
+        Clock {
+            offset: self.local.then_some(self.state.local_offset_seconds),
+            absolute: self.absolute,
+        }
+    }
+
+    /// The latest moment known.
+    pub fn now(&self) -> Option<Timestamp> {
+        self.state.incident.now()
+    }
+
+    /// The selected rotation.
+    pub fn rotation(&self) -> Option<&Rotation> {
+        self.state.incident.rotation(self.selected.as_ref()?)
+    }
+
+    /// The length of time that the charts show.
+    pub fn span(&self) -> Span {
+        RANGES
+            .get(self.range)
+            .copied()
+            .unwrap_or(Span::seconds(900))
+    }
+
+    /// Where everything stands on the on-call screen.
+    pub fn on_call(&self) -> OnCall {
+        layout::on_call(
+            self.area,
+            Amounts {
+                rotations: self.digest.len(),
+                auth: self.digest.auth.len(),
+                canaries: self.digest.canaries.len(),
+                replay: self.replay,
+            },
+        )
+    }
+
+    /// How many rows a pane has below its rule.
+    fn page(&self, pane: Pane) -> usize {
+        let layout = self.on_call();
+        let area = match pane {
+            Pane::Rotations => layout.rotations,
+            Pane::Auth => layout.auth,
+            Pane::Canary => layout.canary,
+            Pane::Audit => layout.audit,
+        };
+        usize::from(area.height.saturating_sub(1))
+    }
+
+    /// Opens a screen over the one that is shown; an open one comes to the front.
+    pub fn open(&mut self, screen: Screen) {
+        if self.screen() == screen {
+            return;
+        }
+        self.screens
+            .retain(|open| *open != screen || *open == Screen::OnCall);
+        if screen == Screen::OnCall {
+            self.screens.truncate(1);
+        } else {
+            self.screens.push(screen);
+        }
+        self.scroll = 0;
+    }
+
+    /// Goes back one screen; on the first one nothing happens.
+    pub fn back(&mut self) {
+        if self.screens.len() > 1 {
+            self.screens.pop();
+            self.scroll = 0;
+        }
+    }
+
+    /// Takes a new state in. The selected rotation keeps its line on the screen, wherever the
+    /// order takes it.
+    pub fn take_state(&mut self, state: State) {
+        self.state = state;
+        self.digest.refresh(&self.state);
+        let line = self.row.saturating_sub(self.top);
+        // A person who has selected nothing and looks at the top is shown the worst.
+        let row = match &self.selected {
+            Some(id) => {
+                if self.digest.id(self.row) == Some(id) {
+                    Some(self.row)
+                } else {
+                    let current = self.state.incident.rotation(id).map(|r| r.id.clone());
+                    current.and_then(|id| self.digest.row_of(&id))
+                }
+            }
+            None => None,
+        };
+        self.row = row.unwrap_or_else(|| self.row.min(self.digest.len().saturating_sub(1)));
+        self.selected = self.digest.id(self.row).cloned();
+        self.top = self.row.saturating_sub(line);
+        self.settle();
+    }
+
+    /// Brings every scroll back into its list.
+    pub fn settle(&mut self) {
+        let page = self.page(Pane::Rotations).max(1);
+        let len = self.digest.len();
+        self.row = self.row.min(len.saturating_sub(1));
+        self.top = self
+            .top
+            .clamp((self.row + 1).saturating_sub(page), self.row)
+            .min(len.saturating_sub(page));
+        for (pane, slot) in [(Pane::Auth, 0), (Pane::Canary, 1), (Pane::Audit, 2)] {
+            let most = self.pane_len(pane).saturating_sub(self.page(pane));
+            if let Some(scroll) = self.scrolls.get_mut(slot) {
+                *scroll = (*scroll).min(most);
+            }
+        }
+        self.scroll = self.scroll.min(self.lines.saturating_sub(self.list_page()));
+    }
+
+    /// How many lines a screen that is one list shows.
+    pub fn list_page(&self) -> usize {
+        usize::from(layout::document(self.area, self.replay).height)
+    }
+
+    fn pane_len(&self, pane: Pane) -> usize {
+        match pane {
+            Pane::Rotations => self.digest.len(),
+            Pane::Auth => self.digest.auth.len(),
+            Pane::Canary => self.digest.canaries.len(),
+            Pane::Audit => self
+                .rotation()
+                .map_or(0, |rotation| self.state.incident.audit(rotation).count()),
+        }
+    }
+
+    /// How far a pane is scrolled.
+    pub fn scrolled(&self, pane: Pane) -> usize {
+        match pane {
+            Pane::Rotations => self.top,
+            Pane::Auth => self.scrolls[0],
+            Pane::Canary => self.scrolls[1],
+            Pane::Audit => self.scrolls[2],
+        }
+    }
+
+    /// Moves in what is shown: the selection among the rotations, else what is scrolled.
+    pub fn go(&mut self, by: Move) {
+        if self.screen() == Screen::OnCall {
+            self.go_in(self.pane, by);
+        } else {
+            self.scroll = moved(self.scroll, by, self.list_page(), self.lines);
+            self.settle();
+        }
+    }
+
+    /// Moves in a pane of the on-call screen.
+    pub fn go_in(&mut self, pane: Pane, by: Move) {
+        let (len, page) = (self.pane_len(pane), self.page(pane));
+        match pane {
+            Pane::Rotations => {
+                let row = moved(self.row, by, page, len);
+                self.select_row(row);
+            }
+            Pane::Auth => self.scrolls[0] = moved(self.scrolls[0], by, page, len),
+            Pane::Canary => self.scrolls[1] = moved(self.scrolls[1], by, page, len),
+            Pane::Audit => self.scrolls[2] = moved(self.scrolls[2], by, page, len),
+        }
+        self.settle();
+    }
+
+    /// Selects the rotation in a row.
+    pub fn select_row(&mut self, row: usize) {
+        let row = row.min(self.digest.len().saturating_sub(1));
+        if row != self.row {
+            self.scrolls[2] = 0;
+        }
+        self.row = row;
+        self.selected = self.digest.id(row).cloned();
+        self.settle();
+    }
+
+    /// Selects a rotation by its id.
+    pub fn select(&mut self, id: &RotationId) {
+        if let Some(row) = self.digest.row_of(id) {
+            self.select_row(row);
+        }
+    }
+
+    /// Selects the next rotation below (or above) the selected one whose secret or id holds the
+    /// words; round the end. False where none does.
+    pub fn find(&mut self, words: &str, from: usize, forward: bool) -> bool {
+        let words = words.to_lowercase();
+        let len = self.digest.len();
+        let holds = |row: &usize| {
+            let Some(id) = self.digest.id(*row) else {
+                return false;
+            };
+            let rotation = self.state.incident.rotation(id);
+            let secret = rotation.and_then(|rotation| rotation.secret.as_ref());
+            let in_secret = secret.is_some_and(|s| s.raw().to_lowercase().contains(&words));
+            in_secret || id.raw().to_lowercase().contains(&words)
+        };
+        let steps = 0..len;
+        let hit = if forward {
+            steps.map(|step| (from + step) % len).find(holds)
+        } else {
+            steps.map(|step| (from + len - step) % len).find(holds)
+        };
+        if let Some(row) = hit {
+            self.select_row(row);
+        }
+        hit.is_some()
+    }
+}
+
+fn moved(at: usize, by: Move, page: usize, len: usize) -> usize {
+    let page = isize::try_from(page.max(2) - 1).unwrap_or(isize::MAX);
+    let last = len.saturating_sub(1);
+    match by {
+        Move::Lines(n) => at.saturating_add_signed(n).min(last),
+        Move::Pages(n) => at.saturating_add_signed(n.saturating_mul(page)).min(last),
+        Move::First => 0,
+        Move::Last => last,
+    }
+}

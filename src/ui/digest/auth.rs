@@ -1,0 +1,263 @@
+//! Auth failures by service, each against its own usual share.
+
+use std::collections::HashMap;
+
+use crate::incident::{AuthSeries, AuthWindow, Incident, Rotation};
+use crate::model::{SecretPath, ServiceName, Span, Timestamp};
+
+use super::Digest;
+
+/// The most series that are ranked and shown.
+const SHOWN: usize = 256;
+
+/// The most windows that a usual share is taken from.
+const USUAL_FROM: usize = 60;
+
+/// The fewest windows that tell what is usual.
+const USUAL_LEAST: usize = 3;
+
+/// One series as it stands now.
+#[derive(Clone, Debug)]
+pub struct AuthRow {
+    /// The series.
+    pub series: AuthSeries,
+    /// The failed share of its last window, 0 to 1.
+    pub share: Option<f64>,
+    /// The median failed share of the windows before, 0 to 1; `None` where there were too few:
+    /// no baseline, which is not zero.
+    pub usual: Option<f64>,
+    /// How long nothing has come, where that is longer than it should be.
+    pub silent: Option<Span>,
+    /// True where it refuses more than usual now.
+    pub elevated: bool,
+}
+
+impl AuthRow {
+    /// How far the share stands above the usual one.
+    fn excess(&self) -> f64 {
+        self.share.unwrap_or(0.0) - self.usual.unwrap_or(0.0)
+    }
+}
+
+/// Usual shares of the last refresh, in the order of the series: most series have nothing new.
+#[derive(Debug, Default)]
+pub struct Memo(Vec<Known>);
+
+#[derive(Debug)]
+struct Known {
+    service: ServiceName,
+    windows: usize,
+    end: Option<Timestamp>,
+    before: Option<Timestamp>,
+    usual: Option<f64>,
+}
+
+/// When the latest rotation began that could have changed a series.
+#[derive(Debug, Default)]
+pub struct Onsets {
+    secrets: HashMap<SecretPath, Option<Timestamp>>,
+    services: HashMap<ServiceName, Option<Timestamp>>,
+}
+
+impl Onsets {
+    /// Starts over, for the secrets and services of these rows.
+    pub fn begin(&mut self, rows: &[AuthRow]) {
+        self.secrets.clear();
+        self.services.clear();
+        for row in rows {
+            match &row.series.secret {
+                Some(secret) if !self.secrets.contains_key(secret) => {
+                    self.secrets.insert(secret.clone(), None);
+                }
+                Some(_) => {}
+                None if !self.services.contains_key(&row.series.service) => {
+                    self.services.insert(row.series.service.clone(), None);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Notes when a rotation began.
+    pub fn add(&mut self, rotation: &Rotation) {
+        let began = Some(rotation.started_at);
+        if let Some(secret) = &rotation.secret
+            && let Some(onset) = self.secrets.get_mut(secret)
+        {
+            *onset = (*onset).max(began);
+        }
+        if !self.services.is_empty() {
+            for service in &rotation.services {
+                if let Some(onset) = self.services.get_mut(service) {
+                    *onset = (*onset).max(began);
+                }
+            }
+        }
+    }
+
+    fn of(&self, series: &AuthSeries) -> Option<Timestamp> {
+        match &series.secret {
+            Some(secret) => self.secrets.get(secret).copied().flatten(),
+            None => self.services.get(&series.service).copied().flatten(),
+        }
+    }
+}
+
+/// Ranks all series, worst first. The onsets are those of the state before: a rotation and its
+/// first refusals never come in one event.
+pub fn collect(digest: &mut Digest, incident: &Incident, now: Option<Timestamp>) {
+    digest.auth.clear();
+    let memo = &mut digest.memo.0;
+    let mut n = 0;
+    for series in incident.auth() {
+        let last = series.windows.last();
+        let before = digest.onsets.of(series);
+        let end = last.map(|window| window.end);
+        let usual = match memo.get(n) {
+            Some(known)
+                if known.windows == series.windows.len()
+                    && known.end == end
+                    && known.before == before
+                    && known.service == series.service =>
+            {
+                known.usual
+            }
+            _ => {
+                let usual = usual(series, before);
+                let known = Known {
+                    service: series.service.clone(),
+                    windows: series.windows.len(),
+                    end,
+                    before,
+                    usual,
+                };
+                match memo.get_mut(n) {
+                    Some(slot) => *slot = known,
+                    None => memo.push(known),
+                }
+                usual
+            }
+        };
+        n += 1;
+        digest.auth.push(row(series, last, usual, now));
+    }
+    memo.truncate(n);
+    digest.auth.sort_by(|a, b| {
+        b.elevated
+            .cmp(&a.elevated)
+            .then(b.excess().total_cmp(&a.excess()))
+            .then_with(|| a.series.service.cmp(&b.series.service))
+            .then_with(|| a.series.region.cmp(&b.series.region))
+    });
+    digest.auth_left_out = digest.auth.len().saturating_sub(SHOWN);
+    digest.auth.truncate(SHOWN);
+}
+
+fn row(
+    series: &AuthSeries,
+    last: Option<&AuthWindow>,
+    usual: Option<f64>,
+    now: Option<Timestamp>,
+) -> AuthRow {
+    let silent = last.zip(now).and_then(|(window, now)| {
+        let since = now.since(window.end);
+        let patience = Span::seconds((3 * window.length.as_seconds()).max(60));
+        (since > patience).then_some(since)
+    });
+    let share = last.and_then(AuthWindow::share);
+    let failed = last.map_or(0, AuthWindow::failed);
+    let elevated = silent.is_none()
+        && failed > 0
+        && share.is_some_and(|share| match usual {
+            Some(usual) => share >= 0.01 && share >= usual * 3.0 && share >= usual + 0.005,
+            None => share >= 0.05 && failed >= 3,
+        });
+    AuthRow {
+        series: series.clone(),
+        share,
+        usual,
+        silent,
+        elevated,
+    }
+}
+
+/// The median share of the windows that ended before the latest rotation began, or where there
+/// are too few of those, before the last window.
+fn usual(series: &AuthSeries, before: Option<Timestamp>) -> Option<f64> {
+    let windows = &series.windows;
+    let all = windows.len().saturating_sub(1);
+    let until = before.map_or(all, |before| {
+        match windows.binary_search_by(|window| window.end.cmp(&before)) {
+            Ok(at) | Err(at) => at,
+        }
+    });
+    let until = if until < USUAL_LEAST {
+        all
+    } else {
+        until.min(all)
+    };
+    let from = until.saturating_sub(USUAL_FROM);
+    let mut shares: Vec<f64> = (from..until)
+        .filter_map(|at| windows.get(at))
+        .filter_map(AuthWindow::share)
+        .collect();
+    if shares.len() < USUAL_LEAST {
+        return None;
+    }
+    let middle = shares.len() / 2;
+    let (_, median, _) = shares.select_nth_unstable_by(middle, f64::total_cmp);
+    Some(*median)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incident::EventRef;
+
+    fn series(shares: &[u64]) -> AuthSeries {
+        let windows = shares.iter().zip(1..).map(|(failed, n)| AuthWindow {
+            end: Timestamp::new(n * 30, 0),
+            length: Span::seconds(30),
+            total: 1000,
+            failed_401: *failed,
+            failed_403: 0,
+            failed_other: 0,
+            event: EventRef {
+                time: Timestamp::new(n * 30, 0),
+                source: "/s".into(),
+                id: "1".into(),
+            },
+        });
+        AuthSeries {
+            service: "checkout".into(),
+            region: None,
+            secret: None,
+            windows: windows.collect(),
+        }
+    }
+
+    #[test]
+    fn usual_is_the_median_of_the_windows_before() {
+        let series = series(&[2, 2, 90, 2, 3, 400, 400, 400, 400, 400, 400, 400]);
+        assert_eq!(usual(&series, Some(Timestamp::new(180, 0))), Some(0.002));
+    }
+
+    #[test]
+    fn too_few_windows_are_no_baseline_which_is_not_zero() {
+        assert_eq!(usual(&series(&[0, 0, 0]), None), None);
+        assert_eq!(usual(&series(&[0, 0, 0, 500]), None), Some(0.0));
+    }
+
+    #[test]
+    fn silence_is_no_elevation() {
+        let series = series(&[2, 2, 2, 2, 300]);
+        let last = series.windows.last();
+        let at = |s| Some(Timestamp::new(s, 0));
+        assert!(row(&series, last, Some(0.002), at(150)).elevated);
+        let late = row(&series, last, Some(0.002), at(900));
+        assert_eq!(
+            (late.elevated, late.silent),
+            (false, Some(Span::seconds(750)))
+        );
+    }
+}

@@ -1,0 +1,371 @@
+//! The headline: what a person would say, with the one number that matters.
+
+use crate::incident::{Rotation, Tally};
+use crate::model::event::{ConsumerState, StageStatus};
+use crate::model::{Timestamp, Version};
+
+use crate::ui::fit::{bytes, count, percent, plural, version};
+use crate::ui::state::State;
+
+use super::{AuthRow, Digest, Hurt};
+
+/// How loud the headline is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing hurts.
+    #[default]
+    Calm,
+    /// Somebody should look.
+    Look,
+    /// Somebody is hurt now.
+    Bad,
+}
+
+/// What a person would say. Times in it are not written out, since they pass: the screen puts
+/// them behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headline {
+    /// How loud.
+    pub tone: Tone,
+    /// The sentence.
+    pub sentence: String,
+    /// What more should be known, where something should.
+    pub more: Option<String>,
+    /// A moment that is counted down to, and what happens then.
+    pub until: Option<(Timestamp, &'static str)>,
+    /// A moment that has passed, and what happened.
+    pub since: Option<(Timestamp, &'static str)>,
+}
+
+/// The headline of a state. In this order: the worst rotation, where it needs a look; a service
+/// that is refused more than usual though no rotation explains it; what runs; why there is
+/// nothing.
+pub fn of(digest: &Digest, state: &State) -> Headline {
+    let worst = digest
+        .id(0)
+        .filter(|_| digest.hurt(0).needs_a_look())
+        .and_then(|id| state.incident.rotation(id));
+    if let Some(rotation) = worst {
+        let tally = digest.tally(0, &state.incident, rotation);
+        return of_rotation(digest, state, rotation, &tally);
+    }
+    if let Some(row) = digest.auth.first().filter(|row| row.elevated) {
+        return Headline {
+            tone: Tone::Bad,
+            sentence: format!("{}; no rotation that runs explains it", refused(row)),
+            ..Headline::default()
+        };
+    }
+    if digest.len() == 0 {
+        return nothing(state);
+    }
+    calm(digest, state)
+}
+
+fn of_rotation(digest: &Digest, state: &State, rotation: &Rotation, tally: &Tally) -> Headline {
+    let hurt = digest.hurt(0);
+    let mut facts: Vec<String> = Vec::new();
+    match hurt {
+        Hurt::Stuck | Hurt::Held => facts.extend(stage(rotation)),
+        _ => {}
+    }
+    let failed = failing(state, rotation, tally);
+    facts.extend(failed);
+    facts.extend(behind(rotation, tally));
+    if let Some(row) = hot_row(digest, rotation) {
+        facts.push(refused(row));
+    }
+    if facts.is_empty() {
+        facts.extend(stage(rotation));
+    }
+    // Two facts are what a tired person takes in; the others stand in the row below.
+    facts.truncate(2);
+    let others = digest.hurting.saturating_sub(1);
+    let breaks = rotation.revoked_at.is_some();
+    let ends = rotation
+        .grace
+        .as_ref()
+        .map(|grace| grace.ends_at)
+        .filter(|ends| !breaks && state.incident.now().is_none_or(|now| *ends > now));
+    Headline {
+        tone: if hurt >= Hurt::Hurts {
+            Tone::Bad
+        } else {
+            Tone::Look
+        },
+        sentence: format!("{}: {}", name(rotation), facts.join("; ")),
+        more: (others > 0).then(|| {
+            let verb = if others == 1 { "needs" } else { "need" };
+            format!("{} more {verb} a look", plural(others, "rotation"))
+        }),
+        until: ends.map(|ends| (ends, "grace ends")),
+        since: rotation.revoked_at.map(|at| (at, "old version revoked")),
+    }
+}
+
+fn name(rotation: &Rotation) -> String {
+    match &rotation.secret {
+        Some(secret) => format!("{secret} ({})", rotation.id),
+        None => rotation.id.to_string(),
+    }
+}
+
+fn stage(rotation: &Rotation) -> Option<String> {
+    let (stage, view) = rotation.stage()?;
+    let tries = if view.attempt > 1 {
+        format!(" at the {}", ordinal(view.attempt))
+    } else {
+        String::new()
+    };
+    let error = view
+        .error
+        .as_ref()
+        .map(|error| format!(": {error}"))
+        .unwrap_or_default();
+    Some(match &view.status {
+        Some(StageStatus::Failed) => format!("{stage} failed{tries}{error}"),
+        Some(StageStatus::Paused) => format!("{stage} is held{error}"),
+        Some(status) => format!("{stage} {status}"),
+        None => return None,
+    })
+}
+
+fn ordinal(n: u32) -> String {
+    let end = match (n % 10, n % 100) {
+        (1, not) if not != 11 => "st",
+        (2, not) if not != 12 => "nd",
+        (3, not) if not != 13 => "rd",
+        _ => "th",
+    };
+    format!("{n}{end} try")
+}
+
+fn failing(state: &State, rotation: &Rotation, tally: &Tally) -> Option<String> {
+    if tally.failed == 0 {
+        return None;
+    }
+    let why = rotation.secret.as_ref().and_then(|secret| {
+        state
+            .incident
+            .consumers(secret)
+            .filter(|consumer| consumer.state == ConsumerState::Failed)
+            .find_map(|consumer| consumer.error.as_ref())
+    });
+    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    let verb = if tally.failed == 1 { "fails" } else { "fail" };
+    Some(format!(
+        "{} of {} {verb} on {}{why}",
+        tally.failed,
+        plural(tally.total, "consumer"),
+        version_or(rotation.to_version.as_ref(), "the new version"),
+    ))
+}
+
+fn version_or(words: Option<&Version>, otherwise: &str) -> String {
+    words.map_or_else(
+        || otherwise.to_owned(),
+        |words| version(&words.to_string()).into_owned(),
+    )
+}
+
+fn behind(rotation: &Rotation, tally: &Tally) -> Option<String> {
+    let behind = tally.total.saturating_sub(tally.on_new);
+    let moved = rotation.cutover_at.or(rotation.revoked_at).is_some() || tally.on_new > 0;
+    if behind == 0 || !moved {
+        return None;
+    }
+    let mut regions: Vec<(String, usize)> = tally
+        .regions
+        .iter()
+        .filter(|region| region.on_new < region.total)
+        .map(|region| {
+            let name = region
+                .region
+                .as_ref()
+                .map_or_else(|| "an unknown region".to_owned(), ToString::to_string);
+            (name, region.total - region.on_new)
+        })
+        .collect();
+    regions.sort_by_key(|region| std::cmp::Reverse(region.1));
+    let all = match behind {
+        1 => "",
+        2 => "both ",
+        _ => "all ",
+    };
+    let place = match regions.as_slice() {
+        [] => String::new(),
+        [(one, _)] if tally.regions.len() > 1 || behind > 1 => format!(", {all}in {one}"),
+        [(one, _)] => format!(", in {one}"),
+        [(first, n), (second, m)] => format!(", {n} in {first}, {m} in {second}"),
+        [(first, n), ..] => format!(", {n} of them in {first}"),
+    };
+    let old = old_version(rotation);
+    Some(format!(
+        "{behind} of {} still on {old}{place}",
+        plural(tally.total, "consumer")
+    ))
+}
+
+/// The old version's name where it is short enough to be said.
+fn old_version(rotation: &Rotation) -> String {
+    match &rotation.from_version {
+        Some(from) if from.raw().len() <= 12 => from.to_string(),
+        _ => "the old version".to_owned(),
+    }
+}
+
+fn hot_row<'a>(digest: &'a Digest, rotation: &Rotation) -> Option<&'a AuthRow> {
+    digest.auth.iter().filter(|row| row.elevated).find(|row| {
+        (row.series.secret.is_some() && row.series.secret == rotation.secret)
+            || rotation.services.contains(&row.series.service)
+    })
+}
+
+fn refused(row: &AuthRow) -> String {
+    let place = row
+        .series
+        .region
+        .as_ref()
+        .map(|region| format!(" in {region}"))
+        .unwrap_or_default();
+    let usual = match row.usual {
+        Some(usual) => format!("usual {}", percent(usual)),
+        None => "no baseline".to_owned(),
+    };
+    format!(
+        "{}{place} is refused {} ({usual})",
+        row.series.service,
+        percent(row.share.unwrap_or(0.0))
+    )
+}
+
+fn calm(digest: &Digest, state: &State) -> Headline {
+    let behind = (0..digest.len())
+        .take_while(|row| digest.hurt(*row) == Hurt::Behind)
+        .count();
+    let (sentence, more) = match digest.open {
+        0 => {
+            let last = digest.id(0).and_then(|id| state.incident.rotation(id));
+            let words = last.map(|last| {
+                let how = last.ended.as_ref().map_or_else(
+                    || "was superseded".to_owned(),
+                    |end| match end.outcome.raw() {
+                        "rolled_back" => "was rolled back".to_owned(),
+                        "aborted" => "was aborted".to_owned(),
+                        _ => end.outcome.to_string(),
+                    },
+                );
+                format!("the latest, {}, {how}", name(last))
+            });
+            let ended = match digest.len() {
+                1 => "The one rotation is over".to_owned(),
+                n => format!("All {} rotations are over", count(n as u64)),
+            };
+            (ended, words)
+        }
+        1 => ("1 rotation runs and hurts nobody".to_owned(), None),
+        n => (
+            format!("{} rotations run, none hurts anybody", count(n as u64)),
+            None,
+        ),
+    };
+    let more = match behind {
+        0 => more,
+        1 => Some("1 waits for consumers to take the new version".to_owned()),
+        n => Some(format!("{n} wait for consumers to take the new version")),
+    };
+    Headline {
+        tone: Tone::Calm,
+        sentence,
+        more,
+        ..Headline::default()
+    }
+}
+
+/// Why there is nothing, and what would fill the screen.
+fn nothing(state: &State) -> Headline {
+    let loading = &state.loading;
+    let events = state.incident.counts().events;
+    let sentence = match (loading.done, loading.of_bytes) {
+        (false, Some(of)) => format!(
+            "Reading: {} of {}; {}",
+            bytes(loading.bytes),
+            bytes(of),
+            if events == 0 {
+                "no event yet"
+            } else {
+                "no rotation yet"
+            }
+        ),
+        (false, None) if loading.bytes > 0 => {
+            format!("Reading: {} so far; no rotation yet", bytes(loading.bytes))
+        }
+        (false, None) => "Nothing has come yet".to_owned(),
+        (true, _) if events > 0 => {
+            format!(
+                "{} and no rotation among them up to here",
+                plural(usize::try_from(events).unwrap_or(usize::MAX), "event")
+            )
+        }
+        (true, _) if state.player.events > 0 => {
+            "The recording stands before its first event: play it, or go on in it".to_owned()
+        }
+        (true, _) if loading.rejected > 0 => "No event: nothing of it could be read".to_owned(),
+        (true, _) => "No event: what was read is empty".to_owned(),
+    };
+    let more = if let Some(trouble) = loading.trouble.first() {
+        Some(format!("reading stopped early: {trouble}"))
+    } else if loading.rejected > 0 {
+        Some(format!(
+            "{} rejected; the screen of rejected lines says why",
+            plural(
+                usize::try_from(loading.rejected).unwrap_or(usize::MAX),
+                "line"
+            )
+        ))
+    } else if events > 0 {
+        Some("a rotation shows once a stage, a new version or its use is seen".to_owned())
+    } else {
+        None
+    };
+    Headline {
+        tone: if loading.trouble.is_empty() {
+            Tone::Calm
+        } else {
+            Tone::Look
+        },
+        sentence,
+        more,
+        until: None,
+        since: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_are_counted_in_words() {
+        assert_eq!(ordinal(2), "2nd try");
+        assert_eq!(ordinal(11), "11th try");
+        assert_eq!(ordinal(23), "23rd try");
+    }
+
+    #[test]
+    fn an_empty_state_says_why_it_is_empty() {
+        let mut state = State::default();
+        let digest = Digest::default();
+        state.loading.bytes = 12_000_000;
+        state.loading.of_bytes = Some(140_000_000);
+        assert_eq!(
+            of(&digest, &state).sentence,
+            "Reading: 12.0 MB of 140.0 MB; no event yet"
+        );
+        state.loading.done = true;
+        state.loading.rejected = 7;
+        let headline = of(&digest, &state);
+        assert_eq!(headline.sentence, "No event: nothing of it could be read");
+        assert!(headline.more.unwrap().starts_with("7 lines rejected"));
+    }
+}

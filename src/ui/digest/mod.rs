@@ -1,0 +1,301 @@
+//! What the on-call screen needs of a state, computed once when the state arrives: the order of
+//! the rotations, worst first; the auth failures against their usual share; the headline.
+//!
+//! Drawing then touches only the rows that are seen, however many rotations stand behind them.
+
+mod auth;
+mod canary;
+mod headline;
+
+use std::collections::HashSet;
+
+use crate::incident::{Incident, Rotation, Tally};
+use crate::model::event::{ConsumerState, Outcome, Stage, StageStatus};
+use crate::model::{RotationId, SecretPath, ServiceName, Timestamp};
+
+use super::state::State;
+
+pub use auth::AuthRow;
+pub use canary::CanaryRow;
+pub use headline::{Headline, Tone};
+
+/// The rows whose tallies are kept; tallies of rows further down are counted when they are seen.
+const TALLIED: usize = 64;
+
+/// How much a rotation hurts, least first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hurt {
+    /// It is over and went well, or a later one took its place.
+    #[default]
+    Over,
+    /// It is over and went badly.
+    WentBadly,
+    /// It runs and hurts nobody.
+    Runs,
+    /// Its cutover is done and some of its consumers are not on the new version.
+    Behind,
+    /// Somebody holds it.
+    Held,
+    /// A stage of it failed.
+    Stuck,
+    /// Consumers fail on it, or its services refuse more than usual.
+    Hurts,
+    /// The old version is refused already and consumers still need it, or fail.
+    Breaks,
+}
+
+impl Hurt {
+    /// True where somebody should look at it.
+    pub fn needs_a_look(self) -> bool {
+        self >= Self::Held
+    }
+}
+
+/// One rotation in the order of the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Row {
+    /// The hurt, then what breaks ties; greater is worse.
+    key: u64,
+    /// Where its id stands in [`Digest::ids`].
+    at: u32,
+}
+
+/// What the on-call screen needs of a state.
+#[derive(Debug, Default)]
+pub struct Digest {
+    ids: Vec<RotationId>,
+    rows: Vec<Row>,
+    tallies: Vec<Tally>,
+    /// How many rotations are open.
+    pub open: usize,
+    /// How many need a look.
+    pub hurting: usize,
+    /// Auth failures, worst first.
+    pub auth: Vec<AuthRow>,
+    /// Series that are not in [`Self::auth`] because there are too many.
+    pub auth_left_out: usize,
+    /// Canary comparisons, worst first.
+    pub canaries: Vec<CanaryRow>,
+    /// What a person would say.
+    pub headline: Headline,
+    memo: auth::Memo,
+    onsets: auth::Onsets,
+}
+
+impl Digest {
+    /// How many rotations there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The rotation in this row, from 0.
+    pub fn id(&self, row: usize) -> Option<&RotationId> {
+        self.ids.get(self.rows.get(row)?.at as usize)
+    }
+
+    /// How much the rotation in this row hurts.
+    pub fn hurt(&self, row: usize) -> Hurt {
+        self.rows
+            .get(row)
+            .map_or(Hurt::Over, |row| hurt_of(row.key))
+    }
+
+    /// The tally of the rotation in this row.
+    pub fn tally(&self, row: usize, incident: &Incident, rotation: &Rotation) -> Tally {
+        match self.tallies.get(row) {
+            Some(tally) => tally.clone(),
+            None => incident.tally(rotation),
+        }
+    }
+
+    /// The row of a rotation.
+    pub fn row_of(&self, id: &RotationId) -> Option<usize> {
+        let at = self.ids.iter().position(|known| known == id)?;
+        let at = u32::try_from(at).ok()?;
+        self.rows.iter().position(|row| row.at == at)
+    }
+
+    /// Rows in the order of the screen with their ids.
+    pub fn ids(&self) -> impl Iterator<Item = &RotationId> {
+        self.rows
+            .iter()
+            .filter_map(|row| self.ids.get(row.at as usize))
+    }
+
+    /// Takes a new state in.
+    pub fn refresh(&mut self, state: &State) {
+        let now = state.incident.now();
+        auth::collect(self, &state.incident, now);
+        canary::collect(&mut self.canaries, &state.incident);
+        self.rank(&state.incident);
+        let incident = &state.incident;
+        self.tallies = self
+            .rows
+            .iter()
+            .take(TALLIED)
+            .map(|row| self.ids.get(row.at as usize))
+            .map(|id| id.and_then(|id| incident.rotation(id)))
+            .map(|rotation| rotation.map(|r| incident.tally(r)).unwrap_or_default())
+            .collect();
+        self.headline = headline::of(self, state);
+    }
+
+    fn rank(&mut self, incident: &Incident) {
+        let hot = Hot::of(&self.auth);
+        let mut onsets = std::mem::take(&mut self.onsets);
+        onsets.begin(&self.auth);
+        self.rows.clear();
+        (self.open, self.hurting) = (0, 0);
+        let mut n = 0;
+        for rotation in incident.rotations() {
+            match self.ids.get_mut(n) {
+                Some(known) if *known == rotation.id => {}
+                Some(known) => *known = rotation.id.clone(),
+                None => self.ids.push(rotation.id.clone()),
+            }
+            onsets.add(rotation);
+            let hurt = hurt(incident, rotation, &hot);
+            self.open += usize::from(rotation.is_open());
+            self.hurting += usize::from(hurt.needs_a_look());
+            self.rows.push(Row {
+                key: key(hurt, rotation),
+                at: u32::try_from(n).unwrap_or(u32::MAX),
+            });
+            n += 1;
+        }
+        self.ids.truncate(n);
+        self.rows
+            .sort_unstable_by(|a, b| b.key.cmp(&a.key).then(a.at.cmp(&b.at)));
+        self.onsets = onsets;
+    }
+}
+
+/// What refuses more than usual now.
+struct Hot<'a> {
+    secrets: HashSet<&'a SecretPath>,
+    services: HashSet<&'a ServiceName>,
+}
+
+impl<'a> Hot<'a> {
+    fn of(rows: &'a [AuthRow]) -> Self {
+        let hot = rows.iter().filter(|row| row.elevated);
+        Self {
+            secrets: hot
+                .clone()
+                .filter_map(|r| r.series.secret.as_ref())
+                .collect(),
+            services: hot.map(|row| &row.series.service).collect(),
+        }
+    }
+
+    fn touches(&self, rotation: &Rotation) -> bool {
+        if self.services.is_empty() {
+            return false;
+        }
+        rotation
+            .secret
+            .as_ref()
+            .is_some_and(|secret| self.secrets.contains(secret))
+            || rotation.services.iter().any(|s| self.services.contains(s))
+    }
+}
+
+/// How much a rotation hurts. In this order:
+/// 1. A later one took its place: it cannot hurt any more.
+/// 2. Its services refuse more than usual, or consumers fail on the new version: it hurts, and
+///    breaks where the old version is refused already. A rotation that is over hurts only so.
+/// 3. A stage failed, or somebody holds one.
+/// 4. The cutover is done and consumers are not on the new version: behind.
+fn hurt(incident: &Incident, rotation: &Rotation, hot: &Hot<'_>) -> Hurt {
+    if rotation.superseded_by.is_some() {
+        return Hurt::Over;
+    }
+    let open = rotation.ended.is_none();
+    let touched = hot.touches(rotation);
+    let told = |stage: Stage| {
+        stage
+            .index()
+            .and_then(|at| rotation.stages.get(at))
+            .is_some_and(|view| view.status.is_some())
+    };
+    if touched || (open && told(Stage::Distribute)) {
+        let tally = incident.tally(rotation);
+        let behind = tally.on_new < tally.total;
+        let began = rotation.cutover_at.or(rotation.revoked_at).is_some() || told(Stage::Store);
+        if (open && tally.failed > 0) || (touched && behind && began) {
+            return if rotation.revoked_at.is_some() {
+                Hurt::Breaks
+            } else {
+                Hurt::Hurts
+            };
+        }
+        let status = rotation.stage().and_then(|(_, view)| view.status.as_ref());
+        match status {
+            Some(StageStatus::Failed) if open => return Hurt::Stuck,
+            Some(StageStatus::Paused) if open => return Hurt::Held,
+            _ if open && behind && rotation.cutover_at.is_some() => return Hurt::Behind,
+            _ => {}
+        }
+    }
+    match (&rotation.ended, rotation.stage()) {
+        (Some(end), _) if end.outcome == Outcome::Succeeded => Hurt::Over,
+        (Some(_), _) => Hurt::WentBadly,
+        (None, Some((_, view))) if view.status == Some(StageStatus::Failed) => Hurt::Stuck,
+        (None, Some((_, view))) if view.status == Some(StageStatus::Paused) => Hurt::Held,
+        (None, _) => Hurt::Runs,
+    }
+}
+
+/// The hurt in the highest byte. Below it, of those that run the one whose point of no return
+/// comes first, of those that are over the latest.
+fn key(hurt: Hurt, rotation: &Rotation) -> u64 {
+    const MOST: u64 = (1 << 56) - 1;
+    let seconds = |at: Timestamp| at.seconds().clamp(0, 1 << 50).unsigned_abs();
+    let tie = if rotation.is_open() {
+        rotation
+            .point_of_no_return()
+            .map_or(seconds(rotation.started_at), |at| MOST - seconds(at))
+    } else {
+        seconds(rotation.last_at)
+    };
+    (hurt as u64) << 56 | tie
+}
+
+fn hurt_of(key: u64) -> Hurt {
+    match key >> 56 {
+        0 => Hurt::Over,
+        1 => Hurt::WentBadly,
+        2 => Hurt::Runs,
+        3 => Hurt::Behind,
+        4 => Hurt::Held,
+        5 => Hurt::Stuck,
+        6 => Hurt::Hurts,
+        _ => Hurt::Breaks,
+    }
+}
+
+/// True for a state in which a consumer works with its version.
+pub fn works(state: &ConsumerState) -> bool {
+    matches!(state, ConsumerState::InUse | ConsumerState::Validated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hurt_survives_its_key() {
+        for hurt in [
+            Hurt::Over,
+            Hurt::WentBadly,
+            Hurt::Runs,
+            Hurt::Behind,
+            Hurt::Held,
+            Hurt::Stuck,
+            Hurt::Hurts,
+            Hurt::Breaks,
+        ] {
+            assert_eq!(hurt_of((hurt as u64) << 56 | 12), hurt);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Auth failures by service, each as a chart on the common axis beside its usual share.
+
+use crate::model::replay::MarkKind;
+use crate::ui::desk::Pane;
+use crate::ui::digest::AuthRow;
+use crate::ui::fit::{percent, span};
+use crate::ui::theme::Role;
+use crate::ui::widget::{Axis, Pen, Point, chart, time_marks};
+
+use super::Look;
+use super::on_call::{axis, range, share, title, widest};
+
+/// Where the columns of a row stand.
+#[derive(Clone, Copy)]
+struct Columns {
+    service: u16,
+    region: u16,
+    chart: u16,
+    note: u16,
+}
+
+const SHARE: u16 = 7;
+
+fn columns(all: u16, rows: &[AuthRow]) -> Columns {
+    let service = widest(
+        rows.iter().map(|row| row.series.service.raw()),
+        usize::from(all / 4).max(8),
+    )
+    .max(8);
+    let region = widest(
+        rows.iter()
+            .filter_map(|row| row.series.region.as_ref())
+            .map(|region| region.raw()),
+        8,
+    );
+    let note = if all >= 60 { 12 } else { 0 };
+    let region = if all >= 48 { region } else { 0 };
+    let gaps = u16::from(region > 0) + u16::from(note > 0) + 4;
+    let taken = 2 + service + region + SHARE + note + gaps;
+    Columns {
+        service,
+        region,
+        chart: all.saturating_sub(taken).min(200),
+        note,
+    }
+}
+
+/// Draws the pane.
+pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
+    let desk = look.desk;
+    let rows = &desk.digest.auth;
+    if rows.is_empty() {
+        title(pen, look, Pane::Auth, "Auth failures: no sample seen", "");
+        return;
+    }
+    let first = desk.scrolled(Pane::Auth);
+    let page = usize::from(pen.height().saturating_sub(1));
+    let seen = rows.iter().skip(first).take(page);
+    let columns = columns(pen.width(), rows);
+    let x = 2 + columns.service + 1 + columns.region + u16::from(columns.region > 0) + SHARE + 2;
+    let axis = axis(look, columns.chart);
+    let top = axis.map_or(0.01, |axis| {
+        seen.clone().map(|row| peak(row, axis)).fold(0.01, f64::max)
+    });
+    let left = if pen.width() >= 60 {
+        let more = desk.digest.auth_left_out;
+        let most = if more > 0 {
+            format!(", {more} more")
+        } else {
+            String::new()
+        };
+        format!("Auth failures {}, top {}{most}", range(look), percent(top))
+    } else {
+        "Auth failures".to_owned()
+    };
+    let right = if rows.len() > page {
+        format!(
+            "{}–{} of {}",
+            first + 1,
+            (first + page).min(rows.len()),
+            rows.len()
+        )
+    } else {
+        String::new()
+    };
+    title(pen, look, Pane::Auth, &left, &right);
+    if let Some(axis) = axis {
+        let marks = &desk.state.player.marks;
+        time_marks(pen, (x, 0), axis, marks, look.theme, |kind| {
+            kind != MarkKind::Failure
+        });
+    }
+    for (y, row) in (1..pen.height()).zip(seen) {
+        line(pen, y, look, row, columns);
+        if let Some(axis) = axis {
+            chart(pen, (x, y), axis, look.theme, points(row), (top, row.usual));
+        }
+    }
+}
+
+fn points(row: &AuthRow) -> impl Iterator<Item = Point> + '_ {
+    row.series.windows.iter().rev().map(|window| Point {
+        end: window.end,
+        length: window.length,
+        total: window.total,
+        bad: window.failed(),
+    })
+}
+
+/// The highest share of a row within the axis.
+fn peak(row: &AuthRow, axis: Axis) -> f64 {
+    row.series
+        .windows
+        .iter()
+        .rev()
+        .take_while(|window| window.end > axis.from)
+        .filter_map(crate::incident::AuthWindow::share)
+        .fold(0.0, f64::max)
+}
+
+fn line(pen: &mut Pen<'_>, y: u16, look: Look<'_>, row: &AuthRow, columns: Columns) {
+    let role = match (row.elevated, row.silent) {
+        (true, _) => Role::Bad,
+        (_, Some(_)) => Role::Stale,
+        _ => Role::Text,
+    };
+    let style = look.style(role);
+    if row.elevated {
+        pen.put(0, y, 1, "✗", style);
+    }
+    let mut x = 2;
+    pen.put(
+        x,
+        y,
+        columns.service,
+        &row.series.service.to_string(),
+        style,
+    );
+    x += columns.service + 1;
+    if columns.region > 0 {
+        if let Some(region) = &row.series.region {
+            pen.put(x, y, columns.region, &region.to_string(), style);
+        }
+        x += columns.region + 1;
+    }
+    pen.put_right(x, y, SHARE, &share(row.share), style);
+    if columns.note > 0 {
+        let (words, role) = match (row.silent, row.usual) {
+            (Some(silent), _) => (format!("gap {}", span(silent)), Role::Stale),
+            (None, Some(usual)) => (format!("usual {}", percent(usual)), Role::Dim),
+            (None, None) => ("no baseline".to_owned(), Role::Dim),
+        };
+        pen.put_right(
+            0,
+            y,
+            pen.width().saturating_sub(1),
+            &words,
+            look.style(role),
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! What stands around every screen: the header above, the replay bar and the footer below.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::model::replay::Speed;
+use crate::ui::command;
+use crate::ui::desk::{Desk, Screen};
+use crate::ui::fit::{bytes, cols, plural, width};
+use crate::ui::theme::Role;
+use crate::ui::widget::{Axis, Pen, replay_bar};
+
+use super::Look;
+
+/// The player's state in words: `playing ×10`, `paused ×1`.
+fn player(desk: &Desk) -> String {
+    let player = &desk.state.player;
+    let speed = match player.speed {
+        Speed::Unbounded => "full speed".to_owned(),
+        Speed::Times(times) => format!("×{times}"),
+    };
+    let state = if player.playing { "playing" } else { "paused" };
+    format!("{state} {speed}")
+}
+
+/// How far reading is, while it goes on.
+fn reading(desk: &Desk) -> Option<String> {
+    let loading = &desk.state.loading;
+    if loading.done || !desk.replay {
+        return None;
+    }
+    Some(match loading.of_bytes {
+        Some(of) if of > 0 => {
+            let percent = loading.bytes.min(of).saturating_mul(100) / of;
+            format!("reading {percent} % of {}", bytes(of))
+        }
+        _ => format!("reading, {} so far", bytes(loading.bytes)),
+    })
+}
+
+/// The line above: product, what is looked at, player, clock with its zone.
+pub fn header(pen: &mut Pen<'_>, look: Look<'_>) {
+    let desk = look.desk;
+    let clock = look.clock();
+    let all = pen.width();
+    let time = match desk.now() {
+        Some(now) if all >= 72 => {
+            format!("{} {} {}", clock.day(now), clock.time(now), clock.zone())
+        }
+        Some(now) => format!("{} {}", clock.time(now), clock.zone()),
+        None => format!("--:--:-- {}", clock.zone()),
+    };
+    let right = cols(width(&time)) + 1;
+    pen.put_right(0, 0, all.saturating_sub(1), &time, look.style(Role::Strong));
+    let mut room = all.saturating_sub(right + 2);
+    let mut x = 1;
+    let mut put = |words: &str, role: Role, gap: u16| {
+        let taken = pen.put(x, 0, room, words, look.style(role));
+        x += taken + gap;
+        room = room.saturating_sub(taken + gap);
+    };
+    put("rotascope", Role::Accent, 1);
+    put("▸", Role::Dim, 1);
+    put(&desk.title.to_string(), Role::Strong, 2);
+    if desk.replay {
+        put(&player(desk), Role::Text, 2);
+    }
+    if let Some(reading) = reading(desk) {
+        put(&reading, Role::Dim, 0);
+    }
+}
+
+/// The replay bar and the footer.
+pub fn bottom(look: Look<'_>, buf: &mut Buffer, area: Rect) {
+    let last = area.y + area.height.saturating_sub(1);
+    if look.desk.replay && area.height > 1 {
+        let line = Rect {
+            y: last - 1,
+            height: 1,
+            ..area
+        };
+        bar(&mut Pen::new(buf, line), look);
+    }
+    let line = Rect {
+        y: last,
+        height: 1,
+        ..area
+    };
+    footer(&mut Pen::new(buf, line), look);
+}
+
+/// The axis of the replay bar within a line: its first column and its columns.
+pub fn bar_axis(desk: &Desk, columns: u16) -> Option<(u16, Axis)> {
+    let player = &desk.state.player;
+    let time = bar_time(columns);
+    let (from, to) = (player.from?, player.to?);
+    Some((
+        time + 2,
+        Axis {
+            from,
+            to,
+            columns: columns.saturating_sub(2 * time + 4),
+        },
+    ))
+}
+
+fn bar_time(columns: u16) -> u16 {
+    if columns < 60 { 5 } else { 8 }
+}
+
+/// The replay bar.
+pub fn bar(pen: &mut Pen<'_>, look: Look<'_>) {
+    let desk = look.desk;
+    let clock = look.clock();
+    let all = pen.width();
+    let time = bar_time(all);
+    let Some((x, axis)) = bar_axis(desk, all) else {
+        pen.put(1, 0, all, "nothing read yet", look.style(Role::Dim));
+        return;
+    };
+    let short = |at| {
+        if time == 5 {
+            clock.minute(at)
+        } else {
+            clock.time(at)
+        }
+    };
+    let dim = look.style(Role::Dim);
+    pen.put(1, 0, time, &short(axis.from), dim);
+    pen.put_right(0, 0, all.saturating_sub(1), &short(axis.to), dim);
+    let player = &desk.state.player;
+    let at = player.at.or(player.from);
+    replay_bar(pen, (x, 0), axis, at, &player.marks, look.theme);
+}
+
+/// The commands whose keys matter on a screen, most first.
+fn matters(screen: Screen) -> &'static [&'static str] {
+    match screen {
+        Screen::OnCall => &[
+            "help",
+            "palette",
+            "open",
+            "find",
+            "pane-next",
+            "play",
+            "next-mark",
+        ],
+        Screen::Detail => &["back", "help", "palette", "next", "play", "next-mark"],
+        Screen::Backends | Screen::Rejected | Screen::Help => {
+            &["back", "help", "palette", "next", "page-down"]
+        }
+    }
+}
+
+/// The keys that matter here, or a word to the person.
+pub fn footer(pen: &mut Pen<'_>, look: Look<'_>) {
+    let desk = look.desk;
+    let all = pen.width();
+    if let Some(notice) = &desk.notice {
+        pen.put(1, 0, all.saturating_sub(2), notice, look.style(Role::Warn));
+        return;
+    }
+    let right = missing(desk, all);
+    let quit = look.keymap.keys("quit").unwrap_or_default();
+    let quit_columns = cols(width(&quit)) + 6;
+    let right_columns = cols(width(&right));
+    let pending_columns = cols(width(look.pending));
+    let mut room = all.saturating_sub(quit_columns + 2);
+    if right_columns > 0 {
+        room = room.saturating_sub(right_columns + 2);
+    }
+    if pending_columns > 0 {
+        room = room.saturating_sub(pending_columns + 2);
+    }
+    let mut x = 1;
+    for id in matters(desk.screen()) {
+        let Some(command) = command::find(id).filter(|command| command.applies(desk)) else {
+            continue;
+        };
+        let Some(keys) = look.keymap.keys(id) else {
+            continue;
+        };
+        let columns = cols(width(&keys) + 1 + width(command.label));
+        if x + columns > room {
+            break;
+        }
+        x += pen.put(x, 0, columns, &keys, look.style(Role::Accent)) + 1;
+        x += pen.put(x, 0, columns, command.label, look.style(Role::Dim)) + 2;
+    }
+    let mut end = all.saturating_sub(1);
+    end = end.saturating_sub(4);
+    pen.put_right(0, 0, end + 4, "quit", look.style(Role::Dim));
+    pen.put_right(0, 0, end.saturating_sub(1), &quit, look.style(Role::Accent));
+    end = end.saturating_sub(1 + cols(width(&quit)) + 2);
+    if right_columns > 0 {
+        pen.put_right(0, 0, end, &right, look.style(Role::Warn));
+        end = end.saturating_sub(right_columns + 2);
+    }
+    if pending_columns > 0 {
+        pen.put_right(0, 0, end, look.pending, look.style(Role::Strong));
+    }
+}
+
+/// What is missing of the picture: gaps of backends, rejected lines.
+fn missing(desk: &Desk, columns: u16) -> String {
+    let gaps: usize = desk
+        .state
+        .incident
+        .backends()
+        .map(|backend| backend.gaps.len())
+        .sum();
+    let rejected = usize::try_from(desk.state.loading.rejected).unwrap_or(usize::MAX);
+    let mut words = Vec::new();
+    if gaps > 0 {
+        words.push(plural(gaps, "gap"));
+    }
+    if rejected > 0 && columns >= 72 {
+        words.push(format!(
+            "{} rejected",
+            crate::ui::fit::count(rejected as u64)
+        ));
+    }
+    words.join(", ")
+}

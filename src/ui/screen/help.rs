@@ -1,0 +1,52 @@
+//! Every command with its keys, made from the command table and the keymap.
+
+use crate::ui::command::{self, Place};
+use crate::ui::desk::Desk;
+use crate::ui::keymap::Keymap;
+use crate::ui::theme::Role;
+use crate::ui::widget::{Line, Piece};
+
+/// The list.
+pub fn lines(desk: &Desk, keymap: &Keymap) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for group in &command::GROUPS {
+        let commands: Vec<_> = group
+            .commands
+            .iter()
+            .filter(|command| command.applies(desk) || command.place == Place::Prompt)
+            .collect();
+        if commands.is_empty() {
+            continue;
+        }
+        lines.push(Line::plain(group.title, Role::Strong));
+        for command in commands {
+            let keys: Vec<String> = keymap.all_keys(command.id).collect();
+            lines.push(Line::Pieces(vec![
+                Piece::new(keys.join("  "), Role::Accent).right(18),
+                Piece::new(command.help, Role::Text),
+            ]));
+        }
+    }
+    lines.push(Line::plain("Marks", Role::Strong));
+    for (mark, words) in [
+        ("✗", "it hurts somebody now, or is stuck"),
+        (
+            "!",
+            "its cutover is done and consumers are still on the old version",
+        ),
+        ("‖", "somebody holds it"),
+        ("›", "it runs and hurts nobody"),
+        ("-", "it ended badly"),
+        ("▰ ▱", "stages done, stages to come"),
+        (
+            "C R F A",
+            "cutover, revocation, failure and a responder's act on a time axis",
+        ),
+    ] {
+        lines.push(Line::Pieces(vec![
+            Piece::new(mark, Role::Accent).right(18),
+            Piece::new(words, Role::Text),
+        ]));
+    }
+    lines
+}

@@ -1,0 +1,156 @@
+//! The screens, a file each, and what stands around all of them.
+
+mod audit;
+mod auth;
+mod backends;
+mod canary;
+mod detail;
+mod frame;
+mod help;
+mod on_call;
+mod prompts;
+mod rejected;
+mod rotations;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::desk::{Desk, Screen};
+use super::fit::Clock;
+use super::keymap::Keymap;
+use super::layout;
+use super::theme::{Role, Theme};
+use super::widget::{Line, Pen, draw_lines};
+
+/// What a screen is drawn from.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// The desk.
+    pub desk: &'a Desk,
+    /// The theme.
+    pub theme: &'a Theme,
+    /// The keymap.
+    pub keymap: &'a Keymap,
+    /// The keys of a sequence that has only begun.
+    pub pending: &'a str,
+}
+
+impl Look<'_> {
+    /// How a role is drawn.
+    pub fn style(&self, role: Role) -> Style {
+        self.theme.style(role)
+    }
+
+    /// How moments are shown.
+    pub fn clock(&self) -> Clock {
+        self.desk.clock()
+    }
+}
+
+/// The lines of a screen that is one list: at most those from `first` on that fill `rows`, and
+/// how many there are in all.
+pub struct Listing {
+    /// All lines.
+    pub total: usize,
+    /// Those that are seen.
+    pub lines: Vec<Line>,
+}
+
+impl Listing {
+    /// The part of a whole list that is seen.
+    fn part(mut lines: Vec<Line>, first: usize, rows: usize) -> Self {
+        let total = lines.len();
+        let first = first.min(total.saturating_sub(rows));
+        lines.drain(..first);
+        lines.truncate(rows);
+        Self { total, lines }
+    }
+}
+
+/// The listing of the shown screen; `None` for the on-call screen, which is none.
+pub fn listing(desk: &Desk, keymap: &Keymap) -> Option<Listing> {
+    let area = layout::document(desk.area, desk.replay);
+    let (first, rows) = (desk.scroll, usize::from(area.height));
+    let lines = match desk.screen() {
+        Screen::OnCall => return None,
+        Screen::Rejected => return Some(rejected::listing(desk, first, rows)),
+        Screen::Detail => detail::lines(desk, area.width),
+        Screen::Backends => backends::lines(desk, area.width),
+        Screen::Help => help::lines(desk, keymap),
+    };
+    Some(Listing::part(lines, first, rows))
+}
+
+/// The share of the recording at a column of the replay bar, 0.0 to 1.0.
+pub fn share_at(desk: &Desk, column: u16) -> Option<f64> {
+    let (x, axis) = frame::bar_axis(desk, desk.area.width)?;
+    let into = column.checked_sub(x).filter(|into| *into < axis.columns)?;
+    let last = axis.columns.saturating_sub(1).max(1);
+    Some(f64::from(into) / f64::from(last))
+}
+
+/// Draws everything.
+pub fn draw(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect) {
+    let text = look.style(Role::Text);
+    if text != Style::default() {
+        buf.set_style(area, text);
+    }
+    if layout::room(area).is_none() {
+        too_small(&mut Pen::new(buf, area), look);
+        return;
+    }
+    match look.desk.screen() {
+        Screen::OnCall => on_call::draw(look, buf, area),
+        _ => list(look, listing, buf, area),
+    }
+    prompts::draw(look, buf, area);
+}
+
+fn too_small(pen: &mut Pen<'_>, look: Look<'_>) {
+    let (columns, rows) = layout::LEAST;
+    let words = [
+        format!("needs {columns}x{rows}"),
+        format!("has {}x{}", pen.width(), pen.height()),
+    ];
+    for (y, line) in (0..).zip(&words) {
+        pen.put(0, y, pen.width(), line, look.style(Role::Warn));
+    }
+}
+
+fn list(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect) {
+    let desk = look.desk;
+    frame::header(&mut Pen::new(buf, Rect { height: 1, ..area }), look);
+    let body = layout::document(area, desk.replay);
+    let (title, subject) = match desk.screen() {
+        Screen::Detail => ("Rotation", detail::title(desk)),
+        Screen::Backends => ("Backends", String::new()),
+        Screen::Rejected => ("Rejected", rejected::title(desk)),
+        Screen::Help => ("Help", format!("keymap {}", look.keymap.name())),
+        Screen::OnCall => ("", String::new()),
+    };
+    let title = if subject.is_empty() {
+        title.to_owned()
+    } else {
+        format!("{title} ▸ {subject}")
+    };
+    let total = listing.map_or(0, |listing| listing.total);
+    let rows = usize::from(body.height);
+    let place = if total > rows {
+        let first = desk.scroll.min(total - rows);
+        format!("{}–{} of {total}", first + 1, first + rows)
+    } else {
+        String::new()
+    };
+    let above = Rect {
+        y: body.y.saturating_sub(1),
+        height: 1,
+        ..body
+    };
+    let mut pen = Pen::new(buf, above);
+    super::widget::rule(&mut pen, 0, look.theme, &title, &place, Role::Strong);
+    if let Some(listing) = listing {
+        draw_lines(&mut Pen::new(buf, body), look.theme, &listing.lines);
+    }
+    frame::bottom(look, buf, area);
+}

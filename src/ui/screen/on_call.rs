@@ -1,0 +1,117 @@
+//! The on-call screen: what is going on, worst first.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::ui::desk::Pane;
+use crate::ui::digest::Tone;
+use crate::ui::fit::{cols, countdown, percent, width, wrap};
+use crate::ui::layout::{Room, room};
+use crate::ui::theme::Role;
+use crate::ui::widget::{Axis, Pen, rule};
+
+use super::{Look, audit, auth, canary, frame, rotations};
+
+/// Draws the screen.
+pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
+    let layout = look.desk.on_call();
+    let small = room(area) == Some(Room::Small);
+    let mut pen = Pen::new(buf, area);
+    if layout.header.height > 0 {
+        frame::header(&mut pen.at(layout.header), look);
+    }
+    headline(&mut pen.at(layout.headline), look);
+    rotations::draw(&mut pen.at(layout.rotations), look, small);
+    if layout.auth.height > 0 {
+        auth::draw(&mut pen.at(layout.auth), look);
+    }
+    if layout.canary.height > 0 {
+        canary::draw(&mut pen.at(layout.canary), look);
+    }
+    if layout.regions.height > 0 {
+        rotations::regions(&mut pen.at(layout.regions), look);
+    }
+    if layout.audit.height > 0 {
+        audit::draw(&mut pen.at(layout.audit), look);
+    }
+    frame::bottom(look, buf, area);
+}
+
+/// The headline: the sentence, then the countdown and what more there is to know.
+fn headline(pen: &mut Pen<'_>, look: Look<'_>) {
+    let headline = &look.desk.digest.headline;
+    let role = match headline.tone {
+        Tone::Calm => Role::Ok,
+        Tone::Look => Role::Warn,
+        Tone::Bad => Role::Bad,
+    };
+    let columns = usize::from(pen.width().saturating_sub(2));
+    let clock = look.clock();
+    let now = look.desk.now();
+    let mut facts: Vec<String> = Vec::new();
+    if let Some((at, what)) = headline.until {
+        facts.push(match now {
+            Some(now) if !look.desk.absolute => {
+                format!("{what} in {}", countdown(at.since(now)))
+            }
+            _ => format!("{what} at {}", clock.time(at)),
+        });
+    }
+    if let Some((at, what)) = headline.since {
+        facts.push(format!("{what} {}", clock.ago(at, now)));
+    }
+    facts.extend(headline.more.clone());
+    let more = facts.join(" · ");
+    let all = usize::from(pen.height());
+    // The countdown keeps a line of its own; only a long sentence on a short screen takes it.
+    let room = if more.is_empty() { all } else { all - 1 };
+    let lines = wrap(&headline.sentence, columns, room.max(1));
+    let mut y = 0;
+    for line in &lines {
+        pen.put(1, y, pen.width(), line, look.style(role));
+        y += 1;
+    }
+    if !more.is_empty() {
+        pen.put(1, y, cols(columns), &more, look.style(Role::Text));
+    }
+}
+
+/// The rule above a pane; the focused pane's title is in the accent.
+pub fn title(pen: &mut Pen<'_>, look: Look<'_>, pane: Pane, left: &str, right: &str) {
+    let role = if look.desk.pane == pane {
+        Role::Accent
+    } else {
+        Role::Dim
+    };
+    rule(pen, 0, look.theme, left, right, role);
+}
+
+/// The charts' axis: the last while, in as many columns as there are.
+pub fn axis(look: Look<'_>, columns: u16) -> Option<Axis> {
+    let to = look.desk.now()?;
+    Some(Axis {
+        from: to - look.desk.span(),
+        to,
+        columns,
+    })
+}
+
+/// The words of the axis: `15 min`.
+pub fn range(look: Look<'_>) -> String {
+    let minutes = look.desk.span().as_seconds() / 60;
+    if minutes < 60 {
+        format!("{minutes} min")
+    } else {
+        format!("{} h", minutes / 60)
+    }
+}
+
+/// A share, or a dash where there is none.
+pub fn share(share: Option<f64>) -> String {
+    share.map_or_else(|| "–".to_owned(), percent)
+}
+
+/// The widest of some words, at most `most`.
+pub fn widest<'a>(words: impl Iterator<Item = &'a str>, most: usize) -> u16 {
+    cols(words.map(width).max().unwrap_or(0).min(most))
+}

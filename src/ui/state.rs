@@ -1,0 +1,104 @@
+//! What the session publishes and what the cockpit is told.
+
+use std::sync::Arc;
+
+use crate::incident::Incident;
+use crate::model::rejected::Rejected;
+use crate::model::replay::{Loading, PlayerStatus, Speed};
+
+use super::key::Key;
+
+/// All that the screens show, at one moment. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// What is known.
+    pub incident: Incident,
+    /// How the player stands.
+    pub player: PlayerStatus,
+    /// How far reading has come.
+    pub loading: Loading,
+    /// What could not be read (the first of it, where it is much).
+    pub rejected: Arc<[Rejected]>,
+    /// The user's zone, in seconds east of UTC.
+    pub local_offset_seconds: i32,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            incident: Incident::default(),
+            player: PlayerStatus {
+                playing: false,
+                speed: Speed::Times(1.0),
+                from: None,
+                to: None,
+                at: None,
+                position: 0,
+                events: 0,
+                marks: Arc::new([]),
+            },
+            loading: Loading::default(),
+            rejected: Arc::new([]),
+            local_offset_seconds: 0,
+        }
+    }
+}
+
+impl State {
+    /// True where both would be drawn alike.
+    #[must_use]
+    pub fn looks_like(&self, other: &Self) -> bool {
+        self.incident.generation() == other.incident.generation()
+            && self.incident.now() == other.incident.now()
+            && self.player == other.player
+            && self.loading == other.loading
+            && self.rejected.len() == other.rejected.len()
+            && self.local_offset_seconds == other.local_offset_seconds
+    }
+}
+
+/// What happened. Plain data: it can be recorded and sent again.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// A key was pressed.
+    Key(Key),
+    /// Words were pasted.
+    Paste(String),
+    /// The mouse was used.
+    Mouse(Mouse),
+    /// The screen has another size, in cells.
+    Resize {
+        /// Its width.
+        columns: u16,
+        /// Its height.
+        rows: u16,
+    },
+    /// The session published what it knows.
+    State(Box<State>),
+    /// The window came to the front.
+    FocusGained,
+    /// The window went to the back.
+    FocusLost,
+}
+
+/// What the mouse did, and where (cells from the upper left corner, from 0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mouse {
+    /// What.
+    pub what: MouseKind,
+    /// The column.
+    pub column: u16,
+    /// The row.
+    pub row: u16,
+}
+
+/// What the mouse did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MouseKind {
+    /// The main button was pressed.
+    Click,
+    /// The wheel turned up.
+    WheelUp,
+    /// The wheel turned down.
+    WheelDown,
+}

@@ -1,0 +1,30 @@
+//! What the screens look like. Read a changed picture before you accept it.
+
+use super::{Bench, rich};
+
+macro_rules! pictures {
+    ($($name:ident: $columns:literal x $rows:literal, $state:expr, $keys:literal;)+) => {$(
+        #[test]
+        fn $name() {
+            let mut bench = Bench::new($columns, $rows, $state);
+            bench.press($keys);
+            insta::assert_snapshot!(bench.picture());
+        }
+    )+};
+}
+
+pictures! {
+    on_call_200x50: 200 x 50, rich::night(), "";
+    on_call_80x24: 80 x 24, rich::night(), "";
+    on_call_40x15: 40 x 15, rich::night(), "";
+    on_call_empty_200x50: 200 x 50, rich::nothing(), "";
+    on_call_empty_80x24: 80 x 24, rich::nothing(), "";
+    on_call_empty_40x15: 40 x 15, rich::nothing(), "";
+    detail_80x24: 80 x 24, rich::night(), "enter";
+    backends_80x24: 80 x 24, rich::night(), "2";
+    rejected_80x24: 80 x 24, rich::night(), "3";
+    help_80x24: 80 x 24, rich::night(), "?";
+    palette_80x24: 80 x 24, rich::night(), ": pay";
+    seek_80x24: 80 x 24, rich::night(), "t 03:08";
+    too_small_39x14: 39 x 14, rich::night(), "";
+}

@@ -1,0 +1,124 @@
+//! Bars: the nine stages, a share, and the recording.
+
+use crate::incident::Rotation;
+use crate::model::event::StageStatus;
+use crate::model::replay::{Mark, MarkKind};
+use crate::model::{Span, Timestamp};
+use crate::ui::theme::{Role, Theme};
+
+use super::{Axis, Pen};
+
+/// Draws the nine stages: `▰` told and done or going, `▱` not yet, `✗` failed, `‖` held.
+pub fn stage_bar(pen: &mut Pen<'_>, x: u16, y: u16, rotation: &Rotation, theme: &Theme) {
+    let current = rotation.stage().and_then(|(stage, _)| stage.index());
+    for ((column, view), at) in (x..).zip(&rotation.stages).zip(0..) {
+        let (mark, role) = match &view.status {
+            None => ('▱', Role::Dim),
+            Some(StageStatus::Failed) => ('✗', Role::Bad),
+            Some(StageStatus::Paused) => ('‖', Role::Warn),
+            Some(StageStatus::Skipped) => ('▱', Role::Text),
+            Some(_) if Some(at) == current && rotation.is_open() => ('▰', Role::Accent),
+            Some(_) => ('▰', Role::Text),
+        };
+        pen.cell(column, y, mark, theme.style(role));
+    }
+}
+
+/// Draws a share of a whole.
+pub fn share_bar(
+    pen: &mut Pen<'_>,
+    (x, y): (u16, u16),
+    columns: u16,
+    (part, whole): (usize, usize),
+    (full, empty): (Role, Role),
+    theme: &Theme,
+) {
+    let filled = if whole == 0 {
+        0
+    } else {
+        u16::try_from(part.min(whole) * usize::from(columns) / whole).unwrap_or(columns)
+    };
+    pen.fill(x, y, filled, '▰', theme.style(full));
+    pen.fill(x + filled, y, columns - filled, '▱', theme.style(empty));
+}
+
+fn letter(kind: MarkKind) -> (char, Role) {
+    match kind {
+        MarkKind::Failure => ('F', Role::MarkFailure),
+        MarkKind::Revoke => ('R', Role::MarkRevoke),
+        MarkKind::Cutover => ('C', Role::MarkCutover),
+        MarkKind::Act => ('A', Role::MarkAct),
+    }
+}
+
+fn weight(kind: MarkKind) -> u8 {
+    match kind {
+        MarkKind::Act => 3,
+        MarkKind::Cutover => 2,
+        MarkKind::Revoke => 1,
+        MarkKind::Failure => 0,
+    }
+}
+
+/// The most marks of one column that are looked at, to find the one that is shown.
+const LOOKED_AT: usize = 16;
+
+/// Draws the marks of a time axis in their columns, of several in one column the rarest: an act
+/// above a cutover above a revocation above a failure. The work depends on the columns, not on
+/// how many marks there are.
+pub fn time_marks(
+    pen: &mut Pen<'_>,
+    (x, y): (u16, u16),
+    axis: Axis,
+    marks: &[Mark],
+    theme: &Theme,
+    only: impl Fn(MarkKind) -> bool,
+) {
+    let after = |at: Timestamp| marks.partition_point(|mark| mark.at < at);
+    let mut first = after(axis.from);
+    for column in 0..axis.columns {
+        let next = if column + 1 == axis.columns {
+            after(axis.to + Span::micros(1))
+        } else {
+            after(axis.start(column + 1))
+        };
+        let shown = marks
+            .get(first..next)
+            .unwrap_or_default()
+            .iter()
+            .take(LOOKED_AT)
+            .map(|mark| mark.kind)
+            .filter(|kind| only(*kind))
+            .max_by_key(|kind| weight(*kind));
+        if let Some(kind) = shown {
+            let (c, role) = letter(kind);
+            pen.cell(x + column, y, c, theme.style(role));
+        }
+        first = next.max(first);
+    }
+}
+
+/// Draws the recording from its first event to its last: `━` behind the position, `─` before it.
+pub fn replay_bar(
+    pen: &mut Pen<'_>,
+    (x, y): (u16, u16),
+    axis: Axis,
+    at: Option<Timestamp>,
+    marks: &[Mark],
+    theme: &Theme,
+) {
+    let here = at.and_then(|at| axis.column(at.clamp(axis.from, axis.to)));
+    let behind = here.unwrap_or(0);
+    pen.fill(x, y, behind, '━', theme.style(Role::Accent));
+    pen.fill(
+        x + behind,
+        y,
+        axis.columns.saturating_sub(behind),
+        '─',
+        theme.style(Role::Rule),
+    );
+    time_marks(pen, (x, y), axis, marks, theme, |_| true);
+    if let Some(here) = here {
+        pen.cell(x + here, y, '●', theme.style(Role::Accent));
+    }
+}

@@ -1,0 +1,162 @@
+//! Charts of shares over time, one line high, all on the same axis.
+
+use crate::model::{Span, Timestamp};
+use crate::ui::theme::{Role, Theme};
+
+use super::Pen;
+
+/// The most columns of a chart.
+const WIDEST: usize = 240;
+
+const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// The time that a chart shows, and how many columns it has for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// The left edge.
+    pub from: Timestamp,
+    /// The right edge.
+    pub to: Timestamp,
+    /// The columns between them.
+    pub columns: u16,
+}
+
+impl Axis {
+    /// The column in which a moment lies; `None` outside.
+    pub fn column(&self, at: Timestamp) -> Option<u16> {
+        let span = self.to.since(self.from).as_micros();
+        let into = at.since(self.from).as_micros();
+        if span <= 0 || into < 0 || into > span || self.columns == 0 {
+            return None;
+        }
+        let column = i128::from(into) * i128::from(self.columns) / i128::from(span);
+        Some(u16::try_from(column).ok()?.min(self.columns - 1))
+    }
+
+    /// The moment at which a column begins.
+    pub fn start(&self, column: u16) -> Timestamp {
+        let span = i128::from(self.to.since(self.from).as_micros());
+        let into = span * i128::from(column) / i128::from(self.columns.max(1));
+        self.from + Span::micros(i64::try_from(into).unwrap_or(i64::MAX))
+    }
+}
+
+/// One counted window.
+#[derive(Clone, Copy, Debug)]
+pub struct Point {
+    /// When it ended.
+    pub end: Timestamp,
+    /// How long it was.
+    pub length: Span,
+    /// All that was counted.
+    pub total: u64,
+    /// What went wrong of it.
+    pub bad: u64,
+}
+
+/// Draws a chart. `points` come latest first; the share at the top of the chart is `top`; what
+/// stands above `usual` threefold is drawn as bad. A column without a point stays empty: a gap is
+/// never zero.
+pub fn chart(
+    pen: &mut Pen<'_>,
+    (x, y): (u16, u16),
+    axis: Axis,
+    theme: &Theme,
+    points: impl Iterator<Item = Point>,
+    (top, usual): (f64, Option<f64>),
+) {
+    let mut columns = [(0_u64, 0_u64); WIDEST];
+    for point in points {
+        if point.end <= axis.from {
+            break;
+        }
+        let begin = (point.end - point.length).max(axis.from);
+        let end = (point.end - Span::micros(1)).min(axis.to);
+        let (Some(first), Some(last)) = (axis.column(begin), axis.column(end)) else {
+            continue;
+        };
+        for slot in columns
+            .iter_mut()
+            .take(usize::from(last) + 1)
+            .skip(usize::from(first))
+        {
+            slot.0 += point.bad;
+            slot.1 += point.total;
+        }
+    }
+    let (fine, bad) = (theme.style(Role::Chart), theme.style(Role::Bad));
+    let alarm = usual.unwrap_or(0.0) * 3.0 + 0.005;
+    for (column, (failed, total)) in (0..axis.columns).zip(columns) {
+        let Some(share) = share(failed, total) else {
+            continue;
+        };
+        let style = if share > alarm { bad } else { fine };
+        pen.cell(x + column, y, level(share / top), style);
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a window are far below 2^52"
+)]
+fn share(bad: u64, total: u64) -> Option<f64> {
+    (total > 0).then(|| bad as f64 / total as f64)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to the eight levels first"
+)]
+fn level(share: f64) -> char {
+    let level = (share * 7.0).ceil().clamp(0.0, 7.0) as usize;
+    LEVELS.get(level).copied().unwrap_or('█')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+
+    #[test]
+    fn a_gap_is_a_gap_and_zero_is_a_line() {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 6, 1));
+        let axis = Axis {
+            from: Timestamp::new(0, 0),
+            to: Timestamp::new(180, 0),
+            columns: 6,
+        };
+        let point = |end, bad| Point {
+            end: Timestamp::new(end, 0),
+            length: Span::seconds(30),
+            total: 100,
+            bad,
+        };
+        let points = [point(180, 100), point(150, 50), point(60, 0), point(30, 0)];
+        let theme = Theme::built_in("none").unwrap();
+        let area = buf.area;
+        chart(
+            &mut Pen::new(&mut buf, area),
+            (0, 0),
+            axis,
+            &theme,
+            points.into_iter(),
+            (1.0, None),
+        );
+        let line: String = buf.content.iter().map(|cell| cell.symbol()).collect();
+        assert_eq!(line, "▁▁  ▅█");
+    }
+
+    #[test]
+    fn the_axis_ends_within_itself() {
+        let axis = Axis {
+            from: Timestamp::new(0, 0),
+            to: Timestamp::new(100, 0),
+            columns: 10,
+        };
+        assert_eq!(axis.column(Timestamp::new(100, 0)), Some(9));
+        assert_eq!(axis.column(Timestamp::new(101, 0)), None);
+        assert_eq!(axis.start(5), Timestamp::new(50, 0));
+    }
+}

@@ -1,0 +1,11 @@
+//! Pieces that screens are drawn from.
+
+mod bar;
+mod chart;
+mod doc;
+mod pen;
+
+pub use bar::{replay_bar, share_bar, stage_bar, time_marks};
+pub use chart::{Axis, Point, chart};
+pub use doc::{Line, Piece, draw_lines, rule};
+pub use pen::Pen;
