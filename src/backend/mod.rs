@@ -21,6 +21,8 @@ pub enum Sent {
         bytes: u64,
         /// All bytes, where known.
         of_bytes: Option<u64>,
+        /// Lines and files rejected, those among them that are not kept.
+        rejected: u64,
     },
     /// Something that ended a part of it early, in words for a person.
     Trouble(Text),

@@ -32,8 +32,7 @@ pub fn manual(out: &mut dyn Write) -> io::Result<u8> {
     let command = super::Cli::command();
     clap_mangen::Man::new(command.clone()).render(out)?;
     for sub in command.get_subcommands() {
-        let name = format!("rotascope-{}", sub.get_name());
-        let man = clap_mangen::Man::new(sub.clone().name(name));
+        let man = clap_mangen::Man::new(sub.clone().display_name(format!("rotascope-{}", sub.get_name())));
         man.render_name_section(out)?;
         man.render_synopsis_section(out)?;
         man.render_options_section(out)?;

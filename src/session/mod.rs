@@ -17,9 +17,6 @@ use crate::incident::Incident;
 use crate::model::rejected::Rejected;
 use crate::model::replay::{Loading, PlayerStatus, ReplayCommand};
 
-/// The most rejected lines that are kept for showing; all are counted.
-pub const REJECTED_KEPT: usize = 10_000;
-
 /// While something moves, the cockpit is told at most this often: two frames of a 60 Hz screen.
 const PUBLISH_EVERY: Duration = Duration::from_millis(33);
 
@@ -35,7 +32,7 @@ pub struct Update {
     pub player: PlayerStatus,
     /// How far reading is.
     pub loading: Loading,
-    /// What was rejected so far, at most [`REJECTED_KEPT`].
+    /// What was rejected so far, as much of it as the backend keeps.
     pub rejected: Arc<[Rejected]>,
 }
 
@@ -52,7 +49,7 @@ impl Session {
         // A few batches in flight keep the reader busy without letting it run away from the fold.
         let (sender, sent) = bounded(8);
         thread::spawn(move || read(backend, &sender));
-        thread::spawn(move || Desk::new(start).run(&asked, sent, &publish));
+        thread::spawn(move || Desk::new(start).run(&asked, &sent, &publish));
         Self { commands }
     }
 
@@ -95,11 +92,11 @@ impl Desk {
         }
     }
 
-    fn run(mut self, asked: &Receiver<ReplayCommand>, sent: Receiver<Sent>, publish: &dyn Fn(Update)) {
+    fn run(mut self, asked: &Receiver<ReplayCommand>, sent: &Receiver<Sent>, publish: &dyn Fn(Update)) {
         let nothing = never();
         let mut open = true;
         loop {
-            let source = if open { &sent } else { &nothing };
+            let source = if open { sent } else { &nothing };
             let wait = self.wait(Instant::now());
             select! {
                 recv(asked) -> command => match command {
@@ -142,15 +139,10 @@ impl Desk {
                 self.urgent |= self.player.is_empty();
                 self.player.push(events, Instant::now());
             }
-            Sent::Rejected(rejected) => {
-                self.loading.rejected += 1;
-                if self.rejected.len() < REJECTED_KEPT {
-                    self.rejected.push(rejected);
-                }
-            }
-            Sent::Read { bytes, of_bytes } => {
-                self.loading.bytes = bytes;
-                self.loading.of_bytes = of_bytes;
+            Sent::Rejected(rejected) => self.rejected.push(rejected),
+            Sent::Read { bytes, of_bytes, rejected } => {
+                (self.loading.bytes, self.loading.of_bytes) = (bytes, of_bytes);
+                self.loading.rejected = rejected;
             }
             Sent::Trouble(words) => self.loading.trouble.push(words),
             Sent::Done => {

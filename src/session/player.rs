@@ -160,19 +160,19 @@ impl Player {
         let began = Instant::now();
         let mut changed = false;
         while began.elapsed() < slice {
-            let rest = self.recording.events_from(self.position);
-            let due = rest.iter().take(BATCH).take_while(|event| event.time <= target).count();
-            if due == 0 {
-                break;
-            }
-            for event in rest.iter().take(due) {
+            let mut folded = 0;
+            for event in self.recording.events(self.position).take(BATCH).take_while(|e| e.time <= target) {
                 self.incident.apply(event);
                 self.at = Some(event.time);
+                folded += 1;
             }
-            self.position += due;
+            if folded == 0 {
+                break;
+            }
+            self.position += folded;
             changed = true;
         }
-        let caught_up = self.recording.events_from(self.position).first().is_none_or(|e| e.time > target);
+        let caught_up = self.recording.get(self.position).is_none_or(|e| e.time > target);
         if caught_up && target > at {
             self.at = Some(target);
             self.incident.tick(target);
@@ -197,7 +197,7 @@ impl Player {
             return None;
         }
         let (since, from) = self.anchor?;
-        let next = self.recording.events_from(self.position).first().map(|event| event.time);
+        let next = self.recording.get(self.position).map(|event| event.time);
         let Some(next) = next else {
             return if self.loaded { Some(Duration::ZERO) } else { None };
         };
@@ -264,7 +264,7 @@ impl Player {
             return;
         }
         self.stand(position);
-        let last = position.checked_sub(1).and_then(|last| self.recording.events_from(last).first());
+        let last = position.checked_sub(1).and_then(|last| self.recording.get(last));
         self.at = last.map(|event| event.time).or(self.at);
     }
 

@@ -2,8 +2,7 @@
 
 use crossterm::event::{Event, KeyCode as Code, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
 
-use crate::ui::key::{Key, KeyCode};
-use crate::ui::{Message, Mouse, MouseKind};
+use crate::ui::{Key, KeyCode, Message, Mouse, MouseKind};
 
 /// What the cockpit is told of a terminal's event; `None` where it has no word for it.
 pub(super) fn message(event: Event) -> Option<Message> {

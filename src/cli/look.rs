@@ -1,0 +1,134 @@
+//! How the cockpit looks and listens: settings, keymap and theme, from the user's folder or from
+//! those that come with the program.
+
+use std::env;
+use std::io;
+use std::path::Path;
+
+use crate::audit::identity::IdentityRules;
+use crate::config::{Paths, Settings, TimeZoneChoice};
+use crate::model::Text;
+use crate::ui::{ConfigError, Depth, Keymap, Setup, Theme};
+
+use super::complaint::Complaint;
+
+/// What a person says of it on the command line.
+#[derive(clap::Args, Debug, Default)]
+pub struct LookArgs {
+    /// The keymap: default, vim, emacs or one of your own
+    #[arg(long, value_name = "NAME")]
+    keymap: Option<String>,
+    /// The theme: dark, light, high-contrast, colour-blind, none or one of your own
+    #[arg(long, value_name = "NAME")]
+    theme: Option<String>,
+}
+
+/// Everything about it, read and right.
+#[derive(Clone, Debug)]
+pub struct Look {
+    keymap: Keymap,
+    theme: Theme,
+    zone: TimeZoneChoice,
+    /// Who is who.
+    pub identity: IdentityRules,
+}
+
+impl Look {
+    /// Reads the settings and what they name. The command line goes before the settings, and
+    /// `NO_COLOR` before both.
+    pub(super) fn of(args: &LookArgs, paths: &Paths) -> Result<Self, Complaint> {
+        let (settings, identity) = settings(paths)?;
+        let keymap = args.keymap.as_deref().or(settings.keymap.as_deref()).unwrap_or("default");
+        let no_colour = env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let theme = args.theme.as_deref().or(settings.theme.as_deref()).unwrap_or("dark");
+        Ok(Self {
+            keymap: self::keymap(keymap, paths)?,
+            theme: self::theme(if no_colour { "none" } else { theme }, paths)?.with_depth(depth()),
+            zone: settings.zone,
+            identity,
+        })
+    }
+
+    /// The cockpit's setup.
+    pub(super) fn setup(self, title: Text) -> Setup {
+        Setup {
+            title,
+            keymap: self.keymap,
+            theme: self.theme,
+            replay: true,
+
+        }
+    }
+}
+
+/// A terminal that shows true colour says so in `COLORTERM`; nothing else can be told without
+/// asking it, which over a bad connection takes too long.
+fn depth() -> Depth {
+    match env::var("COLORTERM") {
+        Ok(words) if matches!(words.as_str(), "truecolor" | "24bit") => Depth::TrueColour,
+        _ => Depth::Sixteen,
+    }
+}
+
+/// Reads `config.toml`; without one all is default.
+pub(super) fn settings(paths: &Paths) -> Result<(Settings, IdentityRules), Complaint> {
+    let Some(path) = paths.settings() else { return Ok((Settings::default(), IdentityRules::default())) };
+    let Some(text) = read(&path)? else { return Ok((Settings::default(), IdentityRules::default())) };
+    let file = path.to_string_lossy().into_owned();
+    let settings = Settings::parse(&text).map_err(|e| {
+        Complaint::new(format!("the settings are wrong: {}", e.message)).at(&file, &text, e.span.clone())
+    })?;
+    let identity = IdentityRules::parse(&text).map_err(|e| {
+        Complaint::new(format!("an identity rule is wrong: {}", e.message)).at(&file, &text, e.span.clone())
+    })?;
+    Ok((settings, identity))
+}
+
+/// The user's keymap of that name, else the program's.
+pub(super) fn keymap(name: &str, paths: &Paths) -> Result<Keymap, Complaint> {
+    named(name, paths.keymap(name).as_deref(), "keymap", Keymap::parse, Keymap::built_in, &Keymap::built_in_names().collect::<Vec<_>>())
+}
+
+/// The user's theme of that name, else the program's.
+pub(super) fn theme(name: &str, paths: &Paths) -> Result<Theme, Complaint> {
+    named(name, paths.theme(name).as_deref(), "theme", Theme::parse, Theme::built_in, &Theme::built_in_names().collect::<Vec<_>>())
+}
+
+fn named<T>(
+    name: &str,
+    path: Option<&Path>,
+    what: &str,
+    parse: impl Fn(&str, &str) -> Result<T, ConfigError>,
+    built_in: impl Fn(&str) -> Option<T>,
+    known: &[&str],
+) -> Result<T, Complaint> {
+    // A name that climbs out of the folder is no name.
+    let plain = !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.');
+    if let Some(path) = path.filter(|_| plain)
+        && let Some(text) = read(path)?
+    {
+        return parse(name, &text).map_err(|e| wrong(what, &path.to_string_lossy(), &text, &e));
+    }
+    built_in(name).ok_or_else(|| {
+        let here = path.and_then(Path::parent).map_or(String::new(), |p| format!(", or put yours into {}", p.display()));
+        Complaint::new(format!("there is no {what} called \"{name}\"")).next(format!("known are {}{here}", known.join(", ")))
+    })
+}
+
+/// What is wrong with a keymap or a theme, with the place.
+pub(super) fn wrong(what: &str, file: &str, text: &str, error: &ConfigError) -> Complaint {
+    let complaint = Complaint::new(format!("the {what} is wrong: {}", error.message)).at(file, text, error.span.clone());
+    match &error.help {
+        Some(help) => complaint.next(help),
+        None => complaint,
+    }
+}
+
+/// A file's text; `None` where there is no such file.
+pub(super) fn read(path: &Path) -> Result<Option<String>, Complaint> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(Complaint::new(format!("{} cannot be read", path.display())).because(e)),
+    }
+}
