@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -44,7 +45,7 @@ impl Program {
         });
         let began = Instant::now();
         let child = pair.slave.spawn_command(command).expect("the program starts");
-        let screen = vt100::Parser::new(50, 200, 0);
+        let screen = vt100::Parser::new(NonZero::new(50).expect("rows"), NonZero::new(200).expect("columns"), 0);
         (Self { chunks, screen, writer, child, _master: pair.master }, began)
     }
 

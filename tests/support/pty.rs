@@ -1,6 +1,7 @@
 //! The program in a real pseudo-terminal: real keys in, the real screen out.
 
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,6 +15,10 @@ pub struct Terminal {
     writer: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
+}
+
+fn cells(n: u16) -> NonZero<u16> {
+    NonZero::new(n).expect("a terminal has cells")
 }
 
 /// The longest that anything on the screen is waited for.
@@ -45,7 +50,7 @@ impl Terminal {
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().expect("the terminal can be read");
         let writer = pair.master.take_writer().expect("the terminal can be written");
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let (to_screen, to_bytes) = (Arc::clone(&screen), Arc::clone(&bytes));
         thread::spawn(move || {
@@ -115,7 +120,7 @@ impl Terminal {
 
     /// Gives the terminal another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.screen.lock().unwrap().screen_mut().set_size(rows, columns);
+        self.screen.lock().unwrap().screen_mut().set_size(cells(rows), cells(columns));
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         self.master.resize(size).expect("the terminal takes a size");
     }
