@@ -290,9 +290,9 @@ impl Rotations {
 
     /// The rows that are shown, in order of their ids.
     pub(super) fn canons(&self) -> impl Iterator<Item = &Told> {
-        self.told.iter().filter(|told| {
-            told.first.is_some() && self.told.at(told.canon).is_some_and(|c| c.id == told.id)
-        })
+        let rows = self.told.rows();
+        let shown = rows.filter(|(row, told)| told.canon == *row && told.first.is_some());
+        shown.map(|(_, told)| told)
     }
 
     /// The row under this id, and the row of the rotation that it names.
