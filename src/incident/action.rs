@@ -118,13 +118,13 @@ impl Acts {
         before
     }
 
-    /// The rows of the acts that name this id or this secret.
-    pub(super) fn about(&self, id: &str, secret: Option<&str>) -> Vec<u32> {
+    /// The rows of the acts that name this id or one of these secrets.
+    pub(super) fn about(&self, id: &str, secrets: [Option<&str>; 2]) -> Vec<u32> {
         let count = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
         let names = |at: &u32| {
             self.belongs(*at).is_some_and(|b| {
                 b.target == id
-                    || Some(b.target) == secret
+                    || secrets.contains(&Some(b.target))
                     || b.named.is_some_and(|named| named.raw() == id)
             })
         };
