@@ -10,7 +10,9 @@
     reason = "a bench prints rounded figures and stops where its own input is wrong"
 )]
 
+use std::fs::File;
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rotascope::incident::{Incident, Recording};
@@ -240,12 +242,14 @@ fn fold(events: &[Event]) -> Incident {
     incident
 }
 
-fn rate(name: &str, events: usize, runs: usize, mut run: impl FnMut()) {
+/// What `run` gives is let go of outside the time that is measured.
+fn rate<T>(name: &str, events: usize, runs: usize, mut run: impl FnMut() -> T) {
     let mut best = f64::MAX;
     for _ in 0..runs {
         let start = Instant::now();
-        run();
+        let result = black_box(run());
         best = best.min(start.elapsed().as_secs_f64());
+        drop(result);
     }
     let rate = events as f64 / best;
     println!("{name} events/s {rate:.0} (best of {runs})");
@@ -267,9 +271,10 @@ fn main() {
         size_of::<Event>(),
         resident()
     );
-    rate("fold", events.len(), 5, || {
-        black_box(fold(&events));
-    });
+    rate("fold", events.len(), 5, || fold(&events));
+    if std::env::args().any(|arg| arg == "fold") {
+        return;
+    }
     let lines: Vec<String> = events.iter().map(|e| e.to_json().unwrap()).collect();
     rate("parse", events.len(), 3, || {
         for line in &lines {
@@ -281,7 +286,7 @@ fn main() {
         for line in &lines {
             incident.apply(&Event::from_json(line.as_bytes()).unwrap());
         }
-        black_box(&incident);
+        incident
     });
     rate(
         "fold, a clone held every 100 events:",
@@ -300,7 +305,37 @@ fn main() {
         },
     );
     drop(lines);
+    shared();
     seek(events);
+}
+
+/// The same over the shared incidents, one after the other, where they are there.
+fn shared() {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let folder = if beside.is_dir() {
+        Some(beside)
+    } else {
+        std::env::var_os("ROTASCOPE_SHARED").map(PathBuf::from)
+    };
+    let Some(Ok(folder)) = folder.map(|f| std::fs::read_dir(f.join("incidents"))) else {
+        return;
+    };
+    let paths = folder.map(|entry| entry.unwrap().path());
+    let files = paths.filter(|path| path.extension().is_some_and(|e| e == "zst"));
+    let incidents: Vec<Vec<Event>> = files
+        .map(|path| {
+            let bytes = zstd::decode_all(File::open(path).unwrap()).unwrap();
+            let lines = bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty());
+            lines.map(|line| Event::from_json(line).unwrap()).collect()
+        })
+        .collect();
+    let events = incidents.iter().map(Vec::len).sum();
+    rate("fold of shared incidents", events, 5, || {
+        incidents
+            .iter()
+            .map(|events| fold(events))
+            .collect::<Vec<_>>()
+    });
 }
 
 fn seek(events: Vec<Event>) {

@@ -6,7 +6,7 @@ use super::consumer::Consumers;
 use super::health::Healths;
 use super::latest::Latests;
 use super::leak::Leaks;
-use super::rotation::Rotations;
+use super::rotation::{Moved, Rotations};
 use super::sample::Samples;
 use super::source::Sources;
 use super::view::{
@@ -63,7 +63,8 @@ impl Incident {
             Data::ConsumerVersion(data) => {
                 self.consumers.told(name(), data);
                 if let Some(id) = named {
-                    self.rotations.candidate(event, id, &data.version);
+                    let moved = self.rotations.candidate(event, id, &data.version);
+                    self.join_acts(id, moved);
                 }
             }
             Data::AuditEntry(data) => {
@@ -71,7 +72,8 @@ impl Incident {
                 if let (Some(id), Some(version)) = (named, &data.version)
                     && touches(data)
                 {
-                    self.rotations.candidate(event, id, version);
+                    let moved = self.rotations.candidate(event, id, version);
+                    self.join_acts(id, moved);
                 }
             }
             Data::RotationStarted(data) => {
@@ -104,13 +106,17 @@ impl Incident {
         let Some(id) = event.rotation.clone().or_else(subject) else {
             return;
         };
-        if !self.rotations.apply(event, &id) || self.acts.is_empty() {
+        let moved = self.rotations.apply(event, &id);
+        self.join_acts(&id, moved);
+    }
+
+    /// Finds anew the rotations of the acts that this id or these secrets are the target of.
+    fn join_acts(&mut self, id: &RotationId, moved: Option<Moved>) {
+        let Some(moved) = moved.filter(|_| !self.acts.is_empty()) else {
             return;
-        }
-        let told = self.rotations.by_id(id.raw());
-        let told = told.and_then(|row| self.rotations.told(row));
-        let secret = told.and_then(|told| told.secret());
-        for act in self.acts.about(id.raw(), secret.map(SecretPath::raw)) {
+        };
+        let secrets = [&moved.from, &moved.to].map(|secret| secret.as_ref().map(SecretPath::raw));
+        for act in self.acts.about(id.raw(), secrets) {
             self.join_act(act);
         }
     }

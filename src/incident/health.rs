@@ -78,3 +78,36 @@ impl Healths {
         self.rows.iter().map(|row| &row.view)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::incident::testing::{at, event, fold};
+    use serde_json::json;
+
+    #[test]
+    fn it_is_so_since_the_first_of_the_latest_equal_words() {
+        let told = |seconds, up: bool, reason: Option<&str>| {
+            let data = json!({"service": "s", "region": "eu", "up": up, "reason": reason});
+            event(
+                "/a",
+                &format!("{seconds}"),
+                seconds,
+                "service.health",
+                &data,
+            )
+        };
+        let mut events = vec![
+            told(1, false, None),
+            told(2, true, None),
+            told(3, false, Some("timeouts")),
+            told(4, false, Some("refused")),
+        ];
+        for _ in 0..events.len() {
+            events.rotate_left(1);
+            let incident = fold(&events);
+            let health = incident.health().next().unwrap();
+            assert_eq!((health.up, health.since), (false, at(3)));
+            assert_eq!(health.reason.as_ref().unwrap().raw(), "refused");
+        }
+    }
+}

@@ -241,3 +241,56 @@ impl Latests {
         self.scans.iter().map(|row| &row.view)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::incident::testing::{at, event, fold};
+    use crate::model::Event;
+    use serde_json::{Value, json};
+
+    fn told(seconds: i64, kind: &str, data: &Value) -> Event {
+        event("/a", &format!("{seconds}"), seconds, kind, data)
+    }
+
+    #[test]
+    fn the_latest_word_counts_whenever_it_came() {
+        let cache = |seconds, age| {
+            let data = json!({"service": "s", "oldest_entry_seconds": age});
+            told(seconds, "cache.sample", &data)
+        };
+        for events in [[cache(1, 10), cache(2, 20)], [cache(2, 20), cache(1, 10)]] {
+            let incident = fold(&events);
+            let cache = incident.caches().next().unwrap();
+            assert_eq!(cache.at, at(2));
+            assert_eq!(cache.sample.oldest_entry_seconds.unwrap().0, 20);
+        }
+    }
+
+    #[test]
+    fn a_lease_keeps_what_its_latest_word_leaves_out() {
+        let issued = json!({"lease": "l", "secret": "db", "consumer": "c",
+            "expires_at": at(900).to_string()});
+        let revoked = json!({"lease": "l", "expires_at": at(5).to_string()});
+        let issued = told(1, "lease.observed", &issued);
+        let revoked = told(5, "lease.observed", &revoked);
+        for events in [[&issued, &revoked], [&revoked, &issued]] {
+            let incident = fold(events);
+            let lease = incident.leases().next().unwrap();
+            assert_eq!(lease.at, at(5));
+            assert_eq!(lease.seen.expires_at, Some(at(5)));
+            assert_eq!(lease.seen.consumer.as_ref().unwrap().raw(), "c");
+        }
+    }
+
+    #[test]
+    fn windows_are_listed_by_start() {
+        let window = |seconds: i64, name: &str, start| {
+            let data = json!({"window": name, "starts_at": at(start).to_string(),
+                "ends_at": at(start + 60).to_string()});
+            told(seconds, "window.planned", &data)
+        };
+        let incident = fold(&[window(1, "a", 500), window(2, "b", 100), window(3, "a", 50)]);
+        let names: Vec<_> = incident.windows().map(|w| w.planned.window.raw()).collect();
+        assert_eq!(names, ["a", "b"]);
+    }
+}

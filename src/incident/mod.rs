@@ -14,11 +14,15 @@ mod leak;
 mod merge;
 pub mod recording;
 mod rotation;
+#[cfg(test)]
+mod rules;
 mod sample;
 mod seen;
 mod series;
 mod source;
 mod store;
+#[cfg(test)]
+mod testing;
 mod told;
 mod view;
 

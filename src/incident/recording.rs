@@ -317,3 +317,121 @@ fn marks(notes: &[(EventRef, Note)]) -> Arc<[Mark]> {
     }
     Arc::from(marks)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incident::testing::{at, auth, event, fold, of, stage, started};
+    use serde_json::json;
+
+    fn recording(events: &[Event]) -> Recording {
+        let mut recording = Recording::default();
+        for event in events {
+            recording.push(event.clone());
+        }
+        recording
+    }
+
+    #[test]
+    fn events_are_sorted_and_each_is_there_once() {
+        let mut recording = recording(&[auth("/a", 30, 1), auth("/a", 90, 1)]);
+        assert_eq!(recording.push(auth("/a", 60, 1)), Some(1));
+        assert_eq!(recording.push(auth("/a", 60, 1)), None);
+        assert_eq!(recording.push(auth("/b", 60, 1)), Some(2));
+        let times: Vec<_> = recording.events(1).map(|e| e.time).collect();
+        assert_eq!(times, [at(60), at(60), at(90)]);
+        assert_eq!(
+            (recording.from(), recording.to()),
+            (Some(at(30)), Some(at(90)))
+        );
+        assert_eq!(recording.len(), 4);
+    }
+
+    #[test]
+    fn a_position_is_how_many_events_are_not_later() {
+        let recording = recording(&[auth("/a", 30, 1), auth("/a", 60, 1), auth("/b", 60, 1)]);
+        let positions = [0, 30, 59, 60, 99].map(|seconds| recording.position_at(at(seconds)));
+        assert_eq!(positions, [0, 1, 1, 3, 3]);
+    }
+
+    /// Every second event in order, then the others in order: as two files read one after the
+    /// other.
+    #[test]
+    fn a_seek_equals_a_play_though_events_come_after_their_checkpoints() {
+        let events: Vec<Event> = (0..70_000).map(|n| auth("/a", n, 1)).collect();
+        let (odd, even): (Vec<_>, Vec<_>) = events.iter().partition(|e| e.time.seconds() % 2 == 1);
+        let mut recording = Recording::default();
+        for event in even.into_iter().chain(odd) {
+            recording.push(event.clone());
+        }
+        assert_eq!(recording.len(), events.len());
+        assert!(recording.events(0).eq(&events));
+        for position in [69_999, 3, 40_000, 70_000, 0, 32_768] {
+            let sought = recording.incident_at(position);
+            assert!(sought == fold(&events[..position]), "{position}");
+        }
+        assert!(recording.incident_at(99_999) == fold(&events));
+    }
+
+    #[test]
+    fn a_late_event_is_in_every_later_seek() {
+        let mut recording = recording(
+            &(0..50_000)
+                .map(|n| auth("/a", n * 2, 1))
+                .collect::<Vec<_>>(),
+        );
+        let before = recording.incident_at(40_000);
+        assert_eq!(recording.push(started("r1", 1001, "db", None)), Some(501));
+        assert_eq!(before.rotation_count(), 0);
+        assert_eq!(recording.incident_at(501).rotation_count(), 0);
+        assert_eq!(recording.incident_at(40_000).rotation_count(), 1);
+    }
+
+    #[test]
+    fn marks_stand_at_cutovers_revocations_failures_and_acts() {
+        let health = |seconds, up: bool| {
+            let data = json!({"service": "s", "up": up});
+            event(
+                "/a",
+                &format!("h{seconds}"),
+                seconds,
+                "service.health",
+                &data,
+            )
+        };
+        let act = |seconds| {
+            let data = json!({"action": "retry", "phase": "executed", "actor": "a",
+                "target": "db", "idempotency_key": "k"});
+            of(
+                "r1",
+                event("/s", &format!("{seconds}"), seconds, "action", &data),
+            )
+        };
+        let recording = recording(&[
+            stage("r1", 70, "revoke", "completed"),
+            stage("r1", 10, "cutover", "completed"),
+            stage("r1", 20, "cutover", "started"),
+            health(30, true),
+            health(40, false),
+            health(50, false),
+            act(60),
+            act(61),
+            stage("r1", 80, "audit", "failed"),
+        ]);
+        let marks: Vec<_> = recording
+            .marks()
+            .iter()
+            .map(|m| (m.at.since(at(0)).as_seconds(), m.kind))
+            .collect();
+        assert_eq!(
+            marks,
+            [
+                (10, MarkKind::Cutover),
+                (40, MarkKind::Failure),
+                (60, MarkKind::Act),
+                (70, MarkKind::Revoke),
+                (80, MarkKind::Failure),
+            ]
+        );
+    }
+}

@@ -44,6 +44,14 @@ struct Place {
     canon: u32,
 }
 
+/// Which ids are which rotation may have changed among those of these secrets, and with it what
+/// an act belongs to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moved {
+    pub(super) from: Option<SecretPath>,
+    pub(super) to: Option<SecretPath>,
+}
+
 impl Row<1> for Line {
     fn key(&self) -> Words<'_, 1> {
         [Some(self.secret.raw())]
@@ -61,16 +69,11 @@ impl Place {
 }
 
 impl Rotations {
-    /// Takes an event of a rotation in. True where it may have changed which ids are which
-    /// rotation, and so what an act belongs to.
-    pub(super) fn apply(&mut self, event: &Event, id: &RotationId) -> bool {
-        let Some(what) = step_kind(event) else {
-            return false;
-        };
+    /// Takes an event of a rotation in.
+    pub(super) fn apply(&mut self, event: &Event, id: &RotationId) -> Option<Moved> {
+        let what = step_kind(event)?;
         let row = self.row(id);
-        let Some(told) = self.told.at_mut(row) else {
-            return false;
-        };
+        let told = self.told.at_mut(row)?;
         let is_new = told.first.is_none();
         let step = told.step(EventRef::of(event), what);
         match &event.data {
@@ -85,22 +88,27 @@ impl Rotations {
         self.count += usize::from(is_new);
         let moved = self.settle(row);
         self.look_again(row);
-        moved || is_new
+        moved.or(is_new.then(Moved::default))
     }
 
     /// Notes a version that came up under a rotation's id in somebody else's event.
-    pub(super) fn candidate(&mut self, event: &Event, id: &RotationId, version: &Version) {
+    pub(super) fn candidate(
+        &mut self,
+        event: &Event,
+        id: &RotationId,
+        version: &Version,
+    ) -> Option<Moved> {
         let row = self.row(id);
         if self.told.at(row).is_none_or(Told::names_its_version) {
-            return;
+            return None;
         }
-        let Some(told) = self.told.at_mut(row) else {
-            return;
-        };
-        if told.candidate(&EventRef::of(event), version) && told.first.is_some() {
-            self.settle(row);
-            self.look_again(row);
+        let told = self.told.at_mut(row)?;
+        if !told.candidate(&EventRef::of(event), version) || told.first.is_none() {
+            return None;
         }
+        let moved = self.settle(row);
+        self.look_again(row);
+        moved
     }
 
     fn row(&mut self, id: &RotationId) -> u32 {
@@ -109,14 +117,10 @@ impl Rotations {
             .place([Some(id.raw())], || Told::new(id.clone(), next))
     }
 
-    /// Puts an id where it belongs in its secret's line; true where its place changed.
-    fn settle(&mut self, row: u32) -> bool {
-        let Some(told) = self.told.at(row) else {
-            return false;
-        };
-        let Some(first) = &told.first else {
-            return false;
-        };
+    /// Puts an id where it belongs in its secret's line.
+    fn settle(&mut self, row: u32) -> Option<Moved> {
+        let told = self.told.at(row)?;
+        let first = told.first.as_ref()?;
         let wanted = told.secret().map(|secret| {
             let place = Place {
                 at: first.time,
@@ -136,8 +140,12 @@ impl Rotations {
                 .held(secret, place)
                 .is_some_and(|held| held.version == place.version && held.source == place.source)
         {
-            return false;
+            return None;
         }
+        let moved = Moved {
+            from: stands.as_ref().map(|(secret, _)| secret.clone()),
+            to: wanted.as_ref().map(|(secret, _)| secret.clone()),
+        };
         let id = told.id.clone();
         if let Some((secret, at)) = stands {
             self.leave(&secret, at, &id);
@@ -151,7 +159,7 @@ impl Rotations {
         if let Some((secret, place)) = wanted {
             self.enter(&secret, place);
         }
-        true
+        Some(moved)
     }
 
     fn held(&self, secret: &SecretPath, place: &Place) -> Option<&Place> {
@@ -290,9 +298,9 @@ impl Rotations {
 
     /// The rows that are shown, in order of their ids.
     pub(super) fn canons(&self) -> impl Iterator<Item = &Told> {
-        self.told.iter().filter(|told| {
-            told.first.is_some() && self.told.at(told.canon).is_some_and(|c| c.id == told.id)
-        })
+        let rows = self.told.rows();
+        let shown = rows.filter(|(row, told)| told.canon == *row && told.first.is_some());
+        shown.map(|(_, told)| told)
     }
 
     /// The row under this id, and the row of the rotation that it names.
