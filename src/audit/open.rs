@@ -112,7 +112,7 @@ impl Opened {
 
     /// Reads everything and counts it, without building the records.
     #[must_use]
-    pub fn count(mut self) -> Counts {
+    pub fn tally(mut self) -> Counts {
         let mut events = 0;
         let mut merge = self.start(true);
         while merge.advance(&mut |out| events += u64::from(out.sighting == Sighting::New)) {}

@@ -86,7 +86,8 @@ enum Feed {
     Bytes(LineReader, CloudTrail),
     /// Vault entries that are only counted.
     Scan(LineReader, Vault),
-    Pieces(Pieces, Text, u64),
+    /// The same of a large file, with the number of the next piece's first line.
+    Pieces(Pieces, u64),
     Ended,
 }
 
@@ -206,7 +207,7 @@ impl Stream {
                 reader.lines(&mut line, &mut |t| self.shared.progress.trouble(t));
                 reader.is_done()
             }
-            Feed::Pieces(pieces, _, lines) => match pieces.next() {
+            Feed::Pieces(pieces, lines) => match pieces.next() {
                 Some(found) => {
                     sink.found(found, lines);
                     false
@@ -245,10 +246,9 @@ impl Feed {
         let Some(length) = large.filter(|_| reader.packing() == Packing::Plain) else {
             return Some(Self::Scan(reader, Vault::new()));
         };
-        let name = reader.name().clone();
         let counter = &shared.progress.bytes;
         match Pieces::scan(input, length, &shared.scanner, counter) {
-            Ok(pieces) => Some(Self::Pieces(pieces, name, 1)),
+            Ok(pieces) => Some(Self::Pieces(pieces, 1)),
             Err(trouble) => {
                 shared.progress.trouble(trouble);
                 None
