@@ -88,11 +88,7 @@ fn every_counted_file_gives_its_records_and_rejections() {
             records.len()
         };
         assert_eq!(events.to_string(), columns[2], "{file}");
-        assert_eq!(
-            rejected.len().to_string(),
-            columns[3],
-            "{file}: {rejected:?}"
-        );
+        assert_eq!(rejected.len().to_string(), columns[3], "{file}: {rejected:?}");
         seen += 1;
     }
     assert_eq!(seen, 12, "files counted");
@@ -105,10 +101,7 @@ fn other_formats_are_not_taken_for_vault_or_postgres() {
     for line in counts.lines().skip(1) {
         let (file, rest) = line.split_once('\t').unwrap();
         if rest.starts_with("cloudtrail") || rest.starts_with("kubernetes") {
-            assert!(
-                format(&bytes(&shared.join("logs").join(file))).is_none(),
-                "{file}"
-            );
+            assert!(format(&bytes(&shared.join("logs").join(file))).is_none(), "{file}");
         }
     }
 }
@@ -126,12 +119,8 @@ fn postgres(path: &Path) -> Vec<PostgresRecord> {
 fn the_three_renderings_of_a_log_say_the_same() {
     let Some(shared) = shared() else { return };
     let folder = shared.join("logs/vault-postgres");
-    let [json, csv, stderr] = [
-        "postgresql.json.zst",
-        "postgresql.csv.zst",
-        "postgresql.log",
-    ]
-    .map(|name| postgres(&folder.join(name)));
+    let [json, csv, stderr] = ["postgresql.json.zst", "postgresql.csv.zst", "postgresql.log"]
+        .map(|name| postgres(&folder.join(name)));
     let ids = |records: &[PostgresRecord]| {
         let mut ids: Vec<u128> = records.iter().map(PostgresRecord::identity).collect();
         ids.sort_unstable();
@@ -146,9 +135,6 @@ fn the_three_renderings_of_a_log_say_the_same() {
         assert_eq!(with_detail, 121);
     }
     for (a, b) in json.iter().zip(&csv) {
-        assert_eq!(
-            (&a.database, &a.remote_host, &a.detail),
-            (&b.database, &b.remote_host, &b.detail)
-        );
+        assert_eq!((&a.database, &a.remote_host, &a.detail), (&b.database, &b.remote_host, &b.detail));
     }
 }
