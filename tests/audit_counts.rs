@@ -78,7 +78,12 @@ fn half(kind: &str, id: &str, time: &str) -> String {
 fn vault_log(calls: u64) -> String {
     let mut log = String::new();
     for n in 0..calls {
-        let time = format!("2026-01-01T{:02}:{:02}:{:02}", n / 3600, n / 60 % 60, n % 60);
+        let time = format!(
+            "2026-01-01T{:02}:{:02}:{:02}",
+            n / 3600,
+            n / 60 % 60,
+            n % 60
+        );
         for (kind, fraction) in [("request", "1"), ("response", "2")] {
             let line = half(kind, &format!("id-{n}"), &format!("{time}.{fraction}Z"));
             writeln!(log, "{line}").unwrap();
@@ -95,7 +100,14 @@ fn every_known_log_has_its_counts() {
     let mut wrong = String::new();
     for row in table.lines().skip(1) {
         let columns: Vec<_> = row.split('\t').collect();
-        let [file, "vault" | "postgres" | "cloudtrail", events, rejected, _] = columns[..] else {
+        let [
+            file,
+            "vault" | "postgres" | "cloudtrail",
+            events,
+            rejected,
+            _,
+        ] = columns[..]
+        else {
             continue;
         };
         read += 1;
@@ -176,7 +188,11 @@ fn a_large_damaged_file_counts_the_same_however_it_is_read() {
     }
     log.push_str("{\"torn");
     let plain = write(&folder, "plain.log", &log);
-    let packed = write(&folder, "packed.log", zstd::encode_all(log.as_bytes(), 1).unwrap());
+    let packed = write(
+        &folder,
+        "packed.log",
+        zstd::encode_all(log.as_bytes(), 1).unwrap(),
+    );
     let counted = count(&plain);
     assert!(fs::metadata(&plain).unwrap().len() > 8 << 20);
     assert_eq!(counted.counted(), "events 14000 rejected 57");
@@ -205,7 +221,10 @@ fn a_call_is_one_event_across_files_and_devices() {
     let answer = half("response", "c", "2026-01-01T00:02:31Z");
     let first = write(&folder, "1", format!("{request}\n"));
     let second = write(&folder, "2", format!("{response}\n{request}\n{alone}\n"));
-    assert_eq!(audit(&[&first, &second], Format::Count).counted(), "events 2 rejected 0");
+    assert_eq!(
+        audit(&[&first, &second], Format::Count).counted(),
+        "events 2 rejected 0"
+    );
     let rows = audit(&[&first, &second], Format::Json).out;
     assert!(rows.contains("\"outcome\":\"allowed\""), "{rows}");
     assert!(rows.contains("no response logged"), "{rows}");
@@ -222,11 +241,22 @@ fn several_inputs_come_out_in_order_of_time() {
             r#"{{"specversion":"1.0","id":"{id}","source":"/x","type":"com.example","time":"2026-01-01T00:00:{second:02}Z"}}"#
         )
     };
-    write(&folder, "late", format!("{}\n{}\n", event(1, 50), event(2, 40)));
-    write(&folder, "early", format!("{}\n{}\n", event(3, 10), event(4, 45)));
+    write(
+        &folder,
+        "late",
+        format!("{}\n{}\n", event(1, 50), event(2, 40)),
+    );
+    write(
+        &folder,
+        "early",
+        format!("{}\n{}\n", event(3, 10), event(4, 45)),
+    );
     write(&folder, "copy", format!("{}\n", event(2, 40)));
     let rows = audit(&[folder.path()], Format::Json).out;
-    let ids: Vec<_> = rows.lines().map(|row| row.split("\"id\":\"").nth(1).unwrap()[..1].to_owned()).collect();
+    let ids: Vec<_> = rows
+        .lines()
+        .map(|row| row.split("\"id\":\"").nth(1).unwrap()[..1].to_owned())
+        .collect();
     assert_eq!(ids, ["3", "2", "4", "1"]);
 }
 
@@ -251,13 +281,25 @@ fn what_is_not_there_or_empty_is_said() {
     let missing = folder.path().join("gone.log");
     let ran = count(&missing);
     assert_eq!(ran.status, 2);
-    assert!(ran.err.contains("gone.log: no such file or folder; check the path"), "{}", ran.err);
+    assert!(
+        ran.err
+            .contains("gone.log: no such file or folder; check the path"),
+        "{}",
+        ran.err
+    );
     let ran = count(folder.path());
     assert_eq!((ran.status, ran.counted()), (2, "events 0 rejected 0"));
-    assert!(ran.err.contains("a folder without log files"), "{}", ran.err);
+    assert!(
+        ran.err.contains("a folder without log files"),
+        "{}",
+        ran.err
+    );
     let empty = write(&folder, "empty", "");
     let ran = count(&empty);
-    assert_eq!((ran.status, ran.counted(), ran.err.as_str()), (0, "events 0 rejected 0", ""));
+    assert_eq!(
+        (ran.status, ran.counted(), ran.err.as_str()),
+        (0, "events 0 rejected 0", "")
+    );
     // What is there is read although something else is not.
     let good = write(&folder, "good", vault_log(3));
     let ran = audit(&[&missing, &good], Format::Count);
@@ -277,7 +319,10 @@ fn a_cut_archive_yields_what_came_before_it() {
         let events: u64 = ran.out.split(' ').nth(1).unwrap().parse().unwrap();
         assert!((1000..5000).contains(&events), "{}", ran.out);
         assert_eq!(ran.status, 2);
-        let troubles = ran.err.lines().filter(|l| l.contains("archive ends early at line"));
+        let troubles = ran
+            .err
+            .lines()
+            .filter(|l| l.contains("archive ends early at line"));
         assert_eq!(troubles.count(), 1, "{}", ran.err);
     }
 }
@@ -288,7 +333,11 @@ fn a_binary_file_is_one_rejected_file() {
     let bytes: Vec<u8> = (0..100_000_u32).map(|n| (n * 7919 % 251) as u8).collect();
     let ran = count(&write(&folder, "core", bytes));
     assert_eq!((ran.status, ran.counted()), (2, "events 0 rejected 1"));
-    assert!(ran.err.contains("unknown format: a binary file"), "{}", ran.err);
+    assert!(
+        ran.err.contains("unknown format: a binary file"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
@@ -311,7 +360,11 @@ fn a_line_of_100_mb_is_rejected_and_the_rest_is_read() {
             _ => ran.out.lines().count(),
         };
         assert_eq!((ran.status, events), (0, 10));
-        assert!(ran.err.contains("the line is longer than 16 MiB"), "{}", ran.err);
+        assert!(
+            ran.err.contains("the line is longer than 16 MiB"),
+            "{}",
+            ran.err
+        );
         assert!(ran.err.ends_with("rejected 1\n"), "{}", ran.err);
     }
 }
@@ -326,7 +379,11 @@ fn an_endless_array_of_records_on_one_line_is_streamed() {
         )
     };
     let records: Vec<_> = (0..30_000).map(record).collect();
-    let path = write(&folder, "one-line", format!("{{\"Records\":[{}]}}", records.join(",")));
+    let path = write(
+        &folder,
+        "one-line",
+        format!("{{\"Records\":[{}]}}", records.join(",")),
+    );
     assert!(fs::metadata(&path).unwrap().len() > 32 << 20);
     assert_eq!(count(&path).counted(), "events 30000 rejected 0");
 }
@@ -353,7 +410,11 @@ fn odd_times_and_broken_text_cost_only_their_lines() {
     log[broken] = 0xff;
     let ran = count(&write(&folder, "odd", log));
     assert_eq!((ran.status, ran.counted()), (0, "events 4 rejected 5"));
-    assert!(ran.err.contains("a time without an offset names no moment"), "{}", ran.err);
+    assert!(
+        ran.err.contains("a time without an offset names no moment"),
+        "{}",
+        ran.err
+    );
     assert!(ran.err.contains("not UTF-8"), "{}", ran.err);
 }
 
@@ -361,15 +422,24 @@ fn odd_times_and_broken_text_cost_only_their_lines() {
 fn a_file_cut_while_it_is_read_is_said() {
     let folder = folder();
     let path = write(&folder, "cut.log", vault_log(20_000));
-    let mut opened = rotascope::audit::open(&[&path], &rotascope::audit::Options::default()).unwrap();
+    let mut opened =
+        rotascope::audit::open(&[&path], &rotascope::audit::Options::default()).unwrap();
     let progress = opened.progress();
     assert!(opened.next().is_some());
-    File::options().write(true).open(&path).unwrap().set_len(10).unwrap();
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(10)
+        .unwrap();
     assert!(opened.count() < 20_000);
     let troubles = progress.troubles();
     assert_eq!(troubles.len(), 1);
     let words = troubles[0].to_string();
-    assert!(words.contains("cut.log: cut short while it was read"), "{words}");
+    assert!(
+        words.contains("cut.log: cut short while it was read"),
+        "{words}"
+    );
 }
 
 #[cfg(unix)]
@@ -384,5 +454,9 @@ fn a_file_without_permission_is_said() {
     }
     let ran = count(&path);
     assert_eq!(ran.status, 2);
-    assert!(ran.err.contains("locked.log: no permission to read it"), "{}", ran.err);
+    assert!(
+        ran.err.contains("locked.log: no permission to read it"),
+        "{}",
+        ran.err
+    );
 }

@@ -106,8 +106,8 @@ impl Worker {
         let mut start = first * PIECE;
         while start < self.length {
             let found = self.piece(start);
-            let stop = found.trouble.is_some();
-            if to.send(found).is_err() || stop {
+            let failed = found.trouble.is_some();
+            if to.send(found).is_err() || failed {
                 return;
             }
             start += step * PIECE;
@@ -160,23 +160,14 @@ impl Worker {
         let last = start + whole >= self.length;
         while at < held && (at < end || (at == end && !last)) {
             let text = self.buffer.bytes().get(..held).unwrap_or_default();
-            match self.scanner.line(text, at) {
-                Some((mark, next)) => {
-                    let length = u32::try_from(next - at).unwrap_or(u32::MAX);
-                    found.marks.push((mark, length));
-                    at = next;
-                }
-                None => {
-                    at = ask(
-                        &mut self.vault,
-                        text,
-                        at,
-                        (&self.name, start),
-                        self.scanner.clone(),
-                        &mut found,
-                    )
-                }
-            }
+            let file = (&self.name, start);
+            at = if let Some((mark, next)) = self.scanner.line(text, at) {
+                let length = u32::try_from(next - at).unwrap_or(u32::MAX);
+                found.marks.push((mark, length));
+                next
+            } else {
+                ask(&mut self.vault, text, at, file, &self.scanner, &mut found)
+            };
             found.lines += 1;
         }
         found
@@ -235,7 +226,7 @@ fn ask(
     text: &[u8],
     at: usize,
     (name, start): (&Text, u64),
-    scanner: Scanner,
+    scanner: &Scanner,
     found: &mut Found,
 ) -> usize {
     let next = line_end(text, at).unwrap_or(text.len());

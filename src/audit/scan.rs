@@ -253,7 +253,7 @@ impl Scan<'_> {
                     _ => return None,
                 },
                 Shape::Strings if matches!(self.token(), b'[' | b'"' | b'n') => {
-                    self.value(depth)?
+                    self.value(depth)?;
                 }
                 Shape::Strings => return None,
             },

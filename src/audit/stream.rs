@@ -148,6 +148,14 @@ impl Stream {
         })
     }
 
+    /// About the time of the first record: that of the earliest in the first piece that holds one.
+    pub(super) fn begins(&mut self) -> Option<Timestamp> {
+        while self.order.earliest().is_none() && !matches!(self.feed, Feed::Ended) {
+            self.pump();
+        }
+        self.order.earliest()
+    }
+
     /// The time of the next record; reads on until that is certain. `None` at the end.
     pub(super) fn head(&mut self) -> Option<Timestamp> {
         loop {

@@ -245,7 +245,7 @@ fn told(rejected: &Rejected) -> String {
         line => format!("{}:{line}: {}", place.file, rejected.reason),
     };
     if !rejected.excerpt.is_empty() {
-        words.push_str(&format!(" | {}", rejected.excerpt));
+        words = format!("{words} | {}", rejected.excerpt);
     }
     words
 }
