@@ -13,3 +13,5 @@ pub mod incident;
 pub mod audit;
 // floor 3: siblings, none imports another
 pub mod ui;
+// floor 4: where the world meets the program
+pub mod cli;

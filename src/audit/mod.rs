@@ -9,3 +9,32 @@ pub mod format;
 pub mod identity;
 
 pub mod derive;
+
+pub mod trouble;
+
+pub mod source;
+
+pub mod lines;
+
+pub mod detect;
+
+pub mod scan;
+
+mod parallel;
+pub mod progress;
+mod recent;
+mod reorder;
+
+mod stream;
+
+mod merge;
+
+mod open;
+
+mod entry;
+
+pub use entry::AuditRow;
+pub use open::{Counts, Opened, OpenError, Options, Sighted, open};
+pub use merge::Sighting;
+pub use progress::Progress;
+pub use trouble::Trouble;

@@ -1,0 +1,241 @@
+//! One uniform row an event, whatever its format, for lists and tables.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::merge::Sighting;
+use super::open::Sighted;
+use super::record::{CloudTrailRecord, Item, PostgresRecord, VaultCall, VaultEntry};
+use crate::model::rejected::Place;
+use crate::model::{Data, Event, Text, Timestamp};
+
+/// What can be said of an event in the same words whatever its format. What its format does not
+/// tell is absent.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AuditRow {
+    /// When it was over: of an answered Vault call the response's time.
+    pub time: Timestamp,
+    /// `event`, `vault`, `postgres` or `cloudtrail`.
+    pub format: &'static str,
+    /// Its name in its format: an event's id, `request.id`, `eventID`.
+    pub id: Option<Text>,
+    /// Who tells it: an event's source, CloudTrail's `eventSource`.
+    pub source: Option<Text>,
+    /// Who acted.
+    pub actor: Option<Text>,
+    /// What was done; of an event its type.
+    pub operation: Text,
+    /// On what: a path, a database, a resource, a subject.
+    pub path: Option<Text>,
+    /// `allowed`, `denied`, `error`, or `unanswered` for a Vault request without a response.
+    pub outcome: Option<Text>,
+    /// From where.
+    pub remote_addr: Option<Text>,
+    /// What went wrong.
+    pub error: Option<Text>,
+    /// What else it says: a PostgreSQL message.
+    pub message: Option<Text>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+impl AuditRow {
+    /// The row of an event; `None` for a second sight of one or the rest of one.
+    #[must_use]
+    pub fn of(sighted: &Sighted) -> Option<Self> {
+        if sighted.sighting != Sighting::New {
+            return None;
+        }
+        let place = sighted.place.clone();
+        match &sighted.merged.item {
+            Item::Event(event) => Some(event_row(event, place)),
+            Item::Vault(call) => vault_row(call, place),
+            Item::Postgres(record, _) => Some(postgres_row(record, place)),
+            Item::CloudTrail(record) => Some(cloudtrail_row(record, place)),
+        }
+    }
+
+    /// The names of the columns of [`Self::cells`].
+    pub const COLUMNS: [&'static str; 13] = [
+        "time",
+        "format",
+        "id",
+        "source",
+        "actor",
+        "operation",
+        "path",
+        "outcome",
+        "remote_addr",
+        "error",
+        "message",
+        "file",
+        "line",
+    ];
+
+    /// The row as harmless words, in the order of [`Self::COLUMNS`].
+    #[must_use]
+    pub fn cells(&self) -> [String; 13] {
+        let shown = |text: &Option<Text>| text.as_ref().map(Text::to_string).unwrap_or_default();
+        [
+            self.time.to_string(),
+            self.format.to_owned(),
+            shown(&self.id),
+            shown(&self.source),
+            shown(&self.actor),
+            self.operation.to_string(),
+            shown(&self.path),
+            shown(&self.outcome),
+            shown(&self.remote_addr),
+            shown(&self.error),
+            shown(&self.message),
+            self.place.file.to_string(),
+            self.place.line.to_string(),
+        ]
+    }
+}
+
+fn event_row(event: &Event, place: Place) -> AuditRow {
+    // The payloads share words for who, what and how; what a type lacks is absent.
+    let data = serde_json::to_value(&event.data).unwrap_or(Value::Null);
+    let word = |names: &[&str]| {
+        let found = names.iter().find_map(|name| data.get(name)?.as_str());
+        found.map(Text::from)
+    };
+    let operation = match &event.data {
+        Data::AuditEntry(entry) => Text::from(entry.operation.raw()),
+        data => Text::from(data.type_name()),
+    };
+    AuditRow {
+        time: event.time,
+        format: "event",
+        id: Some(event.id.0.clone()),
+        source: Some(event.source.0.clone()),
+        actor: word(&["actor", "by", "consumer"]),
+        operation,
+        path: word(&["path", "secret"]).or_else(|| event.subject.clone()),
+        outcome: word(&["outcome", "status", "state", "phase"]),
+        remote_addr: word(&["remote_addr"]),
+        error: word(&["error", "reason"]),
+        message: word(&["stage", "summary", "version"]),
+        place,
+    }
+}
+
+fn vault_row(call: &VaultCall, place: Place) -> Option<AuditRow> {
+    let last = call.last()?;
+    let auth = last.auth.as_ref();
+    let first = call.request.as_deref();
+    let auth = auth.or_else(|| first.and_then(|r| r.auth.as_ref()));
+    let named = |key: &str| auth.and_then(|a| a.meta(key)).cloned();
+    let actor = named("consumer")
+        .or_else(|| auth.and_then(|a| a.display_name.clone()))
+        .or_else(|| auth.and_then(|a| a.entity_id.clone()));
+    let error = last.error.clone();
+    let error = error.or_else(|| first.and_then(|r| r.error.clone()));
+    let outcome = match &error {
+        Some(words) if is_denied(words.raw()) => "denied",
+        Some(_) => "error",
+        None if call.response.is_none() => "unanswered",
+        None => "allowed",
+    };
+    Some(AuditRow {
+        time: last.time,
+        format: "vault",
+        id: Some(last.request_id.clone()),
+        source: None,
+        actor,
+        operation: last.operation.clone(),
+        path: Some(last.path.clone()),
+        outcome: Some(outcome.into()),
+        remote_addr: address(last).or_else(|| first.and_then(address)),
+        error,
+        message: match &call.response {
+            None => Some("no response logged".into()),
+            Some(response) if response.wrapped => Some("wrapped, nothing was done yet".into()),
+            Some(_) => None,
+        },
+        place,
+    })
+}
+
+fn address(entry: &VaultEntry) -> Option<Text> {
+    entry.remote_address.clone()
+}
+
+/// Vault's words where the caller was not let through.
+fn is_denied(error: &str) -> bool {
+    [
+        "permission denied",
+        "invalid credentials",
+        "invalid role or secret ID",
+        "invalid username or password",
+        "invalid token",
+        "bad token",
+    ]
+    .iter()
+    .any(|words| error.contains(words))
+}
+
+fn postgres_row(record: &PostgresRecord, place: Place) -> AuditRow {
+    let severity = record.severity.raw();
+    let failed = matches!(severity, "ERROR" | "FATAL" | "PANIC");
+    let denied = record
+        .sqlstate
+        .as_ref()
+        .is_some_and(|code| code.raw().starts_with("28") || code.raw() == "42501");
+    let message = record.message.raw();
+    let operation = if denied || message.starts_with("connection auth") {
+        "login"
+    } else {
+        severity
+    };
+    let outcome = match (denied, failed) {
+        (true, _) => Some("denied"),
+        (_, true) => Some("error"),
+        _ if operation == "login" => Some("allowed"),
+        _ => None,
+    };
+    AuditRow {
+        time: record.time,
+        format: "postgres",
+        id: None,
+        source: None,
+        actor: record.user.clone(),
+        operation: operation.into(),
+        path: record.database.clone(),
+        outcome: outcome.map(Text::from),
+        remote_addr: record.remote_host.clone(),
+        error: failed.then(|| record.message.clone()),
+        message: (!failed).then(|| record.message.clone()),
+        place,
+    }
+}
+
+fn cloudtrail_row(record: &CloudTrailRecord, place: Place) -> AuditRow {
+    let code = record.error_code.as_ref();
+    let outcome = match code.map(Text::raw) {
+        Some(code) if code.contains("AccessDenied") || code.contains("Unauthorized") => "denied",
+        Some(_) => "error",
+        // A failed rotation has a message and no code.
+        None if record.error_message.is_some() => "error",
+        None => "allowed",
+    };
+    let error = match (code, &record.error_message) {
+        (Some(code), Some(words)) => Some(Text::from(format!("{}: {}", code.raw(), words.raw()))),
+        (code, words) => code.or(words.as_ref()).cloned(),
+    };
+    AuditRow {
+        time: record.time,
+        format: "cloudtrail",
+        id: record.event_id.clone(),
+        source: Some(record.event_source.clone()),
+        actor: (!record.actor.is_empty()).then(|| record.actor.clone()),
+        operation: record.event_name.clone(),
+        path: record.resource.clone(),
+        outcome: Some(outcome.into()),
+        remote_addr: record.remote_address.clone(),
+        error,
+        message: None,
+        place,
+    }
+}

@@ -1,0 +1,297 @@
+//! All inputs as one stream, in order of time and in bounded memory; the halves of Vault calls
+//! joined, and what was met before marked.
+//!
+//! An input is opened when the stream nears its first record, so that a folder of thousands of
+//! files needs no more handles than files overlap.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+
+use super::progress::Progress;
+use super::recent::{Keyed, Recent};
+use super::source::Input;
+use super::stream::{Half, Item, Shared, Stream};
+use crate::model::{Span, Timestamp};
+
+/// How long a request waits for its response.
+const HOLD: Span = Span::seconds(30);
+
+/// How long ids are remembered at least: the longest watermark.
+const REMEMBER: Span = Span::seconds(600);
+
+/// The most ids of one generation.
+const MOST_REMEMBERED: usize = 400_000;
+
+/// The most requests that wait at once, and the most bytes of theirs.
+const MOST_HELD: usize = 100_000;
+const MOST_HELD_BYTES: u64 = 64 << 20;
+
+/// Up to so many inputs are simply kept open.
+const KEPT_OPEN: usize = 48;
+
+/// How far ahead of the stream an input is opened: its first record may come late by this much.
+const AHEAD: Span = Span::seconds(600);
+
+/// How a merged record stands to those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sighting {
+    /// An event of its own.
+    New,
+    /// A half of a call whose other half came out alone before, since more than the watermark
+    /// lay between them. It belongs to that event.
+    LateHalf,
+    /// The same record again: a second audit device, a rotated file, another rendering.
+    Duplicate,
+}
+
+/// What comes out: a record, or a request with its response.
+pub(super) struct Out {
+    pub(super) first: Item,
+    pub(super) answer: Option<Item>,
+    pub(super) sighting: Sighting,
+}
+
+/// The inputs, merged by time.
+pub(super) struct Merge {
+    shared: Arc<Shared>,
+    /// Not yet opened or not yet needed, the earliest last.
+    waiting: Vec<(Timestamp, Waiting)>,
+    open: Vec<Option<Stream>>,
+    heads: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    /// The stream that is being drained, until another has something earlier.
+    current: Option<usize>,
+    pairs: Pairs,
+    ended: bool,
+}
+
+enum Waiting {
+    Open(Box<Stream>),
+    Closed(Input),
+}
+
+impl Merge {
+    /// Looks at the beginning of every input.
+    pub(super) fn new(inputs: Vec<Input>, shared: &Arc<Shared>) -> Self {
+        let many = inputs.len() > KEPT_OPEN;
+        let mut waiting = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            if many && input.reopens() {
+                waiting.extend(peek(input, shared));
+            } else if let Some(mut stream) = Stream::open(&input, shared) {
+                if let Some(time) = stream.head() {
+                    waiting.push((time, Waiting::Open(Box::new(stream))));
+                }
+            }
+        }
+        // The sort is stable: of two that begin together the one named first goes first.
+        waiting.sort_by_key(|(time, _)| *time);
+        waiting.reverse();
+        Self {
+            shared: Arc::clone(shared),
+            waiting,
+            open: Vec::new(),
+            heads: BinaryHeap::new(),
+            current: None,
+            pairs: Pairs::new(),
+            ended: false,
+        }
+    }
+
+    /// Takes the next few things out; false at the end.
+    pub(super) fn advance(&mut self, out: &mut dyn FnMut(Out)) -> bool {
+        match self.next_item() {
+            Some(item) => self.pairs.take(item, out),
+            None if self.ended => return false,
+            None => {
+                self.ended = true;
+                self.pairs.flush(out);
+            }
+        }
+        true
+    }
+
+    fn next_item(&mut self) -> Option<Item> {
+        loop {
+            let Some(at) = self.current else {
+                self.activate();
+                let Reverse((_, at)) = self.heads.pop()?;
+                self.current = Some(at);
+                continue;
+            };
+            let stream = self.open.get_mut(at)?;
+            let Some(time) = stream.as_mut().and_then(Stream::head) else {
+                *stream = None;
+                self.current = None;
+                continue;
+            };
+            let later = self.heads.peek().is_some_and(|Reverse(head)| *head < (time, at));
+            let nears = self.waiting.last().is_some_and(|(t, _)| *t <= time + AHEAD);
+            if later || nears {
+                self.heads.push(Reverse((time, at)));
+                self.current = None;
+                continue;
+            }
+            return stream.as_mut().and_then(Stream::pop);
+        }
+    }
+
+    /// Opens the inputs that the stream has come near to.
+    fn activate(&mut self) {
+        loop {
+            let nearest = self.heads.peek().map(|Reverse((time, _))| *time + AHEAD);
+            let due = |(time, _): &mut (Timestamp, Waiting)| nearest.is_none_or(|t| *time <= t);
+            let Some((_, waiting)) = self.waiting.pop_if(due) else {
+                return;
+            };
+            let stream = match waiting {
+                Waiting::Open(stream) => Some(*stream),
+                Waiting::Closed(input) => Stream::open(&input, &self.shared),
+            };
+            let Some(mut stream) = stream else { continue };
+            if let Some(time) = stream.head() {
+                self.heads.push(Reverse((time, self.open.len())));
+                self.open.push(Some(stream));
+            }
+        }
+    }
+}
+
+/// Finds out when an input begins and closes it again. What it noted on the way is forgotten,
+/// since it will be met again; where there is nothing to come back for, it is noted now.
+fn peek(input: Input, shared: &Arc<Shared>) -> Option<(Timestamp, Waiting)> {
+    let aside = Arc::new(Shared {
+        progress: Arc::new(Progress::default()),
+        scanner: shared.scanner.clone(),
+        counting: false,
+    });
+    let head = Stream::open(&input, &aside).and_then(|mut stream| stream.head());
+    match head {
+        Some(time) => Some((time, Waiting::Closed(input))),
+        None => {
+            // Rejections alone: they need no order.
+            if let Some(mut stream) = Stream::open(&input, shared) {
+                let time = stream.head()?;
+                return Some((time, Waiting::Open(Box::new(stream))));
+            }
+            None
+        }
+    }
+}
+
+/// Joins halves and knows duplicates.
+struct Pairs {
+    seen: Recent<Seen>,
+    held: Keyed<Item>,
+    /// The requests in `held`, and some that have gone, in order of arrival.
+    queue: VecDeque<(Timestamp, u128)>,
+    held_bytes: u64,
+    now: Timestamp,
+}
+
+/// Which records of one id were seen.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    whole: bool,
+    request: bool,
+    response: bool,
+}
+
+impl Pairs {
+    fn new() -> Self {
+        Self {
+            seen: Recent::new(REMEMBER, MOST_REMEMBERED),
+            held: Keyed::default(),
+            queue: VecDeque::new(),
+            held_bytes: 0,
+            now: Timestamp::new(i64::MIN, 0),
+        }
+    }
+
+    fn take(&mut self, item: Item, out: &mut dyn FnMut(Out)) {
+        self.now = self.now.max(item.time);
+        self.release(out);
+        let seen = self.seen.at(item.id, item.time);
+        let before = *seen;
+        let alone = |first, sighting| Out {
+            first,
+            answer: None,
+            sighting,
+        };
+        match item.half {
+            Half::Whole => {
+                seen.whole = true;
+                out(alone(item, first_or_duplicate(before.whole)));
+            }
+            Half::Request => {
+                seen.request = true;
+                if before.request || before.response {
+                    let sighting = if before.request {
+                        Sighting::Duplicate
+                    } else {
+                        Sighting::LateHalf
+                    };
+                    return out(alone(item, sighting));
+                }
+                self.held_bytes += u64::from(item.bytes);
+                self.queue.push_back((item.time, item.id));
+                self.held.insert(item.id, item);
+            }
+            Half::Response => {
+                seen.response = true;
+                if before.response {
+                    return out(alone(item, Sighting::Duplicate));
+                }
+                match self.held.remove(&item.id) {
+                    Some(request) => {
+                        self.held_bytes -= u64::from(request.bytes);
+                        out(Out {
+                            first: request,
+                            answer: Some(item),
+                            sighting: Sighting::New,
+                        });
+                    }
+                    None if before.request => out(alone(item, Sighting::LateHalf)),
+                    None => out(alone(item, Sighting::New)),
+                }
+            }
+        }
+    }
+
+    /// Lets requests go that have waited long enough, or that memory has no room for.
+    fn release(&mut self, out: &mut dyn FnMut(Out)) {
+        while let Some((time, id)) = self.queue.front().copied() {
+            let full = self.held.len() > MOST_HELD || self.held_bytes > MOST_HELD_BYTES;
+            if !full && time + HOLD >= self.now {
+                return;
+            }
+            self.queue.pop_front();
+            self.let_go(id, out);
+        }
+    }
+
+    fn let_go(&mut self, id: u128, out: &mut dyn FnMut(Out)) {
+        if let Some(first) = self.held.remove(&id) {
+            self.held_bytes -= u64::from(first.bytes);
+            out(Out {
+                first,
+                answer: None,
+                sighting: Sighting::New,
+            });
+        }
+    }
+
+    fn flush(&mut self, out: &mut dyn FnMut(Out)) {
+        while let Some((_, id)) = self.queue.pop_front() {
+            self.let_go(id, out);
+        }
+    }
+}
+
+fn first_or_duplicate(before: bool) -> Sighting {
+    if before {
+        Sighting::Duplicate
+    } else {
+        Sighting::New
+    }
+}

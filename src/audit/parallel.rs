@@ -1,0 +1,273 @@
+//! Scans one large plain Vault audit file with several threads: each takes every n-th piece of
+//! the file, and the marks come out in the file's order.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use super::format::vault::Vault;
+use super::format::{Format, Read};
+use super::lines::{Aligned, LONGEST_LINE, TOO_LONG};
+use super::record::Record;
+use super::scan::{Mark, Scanner};
+use super::source::Input;
+use super::trouble::{Trouble, name_of};
+use crate::model::Text;
+use crate::model::rejected::{Place, Rejected};
+
+/// Below this a second thread costs more than it saves, in bytes.
+pub(super) const WORTHWHILE: u64 = 4 << 20;
+
+/// The bytes of a piece: with what is written from them they fit the second-level cache.
+const PIECE: u64 = 512 << 10;
+
+/// Read beyond a piece at first, to find the end of its last line.
+const BEYOND: usize = 8 << 10;
+
+/// Pieces that one thread may be ahead.
+const AHEAD: usize = 8;
+
+/// The threads that one file is worth at most.
+const MOST_THREADS: usize = 8;
+
+/// What was found in one piece.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Marks with the length of their lines, in order.
+    pub(super) marks: Vec<(Mark, u32)>,
+    /// With the line counted from 0 within the piece.
+    pub(super) rejected: Vec<Rejected>,
+    /// Lines that begin in the piece.
+    pub(super) lines: u64,
+    pub(super) trouble: Option<Trouble>,
+}
+
+/// The pieces of a file, in order. Dropping it stops the threads.
+pub(super) struct Pieces {
+    threads: Vec<Receiver<Found>>,
+    next: usize,
+}
+
+impl Pieces {
+    /// Begins to scan.
+    pub(super) fn scan(
+        input: &Input,
+        length: u64,
+        scanner: &Scanner,
+        counter: &Arc<AtomicU64>,
+    ) -> Result<Self, Trouble> {
+        let count = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
+        let mut threads = Vec::with_capacity(count);
+        let fail = |e: io::Error| Trouble::opening(&input.path, &e);
+        let file = Arc::new(File::open(&input.path).map_err(fail)?);
+        for first in 0..count {
+            let worker = Worker {
+                file: Arc::clone(&file),
+                name: name_of(&input.path),
+                length,
+                scanner: scanner.clone(),
+                counter: Arc::clone(counter),
+                buffer: Aligned::new(usize::try_from(PIECE).unwrap_or(0) + BEYOND),
+                vault: Vault::new(),
+            };
+            let (to, from) = sync_channel(AHEAD);
+            let spawn = thread::Builder::new().name(format!("scan-{first}"));
+            spawn
+                .spawn(move || worker.run(first as u64, count as u64, &to))
+                .map_err(fail)?;
+            threads.push(from);
+        }
+        Ok(Self { threads, next: 0 })
+    }
+
+    /// The next piece; `None` at the end.
+    pub(super) fn next(&mut self) -> Option<Found> {
+        let found = self.threads.get(self.next)?.recv().ok()?;
+        self.next = (self.next + 1) % self.threads.len();
+        Some(found)
+    }
+}
+
+struct Worker {
+    file: Arc<File>,
+    name: Text,
+    length: u64,
+    scanner: Scanner,
+    counter: Arc<AtomicU64>,
+    buffer: Aligned,
+    vault: Vault,
+}
+
+impl Worker {
+    fn run(mut self, first: u64, step: u64, to: &SyncSender<Found>) {
+        let mut start = first * PIECE;
+        while start < self.length {
+            let found = self.piece(start);
+            let stop = found.trouble.is_some();
+            if to.send(found).is_err() || stop {
+                return;
+            }
+            start += step * PIECE;
+        }
+    }
+
+    /// Scans the lines that begin behind `start` and up to the end of the piece; the line that
+    /// begins at `start` itself belongs to the piece before.
+    fn piece(&mut self, start: u64) -> Found {
+        let mut found = Found::default();
+        let whole = (self.length - start).min(PIECE);
+        let end = usize::try_from(whole).unwrap_or(0);
+        let mut held = match self.read(start, 0, end + BEYOND) {
+            Ok(held) => held,
+            Err(trouble) => {
+                found.trouble = Some(trouble);
+                return found;
+            }
+        };
+        self.counter.fetch_add(whole, Ordering::Relaxed);
+        if held < end {
+            found.trouble = Some(Trouble::Cut {
+                path: self.name.clone(),
+                read: start + held as u64,
+                expected: self.length,
+            });
+        }
+        let text = self.buffer.bytes().get(..held).unwrap_or_default();
+        let Some(mut at) = first_line(text.get(..end).unwrap_or(text), start) else {
+            return found;
+        };
+        // The last line runs on until its end, the end of the file, or out of bounds.
+        let mut close = line_end(text, end);
+        while close.is_none() && held >= end && held < LONGEST_LINE + end {
+            let more = held.max(BEYOND);
+            match self.read(start, held, held + more) {
+                Ok(now) if now > held => {
+                    let text = self.buffer.bytes().get(..now).unwrap_or_default();
+                    close = line_end(text, held);
+                    held = now;
+                }
+                Ok(_) => break,
+                Err(trouble) => {
+                    found.trouble = Some(trouble);
+                    break;
+                }
+            }
+        }
+        let held = close.unwrap_or(held);
+        let last = start + whole >= self.length;
+        while at < held && (at < end || (at == end && !last)) {
+            let text = self.buffer.bytes().get(..held).unwrap_or_default();
+            match self.scanner.line(text, at) {
+                Some((mark, next)) => {
+                    let length = u32::try_from(next - at).unwrap_or(u32::MAX);
+                    found.marks.push((mark, length));
+                    at = next;
+                }
+                None => at = ask(&mut self.vault, text, at, (&self.name, start), self.scanner.clone(), &mut found),
+            }
+            found.lines += 1;
+        }
+        found
+    }
+
+    /// Reads on to `want` bytes from `start`, where `held` are there; gives how many are now.
+    fn read(&mut self, start: u64, held: usize, want: usize) -> Result<usize, Trouble> {
+        if self.buffer.bytes().len() < want {
+            let mut larger = Aligned::new(want);
+            let (to, from) = (larger.bytes_mut(), self.buffer.bytes());
+            if let (Some(to), Some(from)) = (to.get_mut(..held), from.get(..held)) {
+                to.copy_from_slice(from);
+            }
+            self.buffer = larger;
+        }
+        let mut held = held;
+        while held < want {
+            let room = self.buffer.bytes_mut().get_mut(held..want);
+            match read_at(&self.file, room.unwrap_or_default(), start + held as u64) {
+                Ok(0) => break,
+                Ok(n) => held += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    return Err(Trouble::Failed {
+                        path: self.name.clone(),
+                        byte: start + held as u64,
+                        cause: Text::from(e.to_string()),
+                    });
+                }
+            }
+        }
+        Ok(held)
+    }
+}
+
+/// Where the first line begins that belongs to a piece.
+fn first_line(text: &[u8], start: u64) -> Option<usize> {
+    if start > 0 {
+        return Some(memchr::memchr(b'\n', text)? + 1);
+    }
+    Some(if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 })
+}
+
+/// Where the line ends, its line end included, that goes on at `from`.
+fn line_end(text: &[u8], from: usize) -> Option<usize> {
+    Some(from + memchr::memchr(b'\n', text.get(from..)?)? + 1)
+}
+
+/// Has the full reader read the line at `at`; gives where the next begins.
+fn ask(
+    vault: &mut Vault,
+    text: &[u8],
+    at: usize,
+    (name, start): (&Text, u64),
+    scanner: Scanner,
+    found: &mut Found,
+) -> usize {
+    let next = line_end(text, at).unwrap_or(text.len());
+    let line = text.get(at..next).unwrap_or_default();
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let place = Place {
+        file: name.clone(),
+        line: found.lines,
+        byte: start + at as u64,
+    };
+    if line.len() > LONGEST_LINE {
+        found.rejected.push(too_long(place));
+        return next;
+    }
+    vault.line(line.strip_suffix(b"\r").unwrap_or(line), &place, &mut |read| match read {
+        Read::Record(Record::Vault(entry), _) => {
+            let mark = Mark {
+                time: entry.time,
+                half: entry.kind,
+                id: scanner.id(entry.request_id.raw().as_bytes()),
+            };
+            let length = u32::try_from(line.len()).unwrap_or(u32::MAX);
+            found.marks.push((mark, length));
+        }
+        Read::Record(..) => {}
+        Read::Rejected(rejected) => found.rejected.push(rejected),
+    });
+    next
+}
+
+/// The rejection of a line that is not held.
+pub(super) fn too_long(place: Place) -> Rejected {
+    Rejected {
+        place,
+        reason: TOO_LONG.into(),
+        excerpt: Text::default(),
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, room, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, room, offset)
+}

@@ -1,0 +1,111 @@
+//! How reading goes, told to whoever watches from another thread.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::trouble::Trouble;
+use crate::model::Text;
+use crate::model::rejected::Rejected;
+use crate::model::replay::Loading;
+
+/// What was read, rejected and missed so far.
+#[derive(Debug, Default)]
+pub struct Progress {
+    pub(super) bytes: Arc<AtomicU64>,
+    of_bytes: AtomicU64,
+    endless: AtomicBool,
+    done: AtomicBool,
+    rejected: AtomicU64,
+    /// Inputs that were empty or of a known format.
+    readable: AtomicU64,
+    keep: usize,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    rejected: Vec<Rejected>,
+    troubles: Vec<Trouble>,
+}
+
+impl Progress {
+    pub(super) fn new(keep: usize) -> Self {
+        Self {
+            keep,
+            ..Self::default()
+        }
+    }
+
+    /// How far reading has come, for the screen.
+    #[must_use]
+    pub fn loading(&self) -> Loading {
+        let of_bytes = self.of_bytes.load(Ordering::Relaxed);
+        let words = |t: &Trouble| Text::from(t.to_string());
+        let trouble = self.notes().troubles.iter().map(words).collect();
+        Loading {
+            done: self.done.load(Ordering::Acquire),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            of_bytes: (!self.endless.load(Ordering::Relaxed) && of_bytes > 0).then_some(of_bytes),
+            rejected: self.rejected(),
+            trouble,
+        }
+    }
+
+    /// How many lines and files were rejected.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
+    /// The first of them, in the order in which they were met.
+    #[must_use]
+    pub fn rejections(&self) -> Vec<Rejected> {
+        self.notes().rejected.clone()
+    }
+
+    /// What could not be read to its end.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.notes().troubles.clone()
+    }
+
+    /// True where at least one input was empty or of a known format.
+    #[must_use]
+    pub fn read_something(&self) -> bool {
+        self.readable.load(Ordering::Relaxed) > 0
+    }
+
+    pub(super) fn expect(&self, bytes: Option<u64>) {
+        match bytes {
+            Some(bytes) => {
+                self.of_bytes.fetch_add(bytes, Ordering::Relaxed);
+            }
+            None => self.endless.store(true, Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn reject(&self, rejected: Rejected) {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+        let mut notes = self.notes();
+        if notes.rejected.len() < self.keep {
+            notes.rejected.push(rejected);
+        }
+    }
+
+    pub(super) fn trouble(&self, trouble: Trouble) {
+        self.notes().troubles.push(trouble);
+    }
+
+    pub(super) fn readable(&self) {
+        self.readable.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn finish(&self) {
+        self.done.store(true, Ordering::Release);
+    }
+
+    /// The notes are plain lists: a thread that died while it held them left them whole.
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

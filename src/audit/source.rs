@@ -1,0 +1,394 @@
+//! Where bytes come from: files, folders and standard input; plain, gzip or zstd, told apart by
+//! their first bytes and never by their names.
+//!
+//! Files are read, never mapped: a mapped file that is cut while it is open kills the program.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::trouble::{Trouble, name_of};
+use crate::model::Text;
+
+/// The name that means standard input.
+pub const STDIN: &str = "-";
+
+/// One input to read: a file that was named or found in a folder, or standard input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Where it lies; `-` is standard input.
+    pub path: PathBuf,
+    /// Its bytes on disk; `None` where that cannot be known (a pipe).
+    pub bytes: Option<u64>,
+}
+
+impl Input {
+    /// True for standard input.
+    #[must_use]
+    pub fn is_stdin(&self) -> bool {
+        self.path.as_os_str() == STDIN
+    }
+
+    /// True where it can be closed and opened again without losing anything.
+    #[must_use]
+    pub fn reopens(&self) -> bool {
+        self.bytes.is_some()
+    }
+}
+
+/// Takes `path` apart: a file stands for itself, a folder for the files in it and below, sorted
+/// by path; hidden ones, sockets and pipes are left out. What cannot be looked at goes to
+/// `trouble`.
+pub fn walk(path: &Path, out: &mut Vec<Input>, trouble: &mut dyn FnMut(Trouble)) {
+    if path.as_os_str() == STDIN {
+        out.push(Input {
+            path: path.to_owned(),
+            bytes: None,
+        });
+        return;
+    }
+    match fs::metadata(path) {
+        Err(error) => trouble(Trouble::opening(path, &error)),
+        Ok(meta) if meta.is_dir() => {
+            let before = out.len();
+            let mut seen_trouble = false;
+            walk_folder(path, out, &mut |t| {
+                seen_trouble = true;
+                trouble(t);
+            });
+            if out.len() == before && !seen_trouble {
+                let path = name_of(path);
+                trouble(Trouble::NoLogs { path });
+            }
+        }
+        Ok(meta) => out.push(Input {
+            path: path.to_owned(),
+            bytes: meta.is_file().then_some(meta.len()),
+        }),
+    }
+}
+
+/// A link to a folder inside a folder is not followed, so that no circle can be walked.
+fn walk_folder(folder: &Path, out: &mut Vec<Input>, trouble: &mut dyn FnMut(Trouble)) {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return trouble(Trouble::opening(folder, &error)),
+    };
+    let mut paths: Vec<(PathBuf, bool)> = Vec::new();
+    for entry in entries {
+        match entry {
+            Ok(entry) if entry.file_name().to_string_lossy().starts_with('.') => {}
+            Ok(entry) => {
+                let is_folder = entry.file_type().is_ok_and(|t| t.is_dir());
+                paths.push((entry.path(), is_folder));
+            }
+            Err(error) => trouble(Trouble::opening(folder, &error)),
+        }
+    }
+    paths.sort();
+    for (path, is_folder) in paths {
+        if is_folder {
+            walk_folder(&path, out, trouble);
+            continue;
+        }
+        match fs::metadata(&path) {
+            Ok(meta) if meta.is_file() => out.push(Input {
+                path,
+                bytes: Some(meta.len()),
+            }),
+            Ok(_) => {}
+            Err(error) => trouble(Trouble::opening(&path, &error)),
+        }
+    }
+}
+
+/// How the bytes of an input are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// Not at all.
+    Plain,
+    /// One or more gzip members.
+    Gzip,
+    /// One or more zstd frames.
+    Zstd,
+}
+
+impl Packing {
+    /// From the first bytes of a file.
+    #[must_use]
+    pub fn of(head: &[u8]) -> Self {
+        match head {
+            [0x1f, 0x8b, 0x08, ..] => Self::Gzip,
+            // A frame, or a skippable frame before one.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// The unpacked bytes of one input.
+pub struct Bytes {
+    name: Text,
+    packing: Packing,
+    /// Dropped at the end, so that many small files hold no handles.
+    reader: Option<Box<dyn Read + Send>>,
+    /// The length of a plain file when it was opened.
+    expected: Option<u64>,
+    given: u64,
+}
+
+impl Bytes {
+    /// Opens `input`. Bytes taken from disk are added to `counter`.
+    ///
+    /// # Errors
+    /// [`Trouble`] where it cannot be opened.
+    pub fn open(input: &Input, counter: &Arc<AtomicU64>) -> Result<Self, Trouble> {
+        if input.is_stdin() {
+            return Self::unpack(input, Box::new(io::stdin()), None, counter);
+        }
+        let file = File::open(&input.path).map_err(|e| Trouble::opening(&input.path, &e))?;
+        let meta = file.metadata();
+        let expected = meta.ok().filter(fs::Metadata::is_file).map(|m| m.len());
+        Self::unpack(input, Box::new(file), expected, counter)
+    }
+
+    fn unpack(
+        input: &Input,
+        raw: Box<dyn Read + Send>,
+        expected: Option<u64>,
+        counter: &Arc<AtomicU64>,
+    ) -> Result<Self, Trouble> {
+        let fail = |e: io::Error| Trouble::opening(&input.path, &e);
+        let mut raw = Counted {
+            inner: raw,
+            counter: Arc::clone(counter),
+        };
+        let mut head = Vec::with_capacity(4);
+        raw.by_ref().take(4).read_to_end(&mut head).map_err(fail)?;
+        let packing = Packing::of(&head);
+        let raw = Cursor::new(head).chain(raw);
+        let reader: Box<dyn Read + Send> = match packing {
+            Packing::Plain => Box::new(raw),
+            Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, raw))),
+            Packing::Zstd => Box::new(zstd::Decoder::new(raw).map_err(fail)?),
+        };
+        Ok(Self {
+            name: name_of(&input.path),
+            packing,
+            reader: Some(reader),
+            expected: expected.filter(|_| packing == Packing::Plain),
+            given: 0,
+        })
+    }
+
+    /// The name to show for it.
+    #[must_use]
+    pub fn name(&self) -> &Text {
+        &self.name
+    }
+
+    /// How it is packed.
+    #[must_use]
+    pub fn packing(&self) -> Packing {
+        self.packing
+    }
+
+    /// Reads on into `room`; 0 is the end. `line` is the line that the caller has reached, for
+    /// the words of an error.
+    ///
+    /// # Errors
+    /// [`Trouble`] where the rest cannot be read; after it there is only the end.
+    pub fn read(&mut self, room: &mut [u8], line: u64) -> Result<usize, Trouble> {
+        let Some(reader) = &mut self.reader else {
+            return Ok(0);
+        };
+        loop {
+            match reader.read(room) {
+                Ok(0) if !room.is_empty() => {
+                    self.reader = None;
+                    return match self.expected {
+                        Some(expected) if self.given < expected => Err(Trouble::Cut {
+                            path: self.name.clone(),
+                            read: self.given,
+                            expected,
+                        }),
+                        _ => Ok(0),
+                    };
+                }
+                Ok(n) => {
+                    self.given += n as u64;
+                    return Ok(n);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.reader = None;
+                    return Err(self.trouble(&error, line));
+                }
+            }
+        }
+    }
+
+    fn trouble(&self, error: &io::Error, line: u64) -> Trouble {
+        let kind = match self.packing {
+            Packing::Plain => {
+                return Trouble::Failed {
+                    path: self.name.clone(),
+                    byte: self.given,
+                    cause: Text::from(error.to_string()),
+                };
+            }
+            Packing::Gzip => "gzip",
+            Packing::Zstd => "zstd",
+        };
+        let what = if error.kind() == io::ErrorKind::UnexpectedEof {
+            "ends early"
+        } else {
+            "is damaged"
+        };
+        Trouble::Archive {
+            path: self.name.clone(),
+            kind,
+            what,
+            line,
+            byte: self.given,
+            cause: Text::from(error.to_string()),
+        }
+    }
+}
+
+/// Counts what comes from disk, for the progress bar.
+struct Counted<R> {
+    inner: R,
+    counter: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(room)?;
+        self.counter.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn all(input: &Path) -> (Vec<u8>, Option<Trouble>) {
+        let mut inputs = Vec::new();
+        walk(input, &mut inputs, &mut |t| panic!("{t}"));
+        let mut bytes = Bytes::open(&inputs[0], &Arc::default()).unwrap();
+        let (mut out, mut room) = (Vec::new(), vec![0; 1000]);
+        loop {
+            match bytes.read(&mut room, 1) {
+                Ok(0) => return (out, None),
+                Ok(n) => out.extend_from_slice(&room[..n]),
+                Err(trouble) => return (out, Some(trouble)),
+            }
+        }
+    }
+
+    fn gzip(data: &[u8]) -> Vec<u8> {
+        let mut z = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        z.write_all(data).unwrap();
+        z.finish().unwrap()
+    }
+
+    #[test]
+    fn packing_is_told_by_the_first_bytes_whatever_the_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = b"one\ntwo\n".repeat(500);
+        let mut members = gzip(&text[..100]);
+        members.extend(gzip(&text[100..]));
+        let zst = zstd::encode_all(&text[..], 1).unwrap();
+        for (name, content) in [("a.zst", text.clone()), ("b.log", members), ("c.gz", zst)] {
+            let path = folder.path().join(name);
+            fs::write(&path, content).unwrap();
+            assert_eq!(all(&path), (text.clone(), None), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_cut_archive_gives_what_came_before_and_one_trouble() {
+        let folder = tempfile::tempdir().unwrap();
+        let text: Vec<u8> = (0..20_000)
+            .flat_map(|n| format!("line {n}\n").into_bytes())
+            .collect();
+        for (packed, kind) in [
+            (gzip(&text), "gzip"),
+            (zstd::encode_all(&text[..], 1).unwrap(), "zstd"),
+        ] {
+            let path = folder.path().join("cut");
+            fs::write(&path, &packed[..packed.len() - packed.len() / 8]).unwrap();
+            let (out, trouble) = all(&path);
+            assert!(out.len() <= text.len() && text.starts_with(&out));
+            let words = trouble.unwrap().to_string();
+            assert!(
+                words.contains(&format!("the {kind} archive ends early")),
+                "{words}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_while_it_is_read_is_a_trouble() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&[b'x'; 5000]).unwrap();
+        let input = Input {
+            path: file.path().to_owned(),
+            bytes: Some(5000),
+        };
+        let mut bytes = Bytes::open(&input, &Arc::default()).unwrap();
+        let mut room = [0; 1000];
+        assert!(bytes.read(&mut room, 1).unwrap() > 0);
+        file.as_file().set_len(0).unwrap();
+        let trouble = loop {
+            match bytes.read(&mut room, 1) {
+                Ok(0) => panic!("the cut was not seen"),
+                Ok(_) => {}
+                Err(trouble) => break trouble,
+            }
+        };
+        assert!(
+            matches!(trouble, Trouble::Cut { expected: 5000, .. }),
+            "{trouble}"
+        );
+    }
+
+    #[test]
+    fn a_folder_is_read_in_order_without_hidden_files() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("b")).unwrap();
+        fs::create_dir(folder.path().join(".git")).unwrap();
+        for name in ["c", "b/z", "b/y", ".hidden", ".git/x", "a"] {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        let mut inputs = Vec::new();
+        walk(folder.path(), &mut inputs, &mut |t| panic!("{t}"));
+        let names: Vec<_> = inputs
+            .iter()
+            .map(|i| i.path.strip_prefix(folder.path()).unwrap())
+            .collect();
+        assert_eq!(names, ["a", "b/y", "b/z", "c"].map(Path::new));
+    }
+
+    #[test]
+    fn what_is_not_there_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut inputs, mut troubles) = (Vec::new(), Vec::new());
+        walk(folder.path(), &mut inputs, &mut |t| troubles.push(t));
+        walk(&folder.path().join("gone"), &mut inputs, &mut |t| {
+            troubles.push(t);
+        });
+        assert!(inputs.is_empty());
+        assert!(matches!(
+            troubles[..],
+            [Trouble::NoLogs { .. }, Trouble::Missing { .. }]
+        ));
+    }
+}

@@ -1,0 +1,382 @@
+//! One input as a stream of records in order of time.
+
+use std::sync::Arc;
+
+use super::detect::{Detected, Kind, LONG_SAMPLE, SAMPLE, detect};
+use super::digest::Digest;
+use super::format::cloudtrail::{CloudTrail, CloudTrailLines};
+use super::format::events::Events;
+use super::format::postgres::{csv::CsvLog, json::JsonLog, stderr::Stderr};
+use super::format::vault::Vault;
+use super::format::{Format, Read};
+use super::lines::{Line, LineReader};
+use super::parallel::{Found, Pieces, WORTHWHILE, too_long};
+use super::progress::Progress;
+use super::recent::Recent;
+use super::record::{CloudTrailRecord, Record, VaultKind};
+use super::reorder::Reorder;
+use super::scan::{Mark, Scanner};
+use super::source::{Bytes, Input, Packing};
+use crate::model::rejected::{Place, Rejected};
+use crate::model::{Span, Text, Timestamp};
+
+/// How late a record may come behind the newest one of its input.
+const WATERMARK: Span = Span::seconds(30);
+/// The same for CloudTrail.
+const WATERMARK_CLOUDTRAIL: Span = Span::seconds(600);
+
+/// About what a CloudTrail record costs to hold, in bytes.
+const CLOUDTRAIL_BYTES: u32 = 2048;
+
+/// The most records whose how-manieth is remembered.
+const MOST_COUNTED: usize = 200_000;
+
+/// What all inputs share.
+pub(super) struct Shared {
+    pub(super) progress: Arc<Progress>,
+    pub(super) scanner: Scanner,
+    /// Records are only counted: they are not kept.
+    pub(super) counting: bool,
+}
+
+/// A record on its way, or the trace of one that is only counted.
+pub(super) struct Item {
+    pub(super) time: Timestamp,
+    pub(super) id: u128,
+    pub(super) half: Half,
+    pub(super) bytes: u32,
+    pub(super) payload: Option<Box<Payload>>,
+}
+
+/// What is kept of a record that is not only counted.
+pub(super) struct Payload {
+    pub(super) record: Record,
+    pub(super) place: Place,
+    /// The how-manieth of its input with the same content, from 0.
+    pub(super) nth: u32,
+}
+
+/// Whether something else belongs to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    Whole,
+    Request,
+    Response,
+}
+
+impl From<VaultKind> for Half {
+    fn from(kind: VaultKind) -> Self {
+        match kind {
+            VaultKind::Request => Self::Request,
+            VaultKind::Response => Self::Response,
+        }
+    }
+}
+
+/// An input that is being read.
+pub(super) struct Stream {
+    feed: Feed,
+    shared: Arc<Shared>,
+    order: Reorder<Item>,
+    seen: Recent<u32>,
+}
+
+enum Feed {
+    Lines(LineReader, Box<dyn Format + Send>),
+    Bytes(LineReader, CloudTrail),
+    /// Vault entries that are only counted.
+    Scan(LineReader, Vault),
+    Pieces(Pieces, Text, u64),
+    Ended,
+}
+
+impl Stream {
+    /// Opens `input` and finds out its format. `None` where there is nothing to read; the reason
+    /// has then been noted.
+    pub(super) fn open(input: &Input, shared: &Arc<Shared>) -> Option<Self> {
+        let progress = &shared.progress;
+        let bytes = match Bytes::open(input, &progress.bytes) {
+            Ok(bytes) => bytes,
+            Err(trouble) => {
+                progress.trouble(trouble);
+                return None;
+            }
+        };
+        let mut reader = LineReader::new(bytes);
+        let mut failed = false;
+        let mut note = |trouble| {
+            failed = true;
+            progress.trouble(trouble);
+        };
+        let (sample, mut whole) = reader.sample(SAMPLE, &mut note);
+        if !whole && memchr::memchr(b'\n', sample).is_none() {
+            whole = reader.sample(LONG_SAMPLE, &mut note).1;
+        }
+        let (sample, _) = reader.sample(0, &mut note);
+        let kind = match detect(sample, whole) {
+            Detected::Known(kind) => kind,
+            Detected::Empty => {
+                if !failed {
+                    progress.readable();
+                }
+                return None;
+            }
+            Detected::Unknown(reason) => {
+                progress.reject(Rejected {
+                    place: Place {
+                        file: reader.name().clone(),
+                        line: 0,
+                        byte: 0,
+                    },
+                    reason,
+                    excerpt: Text::default(),
+                });
+                return None;
+            }
+        };
+        progress.readable();
+        let watermark = match kind {
+            Kind::CloudTrail | Kind::CloudTrailLines => WATERMARK_CLOUDTRAIL,
+            _ => WATERMARK,
+        };
+        Some(Self {
+            feed: Feed::of(kind, input, reader, shared)?,
+            shared: Arc::clone(shared),
+            order: Reorder::new(watermark),
+            seen: Recent::new(watermark, MOST_COUNTED),
+        })
+    }
+
+    /// The time of the next record; reads on until that is certain. `None` at the end.
+    pub(super) fn head(&mut self) -> Option<Timestamp> {
+        loop {
+            if let Some(time) = self.order.head() {
+                return Some(time);
+            }
+            if matches!(self.feed, Feed::Ended) {
+                return None;
+            }
+            self.pump();
+        }
+    }
+
+    /// Takes the record that [`Self::head`] told of.
+    pub(super) fn pop(&mut self) -> Option<Item> {
+        self.order.pop().map(|(_, item)| item)
+    }
+
+    /// Reads one piece.
+    fn pump(&mut self) {
+        let mut sink = Sink {
+            shared: &self.shared,
+            order: &mut self.order,
+            seen: &mut self.seen,
+            bytes: 0,
+        };
+        let done = match &mut self.feed {
+            Feed::Lines(reader, format) => {
+                let name = reader.name().clone();
+                let mut line = |line: Line<'_>| sink.line(&name, line, format.as_mut());
+                reader.lines(&mut line, &mut |t| self.shared.progress.trouble(t));
+                if reader.is_done() {
+                    format.finish(&mut |read| sink.take(read));
+                }
+                reader.is_done()
+            }
+            Feed::Bytes(reader, format) => {
+                sink.bytes = CLOUDTRAIL_BYTES;
+                reader.chunks(
+                    &mut |chunk| format.bytes(chunk, &mut |read| sink.take(read)),
+                    &mut |t| self.shared.progress.trouble(t),
+                );
+                if reader.is_done() {
+                    format.end(&mut |read| sink.take(read));
+                }
+                reader.is_done()
+            }
+            Feed::Scan(reader, vault) => {
+                let name = reader.name().clone();
+                let mut line = |line: Line<'_>| {
+                    let scanned = line.bytes.and_then(|b| sink.shared.scanner.line(b, 0));
+                    match (scanned, line.bytes) {
+                        (Some((mark, _)), Some(bytes)) => sink.mark(mark, length(bytes)),
+                        _ => sink.line(&name, line, vault),
+                    }
+                };
+                reader.lines(&mut line, &mut |t| self.shared.progress.trouble(t));
+                reader.is_done()
+            }
+            Feed::Pieces(pieces, _, lines) => match pieces.next() {
+                Some(found) => {
+                    sink.found(found, lines);
+                    false
+                }
+                None => true,
+            },
+            Feed::Ended => true,
+        };
+        if done {
+            self.feed = Feed::Ended;
+            self.order.end();
+        }
+    }
+}
+
+impl Feed {
+    fn of(kind: Kind, input: &Input, reader: LineReader, shared: &Arc<Shared>) -> Option<Self> {
+        let format: Box<dyn Format + Send> = match kind {
+            Kind::CloudTrail => {
+                let format = CloudTrail::new(reader.name().clone());
+                return Some(Self::Bytes(reader, format));
+            }
+            Kind::Vault if shared.counting => return Self::scan(input, reader, shared),
+            Kind::Vault => Box::new(Vault::new()),
+            Kind::Events => Box::new(Events),
+            Kind::CloudTrailLines => Box::new(CloudTrailLines),
+            Kind::PostgresJson => Box::new(JsonLog::new()),
+            Kind::PostgresCsv => Box::new(CsvLog::new()),
+            Kind::PostgresStderr => Box::new(Stderr::new()),
+        };
+        Some(Self::Lines(reader, format))
+    }
+
+    fn scan(input: &Input, reader: LineReader, shared: &Arc<Shared>) -> Option<Self> {
+        let large = input.bytes.filter(|bytes| *bytes >= WORTHWHILE);
+        let Some(length) = large.filter(|_| reader.packing() == Packing::Plain) else {
+            return Some(Self::Scan(reader, Vault::new()));
+        };
+        let name = reader.name().clone();
+        let counter = &shared.progress.bytes;
+        match Pieces::scan(input, length, &shared.scanner, counter) {
+            Ok(pieces) => Some(Self::Pieces(pieces, name, 1)),
+            Err(trouble) => {
+                shared.progress.trouble(trouble);
+                None
+            }
+        }
+    }
+}
+
+/// Takes what is read.
+struct Sink<'a> {
+    shared: &'a Shared,
+    order: &'a mut Reorder<Item>,
+    seen: &'a mut Recent<u32>,
+    /// About what the next record costs to hold.
+    bytes: u32,
+}
+
+impl Sink<'_> {
+    fn line(&mut self, file: &Text, line: Line<'_>, format: &mut dyn Format) {
+        let place = Place {
+            file: file.clone(),
+            line: line.number,
+            byte: line.offset,
+        };
+        match line.bytes {
+            Some(bytes) => {
+                self.bytes = length(bytes);
+                format.line(bytes, &place, &mut |read| self.take(read));
+            }
+            None => self.shared.progress.reject(too_long(place)),
+        }
+    }
+
+    fn take(&mut self, read: Read) {
+        match read {
+            Read::Record(record, place) => self.record(record, place),
+            Read::Rejected(rejected) => self.shared.progress.reject(rejected),
+        }
+    }
+
+    fn record(&mut self, record: Record, place: Place) {
+        let time = record.time();
+        let (id, half, nth) = match &record {
+            Record::Vault(entry) => {
+                let id = self.shared.scanner.id(entry.request_id.raw().as_bytes());
+                (id, entry.kind.into(), 0)
+            }
+            Record::Event(event) => {
+                let id = Digest::of("event").word(event.source.raw().as_bytes());
+                (id.word(event.id.raw().as_bytes()).end(), Half::Whole, 0)
+            }
+            Record::Postgres(record) => self.nth(record.identity(), time),
+            Record::CloudTrail(record) => match &record.event_id {
+                Some(id) => {
+                    let id = Digest::of("cloudtrail").word(id.raw().as_bytes()).end();
+                    (id, Half::Whole, 0)
+                }
+                None => self.nth(content(record), time),
+            },
+        };
+        let payload = Payload { record, place, nth };
+        self.push(Item {
+            time,
+            id,
+            half,
+            bytes: self.bytes,
+            payload: (!self.shared.counting).then(|| Box::new(payload)),
+        });
+    }
+
+    /// The name of a record that has none of its own: its content and its how-manieth.
+    fn nth(&mut self, content: u128, time: Timestamp) -> (u128, Half, u32) {
+        let count = self.seen.at(content, time);
+        let nth = *count;
+        *count += 1;
+        let id = Digest::of("nth").word(&content.to_be_bytes());
+        (id.word(&nth.to_be_bytes()).end(), Half::Whole, nth)
+    }
+
+    fn mark(&mut self, mark: Mark, bytes: u32) {
+        self.push(Item {
+            time: mark.time,
+            id: mark.id,
+            half: mark.half.into(),
+            bytes,
+            payload: None,
+        });
+    }
+
+    fn found(&mut self, found: Found, lines: &mut u64) {
+        for (mark, bytes) in found.marks {
+            self.mark(mark, bytes);
+        }
+        for mut rejected in found.rejected {
+            rejected.place.line += *lines;
+            self.shared.progress.reject(rejected);
+        }
+        if let Some(trouble) = found.trouble {
+            self.shared.progress.trouble(trouble);
+        }
+        *lines += found.lines;
+    }
+
+    fn push(&mut self, item: Item) {
+        self.order.push(item.time, item.bytes, item);
+    }
+}
+
+/// What tells a CloudTrail record without an `eventID` from another.
+fn content(record: &CloudTrailRecord) -> u128 {
+    let words = [
+        Some(&record.event_source),
+        Some(&record.event_name),
+        record.region.as_ref(),
+        Some(&record.actor),
+        record.remote_address.as_ref(),
+        record.user_agent.as_ref(),
+        record.error_code.as_ref(),
+        record.error_message.as_ref(),
+        record.resource.as_ref(),
+    ];
+    let time = Digest::of("cloudtrail content").word(&record.time.seconds().to_be_bytes());
+    let all = words.iter().fold(time, |digest, word| {
+        digest.word(word.map_or("", |w| w.raw()).as_bytes())
+    });
+    all.end()
+}
+
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,327 @@
+//! `rotascope audit PATH…`: what the logs say, as a table, JSON lines, CSV or a count.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::audit::{self, AuditRow, Opened, Options, Progress};
+use crate::model::json;
+use crate::model::rejected::Rejected;
+
+/// Exit status where everything that was named could be read.
+const FINE: u8 = 0;
+/// Exit status where nothing could be read, or something not or not to its end.
+const UNREAD: u8 = 2;
+
+/// The width of a table that goes to no terminal.
+const WIDTH: u16 = 80;
+/// The narrowest table.
+const NARROWEST: u16 = 40;
+
+/// Rejected files that are named without being asked for.
+const FILES_NAMED: usize = 20;
+
+/// Show what audit logs say, merged by time.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Args {
+    /// Files, folders, or - for standard input: plain, gzip or zstd, in any known format
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Show each rejected line on standard error, with its place and its reason
+    #[arg(long)]
+    pub rejected: bool,
+    /// Columns of the table [default: the terminal's, else 80]
+    #[arg(long, value_name = "COLUMNS")]
+    pub width: Option<u16>,
+}
+
+/// How events are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns that fit the terminal
+    Table,
+    /// One JSON object a line
+    Json,
+    /// Comma-separated values with a heading
+    Csv,
+    /// The numbers of events and of rejected lines, alone
+    Count,
+}
+
+/// Runs the command and gives its exit status: 0, or 2 where nothing could be read or something
+/// could not be read to its end. Words about that go to `err`.
+///
+/// # Errors
+/// Where `out` or `err` cannot be written to; a closed pipe is no error.
+pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    match try_run(args, out, err) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(FINE),
+        result => result,
+    }
+}
+
+fn try_run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    let opened = match audit::open(&args.paths, &Options::default()) {
+        Ok(opened) => opened,
+        Err(error) => {
+            writeln!(err, "{error}")?;
+            if args.format == Format::Count {
+                writeln!(out, "events 0 rejected 0")?;
+                out.flush()?;
+            }
+            return Ok(UNREAD);
+        }
+    };
+    let progress = opened.progress();
+    let mut out = BufWriter::with_capacity(1 << 16, out);
+    match args.format {
+        Format::Count => {
+            let counts = opened.count();
+            let (events, rejected) = (counts.events, counts.rejected);
+            writeln!(out, "events {events} rejected {rejected}")?;
+        }
+        Format::Json => json(opened, &mut out)?,
+        Format::Csv => csv(opened, &mut out)?,
+        Format::Table => table(opened, width(args), &mut out)?,
+    }
+    out.flush()?;
+    summary(args, &progress, err)
+}
+
+fn json(opened: Opened, out: &mut dyn Write) -> io::Result<()> {
+    for row in opened.filter_map(|sighted| AuditRow::of(&sighted)) {
+        writeln!(out, "{}", json::to_line(&row).map_err(io::Error::other)?)?;
+    }
+    Ok(())
+}
+
+fn csv(opened: Opened, out: &mut dyn Write) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(out);
+    let fail = |error: csv::Error| match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    };
+    csv.write_record(AuditRow::COLUMNS).map_err(fail)?;
+    for row in opened.filter_map(|sighted| AuditRow::of(&sighted)) {
+        csv.write_record(row.cells().map(inert)).map_err(fail)?;
+    }
+    csv.flush()
+}
+
+/// A spreadsheet runs a cell that begins like a formula, unless a quote mark stands before it.
+fn inert(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@']) {
+        format!("'{cell}")
+    } else {
+        cell
+    }
+}
+
+fn width(args: &Args) -> usize {
+    let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+    usize::from(args.width.or_else(columns).unwrap_or(WIDTH).max(NARROWEST))
+}
+
+/// Time, outcome, who, what, on what and what went wrong; the last takes what room is left.
+fn table(opened: Opened, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    const TIME: usize = 19;
+    const OUTCOME: usize = 10;
+    let rest = width.saturating_sub(TIME + OUTCOME + 4);
+    let actor = (rest / 4).min(32);
+    let operation = (rest / 5).min(28);
+    let what = rest.saturating_sub(actor + operation);
+    let mut line = |cells: [&str; 5]| {
+        let [time, outcome, who, does, on] = cells;
+        let row = [
+            fit(time, TIME),
+            fit(outcome, OUTCOME),
+            fit(who, actor),
+            fit(does, operation),
+            fit(on, what),
+        ];
+        writeln!(out, "{}", row.join(" ").trim_end())
+    };
+    line(["time (UTC)", "outcome", "actor", "operation", "path"])?;
+    for row in opened.filter_map(|sighted| AuditRow::of(&sighted)) {
+        let [time, _, _, _, who, does, path, outcome, _, error, message, ..] = row.cells();
+        let time = time.get(..TIME).unwrap_or(&time).replacen('T', " ", 1);
+        let more = if error.is_empty() { message } else { error };
+        let on = match (path.is_empty(), more.is_empty()) {
+            (false, false) => format!("{path} · {more}"),
+            _ => path + &more,
+        };
+        line([&time, &outcome, &who, &does, &on])?;
+    }
+    Ok(())
+}
+
+/// The words in exactly `width` columns: filled up, or cut with an ellipsis.
+fn fit(words: &str, width: usize) -> String {
+    let full = words.width();
+    if full <= width {
+        return format!("{words}{}", " ".repeat(width - full));
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for c in words.chars() {
+        let wide = c.width().unwrap_or(0);
+        if used + wide + 1 > width {
+            break;
+        }
+        used += wide;
+        out.push(c);
+    }
+    if used < width {
+        out.push('…');
+        used += 1;
+    }
+    out + &" ".repeat(width - used)
+}
+
+/// What was not read, on standard error; gives the exit status.
+fn summary(args: &Args, progress: &Progress, err: &mut dyn Write) -> io::Result<u8> {
+    let mut err = BufWriter::new(err);
+    let rejections = progress.rejections();
+    let all = progress.rejected();
+    if args.rejected {
+        for rejected in &rejections {
+            writeln!(err, "{}", told(rejected))?;
+        }
+        let unlisted = all.saturating_sub(rejections.len() as u64);
+        if unlisted > 0 {
+            writeln!(err, "… and {unlisted} more")?;
+        }
+    } else {
+        let files: Vec<_> = rejections.iter().filter(|r| r.place.line == 0).collect();
+        for rejected in files.iter().take(FILES_NAMED) {
+            writeln!(err, "{}", told(rejected))?;
+        }
+        if files.len() > FILES_NAMED {
+            let more = files.len() - FILES_NAMED;
+            writeln!(err, "… and {more} more files, --rejected shows them")?;
+        }
+    }
+    let troubles = progress.troubles();
+    for trouble in &troubles {
+        writeln!(err, "{trouble}")?;
+    }
+    if args.format != Format::Count || all > 0 {
+        writeln!(err, "rejected {all}")?;
+    }
+    err.flush()?;
+    let fine = troubles.is_empty() && progress.read_something();
+    Ok(if fine { FINE } else { UNREAD })
+}
+
+fn told(rejected: &Rejected) -> String {
+    let place = &rejected.place;
+    let mut words = match place.line {
+        0 => format!("{}: {}", place.file, rejected.reason),
+        line => format!("{}:{line}: {}", place.file, rejected.reason),
+    };
+    if !rejected.excerpt.is_empty() {
+        words.push_str(&format!(" | {}", rejected.excerpt));
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    fn run_on(path: &Path, format: Format) -> (u8, String, String) {
+        let args = Args {
+            paths: vec![path.to_owned()],
+            format,
+            rejected: true,
+            width: Some(80),
+        };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let status = run(&args, &mut out, &mut err).unwrap();
+        let words = |bytes| String::from_utf8(bytes).unwrap();
+        (status, words(out), words(err))
+    }
+
+    const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/x","type":"rotascope.audit.entry","time":"2026-01-01T00:00:00Z","data":{"actor":"=cmd|'\u001b[31m","operation":"read","path":"secret/\u202e北京","outcome":"denied"}}"#;
+
+    fn log() -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), format!("{EVENT}\nnot an event\n")).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_count_is_one_line() {
+        let (status, out, err) = run_on(log().path(), Format::Count);
+        assert_eq!((status, out.as_str()), (0, "events 1 rejected 1\n"));
+        assert!(err.contains(":2: "), "{err}");
+    }
+
+    #[test]
+    fn json_is_one_harmless_object_an_event() {
+        let (_, out, err) = run_on(log().path(), Format::Json);
+        let row: serde_json::Value = serde_json::from_str(out.trim_end()).unwrap();
+        assert_eq!(row["actor"], "=cmd|'\u{1b}[31m");
+        assert_eq!(row["place"]["line"], 1);
+        assert!(!out.trim_end().chars().any(crate::model::text::is_hidden));
+        assert!(err.ends_with("rejected 1\n"), "{err}");
+    }
+
+    #[test]
+    fn a_cell_of_csv_is_no_formula() {
+        let (_, out, _) = run_on(log().path(), Format::Csv);
+        let mut csv = csv::Reader::from_reader(out.as_bytes());
+        let row = csv.records().next().unwrap().unwrap();
+        assert_eq!(&row[4], "'=cmd|'␛[31m");
+    }
+
+    #[test]
+    fn every_line_of_a_table_fits() {
+        let (_, out, _) = run_on(log().path(), Format::Table);
+        assert_eq!(out.lines().count(), 2);
+        assert!(out.lines().all(|line| line.width() <= 80), "{out}");
+        assert!(out.contains("secret/‹U+202E›北京"), "{out}");
+        assert_eq!(fit("北京北京", 5), "北京…");
+        assert_eq!(fit("北京北京", 6), "北京… ");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_and_the_status_is_2() {
+        let (status, out, err) = run_on(Path::new("/no/such/log"), Format::Json);
+        assert_eq!((status, out.as_str()), (2, ""));
+        assert_eq!(
+            err,
+            "/no/such/log: no such file or folder; check the path\n"
+        );
+    }
+
+    #[test]
+    fn a_closed_pipe_ends_quietly() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+        }
+        let file = log();
+        for format in [Format::Json, Format::Csv, Format::Table, Format::Count] {
+            let args = Args {
+                paths: vec![file.path().to_owned()],
+                format,
+                rejected: false,
+                width: None,
+            };
+            assert_eq!(run(&args, &mut Closed, &mut Vec::new()).unwrap(), 0);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The commands, a file each; wiring only.
+
+pub mod audit;
