@@ -62,7 +62,7 @@ impl Kv {
             if call.entry.payload.is_some() && call.entry.request_data.get("version").is_none() {
                 let held = self.secrets.get(&secret).and_then(|s| s.versions.get(&version));
                 let rotation = held.and_then(|h| h.rotation.as_ref());
-                let rotation = rotation.map(|(id, stored)| (id, *stored));
+                let rotation = rotation.map(|(id, stored)| (Some(id), *stored));
                 known.uses(call, &secret, &name, rotation, emit);
             }
         }

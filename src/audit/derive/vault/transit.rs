@@ -69,7 +69,7 @@ impl Transit {
         let version = Version::from(number.to_string());
         let held = self.keys.get(secret).and_then(|k| k.rotation.as_ref());
         let rotation = held.filter(|(_, to, _)| *to == number);
-        let rotation = rotation.map(|(id, _, stored)| (id, *stored));
+        let rotation = rotation.map(|(id, _, stored)| (Some(id), *stored));
         known.uses(call, secret, &version, rotation, emit);
         Note {
             version: Some(version),
