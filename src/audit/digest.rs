@@ -46,7 +46,9 @@ mod tests {
     #[test]
     fn the_bounds_of_words_count() {
         let name = |words: &[&str]| {
-            let digest = words.iter().fold(Digest::of("test"), |d, w| d.word(w.as_bytes()));
+            let digest = words
+                .iter()
+                .fold(Digest::of("test"), |d, w| d.word(w.as_bytes()));
             digest.hex()
         };
         assert_eq!(name(&["ab", "c"]), name(&["ab", "c"]));

@@ -176,10 +176,13 @@ fn sighted(out: Out) -> Option<Sighted> {
         Record::CloudTrail(record) => MergedItem::CloudTrail(record),
         Record::Vault(entry) => MergedItem::Vault(call(entry, out.answer.and_then(|a| a.payload))),
     };
+    // A request that comes after its response adds nothing to what that has told.
+    let told = |call: &VaultCall| call.response.is_none() && out.sighting == Sighting::LateHalf;
+    let known = matches!(&item, MergedItem::Vault(call) if told(call));
     Some(Sighted {
         merged: Merged {
             item,
-            duplicate: out.sighting == Sighting::Duplicate,
+            duplicate: known || out.sighting == Sighting::Duplicate,
         },
         place,
         sighting: out.sighting,

@@ -76,8 +76,8 @@ pub struct VaultEntry {
     pub request_data: Value,
     /// `response.data`, masked; null where absent.
     pub response_data: Value,
-    /// A fingerprint of the payload of a KV v2 write (`request.data.data`), taken before it was
-    /// masked. Its key is made anew in every process and never leaves it, so that it tells equal
+    /// A fingerprint of what a KV v2 write sent (`request.data.data`) or a read got
+    /// (`response.data.data`), taken before it was masked. Its key is made anew in every process and never leaves it, so that it tells equal
     /// from different payloads of one device and nothing else; never write it anywhere.
     pub payload: Option<u64>,
     /// True where the device wrote secrets in clear (`log_raw`).

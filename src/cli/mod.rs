@@ -1,3 +1,4 @@
 //! The commands, a file each; wiring only.
 
 pub mod audit;
+pub mod events;

@@ -1,1 +1,137 @@
-//! From native records to events, a file a format; pure.
+//! From native records to events: pure, a file a format. `docs/derivation.md` states every rule
+//! and what it cannot know.
+
+mod emit;
+mod who;
+mod windows;
+
+mod postgres;
+mod vault;
+
+pub use self::who::NOBODY;
+pub use self::windows::{PATIENCE, WINDOW_SECONDS};
+
+use self::emit::Emit;
+use crate::audit::identity::IdentityRules;
+use crate::audit::record::{Item, Merged, PostgresRecord, VaultCall};
+use crate::model::{Event, SecretPath, Source, Text, Timestamp};
+
+/// The servers that native logs speak for: a log does not name its server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sources {
+    /// Of Vault audit entries.
+    pub vault: Source,
+    /// Of PostgreSQL records.
+    pub postgres: Source,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self {
+            vault: Source::from("/vault"),
+            postgres: Source::from("/postgresql"),
+        }
+    }
+}
+
+/// Turns merged records into events. Fed in order of time; records a few seconds out of order
+/// change nothing.
+#[derive(Debug, Default)]
+pub struct Derivation {
+    rules: IdentityRules,
+    sources: Sources,
+    vault: vault::Vault,
+    postgres: postgres::Postgres,
+    now: Option<Timestamp>,
+}
+
+impl Derivation {
+    /// A derivation that has seen nothing.
+    #[must_use]
+    pub fn new(rules: IdentityRules) -> Self {
+        Self {
+            rules,
+            ..Self::default()
+        }
+    }
+
+    /// The same, speaking for other servers.
+    #[must_use]
+    pub fn speaking_for(mut self, sources: Sources) -> Self {
+        self.sources = sources;
+        self
+    }
+
+    /// Takes one item in and calls `out` for each event that it completes. An event's time may be
+    /// earlier than its item's: a counted window ends [`PATIENCE`] before it is told, and an
+    /// automatic rotation is told when a read first shows it.
+    pub fn feed(&mut self, item: &Merged, out: &mut dyn FnMut(Event)) {
+        match &item.item {
+            Item::Event(event) if !item.duplicate => out(event.as_ref().clone()),
+            Item::Event(_) | Item::CloudTrail(_) => {}
+            Item::Vault(call) => self.vault(call, item.duplicate, out),
+            Item::Postgres(record, nth) if !item.duplicate => self.postgres(record, *nth, out),
+            Item::Postgres(..) => {}
+        }
+    }
+
+    /// The end: tells every window that is still open.
+    pub fn finish(&mut self, out: &mut dyn FnMut(Event)) {
+        self.vault.finish(&mut Emit {
+            source: &self.sources.vault,
+            out: &mut *out,
+        });
+        let tie = |role: &Text| self.vault.tie(role).cloned();
+        let mut emit = Emit {
+            source: &self.sources.postgres,
+            out,
+        };
+        self.postgres.finish(&tie, &mut emit);
+    }
+
+    fn vault(&mut self, call: &VaultCall, duplicate: bool, out: &mut dyn FnMut(Event)) {
+        if duplicate {
+            self.vault.teach(call, &self.rules);
+            return;
+        }
+        if let Some(last) = call.last() {
+            self.pass(last.time, out);
+        }
+        let mut emit = Emit {
+            source: &self.sources.vault,
+            out,
+        };
+        self.vault.call(call, &self.rules, &mut emit);
+    }
+
+    fn postgres(&mut self, record: &PostgresRecord, nth: u32, out: &mut dyn FnMut(Event)) {
+        self.pass(record.time, out);
+        let tie = |role: &Text| -> Option<SecretPath> { self.vault.tie(role).cloned() };
+        let mut emit = Emit {
+            source: &self.sources.postgres,
+            out,
+        };
+        self.postgres.record(record, nth, &self.rules, &tie, &mut emit);
+    }
+
+    /// Lets time pass to `time`, if that is later than any before.
+    fn pass(&mut self, time: Timestamp, out: &mut dyn FnMut(Event)) {
+        if self.now.is_some_and(|now| now >= time) {
+            return;
+        }
+        self.now = Some(time);
+        self.vault.close(
+            time,
+            &mut Emit {
+                source: &self.sources.vault,
+                out: &mut *out,
+            },
+        );
+        let tie = |role: &Text| self.vault.tie(role).cloned();
+        let mut emit = Emit {
+            source: &self.sources.postgres,
+            out,
+        };
+        self.postgres.close(time, &tie, &mut emit);
+    }
+}

@@ -26,12 +26,51 @@ static PAYLOAD_KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// The words that an excerpt of a broken line may show: the format's own member names.
 const KNOWN: &[&str] = &[
-    "time", "type", "auth", "request", "response", "error", "forwarded", "id", "operation", "path",
-    "data", "headers", "namespace", "root", "metadata", "policies", "display_name", "entity_id",
-    "client_token", "accessor", "client_token_accessor", "client_id", "mount_point", "mount_type",
-    "mount_accessor", "mount_class", "remote_address", "remote_port", "policy_results", "allowed",
-    "token_policies", "token_type", "token_ttl", "token_issue_time", "secret", "lease_id",
-    "create", "read", "update", "delete", "list", "true", "false", "null", "@cee",
+    "time",
+    "type",
+    "auth",
+    "request",
+    "response",
+    "error",
+    "forwarded",
+    "id",
+    "operation",
+    "path",
+    "data",
+    "headers",
+    "namespace",
+    "root",
+    "metadata",
+    "policies",
+    "display_name",
+    "entity_id",
+    "client_token",
+    "accessor",
+    "client_token_accessor",
+    "client_id",
+    "mount_point",
+    "mount_type",
+    "mount_accessor",
+    "mount_class",
+    "remote_address",
+    "remote_port",
+    "policy_results",
+    "allowed",
+    "token_policies",
+    "token_type",
+    "token_ttl",
+    "token_issue_time",
+    "secret",
+    "lease_id",
+    "create",
+    "read",
+    "update",
+    "delete",
+    "list",
+    "true",
+    "false",
+    "null",
+    "@cee",
 ];
 
 /// True where the beginning of a file is this format.
@@ -99,8 +138,8 @@ impl Format for Vault {
 pub fn entry(line: &[u8]) -> Result<VaultEntry, String> {
     let at = memchr::memchr(b'{', line).ok_or("no JSON object in the line")?;
     let json = line.get(at..).unwrap_or_default();
-    let json =
-        std::str::from_utf8(json).map_err(|e| format!("not UTF-8 at byte {}", at + e.valid_up_to()))?;
+    let json = std::str::from_utf8(json)
+        .map_err(|e| format!("not UTF-8 at byte {}", at + e.valid_up_to()))?;
     let entry: Entry<'_> = serde_json::from_str(json).map_err(|e| broken(&e, at))?;
     entry.read()
 }
@@ -257,7 +296,12 @@ impl<'a> Entry<'a> {
                     .and_then(|s| s.lease_id.as_ref()),
             ),
             wrapped: response.as_ref().is_some_and(|r| r.wrap_info.is_some()),
-            payload: request.data.filter(|_| wants.payload).and_then(payload),
+            payload: Some(kind)
+                .filter(|_| wants.payload)
+                .and_then(|_| match response.as_ref().and_then(|r| r.data) {
+                    Some(read) if operation.raw() == "read" => payload(read),
+                    _ => request.data.and_then(payload),
+                }),
             request_data: masked(request.data, wants.request),
             response_data: masked(response.as_ref().and_then(|r| r.data), wants.response),
             operation,
@@ -342,6 +386,7 @@ impl Wants {
             }
             "kv" => (Keep::Hashes, Keep::Nothing),
             "transit" if inner.starts_with("keys/") => (Keep::Names, Keep::Names),
+            "transit" if inner.starts_with("encrypt/") => (Keep::Nothing, Keep::Names),
             "database" | "ldap" | "pki" => (Keep::Names, Keep::Names),
             "identity" if inner.starts_with("oidc/key/") => (Keep::Names, Keep::Names),
             "token" if inner == "create" => (Keep::Names, Keep::Nothing),
@@ -350,7 +395,7 @@ impl Wants {
         };
         let payload = mount_type == "kv"
             && inner.starts_with("data/")
-            && matches!(operation, "create" | "update" | "patch");
+            && matches!(operation, "create" | "update" | "read");
         Self {
             request,
             response,
@@ -374,17 +419,19 @@ fn masked(raw: Option<&RawValue>, keep: Keep) -> Value {
         .unwrap_or(Value::Null)
 }
 
-/// The fingerprint of the member `data` of a KV v2 write.
+/// The fingerprint of the member `data` of what a KV v2 write sent or a read got.
 fn payload(raw: &RawValue) -> Option<u64> {
     #[derive(serde::Deserialize)]
-    struct Outer {
-        data: Option<Value>,
+    struct Outer<'a> {
+        #[serde(borrow)]
+        data: Option<&'a RawValue>,
     }
-    let outer: Outer = serde_json::from_str(raw.get()).ok()?;
-    let data = outer.data.filter(|data| !data.is_null())?;
+    let outer: Outer<'_> = serde_json::from_str(raw.get()).ok()?;
+    let data = outer.data.filter(|data| data.get() != "null")?;
     let mut hasher = PAYLOAD_KEY.build_hasher();
-    // serde_json's maps are sorted by key, so equal payloads have equal words.
-    data.to_string().hash(&mut hasher);
+    // The servers write an object's members in the order of their keys, so equal payloads have
+    // equal words.
+    data.get().hash(&mut hasher);
     Some(hasher.finish())
 }
 
@@ -550,5 +597,131 @@ impl<'de: 'a, 'a> de::Deserialize<'de> for Pairs<'a> {
             }
         }
         deserializer.deserialize_any(Members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const HASH: &str =
+        "hmac-sha256:08ba357e274f528065766c770a639abf6809b39ccfd37c2a3157c7f51954da0a";
+
+    fn write(data: &Value) -> Value {
+        json!({
+            "request": {
+                "id": "r1", "operation": "update", "path": "data/search/api",
+                "mount_point": "secret/", "mount_type": "kv", "client_token": "hvs.x",
+                "namespace": {"id": "n", "path": "team/"}, "data": {"data": data},
+                "headers": {"X-Correlation-Id": ["rot-1"], "user-agent": ["curl"]},
+            },
+            "auth": {"display_name": "userpass-mira", "metadata": {"username": "mira", "n": 7}},
+            "response": {"data": {"version": 3}},
+            "type": "response", "time": "2026-11-23T13:46:36.310120Z",
+        })
+    }
+
+    fn read(entry: &Value) -> VaultEntry {
+        super::entry(format!("@cee: {entry}").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn an_entry_is_read_behind_its_prefix() {
+        let mut words = write(&json!({"key": "k"}));
+        words["request"]["path"] = json!("secret/data/search/api");
+        let entry = read(&words);
+        assert_eq!(entry.path.raw(), "team/secret/data/search/api");
+        assert_eq!(entry.mount_point.raw(), "team/secret/");
+        assert_eq!(entry.correlation, Some("rot-1".into()));
+        assert_eq!(entry.user_agent, Some("curl".into()));
+        let auth = entry.auth.unwrap();
+        assert_eq!(auth.meta("username"), Some(&"mira".into()));
+        assert_eq!(auth.meta("n"), Some(&"7".into()));
+        assert_eq!(entry.response_data, json!({"version": 3}));
+        assert!(entry.raw_device);
+    }
+
+    #[test]
+    fn of_a_payload_only_keyed_hashes_are_kept_but_equal_ones_are_known_as_equal() {
+        let wrapped = |data: Value| {
+            let mut words = write(&data);
+            words["request"]["path"] = json!("secret/data/search/api");
+            read(&words)
+        };
+        let (one, other) = (
+            wrapped(json!({"username": "s3cret", "hash": HASH, "n": [1, true]})),
+            wrapped(json!({"username": "s4cret", "hash": HASH, "n": [1, true]})),
+        );
+        let kept = json!({"data": {"username": MASKED, "hash": HASH, "n": [1, true]}});
+        assert_eq!(one.request_data, kept);
+        assert_eq!(other.request_data, kept);
+        assert_ne!(one.payload, other.payload);
+        let again = wrapped(json!({"n": [1, true], "hash": HASH, "username": "s3cret"}));
+        assert_eq!(one.payload, again.payload);
+    }
+
+    #[test]
+    fn a_login_s_caller_stands_in_its_response() {
+        let mut words = write(&json!({}));
+        words["auth"] = json!({"token_type": "default"});
+        words["response"]["auth"] = json!({"display_name": "approle"});
+        assert_eq!(
+            read(&words).auth.unwrap().display_name,
+            Some("approle".into())
+        );
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_says_why_and_shows_no_value() {
+        let place = Place {
+            file: "audit.log".into(),
+            line: 7,
+            byte: 0,
+        };
+        let whole = write(&json!({"key": "s3cret"})).to_string();
+        for (line, reason) in [
+            ("no json s3cret".to_owned(), "no JSON object in the line"),
+            (
+                "{\"auth\":\"s3cret".to_owned(),
+                "the JSON object ends early, at byte 15",
+            ),
+            ("{\"auth\" \"s3cret\"}".to_owned(), "not JSON at byte 9"),
+            (
+                "{\"auth\":\"s3cret\"}".to_owned(),
+                "not an audit entry: a member of the wrong shape at byte 16",
+            ),
+            (whole.replace("\"r1\"", "null"), "no request.id"),
+            (
+                whole.replace("36.310120Z", "36"),
+                "time: a time without an offset names no moment",
+            ),
+            (
+                whole.replace("\"response\",", "\"other\","),
+                "the type is neither request nor response",
+            ),
+        ] {
+            let mut got = Vec::new();
+            Vault::new().line(line.as_bytes(), &place, &mut |read| got.push(read));
+            let [Read::Rejected(rejected)] = got.as_slice() else {
+                panic!("{line}: {got:?}");
+            };
+            assert_eq!(rejected.reason.raw(), reason, "{line}");
+            assert!(!rejected.excerpt.raw().contains("s3cret"), "{rejected:?}");
+            assert_eq!(rejected.place, place);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_rejected(bytes in any::<Vec<u8>>(), cut in 0_usize..600) {
+            let whole = write(&json!({"key": "s3cret"})).to_string();
+            let torn = whole.get(..cut).unwrap_or(&whole);
+            for line in [bytes.as_slice(), torn.as_bytes()] {
+                let _ = super::entry(line);
+                let _ = sniff(line);
+            }
+        }
     }
 }

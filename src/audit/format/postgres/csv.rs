@@ -125,7 +125,10 @@ fn column(fields: &ByteRecord, index: usize) -> std::borrow::Cow<'_, str> {
 fn read(line: &[u8]) -> Result<Record, String> {
     let fields = fields(line).ok_or("not a line of csvlog")?;
     if fields.len() < COLUMNS {
-        return Err(format!("{} columns, csvlog has {COLUMNS} or more", fields.len()));
+        return Err(format!(
+            "{} columns, csvlog has {COLUMNS} or more",
+            fields.len()
+        ));
     }
     let column = |index: usize| column(&fields, index);
     let time = zone::time(&column(0)).map_err(|e| e.to_string())?;
@@ -149,4 +152,60 @@ fn read(line: &[u8]) -> Result<Record, String> {
         detail: (!detail.is_empty()).then(|| detail.into_owned()),
     }
     .record())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::record::PostgresRecord;
+
+    fn read(log: &str) -> (Vec<PostgresRecord>, Vec<(u64, String)>) {
+        let (mut records, mut rejected) = (Vec::new(), Vec::new());
+        let mut reader = CsvLog::new();
+        let mut out = |read: Read| match read {
+            Read::Record(Record::Postgres(record), _) => records.push(*record),
+            Read::Record(other, _) => panic!("{other:?}"),
+            Read::Rejected(one) => rejected.push((one.place.line, one.reason.to_string())),
+        };
+        for (number, line) in (1..).zip(log.lines()) {
+            let place = Place {
+                file: "pg.csv".into(),
+                line: number,
+                byte: 0,
+            };
+            reader.line(line.as_bytes(), &place, &mut out);
+        }
+        reader.finish(&mut out);
+        (records, rejected)
+    }
+
+    fn line(message: &str) -> String {
+        format!(
+            "2026-11-23 13:46:11.014 UTC,\"a\",\"b\",7,\"10.1.0.10:5432\",6b,1,\"x\",2026-11-23 13:46:10 UTC,,0,\
+             ERROR,42P01,\"{message}\",,,,,,\"select\",15,,\"psql\",\"client backend\",,0\n"
+        )
+    }
+
+    #[test]
+    fn a_field_may_span_lines_and_hold_quotes() {
+        let (records, rejected) = read(&line("no \"\"t\"\"\nhere"));
+        assert_eq!(rejected, []);
+        assert_eq!(records[0].message.raw(), "no \"t\"\nhere at character 15");
+        assert_eq!(records[0].remote_host.as_ref().unwrap().raw(), "10.1.0.10");
+    }
+
+    #[test]
+    fn a_quote_that_never_closes_costs_its_own_line_only() {
+        let torn = line("x").replace("psql\"", "psql");
+        let (records, rejected) = read(&format!("{torn}{}{}short,line\n", line("y"), line("z")));
+        assert_eq!(records.len(), 2);
+        assert_eq!(
+            rejected[0],
+            (1, "a quoted field that does not end".to_owned())
+        );
+        assert_eq!(
+            rejected[1],
+            (4, "2 columns, csvlog has 23 or more".to_owned())
+        );
+    }
 }

@@ -99,7 +99,11 @@ fn read(line: &str) -> Result<Record, String> {
         remote_host: line.remote_host.as_ref().and_then(|w| host(&w.0)),
         application: named(&line.application_name),
         severity: severity.text(),
-        sqlstate: line.state_code.as_ref().map(Words::text).filter(|c| !Text::is_empty(c)),
+        sqlstate: line
+            .state_code
+            .as_ref()
+            .map(Words::text)
+            .filter(|c| !Text::is_empty(c)),
         message: line.message.map(|w| w.0.into_owned()).unwrap_or_default(),
         position: number(&line.cursor_position)
             .or_else(|| number(&line.internal_position))

@@ -138,7 +138,8 @@ fn password_after(words: &str, after: usize) -> Option<(usize, usize)> {
         .is_some_and(|between| between.contains('='));
     let mut start = after + (rest.len() - trimmed.len());
     let mut body = trimmed;
-    let escapes = body.starts_with(['E', 'e']) && body.get(1..).is_some_and(|b| b.starts_with('\''));
+    let escapes =
+        body.starts_with(['E', 'e']) && body.get(1..).is_some_and(|b| b.starts_with('\''));
     if escapes || body.starts_with(['U', 'u']) && body.get(1..3) == Some("&'") {
         let prefix = if escapes { 1 } else { 2 };
         start += prefix;
@@ -189,10 +190,22 @@ mod tests {
                 "ALTER ROLE \"a\" WITH ENCRYPTED PASSWORD 'it''s' VALID UNTIL 'x'",
                 "ALTER ROLE \"a\" WITH ENCRYPTED PASSWORD '‹masked›' VALID UNTIL 'x'",
             ),
-            ("alter user a password E'a\\'b' ;", "alter user a password E'‹masked›' ;"),
-            ("ALTER ROLE a PASSWORD $x$s'cret$x$;", "ALTER ROLE a PASSWORD $x$‹masked›$x$;"),
-            ("ALTER ROLE a PASSWORD 'torn", "ALTER ROLE a PASSWORD '‹masked›"),
-            ("host=db password=s3cret user=a", "host=db password=‹masked› user=a"),
+            (
+                "alter user a password E'a\\'b' ;",
+                "alter user a password E'‹masked›' ;",
+            ),
+            (
+                "ALTER ROLE a PASSWORD $x$s'cret$x$;",
+                "ALTER ROLE a PASSWORD $x$‹masked›$x$;",
+            ),
+            (
+                "ALTER ROLE a PASSWORD 'torn",
+                "ALTER ROLE a PASSWORD '‹masked›",
+            ),
+            (
+                "host=db password=s3cret user=a",
+                "host=db password=‹masked› user=a",
+            ),
             ("ä PASSWORD 'ö' ü", "ä PASSWORD '‹masked›' ü"),
         ] {
             assert_eq!(without_passwords(written), kept);
@@ -218,10 +231,19 @@ mod tests {
     #[test]
     fn only_messages_of_the_login_code_have_an_inferred_state() {
         let fatal = |message: &str| inferred("FATAL", message);
-        assert_eq!(fatal("password authentication failed for user \"a\""), Some("28P01"));
+        assert_eq!(
+            fatal("password authentication failed for user \"a\""),
+            Some("28P01")
+        );
         assert_eq!(fatal("role \"a\" does not exist"), Some("28000"));
-        assert_eq!(fatal("Peer authentication failed for user \"a\""), Some("28000"));
+        assert_eq!(
+            fatal("Peer authentication failed for user \"a\""),
+            Some("28000")
+        );
         assert_eq!(fatal("database \"a\" does not exist"), None);
-        assert_eq!(inferred("LOG", "password authentication failed for user \"a\""), None);
+        assert_eq!(
+            inferred("LOG", "password authentication failed for user \"a\""),
+            None
+        );
     }
 }

@@ -23,7 +23,13 @@ const SEVERITIES: &[&str] = &[
     "DEBUG3", "DEBUG4", "DEBUG5",
 ];
 const FURTHER: &[&str] = &[
-    "DETAIL", "HINT", "CONTEXT", "STATEMENT", "QUERY", "LOCATION", "BACKTRACE",
+    "DETAIL",
+    "HINT",
+    "CONTEXT",
+    "STATEMENT",
+    "QUERY",
+    "LOCATION",
+    "BACKTRACE",
 ];
 
 /// True where the beginning of a file is this format.
@@ -108,9 +114,12 @@ impl Format for Stderr {
             let safe = without_passwords(&line);
             out(rejected(place, reason, beginning(&safe)));
         };
+        if line.is_empty() {
+            // The server begins every further line with a tab: this one is not its.
+            return;
+        }
         let Some(opening) = opening(&line) else {
-            let nothing_above = self.part == Part::Nothing && !line.trim().is_empty();
-            if !self.go_on(&line) && nothing_above {
+            if !self.go_on(&line) {
                 reject("a continuation of a line that is not there".into(), out);
             }
             return;
@@ -214,7 +223,12 @@ fn label(rest: &str) -> Option<(usize, &str, &str)> {
         let behind = rest.get(colon + 1..)?;
         let start = before
             .rfind(|c: char| !c.is_ascii_alphanumeric())
-            .map_or(0, |at| at + before.get(at..).and_then(|r| r.chars().next()).map_or(1, char::len_utf8));
+            .map_or(0, |at| {
+                at + before
+                    .get(at..)
+                    .and_then(|r| r.chars().next())
+                    .map_or(1, char::len_utf8)
+            });
         let word = before.get(start..)?;
         let known = SEVERITIES.contains(&word) || FURTHER.contains(&word);
         if known && (behind.is_empty() || behind.starts_with(' ')) {
@@ -290,6 +304,107 @@ fn is_address(word: &str) -> bool {
 /// Five characters of which one at least is a digit.
 fn is_sqlstate(word: &str) -> bool {
     word.len() == 5
-        && word.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
         && word.bytes().any(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::record::{PostgresRecord, Record};
+
+    fn read(log: &str) -> (Vec<PostgresRecord>, Vec<String>) {
+        let (mut records, mut reasons) = (Vec::new(), Vec::new());
+        let mut reader = Stderr::new();
+        let mut out = |read: Read| match read {
+            Read::Record(Record::Postgres(record), _) => records.push(*record),
+            Read::Record(other, _) => panic!("{other:?}"),
+            Read::Rejected(rejected) => reasons.push(rejected.reason.to_string()),
+        };
+        for (number, line) in (1..).zip(log.lines()) {
+            let place = Place {
+                file: "pg.log".into(),
+                line: number,
+                byte: 0,
+            };
+            reader.line(line.as_bytes(), &place, &mut out);
+        }
+        reader.finish(&mut out);
+        (records, reasons)
+    }
+
+    #[test]
+    fn every_usual_prefix_is_taken_apart() {
+        let said = "password authentication failed for user \"app\"";
+        for prefix in [
+            "2026-11-23 13:46:11.014 UTC [77] app@shop 10.1.0.10 ",
+            "2026-11-23 14:46:11.014 CET [77]: db=shop,user=app,app=psql,client=10.1.0.10 ",
+            "2026-11-23 13:46:11.014 UTC:10.1.0.10(5432):app@shop:[77]:",
+            "2026-11-23 13:46:11.014 UTC [77]: [3-1] user=app,db=shop,host=10.1.0.10,app=psql ",
+            "< 2026-11-23 13:46:11.014 UTC > 10.1.0.10(5432) app@shop 77 28P01 ",
+            "1795441571.014 [77] app@shop 10.1.0.10 ",
+        ] {
+            let (records, reasons) = read(&format!("{prefix}FATAL:  {said}\n"));
+            assert_eq!(reasons, Vec::<String>::new());
+            let [record] = records.as_slice() else {
+                panic!("{prefix}: {records:?}");
+            };
+            assert_eq!(
+                record.time.to_string(),
+                "2026-11-23T13:46:11.014Z",
+                "{prefix}"
+            );
+            let shown = |text: &Option<Text>| text.as_ref().map(ToString::to_string);
+            assert_eq!(record.pid, Some(77), "{prefix}");
+            assert_eq!(shown(&record.user).as_deref(), Some("app"), "{prefix}");
+            assert_eq!(shown(&record.database).as_deref(), Some("shop"), "{prefix}");
+            assert_eq!(
+                shown(&record.remote_host).as_deref(),
+                Some("10.1.0.10"),
+                "{prefix}"
+            );
+            assert_eq!(
+                shown(&record.sqlstate).as_deref(),
+                Some("28P01"),
+                "{prefix}"
+            );
+            assert_eq!(record.message.raw(), said);
+        }
+    }
+
+    #[test]
+    fn further_lines_belong_to_the_record_above() {
+        let (records, reasons) = read(
+            "2026-11-23 13:46:11 UTC [1] a@b ERROR:  first\n\tsecond\n\
+             2026-11-23 13:46:11 UTC [1] a@b DETAIL:  why\n\tand how\n\
+             2026-11-23 13:46:11 UTC [1] a@b STATEMENT:  alter role a password 'x'\n\tgone\n\
+             2026-11-23 13:46:12 UTC [1] a@b LOG:  next\nno tab\n",
+        );
+        assert_eq!(reasons, Vec::<String>::new());
+        assert_eq!(records.len(), 2);
+        assert_eq!(records[0].message.raw(), "first\nsecond");
+        assert_eq!(records[0].detail.as_ref().unwrap().raw(), "why\nand how");
+        assert_eq!(records[1].message.raw(), "next\nno tab");
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why_and_takes_its_further_lines_along() {
+        let (records, reasons) = read(
+            "\tof a record in the file before\n\
+             2026-11-23 13:46:11 XYZ [1] a@b LOG:  alter role a password 'x'\n\tmore\n\
+             2026-11-23 13:46:11 UTC nothing said\n\
+             2026-11-23 13:46:12 UTC [1] a@b LOG:  read\n",
+        );
+        assert_eq!(records.len(), 1);
+        assert_eq!(
+            reasons,
+            [
+                "a continuation of a line that is not there",
+                "the zone XYZ is unknown, so the time names no moment",
+                "a time, but no severity such as LOG: behind it",
+            ]
+        );
+    }
 }
