@@ -125,7 +125,10 @@ impl Merge {
                 self.current = None;
                 continue;
             };
-            let later = self.heads.peek().is_some_and(|Reverse(head)| *head < (time, at));
+            let later = self
+                .heads
+                .peek()
+                .is_some_and(|Reverse(head)| *head < (time, at));
             let nears = self.waiting.last().is_some_and(|(t, _)| *t <= time + AHEAD);
             if later || nears {
                 self.heads.push(Reverse((time, at)));

@@ -166,7 +166,16 @@ impl Worker {
                     found.marks.push((mark, length));
                     at = next;
                 }
-                None => at = ask(&mut self.vault, text, at, (&self.name, start), self.scanner.clone(), &mut found),
+                None => {
+                    at = ask(
+                        &mut self.vault,
+                        text,
+                        at,
+                        (&self.name, start),
+                        self.scanner.clone(),
+                        &mut found,
+                    )
+                }
             }
             found.lines += 1;
         }
@@ -208,7 +217,11 @@ fn first_line(text: &[u8], start: u64) -> Option<usize> {
     if start > 0 {
         return Some(memchr::memchr(b'\n', text)? + 1);
     }
-    Some(if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 })
+    Some(if text.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        0
+    })
 }
 
 /// Where the line ends, its line end included, that goes on at `from`.
@@ -237,19 +250,23 @@ fn ask(
         found.rejected.push(too_long(place));
         return next;
     }
-    vault.line(line.strip_suffix(b"\r").unwrap_or(line), &place, &mut |read| match read {
-        Read::Record(Record::Vault(entry), _) => {
-            let mark = Mark {
-                time: entry.time,
-                half: entry.kind,
-                id: scanner.id(entry.request_id.raw().as_bytes()),
-            };
-            let length = u32::try_from(line.len()).unwrap_or(u32::MAX);
-            found.marks.push((mark, length));
-        }
-        Read::Record(..) => {}
-        Read::Rejected(rejected) => found.rejected.push(rejected),
-    });
+    vault.line(
+        line.strip_suffix(b"\r").unwrap_or(line),
+        &place,
+        &mut |read| match read {
+            Read::Record(Record::Vault(entry), _) => {
+                let mark = Mark {
+                    time: entry.time,
+                    half: entry.kind,
+                    id: scanner.id(entry.request_id.raw().as_bytes()),
+                };
+                let length = u32::try_from(line.len()).unwrap_or(u32::MAX);
+                found.marks.push((mark, length));
+            }
+            Read::Record(..) => {}
+            Read::Rejected(rejected) => found.rejected.push(rejected),
+        },
+    );
     next
 }
 

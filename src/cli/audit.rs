@@ -148,7 +148,20 @@ fn table(opened: Opened, width: usize, out: &mut dyn Write) -> io::Result<()> {
     };
     line(["time (UTC)", "outcome", "actor", "operation", "path"])?;
     for row in opened.filter_map(|sighted| AuditRow::of(&sighted)) {
-        let [time, _, _, _, who, does, path, outcome, _, error, message, ..] = row.cells();
+        let [
+            time,
+            _,
+            _,
+            _,
+            who,
+            does,
+            path,
+            outcome,
+            _,
+            error,
+            message,
+            ..,
+        ] = row.cells();
         let time = time.get(..TIME).unwrap_or(&time).replacen('T', " ", 1);
         let more = if error.is_empty() { message } else { error };
         let on = match (path.is_empty(), more.is_empty()) {
