@@ -136,3 +136,6 @@ impl Derivation {
         self.postgres.close(time, &tie, &mut emit);
     }
 }
+
+#[cfg(test)]
+mod tests;
