@@ -46,7 +46,11 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
 }
 
 fn try_run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
-    let rules = match args.identity.as_deref().map_or(Ok(IdentityRules::default()), rules) {
+    let rules = match args
+        .identity
+        .as_deref()
+        .map_or(Ok(IdentityRules::default()), rules)
+    {
         Ok(rules) => rules,
         Err(words) => {
             writeln!(err, "{words}")?;
@@ -165,9 +169,15 @@ mod tests {
         let events = file(&format!("{own}\nno event\n"));
         let (status, out, err) = run_on(&[log.path(), events.path()], None);
         assert_eq!((status, err.as_str()), (0, "rejected 1\n"));
-        let read: Vec<Event> = out.lines().map(|l| Event::from_json(l.as_bytes()).unwrap()).collect();
+        let read: Vec<Event> = out
+            .lines()
+            .map(|l| Event::from_json(l.as_bytes()).unwrap())
+            .collect();
         let types: Vec<&str> = read.iter().map(|e| e.data.type_name()).collect();
-        assert_eq!(types, ["rotascope.audit.entry", "acme.new", "rotascope.auth.sample"]);
+        assert_eq!(
+            types,
+            ["rotascope.audit.entry", "acme.new", "rotascope.auth.sample"]
+        );
         assert_eq!(out.lines().nth(1), Some(own));
         assert_eq!(read[0].source.raw(), "/pg");
     }
@@ -178,6 +188,9 @@ mod tests {
         let log = file("x");
         let (status, out, err) = run_on(&[log.path()], Some(rules.path()));
         assert_eq!((status, out.as_str()), (2, ""));
-        assert!(err.contains(":2:11: no field is called \"colour\""), "{err}");
+        assert!(
+            err.contains(":2:11: no field is called \"colour\""),
+            "{err}"
+        );
     }
 }

@@ -111,7 +111,8 @@ impl Derivation {
             source: &self.sources.postgres,
             out,
         };
-        self.postgres.record(record, nth, &self.rules, &tie, &mut emit);
+        self.postgres
+            .record(record, nth, &self.rules, &tie, &mut emit);
     }
 
     /// Lets time pass to `time`, if that is later than any before.
@@ -135,3 +136,6 @@ impl Derivation {
         self.postgres.close(time, &tie, &mut emit);
     }
 }
+
+#[cfg(test)]
+mod tests;

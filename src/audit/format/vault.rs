@@ -296,12 +296,12 @@ impl<'a> Entry<'a> {
                     .and_then(|s| s.lease_id.as_ref()),
             ),
             wrapped: response.as_ref().is_some_and(|r| r.wrap_info.is_some()),
-            payload: Some(kind)
-                .filter(|_| wants.payload)
-                .and_then(|_| match response.as_ref().and_then(|r| r.data) {
+            payload: Some(kind).filter(|_| wants.payload).and_then(|_| {
+                match response.as_ref().and_then(|r| r.data) {
                     Some(read) if operation.raw() == "read" => payload(read),
                     _ => request.data.and_then(payload),
-                }),
+                }
+            }),
             request_data: masked(request.data, wants.request),
             response_data: masked(response.as_ref().and_then(|r| r.data), wants.response),
             operation,

@@ -97,7 +97,10 @@ impl Database {
         let due = self.unsure.iter().take_while(|m| is_due(m)).count();
         for moved in self.unsure.drain(..due) {
             let rotation = automatic(&moved, emit);
-            let current = self.roles.get_mut(&moved.secret).and_then(|r| r.current.as_mut());
+            let current = self
+                .roles
+                .get_mut(&moved.secret)
+                .and_then(|r| r.current.as_mut());
             if let Some(current) = current.filter(|c| c.at == moved.at) {
                 current.rotation = Some(rotation);
             }
@@ -123,7 +126,11 @@ impl Database {
         let role = self.roles.entry(secret.clone()).or_default();
         let (from, until) = (call.asked - AROUND, call.answered + AROUND);
         let fits = |m: &Move| m.secret == *secret && from <= m.at && m.at <= until;
-        let seen = self.unsure.iter().position(fits).map(|at| self.unsure.remove(at));
+        let seen = self
+            .unsure
+            .iter()
+            .position(fits)
+            .map(|at| self.unsure.remove(at));
         let mut data = asked(call, secret, kind(call));
         data.dual_run = Some(false);
         match &seen {
@@ -228,7 +235,11 @@ impl Role {
         emit: &mut Emit<'_>,
     ) -> Option<RotationId> {
         let fits = |a: &Asked| a.from <= at && (a.failed || at <= a.until);
-        let done = self.asked.iter().position(fits).map(|index| self.asked.remove(index))?;
+        let done = self
+            .asked
+            .iter()
+            .position(fits)
+            .map(|index| self.asked.remove(index))?;
         self.asked.retain(|a| a.until > at);
         let id = call.id("named");
         let told = Told {

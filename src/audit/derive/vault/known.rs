@@ -52,7 +52,9 @@ impl Known {
             clippy::cast_precision_loss,
             reason = "microseconds of a log's span are far below 2^52"
         )]
-        let latency_ms = latency.filter(|l| *l >= 0).map(|micros| micros as f64 / 1000.0);
+        let latency_ms = latency
+            .filter(|l| *l >= 0)
+            .map(|micros| micros as f64 / 1000.0);
         let data = ConsumerVersion {
             consumer: consumer.clone(),
             service: Some(call.who.service.clone()),
@@ -65,7 +67,13 @@ impl Known {
             identities: call.who.identities.clone(),
         };
         let (id, subject) = (call.id("consumer"), consumer.0);
-        emit.maybe_of(brought.and_then(|(id, _)| id), id, call.answered, subject, data);
+        emit.maybe_of(
+            brought.and_then(|(id, _)| id),
+            id,
+            call.answered,
+            subject,
+            data,
+        );
     }
 
     /// The consumer that goes over to `version` with this call: a machine that does not operate

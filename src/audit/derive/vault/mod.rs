@@ -2,8 +2,8 @@
 
 mod call;
 mod database;
-mod kv;
 mod known;
+mod kv;
 mod lease;
 mod oidc;
 mod pki;

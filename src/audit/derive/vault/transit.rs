@@ -113,7 +113,10 @@ impl Held {
         let to = number(call, "latest_version").or(self.latest.map(|latest| latest + 1));
         let name = |n: u64| Version::from(n.to_string());
         let mut data = asked(call, secret, Some(SecretKind::EncryptionKey));
-        data.from_version = to.and_then(|to| to.checked_sub(1)).filter(|n| *n > 0).map(name);
+        data.from_version = to
+            .and_then(|to| to.checked_sub(1))
+            .filter(|n| *n > 0)
+            .map(name);
         data.to_version = to.map(name);
         data.dual_run = Some(true);
         let id = call.entry_id();
