@@ -400,7 +400,7 @@ fn devices_rotated_files_and_renderings_double_nothing() {
     assert_eq!(ids(&whole, "audit.entry", "/vault").len(), 2797);
     let counts = rotascope::audit::open(&[&folder], &rotascope::audit::Options::default())
         .unwrap()
-        .count();
+        .tally();
     assert_eq!(counts.events, 2797 + 4545);
 
     let one = |names: &[&str]| {

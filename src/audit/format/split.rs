@@ -168,7 +168,11 @@ impl Splitter {
             self.held.truncate(SHOWN);
             self.held.shrink_to(SHOWN);
         }
-        if self.quote != Quote::Outside && self.level == Level::Envelope && self.depth == 1 && !self.key_done {
+        if self.quote != Quote::Outside
+            && self.level == Level::Envelope
+            && self.depth == 1
+            && !self.key_done
+        {
             let room = 32_usize.saturating_sub(self.key.len());
             self.key.extend(bytes.iter().take(room));
         }
