@@ -47,6 +47,16 @@ pub enum Kind {
     PostgresStderr,
 }
 
+/// Formats that are asked whether a sample is theirs.
+const SNIFFERS: [(Kind, Sniff); 4] = [
+    (Kind::Vault, vault::sniff),
+    (Kind::PostgresJson, postgres::json::sniff),
+    (Kind::PostgresCsv, postgres::csv::sniff),
+    (Kind::PostgresStderr, postgres::stderr::sniff),
+];
+
+type Sniff = fn(&[u8]) -> bool;
+
 /// What a file was taken for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Detected {
@@ -81,14 +91,10 @@ pub fn detect(sample: &[u8], whole: bool) -> Detected {
             Document::None => {}
         }
     }
-    let sniffers: [(Kind, fn(&[u8]) -> bool); 4] = [
-        (Kind::Vault, vault::sniff),
-        (Kind::PostgresJson, postgres::json::sniff),
-        (Kind::PostgresCsv, postgres::csv::sniff),
-        (Kind::PostgresStderr, postgres::stderr::sniff),
-    ];
-    if let Some((kind, _)) = sniffers.iter().find(|(_, sniff)| sniff(sample)) {
-        return Detected::Known(*kind);
+    for (kind, sniff) in SNIFFERS {
+        if sniff(sample) {
+            return Detected::Known(kind);
+        }
     }
     unknown(what_is(sample), body)
 }

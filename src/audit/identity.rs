@@ -157,7 +157,11 @@ impl Rule {
 }
 
 fn known(field: &str, span: Range<usize>) -> Result<(), IdentityError> {
-    if FIELDS.contains(&field) || field.strip_prefix("metadata.").is_some_and(|k| !k.is_empty()) {
+    if FIELDS.contains(&field)
+        || field
+            .strip_prefix("metadata.")
+            .is_some_and(|k| !k.is_empty())
+    {
         return Ok(());
     }
     Err(IdentityError {
@@ -180,15 +184,12 @@ fn fill<'f>(template: &str, field: &dyn Fn(&str) -> Option<&'f str>) -> String {
     let mut parts = template.split('{');
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        match part.split_once('}') {
-            Some((name, rest)) => {
-                out.push_str(field(name).unwrap_or_default());
-                out.push_str(rest);
-            }
-            None => {
-                out.push('{');
-                out.push_str(part);
-            }
+        if let Some((name, rest)) = part.split_once('}') {
+            out.push_str(field(name).unwrap_or_default());
+            out.push_str(rest);
+        } else {
+            out.push('{');
+            out.push_str(part);
         }
     }
     out
@@ -263,14 +264,22 @@ mod tests {
     #[test]
     fn a_wrong_rule_says_where() {
         for (text, place, message) in [
-            ("[[identity]]\nmatch = { colour = \"x\" }", "colour", "no field is called \"colour\""),
+            (
+                "[[identity]]\nmatch = { colour = \"x\" }",
+                "colour",
+                "no field is called \"colour\"",
+            ),
             ("[[identity]]\nmatch = {}", "{}", "a rule without a pattern"),
             (
                 "[[identity]]\nmatch = { entity_id = \"x\" }\nservice = \"{nobody}\"",
                 "\"{nobody}\"",
                 "no field is called \"nobody\"",
             ),
-            ("[[identity]]\nmatch = { entity_id = \"x\" }\nteam = \"x\"", "team", "unknown field"),
+            (
+                "[[identity]]\nmatch = { entity_id = \"x\" }\nteam = \"x\"",
+                "team",
+                "unknown field",
+            ),
         ] {
             let error = IdentityRules::parse(text).unwrap_err();
             assert!(error.message.starts_with(message), "{error}");

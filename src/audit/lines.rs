@@ -282,14 +282,16 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"a\n").unwrap();
         // A hole reads as zeros and takes no room on the disk.
-        file.as_file_mut()
-            .seek(SeekFrom::Start(40 << 20))
-            .unwrap();
+        file.as_file_mut().seek(SeekFrom::Start(40 << 20)).unwrap();
         file.write_all(b"\nb\n").unwrap();
         let lines = frame_file(&file);
         assert_eq!(
             lines,
-            [line(b"a", 1, 0), (None, 2, 2), line(b"b", 3, (40 << 20) + 1)]
+            [
+                line(b"a", 1, 0),
+                (None, 2, 2),
+                line(b"b", 3, (40 << 20) + 1)
+            ]
         );
     }
 

@@ -78,10 +78,8 @@ impl Merge {
         for input in inputs {
             if many && input.reopens() {
                 waiting.extend(peek(input, shared));
-            } else if let Some(mut stream) = Stream::open(&input, shared) {
-                if let Some(time) = stream.head() {
-                    waiting.push((time, Waiting::Open(Box::new(stream))));
-                }
+            } else {
+                waiting.extend(opened(&input, shared));
             }
         }
         // The sort is stable: of two that begin together the one named first goes first.
@@ -125,7 +123,10 @@ impl Merge {
                 self.current = None;
                 continue;
             };
-            let later = self.heads.peek().is_some_and(|Reverse(head)| *head < (time, at));
+            let later = self
+                .heads
+                .peek()
+                .is_some_and(|Reverse(head)| *head < (time, at));
             let nears = self.waiting.last().is_some_and(|(t, _)| *t <= time + AHEAD);
             if later || nears {
                 self.heads.push(Reverse((time, at)));
@@ -165,18 +166,17 @@ fn peek(input: Input, shared: &Arc<Shared>) -> Option<(Timestamp, Waiting)> {
         scanner: shared.scanner.clone(),
         counting: false,
     });
-    let head = Stream::open(&input, &aside).and_then(|mut stream| stream.head());
-    match head {
-        Some(time) => Some((time, Waiting::Closed(input))),
-        None => {
-            // Rejections alone: they need no order.
-            if let Some(mut stream) = Stream::open(&input, shared) {
-                let time = stream.head()?;
-                return Some((time, Waiting::Open(Box::new(stream))));
-            }
-            None
-        }
+    if let Some(time) = Stream::open(&input, &aside).and_then(|mut s| s.begins()) {
+        return Some((time, Waiting::Closed(input)));
     }
+    opened(&input, shared)
+}
+
+/// Opens an input and reads up to its first record.
+fn opened(input: &Input, shared: &Arc<Shared>) -> Option<(Timestamp, Waiting)> {
+    let mut stream = Stream::open(input, shared)?;
+    let time = stream.begins()?;
+    Some((time, Waiting::Open(Box::new(stream))))
 }
 
 /// Joins halves and knows duplicates.

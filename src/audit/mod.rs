@@ -34,7 +34,7 @@ mod open;
 mod entry;
 
 pub use entry::AuditRow;
-pub use open::{Counts, Opened, OpenError, Options, Sighted, open};
 pub use merge::Sighting;
+pub use open::{Counts, OpenError, Opened, Options, Sighted, open};
 pub use progress::Progress;
 pub use trouble::Trouble;

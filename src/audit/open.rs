@@ -112,7 +112,7 @@ impl Opened {
 
     /// Reads everything and counts it, without building the records.
     #[must_use]
-    pub fn count(mut self) -> Counts {
+    pub fn tally(mut self) -> Counts {
         let mut events = 0;
         let mut merge = self.start(true);
         while merge.advance(&mut |out| events += u64::from(out.sighting == Sighting::New)) {}
@@ -176,10 +176,13 @@ fn sighted(out: Out) -> Option<Sighted> {
         Record::CloudTrail(record) => MergedItem::CloudTrail(record),
         Record::Vault(entry) => MergedItem::Vault(call(entry, out.answer.and_then(|a| a.payload))),
     };
+    // A request that comes after its response adds nothing to what that has told.
+    let told = |call: &VaultCall| call.response.is_none() && out.sighting == Sighting::LateHalf;
+    let known = matches!(&item, MergedItem::Vault(call) if told(call));
     Some(Sighted {
         merged: Merged {
             item,
-            duplicate: out.sighting == Sighting::Duplicate,
+            duplicate: known || out.sighting == Sighting::Duplicate,
         },
         place,
         sighting: out.sighting,

@@ -106,8 +106,8 @@ impl Worker {
         let mut start = first * PIECE;
         while start < self.length {
             let found = self.piece(start);
-            let stop = found.trouble.is_some();
-            if to.send(found).is_err() || stop {
+            let failed = found.trouble.is_some();
+            if to.send(found).is_err() || failed {
                 return;
             }
             start += step * PIECE;
@@ -160,14 +160,14 @@ impl Worker {
         let last = start + whole >= self.length;
         while at < held && (at < end || (at == end && !last)) {
             let text = self.buffer.bytes().get(..held).unwrap_or_default();
-            match self.scanner.line(text, at) {
-                Some((mark, next)) => {
-                    let length = u32::try_from(next - at).unwrap_or(u32::MAX);
-                    found.marks.push((mark, length));
-                    at = next;
-                }
-                None => at = ask(&mut self.vault, text, at, (&self.name, start), self.scanner.clone(), &mut found),
-            }
+            let file = (&self.name, start);
+            at = if let Some((mark, next)) = self.scanner.line(text, at) {
+                let length = u32::try_from(next - at).unwrap_or(u32::MAX);
+                found.marks.push((mark, length));
+                next
+            } else {
+                ask(&mut self.vault, text, at, file, &self.scanner, &mut found)
+            };
             found.lines += 1;
         }
         found
@@ -208,7 +208,11 @@ fn first_line(text: &[u8], start: u64) -> Option<usize> {
     if start > 0 {
         return Some(memchr::memchr(b'\n', text)? + 1);
     }
-    Some(if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 })
+    Some(if text.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        0
+    })
 }
 
 /// Where the line ends, its line end included, that goes on at `from`.
@@ -222,7 +226,7 @@ fn ask(
     text: &[u8],
     at: usize,
     (name, start): (&Text, u64),
-    scanner: Scanner,
+    scanner: &Scanner,
     found: &mut Found,
 ) -> usize {
     let next = line_end(text, at).unwrap_or(text.len());
@@ -237,19 +241,23 @@ fn ask(
         found.rejected.push(too_long(place));
         return next;
     }
-    vault.line(line.strip_suffix(b"\r").unwrap_or(line), &place, &mut |read| match read {
-        Read::Record(Record::Vault(entry), _) => {
-            let mark = Mark {
-                time: entry.time,
-                half: entry.kind,
-                id: scanner.id(entry.request_id.raw().as_bytes()),
-            };
-            let length = u32::try_from(line.len()).unwrap_or(u32::MAX);
-            found.marks.push((mark, length));
-        }
-        Read::Record(..) => {}
-        Read::Rejected(rejected) => found.rejected.push(rejected),
-    });
+    vault.line(
+        line.strip_suffix(b"\r").unwrap_or(line),
+        &place,
+        &mut |read| match read {
+            Read::Record(Record::Vault(entry), _) => {
+                let mark = Mark {
+                    time: entry.time,
+                    half: entry.kind,
+                    id: scanner.id(entry.request_id.raw().as_bytes()),
+                };
+                let length = u32::try_from(line.len()).unwrap_or(u32::MAX);
+                found.marks.push((mark, length));
+            }
+            Read::Record(..) => {}
+            Read::Rejected(rejected) => found.rejected.push(rejected),
+        },
+    );
     next
 }
 

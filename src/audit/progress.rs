@@ -42,10 +42,13 @@ impl Progress {
         let of_bytes = self.of_bytes.load(Ordering::Relaxed);
         let words = |t: &Trouble| Text::from(t.to_string());
         let trouble = self.notes().troubles.iter().map(words).collect();
+        let of_bytes = (!self.endless.load(Ordering::Relaxed) && of_bytes > 0).then_some(of_bytes);
+        // The beginning of a file may be read twice, and a file may grow.
+        let bytes = self.bytes.load(Ordering::Relaxed);
         Loading {
             done: self.done.load(Ordering::Acquire),
-            bytes: self.bytes.load(Ordering::Relaxed),
-            of_bytes: (!self.endless.load(Ordering::Relaxed) && of_bytes > 0).then_some(of_bytes),
+            bytes: bytes.min(of_bytes.unwrap_or(u64::MAX)),
+            of_bytes,
             rejected: self.rejected(),
             trouble,
         }

@@ -69,14 +69,19 @@ impl<T> Reorder<T> {
         self.ended = true;
     }
 
-    /// The time of the earliest that may go.
-    pub(super) fn head(&self) -> Option<Timestamp> {
+    /// The time of the earliest that is held.
+    pub(super) fn earliest(&self) -> Option<Timestamp> {
         let queue = self.queue.front().map(|held| held.time);
         let stray = self.strays.peek().map(|Reverse(held)| held.time);
-        let head = match (queue, stray) {
-            (Some(a), Some(b)) => a.min(b),
-            (a, b) => a.or(b)?,
-        };
+        match (queue, stray) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// The time of the earliest that may go.
+    pub(super) fn head(&self) -> Option<Timestamp> {
+        let head = self.earliest()?;
         let passed = self.newest.is_some_and(|t| head <= t - self.watermark);
         let full = self.bytes > MOST_BYTES || self.queue.len() + self.strays.len() > MOST;
         (self.ended || passed || full).then_some(head)

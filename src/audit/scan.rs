@@ -252,7 +252,9 @@ impl Scan<'_> {
                     b'n' => self.literal(b"null")?,
                     _ => return None,
                 },
-                Shape::Strings if matches!(self.token(), b'[' | b'"' | b'n') => self.value(depth)?,
+                Shape::Strings if matches!(self.token(), b'[' | b'"' | b'n') => {
+                    self.value(depth)?;
+                }
                 Shape::Strings => return None,
             },
         }
@@ -384,7 +386,10 @@ impl Scan<'_> {
             b'u' => {
                 let digits = self.text.get(self.at + 2..self.at + 6)?;
                 // Halves of a pair (D800 to DFFF) are left to the full reader.
-                let half = matches!(digits, [b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', ..]);
+                let half = matches!(
+                    digits,
+                    [b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', ..]
+                );
                 if half || !digits.iter().all(u8::is_ascii_hexdigit) {
                     return None;
                 }
@@ -494,7 +499,10 @@ mod tests {
             ("\"time\":\"2026", "\"time\":\"1026-99"),
             ("\"time\":", "\"t\\u0069me\":"),
             ("\"type\":\"response\"", "\"type\":\"other\""),
-            ("\"type\":\"response\",", "\"type\":\"response\",\"type\":\"request\","),
+            (
+                "\"type\":\"response\",",
+                "\"type\":\"response\",\"type\":\"request\",",
+            ),
             ("\"id\":\"0b5a1e\"", "\"id\":\"\""),
             ("\"id\":\"0b5a1e\"", "\"id\":7"),
             ("\"request\":{", "\"request\":[{"),

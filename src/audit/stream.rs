@@ -86,7 +86,8 @@ enum Feed {
     Bytes(LineReader, CloudTrail),
     /// Vault entries that are only counted.
     Scan(LineReader, Vault),
-    Pieces(Pieces, Text, u64),
+    /// The same of a large file, with the number of the next piece's first line.
+    Pieces(Pieces, u64),
     Ended,
 }
 
@@ -145,6 +146,14 @@ impl Stream {
             order: Reorder::new(watermark),
             seen: Recent::new(watermark, MOST_COUNTED),
         })
+    }
+
+    /// About the time of the first record: that of the earliest in the first piece that holds one.
+    pub(super) fn begins(&mut self) -> Option<Timestamp> {
+        while self.order.earliest().is_none() && !matches!(self.feed, Feed::Ended) {
+            self.pump();
+        }
+        self.order.earliest()
     }
 
     /// The time of the next record; reads on until that is certain. `None` at the end.
@@ -206,7 +215,7 @@ impl Stream {
                 reader.lines(&mut line, &mut |t| self.shared.progress.trouble(t));
                 reader.is_done()
             }
-            Feed::Pieces(pieces, _, lines) => match pieces.next() {
+            Feed::Pieces(pieces, lines) => match pieces.next() {
                 Some(found) => {
                     sink.found(found, lines);
                     false
@@ -245,10 +254,9 @@ impl Feed {
         let Some(length) = large.filter(|_| reader.packing() == Packing::Plain) else {
             return Some(Self::Scan(reader, Vault::new()));
         };
-        let name = reader.name().clone();
         let counter = &shared.progress.bytes;
         match Pieces::scan(input, length, &shared.scanner, counter) {
-            Ok(pieces) => Some(Self::Pieces(pieces, name, 1)),
+            Ok(pieces) => Some(Self::Pieces(pieces, 1)),
             Err(trouble) => {
                 shared.progress.trouble(trouble);
                 None

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::audit::{self, AuditRow, Opened, Options, Progress};
+use crate::audit::{self, AuditRow, Options, Progress};
 use crate::model::json;
 use crate::model::rejected::Rejected;
 
@@ -79,35 +79,45 @@ fn try_run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
     };
     let progress = opened.progress();
     let mut out = BufWriter::with_capacity(1 << 16, out);
-    match args.format {
-        Format::Count => {
-            let counts = opened.count();
-            let (events, rejected) = (counts.events, counts.rejected);
-            writeln!(out, "events {events} rejected {rejected}")?;
+    let mut events = 0;
+    if args.format == Format::Count {
+        let counts = opened.tally();
+        events = counts.events;
+        writeln!(out, "events {events} rejected {}", counts.rejected)?;
+    } else {
+        let rows = opened.filter_map(|sighted| AuditRow::of(&sighted));
+        let mut rows = rows.inspect(|_| events += 1);
+        match args.format {
+            Format::Csv => csv(&mut rows, &mut out)?,
+            Format::Table => table(&mut rows, width(args), &mut out)?,
+            _ => json(&mut rows, &mut out)?,
         }
-        Format::Json => json(opened, &mut out)?,
-        Format::Csv => csv(opened, &mut out)?,
-        Format::Table => table(opened, width(args), &mut out)?,
     }
     out.flush()?;
-    summary(args, &progress, err)
+    summary(args, &progress, err)?;
+    let nothing = !progress.read_something() || (events == 0 && progress.rejected() > 0);
+    let fine = progress.troubles().is_empty() && !nothing;
+    Ok(if fine { FINE } else { UNREAD })
 }
 
-fn json(opened: Opened, out: &mut dyn Write) -> io::Result<()> {
-    for row in opened.filter_map(|sighted| AuditRow::of(&sighted)) {
+/// The rows of what is read, one after another.
+type Rows<'a> = &'a mut dyn Iterator<Item = AuditRow>;
+
+fn json(rows: Rows<'_>, out: &mut dyn Write) -> io::Result<()> {
+    for row in rows {
         writeln!(out, "{}", json::to_line(&row).map_err(io::Error::other)?)?;
     }
     Ok(())
 }
 
-fn csv(opened: Opened, out: &mut dyn Write) -> io::Result<()> {
+fn csv(rows: Rows<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
     let fail = |error: csv::Error| match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
     };
     csv.write_record(AuditRow::COLUMNS).map_err(fail)?;
-    for row in opened.filter_map(|sighted| AuditRow::of(&sighted)) {
+    for row in rows {
         csv.write_record(row.cells().map(inert)).map_err(fail)?;
     }
     csv.flush()
@@ -128,7 +138,7 @@ fn width(args: &Args) -> usize {
 }
 
 /// Time, outcome, who, what, on what and what went wrong; the last takes what room is left.
-fn table(opened: Opened, width: usize, out: &mut dyn Write) -> io::Result<()> {
+fn table(rows: Rows<'_>, width: usize, out: &mut dyn Write) -> io::Result<()> {
     const TIME: usize = 19;
     const OUTCOME: usize = 10;
     let rest = width.saturating_sub(TIME + OUTCOME + 4);
@@ -147,8 +157,21 @@ fn table(opened: Opened, width: usize, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", row.join(" ").trim_end())
     };
     line(["time (UTC)", "outcome", "actor", "operation", "path"])?;
-    for row in opened.filter_map(|sighted| AuditRow::of(&sighted)) {
-        let [time, _, _, _, who, does, path, outcome, _, error, message, ..] = row.cells();
+    for row in rows {
+        let [
+            time,
+            _,
+            _,
+            _,
+            who,
+            does,
+            path,
+            outcome,
+            _,
+            error,
+            message,
+            ..,
+        ] = row.cells();
         let time = time.get(..TIME).unwrap_or(&time).replacen('T', " ", 1);
         let more = if error.is_empty() { message } else { error };
         let on = match (path.is_empty(), more.is_empty()) {
@@ -183,8 +206,8 @@ fn fit(words: &str, width: usize) -> String {
     out + &" ".repeat(width - used)
 }
 
-/// What was not read, on standard error; gives the exit status.
-fn summary(args: &Args, progress: &Progress, err: &mut dyn Write) -> io::Result<u8> {
+/// What was not read, on standard error.
+fn summary(args: &Args, progress: &Progress, err: &mut dyn Write) -> io::Result<()> {
     let mut err = BufWriter::new(err);
     let rejections = progress.rejections();
     let all = progress.rejected();
@@ -206,16 +229,13 @@ fn summary(args: &Args, progress: &Progress, err: &mut dyn Write) -> io::Result<
             writeln!(err, "… and {more} more files, --rejected shows them")?;
         }
     }
-    let troubles = progress.troubles();
-    for trouble in &troubles {
+    for trouble in progress.troubles() {
         writeln!(err, "{trouble}")?;
     }
     if args.format != Format::Count || all > 0 {
         writeln!(err, "rejected {all}")?;
     }
-    err.flush()?;
-    let fine = troubles.is_empty() && progress.read_something();
-    Ok(if fine { FINE } else { UNREAD })
+    err.flush()
 }
 
 fn told(rejected: &Rejected) -> String {
@@ -225,7 +245,7 @@ fn told(rejected: &Rejected) -> String {
         line => format!("{}:{line}: {}", place.file, rejected.reason),
     };
     if !rejected.excerpt.is_empty() {
-        words.push_str(&format!(" | {}", rejected.excerpt));
+        words = format!("{words} | {}", rejected.excerpt);
     }
     words
 }

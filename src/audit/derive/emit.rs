@@ -19,7 +19,13 @@ impl Emit<'_> {
     }
 
     /// One event of a rotation.
-    pub fn of(&mut self, rotation: &RotationId, id: String, time: Timestamp, data: impl Into<Data>) {
+    pub fn of(
+        &mut self,
+        rotation: &RotationId,
+        id: String,
+        time: Timestamp,
+        data: impl Into<Data>,
+    ) {
         let event = Event::new(self.source.clone(), id, time, data.into())
             .about(rotation.0.clone())
             .of_rotation(rotation.clone());

@@ -59,7 +59,11 @@ impl Postgres {
             path: role.clone(),
             secret,
             version: None,
-            outcome: if failed { AuditOutcome::Denied } else { AuditOutcome::Allowed },
+            outcome: if failed {
+                AuditOutcome::Denied
+            } else {
+                AuditOutcome::Allowed
+            },
             remote_addr: record.remote_host.clone(),
             user_agent: record.application.clone(),
             error,
@@ -92,7 +96,10 @@ impl Postgres {
 
     /// How a login ended; `None` for a record that is none.
     fn ending(&mut self, record: &PostgresRecord) -> Option<Ending> {
-        if matches!(record.sqlstate.as_ref().map(Text::raw), Some("28P01" | "28000")) {
+        if matches!(
+            record.sqlstate.as_ref().map(Text::raw),
+            Some("28P01" | "28000")
+        ) {
             return Some(Ending::Failed401);
         }
         let message = record.message.raw();

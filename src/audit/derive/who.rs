@@ -145,8 +145,10 @@ fn at(name: &Text, address: Option<&Text>) -> Text {
 fn claimed(entry: &VaultEntry) -> Option<Text> {
     let (mount, rest) = entry.path.raw().split_once("/login")?;
     let mount = mount.rsplit('/').next().unwrap_or(mount);
-    Some(match rest.strip_prefix('/').filter(|name| !name.is_empty()) {
-        Some(name) => Text::from(format!("{mount}-{name}")),
-        None => Text::from(mount),
-    })
+    Some(
+        match rest.strip_prefix('/').filter(|name| !name.is_empty()) {
+            Some(name) => Text::from(format!("{mount}-{name}")),
+            None => Text::from(mount),
+        },
+    )
 }

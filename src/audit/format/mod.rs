@@ -10,8 +10,8 @@ pub mod postgres;
 pub mod vault;
 
 use crate::audit::record::Record;
-use crate::model::{Text, mask};
 use crate::model::rejected::{Place, Rejected};
+use crate::model::{Text, mask};
 
 /// What a format does with lines. Formats whose records span lines (a PostgreSQL message with
 /// continuation lines, a quoted CSV field) hold back what is not complete yet.
@@ -41,13 +41,23 @@ const EXCERPT: usize = 200;
 #[must_use]
 pub fn excerpt(bytes: &[u8]) -> Text {
     let head = bytes.get(..EXCERPT * 4).unwrap_or(bytes);
-    let words: String = String::from_utf8_lossy(head).chars().take(EXCERPT).collect();
+    let words: String = String::from_utf8_lossy(head)
+        .chars()
+        .take(EXCERPT)
+        .collect();
     Text::from(mask_values(&words))
 }
 
 /// Masks `value` in `"…key…":"value"`, also where the words end within it.
 fn mask_values(words: &str) -> String {
-    const KEYS: [&str; 6] = ["password", "secret", "token", "private", "credential", "key"];
+    const KEYS: [&str; 6] = [
+        "password",
+        "secret",
+        "token",
+        "private",
+        "credential",
+        "key",
+    ];
     let mut out = String::with_capacity(words.len());
     let mut hides = false;
     for (n, part) in words.split('"').enumerate() {

@@ -47,6 +47,15 @@ enum Taking {
     Dirt,
 }
 
+/// Where a byte stands to the strings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Quote {
+    Outside,
+    Inside,
+    /// Behind a backslash.
+    Escaped,
+}
+
 /// The state between two feeds.
 #[derive(Debug)]
 pub(in crate::audit) struct Splitter {
@@ -57,8 +66,7 @@ pub(in crate::audit) struct Splitter {
     taking: Taking,
     /// Open braces and brackets inside what is being collected; in an envelope, inside it.
     depth: usize,
-    in_string: bool,
-    escaped: bool,
+    quote: Quote,
     held: Vec<u8>,
     /// How long what is held really is.
     length: usize,
@@ -78,8 +86,7 @@ impl Splitter {
             level: Level::Top,
             taking: Taking::Nothing,
             depth: 0,
-            in_string: false,
-            escaped: false,
+            quote: Quote::Outside,
             held: Vec::new(),
             length: 0,
             began: (1, 0),
@@ -161,7 +168,11 @@ impl Splitter {
             self.held.truncate(SHOWN);
             self.held.shrink_to(SHOWN);
         }
-        if self.in_string && self.level == Level::Envelope && self.depth == 1 && !self.key_done {
+        if self.quote != Quote::Outside
+            && self.level == Level::Envelope
+            && self.depth == 1
+            && !self.key_done
+        {
             let room = 32_usize.saturating_sub(self.key.len());
             self.key.extend(bytes.iter().take(room));
         }
@@ -171,7 +182,7 @@ impl Splitter {
     fn plain_run(&self, rest: &[u8]) -> usize {
         let end = if self.taking == Taking::Dirt {
             memchr::memchr(b'\n', rest)
-        } else if self.in_string && !self.escaped {
+        } else if self.quote == Quote::Inside {
             memchr::memchr3(b'"', b'\\', b'\n', rest)
         } else {
             return 0;
@@ -188,8 +199,7 @@ impl Splitter {
         self.taking = Taking::Nothing;
         self.held.clear();
         self.length = 0;
-        self.in_string = false;
-        self.escaped = false;
+        self.quote = Quote::Outside;
     }
 
     fn whole(&mut self, out: &mut dyn FnMut(Piece<'_>)) {
@@ -254,13 +264,13 @@ impl Splitter {
             _ => {
                 self.begin();
                 self.keep(&[byte]);
-                self.in_string = byte == b'"';
                 self.depth = usize::from(byte == b'[');
-                self.taking = if self.in_string {
-                    Taking::WordString
+                if byte == b'"' {
+                    self.quote = Quote::Inside;
+                    self.taking = Taking::WordString;
                 } else {
-                    Taking::Word
-                };
+                    self.taking = Taking::Word;
+                }
             }
         }
     }
@@ -268,7 +278,7 @@ impl Splitter {
     fn in_word_string(&mut self, byte: u8) {
         self.keep(&[byte]);
         self.string_byte(byte);
-        if !self.in_string {
+        if self.quote == Quote::Outside {
             self.taking = Taking::Word;
         }
     }
@@ -277,7 +287,7 @@ impl Splitter {
     fn in_word(&mut self, byte: u8, out: &mut dyn FnMut(Piece<'_>)) {
         match byte {
             b'"' => {
-                self.in_string = true;
+                self.quote = Quote::Inside;
                 self.taking = Taking::WordString;
             }
             b'[' | b'{' => self.depth += 1,
@@ -295,22 +305,20 @@ impl Splitter {
     }
 
     fn string_byte(&mut self, byte: u8) {
-        if self.escaped {
-            self.escaped = false;
-        } else if byte == b'\\' {
-            self.escaped = true;
-        } else if byte == b'"' {
-            self.in_string = false;
-        }
+        self.quote = match (self.quote, byte) {
+            (Quote::Inside, b'\\') => Quote::Escaped,
+            (Quote::Inside, b'"') => Quote::Outside,
+            _ => Quote::Inside,
+        };
     }
 
     fn in_element(&mut self, byte: u8, out: &mut dyn FnMut(Piece<'_>)) {
         self.keep(&[byte]);
-        if self.in_string {
+        if self.quote != Quote::Outside {
             return self.string_byte(byte);
         }
         match byte {
-            b'"' => self.in_string = true,
+            b'"' => self.quote = Quote::Inside,
             b'{' | b'[' => self.depth += 1,
             b'}' | b']' => {
                 self.depth -= 1;
@@ -327,9 +335,9 @@ impl Splitter {
         if !self.found_records {
             self.keep(&[byte]);
         }
-        if self.in_string {
+        if self.quote != Quote::Outside {
             self.string_byte(byte);
-            if !self.in_string && self.depth == 1 {
+            if self.quote == Quote::Outside && self.depth == 1 {
                 // The closing quote was kept as part of the key.
                 self.key_done = true;
             }
@@ -337,7 +345,7 @@ impl Splitter {
         }
         match byte {
             b'"' => {
-                self.in_string = true;
+                self.quote = Quote::Inside;
                 if self.depth == 1 {
                     self.key.clear();
                     self.key_done = false;

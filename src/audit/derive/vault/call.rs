@@ -42,7 +42,11 @@ impl<'a> Call<'a> {
         let entry = call.last()?;
         let request = call.request.as_deref().unwrap_or(entry);
         let mount = entry.mount_point.raw();
-        let inner = entry.path.raw().strip_prefix(mount).unwrap_or(entry.path.raw());
+        let inner = entry
+            .path
+            .raw()
+            .strip_prefix(mount)
+            .unwrap_or(entry.path.raw());
         Some(Self {
             entry,
             asked: request.time,
@@ -61,7 +65,11 @@ impl<'a> Call<'a> {
 
     /// The id of its audit entry.
     pub fn entry_id(&self) -> String {
-        let half = if self.is_answered { "response" } else { "request" };
+        let half = if self.is_answered {
+            "response"
+        } else {
+            "request"
+        };
         format!("{}/{half}", self.entry.request_id.raw())
     }
 
@@ -93,7 +101,12 @@ impl<'a> Call<'a> {
             return Ending::Granted;
         };
         let says = |words: &[&str]| words.iter().any(|w| error.raw().contains(w));
-        let no_token = says(&["invalid token", "bad token", "missing client token", "token expired"]);
+        let no_token = says(&[
+            "invalid token",
+            "bad token",
+            "missing client token",
+            "token expired",
+        ]);
         let no_credential = says(&[
             "invalid credentials",
             "invalid username or password",

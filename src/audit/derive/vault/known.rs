@@ -33,25 +33,28 @@ impl Known {
         operators.insert(call.who.actor.clone());
     }
 
-    /// The call shows its caller with `version` of the secret; `rotation` is the one that brought
-    /// it and when it was stored. Told once for each consumer and version.
+    /// The call shows its caller with `version` of the secret; `brought` is the rotation that
+    /// brought it, where that is known, and when it was stored. Told once for each consumer and
+    /// version.
     pub fn uses(
         &mut self,
         call: &Call<'_>,
         secret: &SecretPath,
         version: &Version,
-        rotation: Option<(&RotationId, Timestamp)>,
+        brought: Option<(Option<&RotationId>, Timestamp)>,
         emit: &mut Emit<'_>,
     ) {
         let Some(consumer) = self.moves(call, secret, version) else {
             return;
         };
-        let latency = rotation.map(|(_, stored)| call.answered.since(stored).as_micros());
+        let latency = brought.map(|(_, stored)| call.answered.since(stored).as_micros());
         #[expect(
             clippy::cast_precision_loss,
             reason = "microseconds of a log's span are far below 2^52"
         )]
-        let latency_ms = latency.filter(|l| *l >= 0).map(|micros| micros as f64 / 1000.0);
+        let latency_ms = latency
+            .filter(|l| *l >= 0)
+            .map(|micros| micros as f64 / 1000.0);
         let data = ConsumerVersion {
             consumer: consumer.clone(),
             service: Some(call.who.service.clone()),
@@ -64,7 +67,13 @@ impl Known {
             identities: call.who.identities.clone(),
         };
         let (id, subject) = (call.id("consumer"), consumer.0);
-        emit.maybe_of(rotation.map(|(id, _)| id), id, call.answered, subject, data);
+        emit.maybe_of(
+            brought.and_then(|(id, _)| id),
+            id,
+            call.answered,
+            subject,
+            data,
+        );
     }
 
     /// The consumer that goes over to `version` with this call: a machine that does not operate

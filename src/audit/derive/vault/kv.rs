@@ -60,9 +60,12 @@ impl Kv {
             self.learn(&secret, version, call.entry.payload);
             // A deleted version has no payload, and one that was asked for by number is looked at.
             if call.entry.payload.is_some() && call.entry.request_data.get("version").is_none() {
-                let held = self.secrets.get(&secret).and_then(|s| s.versions.get(&version));
+                let held = self
+                    .secrets
+                    .get(&secret)
+                    .and_then(|s| s.versions.get(&version));
                 let rotation = held.and_then(|h| h.rotation.as_ref());
-                let rotation = rotation.map(|(id, stored)| (id, *stored));
+                let rotation = rotation.map(|(id, stored)| (Some(id), *stored));
                 known.uses(call, &secret, &name, rotation, emit);
             }
         }
@@ -97,7 +100,10 @@ impl Kv {
         emit: &mut Emit<'_>,
     ) -> Option<RotationId> {
         let payload = call.entry.payload;
-        let older = self.secrets.get(secret).map(|s| s.versions.range(..version));
+        let older = self
+            .secrets
+            .get(secret)
+            .map(|s| s.versions.range(..version));
         let mut older = older.into_iter().flatten().rev();
         let same = |held: &Held| payload.is_some_and(|p| held.payloads.contains(&p));
         let current = older.next().filter(|(_, held)| !same(held));

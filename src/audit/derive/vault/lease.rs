@@ -68,7 +68,11 @@ impl Leases {
 
     fn act(&mut self, call: &Call<'_>, act: &str, emit: &mut Emit<'_>) -> Note {
         let (verb, named) = act.split_once('/').unwrap_or((act, ""));
-        let said = call.entry.request_data.get("lease_id").and_then(|id| id.as_str());
+        let said = call
+            .entry
+            .request_data
+            .get("lease_id")
+            .and_then(|id| id.as_str());
         match verb {
             "renew" => {
                 if let Some(lease) = &call.entry.lease_id {
@@ -99,7 +103,9 @@ impl Leases {
         }
         let fits = |lease: &str| {
             let rest = lease.strip_prefix(named);
-            rest.is_some_and(|rest| rest.is_empty() || prefix && (named.ends_with('/') || rest.starts_with('/')))
+            rest.is_some_and(|rest| {
+                rest.is_empty() || prefix && (named.ends_with('/') || rest.starts_with('/'))
+            })
         };
         let ended: Vec<Text> = self
             .known

@@ -2,8 +2,8 @@
 
 mod call;
 mod database;
-mod kv;
 mod known;
+mod kv;
 mod lease;
 mod oidc;
 mod pki;
@@ -83,11 +83,13 @@ impl Vault {
 
     /// Lets time pass.
     pub fn close(&mut self, now: Timestamp, emit: &mut Emit<'_>) {
+        self.database.close(Some(now), emit);
         self.windows.close(now, &|_| None, emit);
     }
 
     /// The log is at its end.
     pub fn finish(&mut self, emit: &mut Emit<'_>) {
+        self.database.close(None, emit);
         self.windows.finish(&|_| None, emit);
     }
 

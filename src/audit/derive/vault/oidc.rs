@@ -24,7 +24,11 @@ pub struct Oidc {
 impl Oidc {
     /// Looks at a call of this engine.
     pub fn call(&mut self, call: &Call<'_>, known: &mut Known, emit: &mut Emit<'_>) -> Note {
-        let Some(secret) = call.secret.clone().filter(|_| call.writes() && call.is_done()) else {
+        let Some(secret) = call
+            .secret
+            .clone()
+            .filter(|_| call.writes() && call.is_done())
+        else {
             return Note::default();
         };
         let said = seconds(call.entry.request_data.get("verification_ttl"));

@@ -62,7 +62,12 @@ impl Pki {
             self.issued.insert(plain(serial), data.clone());
         }
         let version = data.version.clone();
-        emit.event(call.id("certificate"), call.answered, secret.0.clone(), data);
+        emit.event(
+            call.id("certificate"),
+            call.answered,
+            secret.0.clone(),
+            data,
+        );
         Note {
             version,
             stage: Some(Stage::Generate),
@@ -76,7 +81,10 @@ impl Pki {
         let mut data = known.unwrap_or_else(|| unknown(call, serial));
         data.error = Some(Text::from("revoked"));
         let version = data.version.clone();
-        let subject = data.secret.as_ref().map_or_else(|| data.endpoint.0.clone(), |s| s.0.clone());
+        let subject = data
+            .secret
+            .as_ref()
+            .map_or_else(|| data.endpoint.0.clone(), |s| s.0.clone());
         emit.event(call.id("certificate"), call.answered, subject, data);
         Note {
             version,

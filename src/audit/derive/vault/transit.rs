@@ -69,7 +69,7 @@ impl Transit {
         let version = Version::from(number.to_string());
         let held = self.keys.get(secret).and_then(|k| k.rotation.as_ref());
         let rotation = held.filter(|(_, to, _)| *to == number);
-        let rotation = rotation.map(|(id, _, stored)| (id, *stored));
+        let rotation = rotation.map(|(id, _, stored)| (Some(id), *stored));
         known.uses(call, secret, &version, rotation, emit);
         Note {
             version: Some(version),
@@ -113,7 +113,10 @@ impl Held {
         let to = number(call, "latest_version").or(self.latest.map(|latest| latest + 1));
         let name = |n: u64| Version::from(n.to_string());
         let mut data = asked(call, secret, Some(SecretKind::EncryptionKey));
-        data.from_version = to.and_then(|to| to.checked_sub(1)).filter(|n| *n > 0).map(name);
+        data.from_version = to
+            .and_then(|to| to.checked_sub(1))
+            .filter(|n| *n > 0)
+            .map(name);
         data.to_version = to.map(name);
         data.dual_run = Some(true);
         let id = call.entry_id();
