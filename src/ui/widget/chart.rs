@@ -109,7 +109,7 @@ fn share(bad: u64, total: u64) -> Option<f64> {
     reason = "clamped to the eight levels first"
 )]
 fn level(share: f64) -> char {
-    let level = (share * 7.0).ceil().clamp(0.0, 7.0) as usize;
+    let level = (share * 7.0).round().clamp(0.0, 7.0) as usize;
     LEVELS.get(level).copied().unwrap_or('█')
 }
 
