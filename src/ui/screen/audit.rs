@@ -63,7 +63,7 @@ fn row(pen: &mut Pen<'_>, y: u16, look: Look<'_>, line: &AuditLine) {
         _ => words,
     };
     let time = look.clock().age(line.event.time, look.desk.now());
-    let source_columns = if all >= 56 { 8 } else { 0 };
+    let source_columns = if all >= 64 { 8 } else { 0 };
     let outcome = 10;
     let fixed = 8 + 1 + source_columns + u16::from(source_columns > 0) + 7 + 1 + 1 + outcome + 2;
     let rest = all.saturating_sub(fixed);

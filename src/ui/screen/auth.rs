@@ -34,13 +34,16 @@ fn columns(all: u16, rows: &[AuthRow]) -> Columns {
         8,
     );
     let note = if all >= 54 { 12 } else { 0 };
-    let region = if all >= 48 { region } else { 0 };
-    let gaps = u16::from(region > 0) + u16::from(note > 0) + 4;
-    let taken = 2 + service + region + SHARE + note + gaps;
+    let taken = |region: u16| {
+        let gaps = u16::from(region > 0) + u16::from(note > 0) + 4;
+        2 + service + region + SHARE + note + gaps
+    };
+    // A chart of fewer columns than this shows nothing.
+    let region = if taken(region) + 12 <= all { region } else { 0 };
     Columns {
         service,
         region,
-        chart: all.saturating_sub(taken).min(200),
+        chart: all.saturating_sub(taken(region)).min(200),
         note,
     }
 }

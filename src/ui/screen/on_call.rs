@@ -14,7 +14,7 @@ use super::{Look, audit, auth, canary, frame, rotations};
 
 /// Draws the screen.
 pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
-    let layout = look.desk.on_call();
+    let layout = look.desk.on_call_in(area);
     let small = room(area) == Some(Room::Small);
     let mut pen = Pen::new(buf, area);
     if layout.header.height > 0 {
@@ -64,7 +64,11 @@ fn headline(pen: &mut Pen<'_>, look: Look<'_>, small: bool) {
     let more = facts.join(" · ");
     let all = usize::from(pen.height());
     // The countdown keeps a line of its own; only a long sentence on a short screen takes it.
-    let room = if more.is_empty() { all } else { all - 1 };
+    let room = if more.is_empty() {
+        all
+    } else {
+        all.saturating_sub(1)
+    };
     let sentence = match &headline.short {
         Some(short) if small => short,
         _ => &headline.sentence,

@@ -80,6 +80,7 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>, small: bool) {
     let digest = &desk.digest;
     let left = match digest.len() {
         0 => "Rotations: none seen".to_owned(),
+        all if small => format!("Rotations {}/{}", desk.digest.open, all),
         all => format!(
             "Rotations {} open of {}",
             count(digest.open as u64),

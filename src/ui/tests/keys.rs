@@ -96,10 +96,8 @@ fn the_selected_row_stays_on_its_line_when_the_order_changes() {
     };
     let before = line(&mut bench);
     assert!(bench.line_with("gateway/jwks").starts_with('▌'));
-    let mut story = rich::Story {
-        incident: rich::night().incident,
-        ..rich::Story::default()
-    };
+    let mut story = rich::Story::default();
+    story.incident = rich::night().incident;
     // A stage fails: the rotation is now the worst but one.
     let failed = serde_json::json!({"stage": "revoke", "status": "failed", "error": "refused"});
     story.tell(759, "/engine/other", "rotation.stage", "rot-k42", &failed);

@@ -80,8 +80,8 @@ pub fn chart(
             .take(usize::from(last) + 1)
             .skip(usize::from(first))
         {
-            slot.0 += point.bad;
-            slot.1 += point.total;
+            slot.0 = slot.0.saturating_add(point.bad);
+            slot.1 = slot.1.saturating_add(point.total);
         }
     }
     let (fine, bad) = (theme.style(Role::Chart), theme.style(Role::Bad));
