@@ -168,8 +168,13 @@ impl Desk {
 
     /// Where everything stands on the on-call screen.
     pub fn on_call(&self) -> OnCall {
+        self.on_call_in(self.area)
+    }
+
+    /// Where everything stands on an on-call screen of another size.
+    pub fn on_call_in(&self, area: Rect) -> OnCall {
         layout::on_call(
-            self.area,
+            area,
             Amounts {
                 rotations: self.digest.len(),
                 auth: self.digest.auth.len(),

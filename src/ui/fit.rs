@@ -91,10 +91,20 @@ pub fn percent(share: f64) -> String {
 pub fn span(span: Span) -> String {
     let s = span.abs().as_seconds();
     match s {
-        0..=99 => format!("{s} s"),
-        100..=5999 => format!("{} min", s / 60),
+        0..=119 => format!("{s} s"),
+        120..=5999 => format!("{} min", s / 60),
         6000..=172_799 => format!("{} h {:02}", s / 3600, s / 60 % 60),
         _ => format!("{} d", s / 86_400),
+    }
+}
+
+/// A short length of time, finer than [`span`]: `180 ms`, `1.8 s`.
+#[expect(clippy::cast_precision_loss, reason = "below ten seconds")]
+pub fn lag(lag: Span) -> String {
+    match lag.abs().as_micros() {
+        n @ 0..1_000_000 => format!("{} ms", n / 1000),
+        n @ 1_000_000..10_000_000 => format!("{:.1} s", n as f64 / 1e6),
+        _ => span(lag),
     }
 }
 

@@ -119,7 +119,7 @@ pub fn on_call(area: Rect, amounts: Amounts) -> OnCall {
 }
 
 fn small(out: &mut OnCall, column: &mut Column, amounts: Amounts) {
-    out.headline = column.take(3);
+    out.headline = column.take(4);
     let free = column.area.height;
     let auth = 1 + lines(amounts.auth).clamp(1, (free / 4).max(1));
     out.auth = column.take_bottom(auth);
@@ -128,7 +128,7 @@ fn small(out: &mut OnCall, column: &mut Column, amounts: Amounts) {
 
 fn medium(out: &mut OnCall, column: &mut Column, amounts: Amounts) {
     out.header = column.take(1);
-    out.headline = column.take(2);
+    out.headline = column.take(if column.area.height >= 20 { 3 } else { 2 });
     let free = column.area.height.saturating_sub(4);
     let canaries = lines(amounts.canaries).min(if free > 20 { 4 } else { 1 });
     let auth = lines(amounts.auth).min((free - canaries) * 3 / 10);
@@ -146,7 +146,7 @@ fn wide(out: &mut OnCall, column: &mut Column, amounts: Amounts) {
     out.header = column.take(1);
     out.headline = column.take(2);
     let all = column.area;
-    let audit = (all.width / 3).clamp(48, 72);
+    let audit = (all.width * 3 / 10).clamp(44, 80);
     out.audit = Rect {
         x: all.x + all.width - audit,
         width: audit,
@@ -156,9 +156,10 @@ fn wide(out: &mut OnCall, column: &mut Column, amounts: Amounts) {
         width: all.width - audit - 2,
         ..all
     };
-    let lower = (left.height / 3).max(8);
+    // A comparison has a line of words and a line of chart.
+    let lower = (1 + 2 * lines(amounts.canaries.min(16))).clamp(8, (left.height / 3).max(8));
     let upper = left.height - lower;
-    let rotations = (left.width * 6 / 11).max(76).min(left.width - 40);
+    let rotations = (left.width * 6 / 11).max(80).min(left.width - 44);
     out.rotations = Rect {
         width: rotations,
         height: upper,
@@ -182,7 +183,6 @@ fn wide(out: &mut OnCall, column: &mut Column, amounts: Amounts) {
         height: lower,
         ..out.auth
     };
-    let _ = amounts;
 }
 
 /// The area of a screen that is one list of lines: between its header and its footer.
@@ -197,7 +197,7 @@ pub fn document(area: Rect, replay: bool) -> Rect {
 
 /// The frame of a prompt, over the screen.
 pub fn prompt(area: Rect, height: u16) -> Rect {
-    let width = area.width.saturating_sub(4).min(76);
+    let width = area.width.min(80);
     let height = height.min(area.height.saturating_sub(2));
     Rect {
         x: area.x + (area.width - width) / 2,

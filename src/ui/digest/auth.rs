@@ -161,7 +161,7 @@ fn row(
 ) -> AuthRow {
     let silent = last.zip(now).and_then(|(window, now)| {
         let since = now.since(window.end);
-        let patience = Span::seconds((3 * window.length.as_seconds()).max(60));
+        let patience = Span::seconds(window.length.as_seconds().saturating_mul(3).max(60));
         (since > patience).then_some(since)
     });
     let share = last.and_then(AuthWindow::share);

@@ -29,6 +29,8 @@ pub struct Headline {
     pub tone: Tone,
     /// The sentence.
     pub sentence: String,
+    /// The same for a small screen, where it can be said shorter.
+    pub short: Option<String>,
     /// What more should be known, where something should.
     pub more: Option<String>,
     /// A moment that is counted down to, and what happens then.
@@ -93,10 +95,15 @@ fn of_rotation(digest: &Digest, state: &State, rotation: &Rotation, tally: &Tall
         } else {
             Tone::Look
         },
+        short: rotation
+            .secret
+            .as_ref()
+            .map(|secret| format!("{secret}: {}", facts.join("; "))),
         sentence: format!("{}: {}", name(rotation), facts.join("; ")),
         more: (others > 0).then(|| {
             let verb = if others == 1 { "needs" } else { "need" };
-            format!("{} more {verb} a look", plural(others, "rotation"))
+            let noun = if others == 1 { "rotation" } else { "rotations" };
+            format!("{} more {noun} {verb} a look", count(others as u64))
         }),
         until: ends.map(|ends| (ends, "grace ends")),
         since: rotation.revoked_at.map(|at| (at, "old version revoked")),
@@ -300,7 +307,7 @@ fn nothing(state: &State) -> Headline {
         (false, None) if loading.bytes > 0 => {
             format!("Reading: {} so far; no rotation yet", bytes(loading.bytes))
         }
-        (false, None) => "Nothing has come yet".to_owned(),
+        (false, None) => "No event has come yet".to_owned(),
         (true, _) if events > 0 => {
             format!(
                 "{} and no rotation among them up to here",
@@ -336,8 +343,7 @@ fn nothing(state: &State) -> Headline {
         },
         sentence,
         more,
-        until: None,
-        since: None,
+        ..Headline::default()
     }
 }
 

@@ -25,7 +25,7 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
             (name, lines.collect())
         }
         None => (
-            "everything".to_owned(),
+            "Anything".to_owned(),
             incident.audit_all().rev().skip(first).take(page).collect(),
         ),
     };
@@ -34,16 +34,18 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
     } else {
         format!("{name}: audit")
     };
-    title(pen, look, Pane::Audit, &left, "latest first");
+    let right = if lines.len() > 1 { "latest first" } else { "" };
+    title(pen, look, Pane::Audit, &left, right);
     for (y, line) in (1..pen.height()).zip(lines) {
         row(pen, y, look, line);
     }
 }
 
-/// The end of a source's name: `/vault/prod-eu` is `vault/prod-eu`.
+/// The beginning of a source's name: `/vault/prod-eu` is `vault`.
 fn source(line: &AuditLine) -> String {
     let words = line.event.source.to_string();
-    words.trim_start_matches('/').to_owned()
+    let words = words.trim_start_matches('/');
+    words.split('/').next().unwrap_or_default().to_owned()
 }
 
 fn row(pen: &mut Pen<'_>, y: u16, look: Look<'_>, line: &AuditLine) {
@@ -61,15 +63,15 @@ fn row(pen: &mut Pen<'_>, y: u16, look: Look<'_>, line: &AuditLine) {
         _ => words,
     };
     let time = look.clock().age(line.event.time, look.desk.now());
-    let source_columns = if all >= 64 { 10 } else { 0 };
+    let source_columns = if all >= 64 { 8 } else { 0 };
     let outcome = 10;
-    let fixed = 9 + 1 + source_columns + u16::from(source_columns > 0) + 7 + 1 + 1 + outcome + 2;
+    let fixed = 8 + 1 + source_columns + u16::from(source_columns > 0) + 7 + 1 + 1 + outcome + 2;
     let rest = all.saturating_sub(fixed);
     let path = rest * 11 / 20;
     let actor = rest.saturating_sub(path);
     let text = look.style(Role::Text);
-    pen.put_right(0, y, 9, &time, look.style(Role::Dim));
-    let mut x = 10;
+    pen.put_right(0, y, 8, &time, look.style(Role::Dim));
+    let mut x = 9;
     if source_columns > 0 {
         pen.put(x, y, source_columns, &source(line), look.style(Role::Dim));
         x += source_columns + 1;

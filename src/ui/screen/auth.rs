@@ -3,7 +3,7 @@
 use crate::model::replay::MarkKind;
 use crate::ui::desk::Pane;
 use crate::ui::digest::AuthRow;
-use crate::ui::fit::{percent, span};
+use crate::ui::fit::{count, fit, percent, span};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Axis, Pen, Point, chart, time_marks};
 
@@ -33,14 +33,17 @@ fn columns(all: u16, rows: &[AuthRow]) -> Columns {
             .map(|region| region.raw()),
         8,
     );
-    let note = if all >= 60 { 12 } else { 0 };
-    let region = if all >= 48 { region } else { 0 };
-    let gaps = u16::from(region > 0) + u16::from(note > 0) + 4;
-    let taken = 2 + service + region + SHARE + note + gaps;
+    let note = if all >= 54 { 12 } else { 0 };
+    let taken = |region: u16| {
+        let gaps = u16::from(region > 0) + u16::from(note > 0) + 4;
+        2 + service + region + SHARE + note + gaps
+    };
+    // A chart of fewer columns than this shows nothing.
+    let region = if taken(region) + 12 <= all { region } else { 0 };
     Columns {
         service,
         region,
-        chart: all.saturating_sub(taken).min(200),
+        chart: all.saturating_sub(taken(region)).min(200),
         note,
     }
 }
@@ -62,24 +65,18 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
     let top = axis.map_or(0.01, |axis| {
         seen.clone().map(|row| peak(row, axis)).fold(0.01, f64::max)
     });
-    let left = if pen.width() >= 60 {
-        let more = desk.digest.auth_left_out;
-        let most = if more > 0 {
-            format!(", {more} more")
-        } else {
-            String::new()
-        };
-        format!("Auth failures {}, top {}{most}", range(look), percent(top))
+    // The words stay left of the chart and right of it, so that its marks stand free.
+    let left = if columns.note == 0 {
+        format!("Auth {}", range(look))
+    } else if rows.len() > page {
+        let all = rows.len() + desk.digest.auth_left_out;
+        format!("Auth {}, {} of {}", range(look), page, count(all as u64))
     } else {
-        "Auth failures".to_owned()
+        format!("Auth failures {}", range(look))
     };
-    let right = if rows.len() > page {
-        format!(
-            "{}–{} of {}",
-            first + 1,
-            (first + page).min(rows.len()),
-            rows.len()
-        )
+    let left = fit(&left, usize::from(x.saturating_sub(5)));
+    let right = if columns.note > 0 {
+        format!("top {}", percent(top))
     } else {
         String::new()
     };

@@ -4,7 +4,7 @@ use crate::incident::Backend;
 use crate::model::Span;
 use crate::model::event::BackendState;
 use crate::ui::desk::Desk;
-use crate::ui::fit::{count, span};
+use crate::ui::fit::{count, lag, span};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Line, Piece};
 
@@ -65,7 +65,7 @@ fn row(desk: &Desk, backend: &Backend, name: u16) -> Line {
         Piece::new(state, role).wide(12),
         Piece::new(count(backend.events), words).right(10),
         Piece::new(newest, words).right(9),
-        Piece::new(backend.lag.map(span).unwrap_or_default(), words).right(8),
+        Piece::new(backend.lag.map(lag).unwrap_or_default(), words).right(8),
         Piece::new(count(backend.late), alarm(backend.late)).right(6),
         Piece::new(
             backend.gaps.len().to_string(),

@@ -35,12 +35,22 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
             .map(|region| region.raw()),
         8,
     );
-    for (y, row) in (1..pen.height()).zip(rows.iter().skip(first)) {
-        line(pen, y, look, row, (service, region));
+    let seen = rows.iter().skip(first);
+    let own_line = usize::from(pen.height()) > 2 * rows.len() && pen.width() < 72;
+    let step = if own_line { 2 } else { 1 };
+    for (y, row) in (1..pen.height()).step_by(step).zip(seen) {
+        line(pen, y, look, row, (service, region), own_line);
     }
 }
 
-fn line(pen: &mut Pen<'_>, y: u16, look: Look<'_>, row: &CanaryRow, (service, region): (u16, u16)) {
+fn line(
+    pen: &mut Pen<'_>,
+    y: u16,
+    look: Look<'_>,
+    row: &CanaryRow,
+    (service, region): (u16, u16),
+    own_line: bool,
+) {
     let (sign, word, role) = match row.worse {
         Some(true) => ("✗", "worse", Role::Bad),
         Some(false) => (" ", "ok", Role::Ok),
@@ -62,30 +72,36 @@ fn line(pen: &mut Pen<'_>, y: u16, look: Look<'_>, row: &CanaryRow, (service, re
         x += region + 1;
     }
     let errors = format!("{} / {}", share(row.errors), share(row.baseline_errors));
-    pen.put_right(x, y, 15, &errors, text);
-    x += 16;
-    if let (Some(new), Some(old)) = (row.p99, row.baseline_p99) {
-        let words = format!("p99 {new:.0} / {old:.0} ms");
-        pen.put_right(x, y, 19, &words, look.style(Role::Text));
-    }
-    x += 20;
+    pen.put_right(x, y, 14, &errors, text);
+    x += 15;
     let end = pen.width().saturating_sub(1);
     pen.put_right(0, y, end, word, look.style(role));
-    let room = end.saturating_sub(x + 10);
-    if room >= 10
-        && let Some(axis) = axis(look, room)
-    {
-        let errors = row.canary.canary.iter().rev().map(point);
-        let top = row.errors.unwrap_or(0.0).max(0.01);
-        chart(
-            pen,
-            (x + 1, y),
-            axis,
-            look.theme,
-            errors,
-            (top, row.baseline_errors),
-        );
+    let Some(room) = end.checked_sub(x + 9).filter(|room| *room >= 12) else {
+        return;
+    };
+    if let (Some(new), Some(old)) = (row.p99, row.baseline_p99) {
+        let words = format!("p99 {new:.0}/{old:.0} ms");
+        pen.put_right(x, y, room.min(15), &words, look.style(Role::Text));
     }
+    x += 17;
+    let room = end.saturating_sub(x + 9);
+    if own_line {
+        // Beneath its words, in the columns of the charts above.
+        let columns = end.saturating_sub(region + service + 4);
+        draw_chart(pen, (service + region + 4, y + 1), look, row, columns);
+    } else if room >= 10 {
+        draw_chart(pen, (x, y), look, row, room);
+    }
+}
+
+fn draw_chart(pen: &mut Pen<'_>, place: (u16, u16), look: Look<'_>, row: &CanaryRow, columns: u16) {
+    let Some(axis) = axis(look, columns) else {
+        return;
+    };
+    let errors = row.canary.canary.iter().rev().map(point);
+    let top = row.errors.unwrap_or(0.0).max(0.01);
+    let usual = row.baseline_errors;
+    chart(pen, place, axis, look.theme, errors, (top, usual));
 }
 
 fn point(window: &CanaryWindow) -> Point {

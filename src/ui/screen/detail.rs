@@ -338,6 +338,20 @@ fn consumers(lines: &mut Vec<Line>, desk: &Desk, rotation: &Rotation, width: u16
             )
         ),
     }));
+    if !tally.regions.is_empty() {
+        let words: Vec<String> = tally
+            .regions
+            .iter()
+            .map(|r| {
+                let name = r
+                    .region
+                    .as_ref()
+                    .map_or_else(|| "?".to_owned(), ToString::to_string);
+                format!("{name} {}/{}", r.on_new, r.total)
+            })
+            .collect();
+        fact(lines, "by region", words.join("   "), Role::Strong);
+    }
     // Worst first: failing, then not on the new version, then the rest; by region within.
     let rank = |consumer: &Consumer| {
         let on_new = consumer.version == rotation.to_version && works(&consumer.state);
@@ -378,6 +392,17 @@ fn consumer_lines(desk: &Desk, rotation: &Rotation, consumer: &Consumer, width: 
     let name = width.saturating_sub(56).clamp(12, 44);
     let region = consumer.region.as_ref().map(ToString::to_string);
     let latency = consumer.latency.map(|l| format!("took {}", span(l)));
+    let names: Vec<String> = consumer
+        .identities
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let known = if names.is_empty() {
+        String::new()
+    } else {
+        format!("known as {}", names.join(", "))
+    };
+    // Who is well is one line; who is not may need to be found in another system by its names.
     let mut lines = vec![Line::Pieces(vec![
         Piece::new(mark, role).wide(1),
         Piece::new(region.unwrap_or_else(|| "?".to_owned()), Role::Text).wide(9),
@@ -386,6 +411,7 @@ fn consumer_lines(desk: &Desk, rotation: &Rotation, consumer: &Consumer, width: 
         Piece::new(consumer.state.to_string(), role).wide(9),
         Piece::new(clock.age(consumer.at, now), Role::Dim).right(9),
         Piece::new(latency.unwrap_or_default(), Role::Dim),
+        Piece::new(if on_new { known.as_str() } else { "" }, Role::Dim),
     ])];
     if let Some(error) = &consumer.error {
         lines.push(Line::Pieces(vec![
@@ -393,15 +419,10 @@ fn consumer_lines(desk: &Desk, rotation: &Rotation, consumer: &Consumer, width: 
             Piece::new(error.to_string(), Role::Bad),
         ]));
     }
-    if !consumer.identities.is_empty() {
-        let names: Vec<String> = consumer
-            .identities
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+    if !known.is_empty() && !on_new {
         lines.push(Line::Pieces(vec![
             Piece::new("", Role::Dim).wide(11),
-            Piece::new(format!("known as {}", names.join(", ")), Role::Dim),
+            Piece::new(known, Role::Dim),
         ]));
     }
     lines

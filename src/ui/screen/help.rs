@@ -2,9 +2,13 @@
 
 use crate::ui::command::{self, Place};
 use crate::ui::desk::Desk;
+use crate::ui::fit::wrap;
 use crate::ui::keymap::Keymap;
 use crate::ui::theme::Role;
 use crate::ui::widget::{Line, Piece};
+
+/// The columns of the keys.
+const KEYS: u16 = 16;
 
 /// The list.
 pub fn lines(desk: &Desk, keymap: &Keymap) -> Vec<Line> {
@@ -21,10 +25,7 @@ pub fn lines(desk: &Desk, keymap: &Keymap) -> Vec<Line> {
         lines.push(Line::plain(group.title, Role::Strong));
         for command in commands {
             let keys: Vec<String> = keymap.all_keys(command.id).collect();
-            lines.push(Line::Pieces(vec![
-                Piece::new(keys.join("  "), Role::Accent).right(18),
-                Piece::new(command.help, Role::Text),
-            ]));
+            entry(&mut lines, desk, &keys.join("  "), command.help);
         }
     }
     lines.push(Line::plain("Marks", Role::Strong));
@@ -43,10 +44,18 @@ pub fn lines(desk: &Desk, keymap: &Keymap) -> Vec<Line> {
             "cutover, revocation, failure and a responder's act on a time axis",
         ),
     ] {
-        lines.push(Line::Pieces(vec![
-            Piece::new(mark, Role::Accent).right(18),
-            Piece::new(words, Role::Text),
-        ]));
+        entry(&mut lines, desk, mark, words);
     }
     lines
+}
+
+/// Keys and what they do, in as many lines as that takes.
+fn entry(lines: &mut Vec<Line>, desk: &Desk, keys: &str, words: &str) {
+    let room = usize::from(desk.area.width.saturating_sub(KEYS + 3));
+    for (n, line) in (0..).zip(wrap(words, room, 4)) {
+        lines.push(Line::Pieces(vec![
+            Piece::new(if n == 0 { keys } else { "" }, Role::Accent).right(KEYS),
+            Piece::new(line, Role::Text),
+        ]));
+    }
 }

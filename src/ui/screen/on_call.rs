@@ -14,13 +14,13 @@ use super::{Look, audit, auth, canary, frame, rotations};
 
 /// Draws the screen.
 pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
-    let layout = look.desk.on_call();
+    let layout = look.desk.on_call_in(area);
     let small = room(area) == Some(Room::Small);
     let mut pen = Pen::new(buf, area);
     if layout.header.height > 0 {
         frame::header(&mut pen.at(layout.header), look);
     }
-    headline(&mut pen.at(layout.headline), look);
+    headline(&mut pen.at(layout.headline), look, small);
     rotations::draw(&mut pen.at(layout.rotations), look, small);
     if layout.auth.height > 0 {
         auth::draw(&mut pen.at(layout.auth), look);
@@ -38,7 +38,7 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
 }
 
 /// The headline: the sentence, then the countdown and what more there is to know.
-fn headline(pen: &mut Pen<'_>, look: Look<'_>) {
+fn headline(pen: &mut Pen<'_>, look: Look<'_>, small: bool) {
     let headline = &look.desk.digest.headline;
     let role = match headline.tone {
         Tone::Calm => Role::Ok,
@@ -64,8 +64,16 @@ fn headline(pen: &mut Pen<'_>, look: Look<'_>) {
     let more = facts.join(" · ");
     let all = usize::from(pen.height());
     // The countdown keeps a line of its own; only a long sentence on a short screen takes it.
-    let room = if more.is_empty() { all } else { all - 1 };
-    let lines = wrap(&headline.sentence, columns, room.max(1));
+    let room = if more.is_empty() {
+        all
+    } else {
+        all.saturating_sub(1)
+    };
+    let sentence = match &headline.short {
+        Some(short) if small => short,
+        _ => &headline.sentence,
+    };
+    let lines = wrap(sentence, columns, room.max(1));
     let mut y = 0;
     for line in &lines {
         pen.put(1, y, pen.width(), line, look.style(role));

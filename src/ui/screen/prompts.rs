@@ -24,7 +24,7 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
         Kind::Find => ("Find a rotation", 4),
         Kind::Palette => (
             "Commands, rotations, services",
-            4 + cols(prompt.hits.len().clamp(1, 12)),
+            3 + cols(prompt.hits.len().clamp(1, 12)),
         ),
     };
     let place = layout::prompt(area, height);
@@ -120,7 +120,7 @@ fn input(pen: &mut Pen<'_>, look: Look<'_>, prompt: &Prompt) {
 }
 
 fn hits(pen: &mut Pen<'_>, look: Look<'_>, prompt: &Prompt) {
-    let rows = usize::from(pen.height().saturating_sub(4));
+    let rows = usize::from(pen.height().saturating_sub(3));
     if prompt.hits.is_empty() {
         let words = "nothing is called so";
         pen.put(2, 2, pen.width(), words, look.style(Role::Dim));
@@ -128,7 +128,7 @@ fn hits(pen: &mut Pen<'_>, look: Look<'_>, prompt: &Prompt) {
     }
     let room = pen.width().saturating_sub(5);
     let first = (prompt.chosen + 1).saturating_sub(rows);
-    let last = pen.height().saturating_sub(2);
+    let last = pen.height().saturating_sub(1);
     for ((y, hit), index) in (2..last.max(2))
         .zip(prompt.hits.iter().skip(first))
         .zip(first..)

@@ -4,7 +4,7 @@ use crate::incident::{Rotation, Tally};
 use crate::model::event::{Outcome, StageStatus};
 use crate::ui::desk::Pane;
 use crate::ui::digest::Hurt;
-use crate::ui::fit::{cols, count, countdown, plural, version, width};
+use crate::ui::fit::{cols, count, countdown, plural, version, width, wrap};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Pen, share_bar, stage_bar};
 
@@ -80,6 +80,7 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>, small: bool) {
     let digest = &desk.digest;
     let left = match digest.len() {
         0 => "Rotations: none seen".to_owned(),
+        all if small => format!("Rotations {}/{}", desk.digest.open, all),
         all => format!(
             "Rotations {} open of {}",
             count(digest.open as u64),
@@ -99,11 +100,20 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>, small: bool) {
                 desk.top + 1,
                 (desk.top + rows).min(digest.len())
             )
-        } else {
+        } else if digest.len() > 1 {
             "worst first".to_owned()
+        } else {
+            String::new()
         }
     };
     title(pen, look, Pane::Rotations, &left, &right);
+    if digest.len() == 0 {
+        let why = "one shows once a stage, a new version or its use is seen";
+        for (y, line) in (1..).zip(wrap(why, usize::from(pen.width().saturating_sub(4)), 2)) {
+            pen.put(MARK, y, pen.width(), &line, look.style(Role::Dim));
+        }
+        return;
+    }
     let columns = columns(pen.width());
     for y in 1..pen.height() {
         let index = desk.top + usize::from(y) - 1;

@@ -80,8 +80,8 @@ pub fn chart(
             .take(usize::from(last) + 1)
             .skip(usize::from(first))
         {
-            slot.0 += point.bad;
-            slot.1 += point.total;
+            slot.0 = slot.0.saturating_add(point.bad);
+            slot.1 = slot.1.saturating_add(point.total);
         }
     }
     let (fine, bad) = (theme.style(Role::Chart), theme.style(Role::Bad));
@@ -109,7 +109,7 @@ fn share(bad: u64, total: u64) -> Option<f64> {
     reason = "clamped to the eight levels first"
 )]
 fn level(share: f64) -> char {
-    let level = (share * 7.0).ceil().clamp(0.0, 7.0) as usize;
+    let level = (share * 7.0).round().clamp(0.0, 7.0) as usize;
     LEVELS.get(level).copied().unwrap_or('█')
 }
 
