@@ -248,10 +248,7 @@ mod tests {
     }
 
     fn frame_file(file: &tempfile::NamedTempFile) -> Vec<Framed> {
-        let input = Input {
-            path: file.path().to_owned(),
-            bytes: Some(0),
-        };
+        let input = Input::at(file.path().to_owned(), Some(0));
         let mut reader = LineReader::new(Bytes::open(&input, &Arc::default()).unwrap());
         let mut out = Vec::new();
         while !reader.is_done() {

@@ -35,6 +35,6 @@ mod entry;
 
 pub use entry::AuditRow;
 pub use merge::Sighting;
-pub use open::{Counts, OpenError, Opened, Options, Sighted, open};
+pub use open::{Counts, OpenError, Opened, Options, Sighted, open, open_carried};
 pub use progress::Progress;
 pub use trouble::Trouble;

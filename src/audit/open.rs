@@ -63,6 +63,7 @@ pub struct Counts {
 /// [`Opened::progress`] is watched.
 pub struct Opened {
     paths: Vec<PathBuf>,
+    carried: Vec<Input>,
     progress: Arc<Progress>,
     merge: Option<Merge>,
     out: VecDeque<Sighted>,
@@ -96,10 +97,23 @@ pub fn open<P: AsRef<Path>>(inputs: &[P], options: &Options) -> Result<Opened, O
         None if paths.is_empty() => Err(OpenError::NoInput),
         _ => Ok(Opened {
             paths,
+            carried: Vec::new(),
             progress,
             merge: None,
             out: VecDeque::new(),
         }),
+    }
+}
+
+/// Opens what the program carries itself, each content under the name to show for it.
+#[must_use]
+pub fn open_carried(contents: &[(&str, &'static [u8])], options: &Options) -> Opened {
+    Opened {
+        paths: Vec::new(),
+        carried: contents.iter().map(|(name, content)| Input::carried(name, content)).collect(),
+        progress: Arc::new(Progress::new(options.keep_rejected)),
+        merge: None,
+        out: VecDeque::new(),
     }
 }
 
@@ -125,7 +139,7 @@ impl Opened {
 
     fn start(&mut self, counting: bool) -> Merge {
         let progress = &self.progress;
-        let mut inputs: Vec<Input> = Vec::new();
+        let mut inputs = std::mem::take(&mut self.carried);
         for path in std::mem::take(&mut self.paths) {
             walk(&path, &mut inputs, &mut |t| progress.trouble(t));
         }

@@ -24,9 +24,23 @@ pub struct Input {
     pub path: PathBuf,
     /// Its bytes on disk; `None` where that cannot be known (a pipe).
     pub bytes: Option<u64>,
+    /// What the program carries itself; nothing is read from disk then.
+    pub carried: Option<&'static [u8]>,
 }
 
 impl Input {
+    /// What lies at a path.
+    #[must_use]
+    pub fn at(path: PathBuf, bytes: Option<u64>) -> Self {
+        Self { path, bytes, carried: None }
+    }
+
+    /// What the program carries itself, under the name to show for it.
+    #[must_use]
+    pub fn carried(name: &str, content: &'static [u8]) -> Self {
+        Self { path: PathBuf::from(name), bytes: Some(content.len() as u64), carried: Some(content) }
+    }
+
     /// True for standard input.
     #[must_use]
     pub fn is_stdin(&self) -> bool {
@@ -45,10 +59,7 @@ impl Input {
 /// `trouble`.
 pub fn walk(path: &Path, out: &mut Vec<Input>, trouble: &mut dyn FnMut(Trouble)) {
     if path.as_os_str() == STDIN {
-        out.push(Input {
-            path: path.to_owned(),
-            bytes: None,
-        });
+        out.push(Input::at(path.to_owned(), None));
         return;
     }
     match fs::metadata(path) {
@@ -65,10 +76,7 @@ pub fn walk(path: &Path, out: &mut Vec<Input>, trouble: &mut dyn FnMut(Trouble))
                 trouble(Trouble::NoLogs { path });
             }
         }
-        Ok(meta) => out.push(Input {
-            path: path.to_owned(),
-            bytes: meta.is_file().then_some(meta.len()),
-        }),
+        Ok(meta) => out.push(Input::at(path.to_owned(), meta.is_file().then_some(meta.len()))),
     }
 }
 
@@ -96,10 +104,7 @@ fn walk_folder(folder: &Path, out: &mut Vec<Input>, trouble: &mut dyn FnMut(Trou
             continue;
         }
         match fs::metadata(&path) {
-            Ok(meta) if meta.is_file() => out.push(Input {
-                path,
-                bytes: Some(meta.len()),
-            }),
+            Ok(meta) if meta.is_file() => out.push(Input::at(path, Some(meta.len()))),
             Ok(_) => {}
             Err(error) => trouble(Trouble::opening(&path, &error)),
         }
@@ -149,6 +154,9 @@ impl Bytes {
     pub fn open(input: &Input, counter: &Arc<AtomicU64>) -> Result<Self, Trouble> {
         if input.is_stdin() {
             return Self::unpack(input, Box::new(io::stdin()), None, counter);
+        }
+        if let Some(content) = input.carried {
+            return Self::unpack(input, Box::new(content), None, counter);
         }
         let file = File::open(&input.path).map_err(|e| Trouble::opening(&input.path, &e))?;
         let meta = file.metadata();
@@ -339,10 +347,7 @@ mod tests {
     fn a_file_that_is_cut_while_it_is_read_is_a_trouble() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&[b'x'; 5000]).unwrap();
-        let input = Input {
-            path: file.path().to_owned(),
-            bytes: Some(5000),
-        };
+        let input = Input::at(file.path().to_owned(), Some(5000));
         let mut bytes = Bytes::open(&input, &Arc::default()).unwrap();
         let mut room = [0; 1000];
         assert!(bytes.read(&mut room, 1).unwrap() > 0);
