@@ -184,15 +184,12 @@ fn fill<'f>(template: &str, field: &dyn Fn(&str) -> Option<&'f str>) -> String {
     let mut parts = template.split('{');
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        match part.split_once('}') {
-            Some((name, rest)) => {
-                out.push_str(field(name).unwrap_or_default());
-                out.push_str(rest);
-            }
-            None => {
-                out.push('{');
-                out.push_str(part);
-            }
+        if let Some((name, rest)) = part.split_once('}') {
+            out.push_str(field(name).unwrap_or_default());
+            out.push_str(rest);
+        } else {
+            out.push('{');
+            out.push_str(part);
         }
     }
     out

@@ -68,6 +68,7 @@ fn try_run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
     let mut derivation = Derivation::new(rules).speaking_for(Sources {
         vault: Source::from(args.vault_source.as_str()),
         postgres: Source::from(args.postgres_source.as_str()),
+        ..Sources::default()
     });
     let mut lines = Lines {
         out: BufWriter::with_capacity(1 << 16, out),

@@ -5,6 +5,7 @@ mod emit;
 mod who;
 mod windows;
 
+mod cloudtrail;
 mod postgres;
 mod vault;
 
@@ -23,6 +24,8 @@ pub struct Sources {
     pub vault: Source,
     /// Of PostgreSQL records.
     pub postgres: Source,
+    /// Of CloudTrail records.
+    pub cloudtrail: Source,
 }
 
 impl Default for Sources {
@@ -30,6 +33,7 @@ impl Default for Sources {
         Self {
             vault: Source::from("/vault"),
             postgres: Source::from("/postgresql"),
+            cloudtrail: Source::from("/cloudtrail"),
         }
     }
 }
@@ -67,11 +71,18 @@ impl Derivation {
     /// automatic rotation is told when a read first shows it.
     pub fn feed(&mut self, item: &Merged, out: &mut dyn FnMut(Event)) {
         match &item.item {
-            Item::Event(event) if !item.duplicate => out(event.as_ref().clone()),
-            Item::Event(_) | Item::CloudTrail(_) => {}
-            Item::Vault(call) => self.vault(call, item.duplicate, out),
-            Item::Postgres(record, nth) if !item.duplicate => self.postgres(record, *nth, out),
-            Item::Postgres(..) => {}
+            Item::Vault(call) if item.duplicate => self.vault.teach(call, &self.rules),
+            _ if item.duplicate => {}
+            Item::Event(event) => out(event.as_ref().clone()),
+            Item::Vault(call) => self.vault(call, out),
+            Item::Postgres(record, nth) => self.postgres(record, *nth, out),
+            Item::CloudTrail(record) => cloudtrail::record(
+                record,
+                &mut Emit {
+                    source: &self.sources.cloudtrail,
+                    out,
+                },
+            ),
         }
     }
 
@@ -89,11 +100,7 @@ impl Derivation {
         self.postgres.finish(&tie, &mut emit);
     }
 
-    fn vault(&mut self, call: &VaultCall, duplicate: bool, out: &mut dyn FnMut(Event)) {
-        if duplicate {
-            self.vault.teach(call, &self.rules);
-            return;
-        }
+    fn vault(&mut self, call: &VaultCall, out: &mut dyn FnMut(Event)) {
         if let Some(last) = call.last() {
             self.pass(last.time, out);
         }
@@ -128,12 +135,12 @@ impl Derivation {
                 out: &mut *out,
             },
         );
-        let tie = |role: &Text| self.vault.tie(role).cloned();
+        let secret_of = |role: &Text| self.vault.tie(role).cloned();
         let mut emit = Emit {
             source: &self.sources.postgres,
             out,
         };
-        self.postgres.close(time, &tie, &mut emit);
+        self.postgres.close(time, &secret_of, &mut emit);
     }
 }
 

@@ -111,7 +111,7 @@ fn tell(
         let secret = key.secret.clone().or_else(|| tie(&key));
         let window_seconds = Seconds(u64::from(WINDOW_SECONDS));
         let subject = key.service.0.clone();
-        let time = Timestamp::new(end, 0);
+        let ended = Timestamp::new(end, 0);
         match key.signal {
             None => {
                 let sample = AuthSample {
@@ -124,7 +124,7 @@ fn tell(
                     failed_403: Some(counts.failed_403),
                     failed_other: Some(counts.failed_other),
                 };
-                emit.event(id, time, subject, sample);
+                emit.event(id, ended, subject, sample);
             }
             Some(signal) => {
                 let sample = SignalSample {
@@ -136,7 +136,7 @@ fn tell(
                     total: counts.total,
                     bad: counts.failed_401 + counts.failed_403 + counts.failed_other,
                 };
-                emit.event(id, time, subject, sample);
+                emit.event(id, ended, subject, sample);
             }
         }
     }

@@ -133,24 +133,21 @@ impl Database {
             .map(|at| self.unsure.remove(at));
         let mut data = asked(call, secret, kind(call));
         data.dual_run = Some(false);
-        match &seen {
-            Some(seen) => {
-                data.from_version = Some(seen.before.clone());
-                data.to_version = Some(seen.version.clone());
-                let current = role.current.as_mut().filter(|c| c.at == seen.at);
-                if let Some(current) = current {
-                    current.rotation = Some(rotation.clone());
-                }
+        if let Some(seen) = &seen {
+            data.from_version = Some(seen.before.clone());
+            data.to_version = Some(seen.version.clone());
+            let current = role.current.as_mut().filter(|c| c.at == seen.at);
+            if let Some(current) = current {
+                current.rotation = Some(rotation.clone());
             }
-            None => {
-                data.from_version = role.current.as_ref().map(|c| c.version.clone());
-                role.asked.push(Asked {
-                    rotation: rotation.clone(),
-                    from,
-                    until,
-                    failed,
-                });
-            }
+        } else {
+            data.from_version = role.current.as_ref().map(|c| c.version.clone());
+            role.asked.push(Asked {
+                rotation: rotation.clone(),
+                from,
+                until,
+                failed,
+            });
         }
         let id = call.entry_id();
         let told = Told {

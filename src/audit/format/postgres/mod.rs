@@ -8,6 +8,7 @@ pub mod json;
 pub mod stderr;
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use crate::audit::record::{PostgresRecord, Record};
 use crate::model::mask::MASKED;
@@ -36,7 +37,8 @@ struct Draft {
 impl Draft {
     fn record(mut self) -> Record {
         if let Some(position) = self.position {
-            self.message.push_str(&format!(" at character {position}"));
+            // Writing to a string cannot fail.
+            let _ = write!(self.message, " at character {position}");
         }
         // 00000 is "successful completion", which jsonlog leaves out.
         let sqlstate = self

@@ -90,6 +90,7 @@ pub enum ZoneError {
 
 /// The length of `YYYY-MM-DD HH:MM:SS[.fraction]` at the beginning of `words`; `None` where they
 /// do not begin so.
+#[must_use]
 pub fn clock_len(words: &[u8]) -> Option<usize> {
     const SHAPE: &[u8] = b"0000-00-00 00:00:00";
     for (at, shape) in SHAPE.iter().enumerate() {
@@ -117,6 +118,7 @@ pub fn clock_len(words: &[u8]) -> Option<usize> {
 
 /// The length of a time with its zone at the beginning of `words`: `None` where they do not begin
 /// with a time; a time without a zone ends where its zone should stand.
+#[must_use]
 pub fn time_len(words: &str) -> Option<usize> {
     let clock = clock_len(words.as_bytes())?;
     let rest = words.get(clock..)?;
