@@ -5,7 +5,7 @@
 //! 1. A user's rule that names a consumer: that consumer.
 //! 2. `metadata.consumer`: that consumer; its service is `service`, `role_name` or `role`.
 //! 3. `metadata.service_account_name`: the Kubernetes account `namespace/name`, and, since several
-//!    pods share one, the address.
+//!    pods share one, the address; its service as in 2, else the account.
 //! 4. An ARN in the metadata: its last part and the address.
 //! 5. `metadata.role_name`, `role` or `common_name`: that name and the address.
 //! 6. `metadata.username`: a person. Else the display name: an operator or an unknown.
@@ -66,8 +66,7 @@ impl Who {
         if let Some(account) = meta("service_account_name") {
             let namespace = meta("service_account_namespace").map_or("default", Text::raw);
             let name = Text::from(format!("{namespace}/{}", account.raw()));
-            let service = ServiceName(meta("service").unwrap_or(account).clone());
-            return Self::machine(at(&name, address), service, region).known_as(name);
+            return Self::machine(at(&name, address), service(account), region).known_as(name);
         }
         let arn = ["canonical_arn", "client_arn", "arn"];
         if let Some(arn) = arn.into_iter().find_map(meta) {

@@ -698,7 +698,7 @@ mod tests {
                 "time: a time without an offset names no moment",
             ),
             (
-                whole.replace("\"type\":\"response\"", "\"type\":\"other\""),
+                whole.replace(":\"response\"", ":\"other\""),
                 "the type is neither request nor response",
             ),
         ] {

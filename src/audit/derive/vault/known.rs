@@ -8,13 +8,20 @@ use crate::audit::derive::emit::Emit;
 use crate::model::event::{ConsumerState, ConsumerVersion};
 use crate::model::{Actor, ConsumerId, RotationId, SecretPath, Text, Timestamp, Version};
 
+/// How many consumers of secrets one generation remembers. One that has not been met for two
+/// generations is told again as if it were new, which the incident takes for what it is.
+const REMEMBERED: usize = 131_072;
+
 /// What the rules of all engines share.
 #[derive(Debug, Default)]
 pub struct Known {
     correlations: HashSet<Text>,
     operators: HashMap<SecretPath, HashSet<Actor>>,
-    consumers: HashMap<(SecretPath, ConsumerId), Version>,
+    consumers: Consumers,
+    older: Consumers,
 }
+
+type Consumers = HashMap<(SecretPath, ConsumerId), Version>;
 
 impl Known {
     /// The id of the rotation that this call begins: the correlation id that it bore, where that
@@ -90,13 +97,21 @@ impl Known {
             return None;
         }
         let key = (secret.clone(), consumer.clone());
-        match self.consumers.get_mut(&key) {
-            Some(held) if held == version => return None,
-            Some(held) => *held = version.clone(),
-            None => {
-                self.consumers.insert(key, version.clone());
+        let held = self.consumers.get(&key);
+        if held.or_else(|| self.older.get(&key)) == Some(version) {
+            if held.is_none() {
+                self.remember(key, version);
             }
+            return None;
         }
+        self.remember(key, version);
         Some(consumer)
+    }
+
+    fn remember(&mut self, key: (SecretPath, ConsumerId), version: &Version) {
+        if self.consumers.len() >= REMEMBERED {
+            self.older = std::mem::take(&mut self.consumers);
+        }
+        self.consumers.insert(key, version.clone());
     }
 }
