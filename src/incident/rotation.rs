@@ -215,27 +215,17 @@ impl Rotations {
         let from = run.first().copied().unwrap_or(at).min(at);
         let until = run.last().copied().unwrap_or(at).max(at);
         for (canon, members) in groups {
-            let Some(shown) = self.place(line, canon).map(|p| p.row) else {
-                continue;
-            };
             let rows: Vec<u32> = members
                 .iter()
-                .filter_map(|m| self.place(line, *m).map(|p| p.row))
+                .filter_map(|at| self.place(line, *at).map(|place| place.row))
                 .collect();
-            for (place, row) in members.iter().zip(&rows) {
-                if self.place(line, *place).is_some_and(|p| p.canon != shown) {
-                    if let Some(line) = self.lines.at_mut(line)
-                        && let Some(place) = line.places.get_mut(*place)
-                    {
-                        place.canon = shown;
-                    }
-                }
-                let own = if *row == shown && rows.len() > 1 {
-                    rows.clone()
-                } else {
-                    Vec::new()
-                };
-                self.name(*row, shown, own);
+            let Some(shown) = self.place(line, canon).map(|place| place.row) else {
+                continue;
+            };
+            for (at, row) in members.iter().zip(&rows) {
+                self.point(line, *at, shown);
+                let own = *row == shown && rows.len() > 1;
+                self.name(*row, shown, if own { rows.clone() } else { Vec::new() });
             }
         }
         self.look_again_between(line, from, until);
@@ -243,6 +233,18 @@ impl Rotations {
 
     fn place(&self, line: u32, at: usize) -> Option<&Place> {
         self.lines.at(line)?.places.get(at)
+    }
+
+    /// Notes in a place which row is shown for it.
+    fn point(&mut self, line: u32, at: usize, shown: u32) {
+        if self
+            .place(line, at)
+            .is_some_and(|place| place.canon != shown)
+            && let Some(line) = self.lines.at_mut(line)
+            && let Some(place) = line.places.get_mut(at)
+        {
+            place.canon = shown;
+        }
     }
 
     /// Sets the id under which a row is shown.

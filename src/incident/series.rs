@@ -207,9 +207,8 @@ impl<W: Counted> Beside<W> {
 
 /// The first place whose window ends after `time`.
 fn after<W: Counted>(list: &Vector<W>, time: Timestamp) -> usize {
-    match list.last() {
-        Some(last) if last.end() > time => {}
-        _ => return list.len(),
+    if list.last().is_none_or(|newest| newest.end() <= time) {
+        return list.len();
     }
     let (Ok(at) | Err(at)) = list.binary_search_by(|w| {
         if w.end() > time {

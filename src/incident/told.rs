@@ -37,26 +37,24 @@ impl<T: Clone> Register<T> {
     }
 
     fn put(&mut self, step: &Arc<Step>, value: Option<T>) {
-        let Some(value) = value else { return };
-        if self
-            .0
-            .as_ref()
-            .is_none_or(|(held, _)| held.event < step.event)
+        if let Some(value) = value
+            && self.yields_to(step)
         {
             self.0 = Some((Arc::clone(step), value));
         }
     }
 
     fn join(&mut self, other: &Self) {
-        if let Some((step, value)) = &other.0 {
-            if self
-                .0
-                .as_ref()
-                .is_none_or(|(held, _)| held.event < step.event)
-            {
-                self.0 = Some((Arc::clone(step), value.clone()));
-            }
+        if let Some((step, value)) = &other.0
+            && self.yields_to(step)
+        {
+            self.0 = Some((Arc::clone(step), value.clone()));
         }
+    }
+
+    fn yields_to(&self, step: &Step) -> bool {
+        let held = self.0.as_ref();
+        held.is_none_or(|(held, _)| held.event < step.event)
     }
 }
 
