@@ -102,12 +102,17 @@ impl Incident {
 
     /// An event of a rotation: its id is `rotationid`, else the subject.
     fn take_rotation(&mut self, event: &Event) {
-        let subject = || event.subject.clone().map(RotationId);
-        let Some(id) = event.rotation.clone().or_else(subject) else {
-            return;
+        let subject;
+        let id = match (&event.rotation, &event.subject) {
+            (Some(id), _) => id,
+            (None, Some(words)) => {
+                subject = RotationId(words.clone());
+                &subject
+            }
+            (None, None) => return,
         };
-        let moved = self.rotations.apply(event, &id);
-        self.join_acts(&id, moved);
+        let moved = self.rotations.apply(event, id);
+        self.join_acts(id, moved);
     }
 
     /// Finds anew the rotations of the acts that this id or these secrets are the target of.
