@@ -271,8 +271,13 @@ fn main() {
         size_of::<Event>(),
         resident()
     );
+    // One part alone, for a profiler: `cargo bench --bench fold -- seek`.
+    let only = |part| std::env::args().any(|arg| arg == part);
+    if only("seek") {
+        return seek(events);
+    }
     rate("fold", events.len(), 5, || fold(&events));
-    if std::env::args().any(|arg| arg == "fold") {
+    if only("fold") {
         return;
     }
     let lines: Vec<String> = events.iter().map(|e| e.to_json().unwrap()).collect();

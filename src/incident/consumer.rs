@@ -137,33 +137,32 @@ impl Known {
 impl Consumers {
     /// Takes in what a consumer holds.
     pub(super) fn told(&mut self, event: EventRef, told: &ConsumerVersion) {
-        if let Some(known) = self.known(&told.secret, &told.consumer) {
+        let of_secret = self.of_secret(&told.secret);
+        if let Some(known) = of_secret.and_then(|of| of.known(&told.consumer)) {
             known.told(event, told);
         }
     }
 
     /// Takes in what a rotation's start says of its secret's consumers.
     pub(super) fn named(&mut self, event: &EventRef, secret: &SecretPath, all: &[NamedConsumer]) {
+        if all.is_empty() {
+            return;
+        }
+        let Some(of_secret) = self.of_secret(secret) else {
+            return;
+        };
         for named in all {
-            if let Some(known) = self.known(secret, &named.consumer) {
+            if let Some(known) = of_secret.known(&named.consumer) {
                 known.named(event.clone(), named);
             }
         }
     }
 
-    fn known(&mut self, secret: &SecretPath, name: &ConsumerId) -> Option<&mut Known> {
-        let of_secret = self.secrets.row([Some(secret.raw())], || OfSecret {
+    fn of_secret(&mut self, secret: &SecretPath) -> Option<&mut OfSecret> {
+        self.secrets.row([Some(secret.raw())], || OfSecret {
             secret: secret.clone(),
             rows: Vec::new(),
-        })?;
-        let at = match of_secret.place(name) {
-            Ok(at) => at,
-            Err(at) => {
-                of_secret.rows.insert(at, Arc::new(Known::new(name)));
-                at
-            }
-        };
-        of_secret.rows.get_mut(at).map(Arc::make_mut)
+        })
     }
 
     /// The consumers of a secret, by name.
@@ -225,6 +224,17 @@ impl Consumers {
 }
 
 impl OfSecret {
+    fn known(&mut self, name: &ConsumerId) -> Option<&mut Known> {
+        let at = match self.place(name) {
+            Ok(at) => at,
+            Err(at) => {
+                self.rows.insert(at, Arc::new(Known::new(name)));
+                at
+            }
+        };
+        self.rows.get_mut(at).map(Arc::make_mut)
+    }
+
     fn place(&self, name: &ConsumerId) -> Result<usize, usize> {
         self.rows
             .binary_search_by(|known| known.view.name.cmp(name))

@@ -102,12 +102,17 @@ impl Incident {
 
     /// An event of a rotation: its id is `rotationid`, else the subject.
     fn take_rotation(&mut self, event: &Event) {
-        let subject = || event.subject.clone().map(RotationId);
-        let Some(id) = event.rotation.clone().or_else(subject) else {
-            return;
+        let subject;
+        let id = match (&event.rotation, &event.subject) {
+            (Some(id), _) => id,
+            (None, Some(words)) => {
+                subject = RotationId(words.clone());
+                &subject
+            }
+            (None, None) => return,
         };
-        let moved = self.rotations.apply(event, &id);
-        self.join_acts(&id, moved);
+        let moved = self.rotations.apply(event, id);
+        self.join_acts(id, moved);
     }
 
     /// Finds anew the rotations of the acts that this id or these secrets are the target of.
@@ -128,15 +133,14 @@ impl Incident {
             return;
         };
         let rotations = &self.rotations;
-        let (row, id) = match belongs.named {
-            Some(named) => (rotations.by_id(named.raw()), Some(named.clone())),
-            None => {
-                let row = rotations
-                    .by_id(belongs.target)
-                    .or_else(|| rotations.of_secret(belongs.target, belongs.at));
-                let told = row.and_then(|row| rotations.told(row));
-                (row, told.map(|told| told.id.clone()))
-            }
+        let (row, id) = if let Some(named) = belongs.named {
+            (rotations.by_id(named.raw()), Some(named.clone()))
+        } else {
+            let row = rotations
+                .by_id(belongs.target)
+                .or_else(|| rotations.of_secret(belongs.target, belongs.at));
+            let told = row.and_then(|row| rotations.told(row));
+            (row, told.map(|told| told.id.clone()))
         };
         let before = self.acts.join(act, row, id);
         for row in before.into_iter().chain(row) {
@@ -302,6 +306,7 @@ impl Incident {
     }
 
     /// What was audited about anything, latest last; at most [`super::AUDIT_KEPT`] lines.
+    #[must_use]
     pub fn audit_all(&self) -> impl DoubleEndedIterator<Item = &AuditLine> {
         self.audit.all()
     }

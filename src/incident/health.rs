@@ -2,8 +2,8 @@
 
 use super::store::{Row, Store, Words};
 use super::view::{EventRef, Health};
-use crate::model::Text;
 use crate::model::event::ServiceHealth;
+use crate::model::{Region, Text};
 
 /// The most words kept about one service in one region; the latest by time stay. A run of equal
 /// words that is longer began, as far as can be told here, with the earliest word kept.
@@ -25,7 +25,7 @@ impl Row<2> for Service {
     fn key(&self) -> Words<'_, 2> {
         [
             Some(self.view.service.raw()),
-            self.view.region.as_ref().map(|r| r.raw()),
+            self.view.region.as_ref().map(Region::raw),
         ]
     }
 }
@@ -56,7 +56,7 @@ impl Healths {
     pub(super) fn told(&mut self, event: EventRef, told: &ServiceHealth) {
         let key = [
             Some(told.service.raw()),
-            told.region.as_ref().map(|r| r.raw()),
+            told.region.as_ref().map(Region::raw),
         ];
         let row = self.rows.row(key, || Service {
             view: Health {

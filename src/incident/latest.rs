@@ -7,6 +7,7 @@ use crate::model::event::{
     Alert, CacheSample, CertificateObserved, KeysetObserved, LeaseObserved, ScanCompleted,
     WindowPlanned,
 };
+use crate::model::{Region, SecretPath, ServiceName};
 
 /// The most words kept about one lease; the latest by time stay.
 const LEASE_WORDS: usize = 8;
@@ -53,22 +54,22 @@ rows! {
 fn cache_key(sample: &CacheSample) -> Words<'_, 3> {
     [
         Some(sample.service.raw()),
-        sample.region.as_ref().map(|r| r.raw()),
-        sample.secret.as_ref().map(|s| s.raw()),
+        sample.region.as_ref().map(Region::raw),
+        sample.secret.as_ref().map(SecretPath::raw),
     ]
 }
 
 fn certificate_key(seen: &CertificateObserved) -> Words<'_, 2> {
     [
         Some(seen.endpoint.raw()),
-        seen.region.as_ref().map(|r| r.raw()),
+        seen.region.as_ref().map(Region::raw),
     ]
 }
 
 fn alert_key(alert: &Alert) -> Words<'_, 2> {
     [
         Some(alert.alert.raw()),
-        alert.service.as_ref().map(|s| s.raw()),
+        alert.service.as_ref().map(ServiceName::raw),
     ]
 }
 
@@ -107,18 +108,18 @@ impl LeaseWords {
         for (event, word) in words {
             let seen = &mut self.view.seen;
             self.view.at = event.time;
-            over(&mut seen.secret, &word.secret);
-            over(&mut seen.consumer, &word.consumer);
-            over(&mut seen.issued_at, &word.issued_at);
-            over(&mut seen.expires_at, &word.expires_at);
-            over(&mut seen.renewable, &word.renewable);
+            over(&mut seen.secret, word.secret.as_ref());
+            over(&mut seen.consumer, word.consumer.as_ref());
+            over(&mut seen.issued_at, word.issued_at.as_ref());
+            over(&mut seen.expires_at, word.expires_at.as_ref());
+            over(&mut seen.renewable, word.renewable.as_ref());
         }
     }
 }
 
-fn over<T: Clone>(old: &mut Option<T>, new: &Option<T>) {
-    if new.is_some() {
-        old.clone_from(new);
+fn over<T: Clone>(old: &mut Option<T>, new: Option<&T>) {
+    if let Some(new) = new {
+        *old = Some(new.clone());
     }
 }
 

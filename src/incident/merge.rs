@@ -47,18 +47,18 @@ pub(super) fn show(
             reason: reason.clone(),
         }),
         superseded_by,
-        cutover_at: cells(told, Stage::Cutover)
+        cutover_at: cells(told, &Stage::Cutover)
             .filter_map(|cell| cell.done.as_ref())
             .map(|step| step.event.time)
             .max(),
-        revoked_at: cells(told, Stage::Revoke)
+        revoked_at: cells(told, &Stage::Revoke)
             .filter_map(|cell| cell.first_done_at)
             .min(),
         timeline: timeline(told, acts),
     }
 }
 
-fn cells(told: &Told, stage: Stage) -> impl Iterator<Item = &Cell> {
+fn cells<'a>(told: &'a Told, stage: &Stage) -> impl Iterator<Item = &'a Cell> + use<'a> {
     let index = stage.index();
     told.cells
         .iter()

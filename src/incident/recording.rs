@@ -165,7 +165,7 @@ impl Recording {
             return;
         };
         self.head.apply(event);
-        if self.head.position % STRIDE == 0 {
+        if self.head.position.is_multiple_of(STRIDE) {
             self.checkpoints.push(self.head.clone());
         }
     }

@@ -75,7 +75,7 @@ impl Rotations {
         let row = self.row(id);
         let told = self.told.at_mut(row)?;
         let is_new = told.first.is_none();
-        let step = told.step(EventRef::of(event), what);
+        let (is_first, step) = told.step(EventRef::of(event), what);
         match &event.data {
             Data::RotationStarted(data) => told.started(&step, data),
             Data::RotationStage(data) => told.stage(&step, data),
@@ -86,7 +86,9 @@ impl Rotations {
             _ => {}
         }
         self.count += usize::from(is_new);
-        let moved = self.settle(row);
+        // Nothing else decides where an id stands.
+        let may_move = is_first || matches!(event.data, Data::RotationStarted(_));
+        let moved = if may_move { self.settle(row) } else { None };
         self.look_again(row);
         moved.or(is_new.then(Moved::default))
     }
@@ -215,27 +217,17 @@ impl Rotations {
         let from = run.first().copied().unwrap_or(at).min(at);
         let until = run.last().copied().unwrap_or(at).max(at);
         for (canon, members) in groups {
-            let Some(shown) = self.place(line, canon).map(|p| p.row) else {
-                continue;
-            };
             let rows: Vec<u32> = members
                 .iter()
-                .filter_map(|m| self.place(line, *m).map(|p| p.row))
+                .filter_map(|at| self.place(line, *at).map(|place| place.row))
                 .collect();
-            for (place, row) in members.iter().zip(&rows) {
-                if self.place(line, *place).is_some_and(|p| p.canon != shown) {
-                    if let Some(line) = self.lines.at_mut(line)
-                        && let Some(place) = line.places.get_mut(*place)
-                    {
-                        place.canon = shown;
-                    }
-                }
-                let own = if *row == shown && rows.len() > 1 {
-                    rows.clone()
-                } else {
-                    Vec::new()
-                };
-                self.name(*row, shown, own);
+            let Some(shown) = self.place(line, canon).map(|place| place.row) else {
+                continue;
+            };
+            for (at, row) in members.iter().zip(&rows) {
+                self.point(line, *at, shown);
+                let own = *row == shown && rows.len() > 1;
+                self.name(*row, shown, if own { rows.clone() } else { Vec::new() });
             }
         }
         self.look_again_between(line, from, until);
@@ -243,6 +235,18 @@ impl Rotations {
 
     fn place(&self, line: u32, at: usize) -> Option<&Place> {
         self.lines.at(line)?.places.get(at)
+    }
+
+    /// Notes in a place which row is shown for it.
+    fn point(&mut self, line: u32, at: usize, shown: u32) {
+        if self
+            .place(line, at)
+            .is_some_and(|place| place.canon != shown)
+            && let Some(line) = self.lines.at_mut(line)
+            && let Some(place) = line.places.get_mut(at)
+        {
+            place.canon = shown;
+        }
     }
 
     /// Sets the id under which a row is shown.
@@ -434,4 +438,74 @@ fn step_kind(event: &Event) -> Option<StepKind> {
         },
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::incident::testing::{event, fold, id, of, stage, started};
+    use serde_json::json;
+
+    #[test]
+    fn a_clone_shows_what_it_knew_whoever_looks_first() {
+        let mut incident = fold(&[started("r1", 0, "db", Some("8"))]);
+        let before = incident.clone();
+        incident.apply(&started("r2", 900, "db", Some("9")));
+        let after = |of: &super::super::Incident| {
+            let rotation = of.rotation(&id("r1")).unwrap();
+            rotation.superseded_by.clone()
+        };
+        assert_eq!(after(&incident), Some(id("r2")));
+        assert_eq!(after(&before), None);
+    }
+
+    #[test]
+    fn what_was_looked_at_is_looked_at_anew_after_each_word() {
+        let mut incident = fold(&[started("r1", 0, "db", Some("8"))]);
+        assert_eq!(incident.rotations().next().unwrap().timeline.len(), 1);
+        incident.apply(&stage("r1", 5, "store", "completed"));
+        assert_eq!(incident.rotations().next().unwrap().timeline.len(), 2);
+    }
+
+    #[test]
+    fn a_word_under_an_alias_is_a_word_about_the_rotation() {
+        let told = |seconds, kind: &str, data| {
+            let name = format!("{seconds}");
+            of("st-1", event("/vault", &name, seconds, kind, &data))
+        };
+        let mut incident = fold(&[
+            started("rot-9", 0, "db", Some("8")),
+            told(
+                60,
+                "rotation.started",
+                json!({"secret": "db", "to_version": "8", "by": "m"}),
+            ),
+        ]);
+        assert_eq!(incident.rotations().count(), 1);
+        let revoked = json!({"stage": "revoke", "status": "completed"});
+        incident.apply(&told(70, "rotation.stage", revoked));
+        let rotation = incident.rotation(&id("rot-9")).unwrap();
+        assert!(rotation.revoked_at.is_some());
+        assert_eq!(rotation.by.as_ref().unwrap().raw(), "m");
+        assert_eq!(rotation.timeline.len(), 3);
+    }
+
+    #[test]
+    fn aliases_reach_from_one_to_the_next() {
+        let told = |source: &str, name: &str, seconds| {
+            let data = json!({"secret": "db", "to_version": "8"});
+            of(
+                name,
+                event(source, name, seconds, "rotation.started", &data),
+            )
+        };
+        let mut events = vec![told("/a", "a", 0), told("/c", "c", 1100)];
+        let incident = fold(&events);
+        assert_eq!(incident.rotation_count(), 2);
+        events.push(told("/b", "b", 550));
+        let incident = fold(&events);
+        assert_eq!(incident.rotation_count(), 1);
+        let rotation = incident.rotation(&id("c")).unwrap();
+        assert_eq!(rotation.id, id("a"));
+        assert_eq!(rotation.aliases, [id("b"), id("c")]);
+    }
 }

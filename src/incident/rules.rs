@@ -219,10 +219,10 @@ fn any_event() -> impl Strategy<Value = Event> {
     let sources = prop::sample::select(vec!["/engine", "/vault", "/fleet"]);
     let stages = prop::sample::select(vec!["store", "distribute", "cutover", "revoke"]);
     let statuses = prop::sample::select(vec!["started", "completed", "failed", "paused"]);
-    let states = prop::sample::select(vec!["pending", "delivered", "in_use", "failed"]);
-    let words = (ids, versions, sources, stages, statuses, states);
+    let reached = prop::sample::select(vec!["pending", "delivered", "in_use", "failed"]);
+    let words = (ids, versions, sources, stages, statuses, reached);
     (words, 0..15_u8, 0..28_i64, any::<u32>()).prop_map(|(words, kind, seconds, n)| {
-        let (rotation, version, source, stage, status, state) = words;
+        let (rotation, version, source, stage, status, holds) = words;
         let region = [None, Some("eu"), Some("us")][n as usize % 3];
         let secret = ["db", "api"][n as usize % 2];
         let name = format!("c{}", n % 3);
@@ -250,7 +250,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             7 | 8 => (
                 "consumer.version",
                 json!({"consumer": name, "secret": secret, "version": version.unwrap_or("9"),
-                    "state": state, "region": region, "identities": [name]}),
+                    "state": holds, "region": region, "identities": [name]}),
             ),
             9 => (
                 "auth.sample",
