@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
 use rotascope::cli::audit::{Args, Format, run};
 use rotascope::model::text::is_hidden;
 
@@ -273,6 +274,39 @@ fn more_files_than_may_be_kept_open_are_merged_too() {
     assert_eq!(rows.lines().count(), 300);
     let times: Vec<_> = rows.lines().map(|row| &row[..32]).collect();
     assert!(times.is_sorted());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    /// However the entries of calls are spread over files, repeated, and disordered within the
+    /// watermark: each call is one event.
+    #[test]
+    fn spreading_repeating_and_disordering_changes_no_count(
+        entries in prop::collection::vec((0_usize..3, 0_i64..29, any::<bool>()), 400)
+    ) {
+        let folder = folder();
+        let mut files: [Vec<(i64, String)>; 3] = Default::default();
+        for (n, (file, late, again)) in entries.iter().enumerate() {
+            let second = i64::try_from(n).unwrap();
+            let time = format!("2026-01-01T00:{:02}:{:02}Z", second / 60, second % 60);
+            let kind = if n % 2 == 0 { "request" } else { "response" };
+            let line = half(kind, &format!("id-{}", n / 2), &time);
+            if *again {
+                files[(file + 1) % 3].push((second, line.clone()));
+            }
+            files[*file].push((second + late, line));
+        }
+        for (n, lines) in files.iter_mut().enumerate() {
+            lines.sort();
+            let lines: Vec<_> = lines.iter().map(|(_, line)| line.as_str()).collect();
+            write(&folder, &n.to_string(), lines.join("\n"));
+        }
+        prop_assert_eq!(count(folder.path()).counted().to_owned(), "events 200 rejected 0");
+        let rows = audit(&[folder.path()], Format::Json).out;
+        prop_assert_eq!(rows.lines().count(), 200);
+        prop_assert!(!rows.contains("no response logged"));
+        prop_assert!(rows.lines().map(|row| &row[..32]).is_sorted());
+    }
 }
 
 #[test]

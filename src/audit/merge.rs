@@ -8,14 +8,15 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use super::progress::Progress;
 use super::recent::{Keyed, Recent};
 use super::source::Input;
 use super::stream::{Half, Item, Shared, Stream};
 use crate::model::{Span, Timestamp};
 
-/// How long a request waits for its response.
-const HOLD: Span = Span::seconds(30);
+/// How long a request waits for its response: as long as Vault lets a request take unless it is
+/// told otherwise. A call that hangs until then is one that an incident is about, and its end
+/// should stand beside its beginning.
+const HOLD: Span = Span::seconds(90);
 
 /// How long ids are remembered at least: the longest watermark.
 const REMEMBER: Span = Span::seconds(600);
@@ -161,11 +162,7 @@ impl Merge {
 /// Finds out when an input begins and closes it again. What it noted on the way is forgotten,
 /// since it will be met again; where there is nothing to come back for, it is noted now.
 fn peek(input: Input, shared: &Arc<Shared>) -> Option<(Timestamp, Waiting)> {
-    let aside = Arc::new(Shared {
-        progress: Arc::new(Progress::default()),
-        scanner: shared.scanner.clone(),
-        counting: false,
-    });
+    let aside = Shared::new(&Arc::default(), shared.scanner.clone(), false);
     if let Some(time) = Stream::open(&input, &aside).and_then(|mut s| s.begins()) {
         return Some((time, Waiting::Closed(input)));
     }

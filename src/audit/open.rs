@@ -135,11 +135,7 @@ impl Opened {
         for input in &inputs {
             progress.expect(input.bytes);
         }
-        let shared = Arc::new(Shared {
-            progress: Arc::clone(progress),
-            scanner: Scanner::new(),
-            counting,
-        });
+        let shared = Shared::new(progress, Scanner::new(), counting);
         Merge::new(inputs, &shared)
     }
 }

@@ -5,9 +5,6 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use crate::model::{Span, Timestamp};
 
-/// The most bytes of records that one input holds back.
-const MOST_BYTES: u64 = 32 << 20;
-
 /// The most records that one input holds back.
 const MOST: usize = 200_000;
 
@@ -79,11 +76,11 @@ impl<T> Reorder<T> {
         }
     }
 
-    /// The time of the earliest that may go.
-    pub(super) fn head(&self) -> Option<Timestamp> {
+    /// The time of the earliest that may go, where `most` bytes may be held at most.
+    pub(super) fn head(&self, most: u64) -> Option<Timestamp> {
         let head = self.earliest()?;
         let passed = self.newest.is_some_and(|t| head <= t - self.watermark);
-        let full = self.bytes > MOST_BYTES || self.queue.len() + self.strays.len() > MOST;
+        let full = self.bytes > most || self.queue.len() + self.strays.len() > MOST;
         (self.ended || passed || full).then_some(head)
     }
 
@@ -134,14 +131,24 @@ mod tests {
         let mut order = Reorder::new(Span::seconds(30));
         order.push(Timestamp::new(100, 0), 1, 'a');
         order.push(Timestamp::new(129, 0), 1, 'c');
-        assert_eq!(order.head(), None);
+        assert_eq!(order.head(100), None);
         order.push(Timestamp::new(120, 0), 1, 'b');
         order.push(Timestamp::new(150, 0), 1, 'd');
         let mut out = Vec::new();
-        while order.head().is_some() {
+        while order.head(1000).is_some() {
             out.extend(order.pop().map(|(_, c)| c));
         }
         assert_eq!(out, ['a', 'b']);
+    }
+
+    #[test]
+    fn what_memory_has_no_room_for_goes_early() {
+        let mut order = Reorder::new(Span::seconds(30));
+        order.push(Timestamp::new(100, 0), 60, 'b');
+        order.push(Timestamp::new(99, 0), 30, 'a');
+        assert_eq!(order.head(90), None);
+        assert_eq!(order.head(80), Some(Timestamp::new(99, 0)));
+        assert_eq!(order.pop().map(|(_, c)| c), Some('a'));
     }
 
     proptest! {
@@ -149,7 +156,7 @@ mod tests {
         fn what_is_late_by_less_than_the_watermark_comes_out_in_order(late in prop::collection::vec(0_i64..30, 0..300)) {
             let mut order = Reorder::new(Span::seconds(30));
             let mut out = Vec::new();
-            let mut drain = |order: &mut Reorder<usize>| while order.head().is_some() {
+            let mut drain = |order: &mut Reorder<usize>| while order.head(1000).is_some() {
                 out.extend(order.pop());
             };
             for (n, late) in late.iter().enumerate() {

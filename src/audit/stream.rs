@@ -1,6 +1,7 @@
 //! One input as a stream of records in order of time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::detect::{Detected, Kind, LONG_SAMPLE, SAMPLE, detect};
 use super::digest::Digest;
@@ -28,6 +29,10 @@ const WATERMARK_CLOUDTRAIL: Span = Span::seconds(600);
 /// About what a CloudTrail record costs to hold, in bytes.
 const CLOUDTRAIL_BYTES: u32 = 2048;
 
+/// The most bytes of records that all inputs together hold back, and the bounds of one's share.
+const MOST_BYTES: u64 = 128 << 20;
+const SHARE: (u64, u64) = (256 << 10, 32 << 20);
+
 /// The most records whose how-manieth is remembered.
 const MOST_COUNTED: usize = 200_000;
 
@@ -37,6 +42,32 @@ pub(super) struct Shared {
     pub(super) scanner: Scanner,
     /// Records are only counted: they are not kept.
     pub(super) counting: bool,
+    /// The inputs that are being read.
+    pub(super) open: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(progress: &Arc<Progress>, scanner: Scanner, counting: bool) -> Arc<Self> {
+        Arc::new(Self {
+            progress: Arc::clone(progress),
+            scanner,
+            counting,
+            open: AtomicU64::new(0),
+        })
+    }
+
+    /// The bytes that one input may hold back.
+    fn share(&self) -> u64 {
+        let (least, most) = SHARE;
+        let open = self.open.load(Ordering::Relaxed).max(1);
+        (MOST_BYTES / open).clamp(least, most)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.shared.open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A record on its way, or the trace of one that is only counted.
@@ -140,8 +171,10 @@ impl Stream {
             Kind::CloudTrail | Kind::CloudTrailLines => WATERMARK_CLOUDTRAIL,
             _ => WATERMARK,
         };
+        let feed = Feed::of(kind, input, reader, shared)?;
+        shared.open.fetch_add(1, Ordering::Relaxed);
         Some(Self {
-            feed: Feed::of(kind, input, reader, shared)?,
+            feed,
             shared: Arc::clone(shared),
             order: Reorder::new(watermark),
             seen: Recent::new(watermark, MOST_COUNTED),
@@ -159,7 +192,7 @@ impl Stream {
     /// The time of the next record; reads on until that is certain. `None` at the end.
     pub(super) fn head(&mut self) -> Option<Timestamp> {
         loop {
-            if let Some(time) = self.order.head() {
+            if let Some(time) = self.order.head(self.shared.share()) {
                 return Some(time);
             }
             if matches!(self.feed, Feed::Ended) {

@@ -48,33 +48,44 @@ pub fn excerpt(bytes: &[u8]) -> Text {
     Text::from(mask_values(&words))
 }
 
-/// Masks `value` in `"…key…":"value"`, also where the words end within it.
+/// Masks what is assigned to a name that speaks of a secret: `"password": "…"`, `TOKEN=…`; also
+/// where the words end within it. Quotes are not paired, since a broken line may begin anywhere.
 fn mask_values(words: &str) -> String {
-    const KEYS: [&str; 6] = [
+    const NAMES: [&str; 7] = [
         "password",
+        "passwd",
         "secret",
         "token",
         "private",
         "credential",
         "key",
     ];
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
     let mut out = String::with_capacity(words.len());
-    let mut hides = false;
-    for (n, part) in words.split('"').enumerate() {
-        if n > 0 {
-            out.push('"');
-        }
-        let is_string = n % 2 == 1;
-        if is_string && hides && !mask::is_hashed(part) {
-            out.push_str(mask::MASKED);
-        } else {
-            out.push_str(part);
-        }
-        if is_string {
-            let key = part.to_ascii_lowercase();
-            hides = KEYS.iter().any(|k| key.contains(k));
-        } else if n > 0 {
-            hides = hides && part.trim() == ":";
+    let mut rest = words;
+    while !rest.is_empty() {
+        let (name, after) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
+        let between = after.trim_start_matches(['"', '\'', ' ', '\t', ':', '=']);
+        let (between, after) = after.split_at(after.len() - between.len());
+        let lower = name.to_ascii_lowercase();
+        let assigns = between.contains([':', '=']) && NAMES.iter().any(|n| lower.contains(n));
+        out.push_str(name);
+        out.push_str(between);
+        rest = after;
+        if assigns {
+            let quote = between.chars().last().filter(|c| matches!(c, '"' | '\''));
+            let ends = |c: char| match quote {
+                Some(quote) => c == quote,
+                None => c.is_whitespace() || matches!(c, ',' | ';' | '}' | ']' | '{' | '['),
+            };
+            let (value, after) = rest.split_at(rest.find(ends).unwrap_or(rest.len()));
+            let shown = value.is_empty() || mask::is_hashed(value);
+            out.push_str(if shown { value } else { mask::MASKED });
+            rest = after;
+        } else if name.is_empty() && between.is_empty() {
+            let mut chars = rest.chars();
+            out.extend(chars.next());
+            rest = chars.as_str();
         }
     }
     out
@@ -90,6 +101,15 @@ mod tests {
         assert_eq!(
             excerpt(line).raw(),
             r#"{"user":"mira","Password": "‹masked›","n":1,"client_token":"‹masked›"#
+        );
+        assert_eq!(
+            excerpt(b"DB_PASSWORD=hunter2 x='y'").raw(),
+            "DB_PASSWORD=\u{2039}masked\u{203a} x='y'"
+        );
+        let torn = br#"ter2","token":"a b","keys":["k"],"token":"#;
+        assert_eq!(
+            excerpt(torn).raw(),
+            r#"ter2","token":"‹masked›","keys":["k"],"token":"#
         );
         assert_eq!(excerpt(&[b'x'; 5000]).raw().len(), EXCERPT);
     }
