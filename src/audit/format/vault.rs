@@ -698,7 +698,7 @@ mod tests {
                 "time: a time without an offset names no moment",
             ),
             (
-                whole.replace(":\"response\"", ":\"other\""),
+                whole.replace("\"type\":\"response\"", "\"type\":\"other\""),
                 "the type is neither request nor response",
             ),
         ] {

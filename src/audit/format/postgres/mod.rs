@@ -184,6 +184,9 @@ fn quoted_len(quoted: &str, escapes: bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::format::{Format, Read};
+    use crate::model::rejected::Place;
+    use proptest::prelude::*;
 
     #[test]
     fn passwords_in_statements_are_masked_and_nothing_else() {
@@ -247,5 +250,79 @@ mod tests {
             inferred("LOG", "password authentication failed for user \"a\""),
             None
         );
+    }
+
+    fn read(reader: &mut dyn Format, lines: &[u8]) -> Vec<Read> {
+        let mut all = Vec::new();
+        for (number, line) in (1..).zip(lines.split(|b| *b == b'\n')) {
+            let place = Place {
+                file: "log".into(),
+                line: number,
+                byte: 0,
+            };
+            reader.line(line, &place, &mut |read| all.push(read));
+        }
+        reader.finish(&mut |read| all.push(read));
+        all
+    }
+
+    fn readers() -> [Box<dyn Format>; 3] {
+        [
+            Box::new(json::JsonLog::new()),
+            Box::new(csv::CsvLog::new()),
+            Box::new(stderr::Stderr::new()),
+        ]
+    }
+
+    /// One record in the three renderings.
+    fn renderings(message: &str) -> [String; 3] {
+        let time = "2026-11-23 13:46:11.014 UTC";
+        let quoted = message.replace('"', "\"\"");
+        let indented = message.replace('\n', "\n\t");
+        [
+            serde_json::json!({"timestamp": time, "pid": 7, "user": "a", "dbname": "b",
+                "error_severity": "LOG", "message": message})
+            .to_string(),
+            format!(
+                "{time},\"a\",\"b\",7,,6b,1,,{time},,0,LOG,00000,\"{quoted}\",,,,,,,,,\"\",,,0"
+            ),
+            format!("{time} [7] a@b LOG:  {indented}"),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_rejected(bytes in any::<Vec<u8>>(), cut in 0_usize..300, message in any::<String>()) {
+            for (reader, whole) in readers().iter_mut().zip(renderings(&message)) {
+                let torn = whole.as_bytes().get(..cut).unwrap_or(whole.as_bytes());
+                read(reader.as_mut(), &bytes);
+                read(reader.as_mut(), torn);
+            }
+        }
+
+        #[test]
+        fn a_message_is_the_same_from_every_rendering(message in "[a-z\"'=, ]{0,40}(\n[a-z\"', ]{1,20}){0,2}") {
+            let mut identities = Vec::new();
+            for (reader, whole) in readers().iter_mut().zip(renderings(&message)) {
+                match read(reader.as_mut(), whole.as_bytes()).as_slice() {
+                    [Read::Record(Record::Postgres(record), _)] => identities.push(record.identity()),
+                    other => prop_assert!(false, "{whole}: {other:?}"),
+                }
+            }
+            prop_assert_eq!(identities[0], identities[1]);
+            prop_assert_eq!(identities[0], identities[2]);
+        }
+
+        #[test]
+        fn no_password_comes_out_whole_or_torn(password in "[A-Z0-9]{8,20}", cut in 30_usize..300) {
+            let message = format!("statement: ALTER ROLE \"a\" WITH PASSWORD '{password}' VALID UNTIL 'x'");
+            for (reader, whole) in readers().iter_mut().zip(renderings(&message)) {
+                let torn = whole.get(..cut).unwrap_or(&whole);
+                let mut all = read(reader.as_mut(), whole.as_bytes());
+                all.extend(read(reader.as_mut(), torn.as_bytes()));
+                let words = format!("{all:?}");
+                prop_assert!(!words.contains(&password[..6]), "{words}");
+            }
+        }
     }
 }
