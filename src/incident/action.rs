@@ -118,13 +118,13 @@ impl Acts {
         before
     }
 
-    /// The rows of the acts that name this id or this secret.
-    pub(super) fn about(&self, id: &str, secret: Option<&str>) -> Vec<u32> {
+    /// The rows of the acts that name this id or one of these secrets.
+    pub(super) fn about(&self, id: &str, secrets: [Option<&str>; 2]) -> Vec<u32> {
         let count = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
         let names = |at: &u32| {
             self.belongs(*at).is_some_and(|b| {
                 b.target == id
-                    || Some(b.target) == secret
+                    || secrets.contains(&Some(b.target))
                     || b.named.is_some_and(|named| named.raw() == id)
             })
         };
@@ -145,5 +145,65 @@ impl Acts {
         let mut acts: Vec<&Act> = self.rows.iter().map(|row| &row.view).collect();
         acts.sort_by_key(|act| act.first_at);
         acts.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::incident::testing::{at, event, fold_both_ways, id, of, started};
+    use crate::incident::{Incident, StepKind};
+    use crate::model::Event;
+    use crate::model::event::ActionPhase;
+    use serde_json::json;
+
+    fn act(seconds: i64, phase: &str, target: &str) -> Event {
+        let data = json!({"action": "extend-grace", "phase": phase, "actor": "mira",
+            "target": target, "idempotency_key": target});
+        event(
+            "/session",
+            &format!("{seconds}-{target}"),
+            seconds,
+            "action",
+            &data,
+        )
+    }
+
+    fn acts_of(incident: &Incident, name: &str) -> usize {
+        let rotation = incident.rotation(&id(name)).unwrap();
+        let steps = rotation.timeline.iter();
+        steps
+            .filter(|s| matches!(s.what, StepKind::Act { .. }))
+            .count()
+    }
+
+    #[test]
+    fn the_phases_of_an_act_are_one_act_and_each_a_step_of_its_rotation() {
+        let events = [
+            started("r1", 0, "db", Some("8")),
+            of("r1", act(10, "intended", "db")),
+            of("r1", act(12, "executed", "db")),
+        ];
+        let incident = fold_both_ways(&events);
+        let act = incident.acts().next().unwrap();
+        assert_eq!((act.first_at, act.at), (at(10), at(12)));
+        assert_eq!(act.action.phase, ActionPhase::Executed);
+        assert_eq!(act.rotation, Some(id("r1")));
+        assert_eq!(incident.acts().count(), 1);
+        assert_eq!(acts_of(&incident, "r1"), 2);
+    }
+
+    #[test]
+    fn an_act_on_a_secret_belongs_to_its_rotation_at_that_time() {
+        let events = [
+            started("r1", 0, "db", Some("8")),
+            started("r2", 100, "db", Some("9")),
+            act(50, "executed", "db"),
+            act(60, "executed", "r2"),
+            act(70, "executed", "nothing"),
+        ];
+        let incident = fold_both_ways(&events);
+        let of: Vec<_> = incident.acts().map(|act| act.rotation.clone()).collect();
+        assert_eq!(of, [Some(id("r1")), Some(id("r2")), None]);
+        assert_eq!((acts_of(&incident, "r1"), acts_of(&incident, "r2")), (1, 1));
     }
 }

@@ -101,3 +101,59 @@ impl Audit {
         self.all.0.iter().map(AsRef::as_ref)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::incident::AUDIT_KEPT;
+    use crate::incident::testing::{event, fold, id, of, started};
+    use crate::model::Event;
+    use serde_json::json;
+
+    fn line(seconds: i64, secret: &str) -> Event {
+        let data = json!({"actor": "a", "operation": "read", "path": "p", "secret": secret,
+            "outcome": "allowed"});
+        event(
+            "/vault",
+            &format!("{seconds}-{secret}"),
+            seconds,
+            "audit.entry",
+            &data,
+        )
+    }
+
+    #[test]
+    fn a_rotation_has_its_own_lines_and_those_of_its_secret_that_name_none() {
+        let events = [
+            started("r1", 0, "db", Some("8")),
+            started("r2", 900, "db", Some("9")),
+            of("r1", line(1, "db")),
+            of("r2", line(901, "db")),
+            line(5, "db"),
+            line(6, "api"),
+        ];
+        let incident = fold(&events);
+        let of = |name: &str| -> Vec<String> {
+            let lines = incident.audit(incident.rotation(&id(name)).unwrap());
+            lines.map(|line| line.event.id.to_string()).collect()
+        };
+        assert_eq!(of("r1"), ["1-db", "5-db"]);
+        assert_eq!(of("r2"), ["5-db", "901-db"]);
+        assert_eq!(incident.audit_all().count(), 4);
+    }
+
+    #[test]
+    fn the_latest_lines_are_kept_in_order_whatever_the_order_of_arrival() {
+        let mut events = vec![started("r1", 0, "db", Some("8"))];
+        events.extend((1..=300).rev().map(|n| line(n, "db")));
+        let incident = fold(&events);
+        let all: Vec<_> = incident.audit_all().map(|l| l.event.time).collect();
+        assert_eq!(all.len(), AUDIT_KEPT);
+        assert!(all.is_sorted());
+        let rotation = incident.rotations().next().unwrap();
+        assert!(incident.audit(rotation).eq(incident.audit_all()));
+        assert_eq!(
+            incident.audit_all().next_back().unwrap().event.id.raw(),
+            "300-db"
+        );
+    }
+}

@@ -137,33 +137,32 @@ impl Known {
 impl Consumers {
     /// Takes in what a consumer holds.
     pub(super) fn told(&mut self, event: EventRef, told: &ConsumerVersion) {
-        if let Some(known) = self.known(&told.secret, &told.consumer) {
+        let of_secret = self.of_secret(&told.secret);
+        if let Some(known) = of_secret.and_then(|of| of.known(&told.consumer)) {
             known.told(event, told);
         }
     }
 
     /// Takes in what a rotation's start says of its secret's consumers.
     pub(super) fn named(&mut self, event: &EventRef, secret: &SecretPath, all: &[NamedConsumer]) {
+        if all.is_empty() {
+            return;
+        }
+        let Some(of_secret) = self.of_secret(secret) else {
+            return;
+        };
         for named in all {
-            if let Some(known) = self.known(secret, &named.consumer) {
+            if let Some(known) = of_secret.known(&named.consumer) {
                 known.named(event.clone(), named);
             }
         }
     }
 
-    fn known(&mut self, secret: &SecretPath, name: &ConsumerId) -> Option<&mut Known> {
-        let of_secret = self.secrets.row([Some(secret.raw())], || OfSecret {
+    fn of_secret(&mut self, secret: &SecretPath) -> Option<&mut OfSecret> {
+        self.secrets.row([Some(secret.raw())], || OfSecret {
             secret: secret.clone(),
             rows: Vec::new(),
-        })?;
-        let at = match of_secret.place(name) {
-            Ok(at) => at,
-            Err(at) => {
-                of_secret.rows.insert(at, Arc::new(Known::new(name)));
-                at
-            }
-        };
-        of_secret.rows.get_mut(at).map(Arc::make_mut)
+        })
     }
 
     /// The consumers of a secret, by name.
@@ -225,6 +224,17 @@ impl Consumers {
 }
 
 impl OfSecret {
+    fn known(&mut self, name: &ConsumerId) -> Option<&mut Known> {
+        let at = match self.place(name) {
+            Ok(at) => at,
+            Err(at) => {
+                self.rows.insert(at, Arc::new(Known::new(name)));
+                at
+            }
+        };
+        self.rows.get_mut(at).map(Arc::make_mut)
+    }
+
     fn place(&self, name: &ConsumerId) -> Result<usize, usize> {
         self.rows
             .binary_search_by(|known| known.view.name.cmp(name))
@@ -257,5 +267,103 @@ fn standing(consumer: &Consumer, rotation: &Rotation) -> Standing {
         ConsumerState::Delivered => Standing::Delivered,
         ConsumerState::Failed => Standing::Failed,
         ConsumerState::Pending | ConsumerState::Other(_) => Standing::Elsewhere,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::incident::Tally;
+    use crate::incident::testing::{at, consumer, db, engine, fold, fold_both_ways, id, started};
+    use crate::model::event::ConsumerState;
+    use crate::model::{ConsumerId, Event};
+    use serde_json::json;
+
+    fn tally(events: &[Event], rotation: &str) -> Tally {
+        let incident = fold_both_ways(events);
+        incident.tally(incident.rotation(&id(rotation)).unwrap())
+    }
+
+    #[test]
+    fn delivered_is_not_on_the_new_version() {
+        let events = [
+            started("r1", 0, "db", Some("8")),
+            consumer("a", 1, "8", "delivered"),
+            consumer("b", 1, "8", "validated"),
+            consumer("c", 1, "8", "in_use"),
+            consumer("d", 1, "8", "failed"),
+            consumer("e", 1, "7", "in_use"),
+        ];
+        let tally = tally(&events, "r1");
+        assert_eq!((tally.total, tally.on_new), (5, 2));
+        assert_eq!((tally.delivered, tally.failed), (1, 1));
+    }
+
+    #[test]
+    fn a_consumer_that_is_only_named_is_pending_in_its_region() {
+        let named = json!({"secret": "db", "to_version": "8", "consumers": [
+            {"consumer": "a", "region": "eu", "service": "s", "identities": ["role:a"]},
+            {"consumer": "b"}]});
+        let events = [
+            engine("r1", 0, "rotation.started", &named),
+            consumer("b", 1, "8", "in_use"),
+        ];
+        let incident = fold_both_ways(&events);
+        let a = incident.consumer(&db(), &ConsumerId::from("a")).unwrap();
+        assert_eq!((a.version.clone(), a.at), (None, at(0)));
+        assert_eq!(a.state, ConsumerState::Pending);
+        assert_eq!(a.identities.len(), 1);
+        let tally = tally(&events, "r1");
+        let regions: Vec<_> = tally
+            .regions
+            .iter()
+            .map(|r| (r.region.clone().map(|r| r.to_string()), r.total, r.on_new))
+            .collect();
+        assert_eq!(regions, [(None, 1, 1), (Some("eu".to_owned()), 1, 0)]);
+    }
+
+    #[test]
+    fn a_superseded_rotation_counts_who_ever_reached_its_version() {
+        let events = [
+            started("r1", 0, "db", Some("8")),
+            consumer("a", 1, "8", "in_use"),
+            consumer("b", 1, "8", "delivered"),
+            started("r2", 700, "db", Some("9")),
+            consumer("a", 701, "9", "in_use"),
+            consumer("b", 701, "9", "in_use"),
+        ];
+        assert_eq!(tally(&events, "r1").on_new, 1);
+        assert_eq!(tally(&events, "r2").on_new, 2);
+        assert_eq!(tally(&events[..3], "r1").on_new, 1);
+    }
+
+    #[test]
+    fn its_own_word_beats_what_a_start_says_of_it() {
+        let named = json!({"secret": "db", "consumers": [{"consumer": "a", "region": "us"}]});
+        let own = json!({"consumer": "a", "secret": "db", "version": "7", "state": "in_use",
+            "region": "eu", "latency_ms": 1500});
+        let events = [
+            crate::incident::testing::event("/fleet", "1", 1, "consumer.version", &own),
+            engine("r1", 9, "rotation.started", &named),
+        ];
+        let incident = fold_both_ways(&events);
+        let a = incident.consumers(&db()).next().unwrap();
+        assert_eq!(a.region.as_ref().unwrap().raw(), "eu");
+        assert_eq!(a.version.as_ref().unwrap().raw(), "7");
+        assert_eq!(a.latency.unwrap().as_micros(), 1_500_000);
+    }
+
+    #[test]
+    fn versions_that_were_reached_are_listed_by_their_first_time() {
+        let events = [
+            consumer("a", 5, "8", "in_use"),
+            consumer("a", 1, "8", "validated"),
+            consumer("a", 3, "9", "in_use"),
+            consumer("a", 4, "10", "delivered"),
+        ];
+        let incident = fold(&events);
+        let a = incident.consumers(&db()).next().unwrap();
+        let reached: Vec<_> = a.reached.iter().map(|(v, t)| (v.raw(), *t)).collect();
+        assert_eq!(reached, [("8", at(1)), ("9", at(3))]);
+        assert_eq!(a.version.as_ref().unwrap().raw(), "8");
     }
 }

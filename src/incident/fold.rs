@@ -6,7 +6,7 @@ use super::consumer::Consumers;
 use super::health::Healths;
 use super::latest::Latests;
 use super::leak::Leaks;
-use super::rotation::Rotations;
+use super::rotation::{Moved, Rotations};
 use super::sample::Samples;
 use super::source::Sources;
 use super::view::{
@@ -63,7 +63,8 @@ impl Incident {
             Data::ConsumerVersion(data) => {
                 self.consumers.told(name(), data);
                 if let Some(id) = named {
-                    self.rotations.candidate(event, id, &data.version);
+                    let moved = self.rotations.candidate(event, id, &data.version);
+                    self.join_acts(id, moved);
                 }
             }
             Data::AuditEntry(data) => {
@@ -71,7 +72,8 @@ impl Incident {
                 if let (Some(id), Some(version)) = (named, &data.version)
                     && touches(data)
                 {
-                    self.rotations.candidate(event, id, version);
+                    let moved = self.rotations.candidate(event, id, version);
+                    self.join_acts(id, moved);
                 }
             }
             Data::RotationStarted(data) => {
@@ -100,17 +102,26 @@ impl Incident {
 
     /// An event of a rotation: its id is `rotationid`, else the subject.
     fn take_rotation(&mut self, event: &Event) {
-        let subject = || event.subject.clone().map(RotationId);
-        let Some(id) = event.rotation.clone().or_else(subject) else {
+        let subject;
+        let id = match (&event.rotation, &event.subject) {
+            (Some(id), _) => id,
+            (None, Some(words)) => {
+                subject = RotationId(words.clone());
+                &subject
+            }
+            (None, None) => return,
+        };
+        let moved = self.rotations.apply(event, id);
+        self.join_acts(id, moved);
+    }
+
+    /// Finds anew the rotations of the acts that this id or these secrets are the target of.
+    fn join_acts(&mut self, id: &RotationId, moved: Option<Moved>) {
+        let Some(moved) = moved.filter(|_| !self.acts.is_empty()) else {
             return;
         };
-        if !self.rotations.apply(event, &id) || self.acts.is_empty() {
-            return;
-        }
-        let told = self.rotations.by_id(id.raw());
-        let told = told.and_then(|row| self.rotations.told(row));
-        let secret = told.and_then(|told| told.secret());
-        for act in self.acts.about(id.raw(), secret.map(SecretPath::raw)) {
+        let secrets = [&moved.from, &moved.to].map(|secret| secret.as_ref().map(SecretPath::raw));
+        for act in self.acts.about(id.raw(), secrets) {
             self.join_act(act);
         }
     }
@@ -122,15 +133,14 @@ impl Incident {
             return;
         };
         let rotations = &self.rotations;
-        let (row, id) = match belongs.named {
-            Some(named) => (rotations.by_id(named.raw()), Some(named.clone())),
-            None => {
-                let row = rotations
-                    .by_id(belongs.target)
-                    .or_else(|| rotations.of_secret(belongs.target, belongs.at));
-                let told = row.and_then(|row| rotations.told(row));
-                (row, told.map(|told| told.id.clone()))
-            }
+        let (row, id) = if let Some(named) = belongs.named {
+            (rotations.by_id(named.raw()), Some(named.clone()))
+        } else {
+            let row = rotations
+                .by_id(belongs.target)
+                .or_else(|| rotations.of_secret(belongs.target, belongs.at));
+            let told = row.and_then(|row| rotations.told(row));
+            (row, told.map(|told| told.id.clone()))
         };
         let before = self.acts.join(act, row, id);
         for row in before.into_iter().chain(row) {
@@ -296,6 +306,7 @@ impl Incident {
     }
 
     /// What was audited about anything, latest last; at most [`super::AUDIT_KEPT`] lines.
+    #[must_use]
     pub fn audit_all(&self) -> impl DoubleEndedIterator<Item = &AuditLine> {
         self.audit.all()
     }
@@ -304,9 +315,17 @@ impl Incident {
 /// Equal in everything that can be read.
 impl PartialEq for Incident {
     fn eq(&self, other: &Self) -> bool {
+        self.counts == other.counts && self.same_state(other)
+    }
+}
+
+impl Incident {
+    /// Equal in everything that can be read but the counts of how events came: duplicates leave
+    /// this equal.
+    #[must_use]
+    pub fn same_state(&self, other: &Self) -> bool {
         self.now == other.now
-            && self.counts == other.counts
-            && self.generation() == other.generation()
+            && self.sum == other.sum
             && self.rotation_count() == other.rotation_count()
             && self.rotations().eq(other.rotations())
             && self.rotations().all(|r| self.audit(r).eq(other.audit(r)))

@@ -2,8 +2,8 @@
 
 use super::store::{Row, Store, Words};
 use super::view::{EventRef, Health};
-use crate::model::Text;
 use crate::model::event::ServiceHealth;
+use crate::model::{Region, Text};
 
 /// The most words kept about one service in one region; the latest by time stay. A run of equal
 /// words that is longer began, as far as can be told here, with the earliest word kept.
@@ -25,7 +25,7 @@ impl Row<2> for Service {
     fn key(&self) -> Words<'_, 2> {
         [
             Some(self.view.service.raw()),
-            self.view.region.as_ref().map(|r| r.raw()),
+            self.view.region.as_ref().map(Region::raw),
         ]
     }
 }
@@ -56,7 +56,7 @@ impl Healths {
     pub(super) fn told(&mut self, event: EventRef, told: &ServiceHealth) {
         let key = [
             Some(told.service.raw()),
-            told.region.as_ref().map(|r| r.raw()),
+            told.region.as_ref().map(Region::raw),
         ];
         let row = self.rows.row(key, || Service {
             view: Health {
@@ -76,5 +76,38 @@ impl Healths {
     /// Every service's health, by service and region.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Health> {
         self.rows.iter().map(|row| &row.view)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::incident::testing::{at, event, fold};
+    use serde_json::json;
+
+    #[test]
+    fn it_is_so_since_the_first_of_the_latest_equal_words() {
+        let told = |seconds, up: bool, reason: Option<&str>| {
+            let data = json!({"service": "s", "region": "eu", "up": up, "reason": reason});
+            event(
+                "/a",
+                &format!("{seconds}"),
+                seconds,
+                "service.health",
+                &data,
+            )
+        };
+        let mut events = vec![
+            told(1, false, None),
+            told(2, true, None),
+            told(3, false, Some("timeouts")),
+            told(4, false, Some("refused")),
+        ];
+        for _ in 0..events.len() {
+            events.rotate_left(1);
+            let incident = fold(&events);
+            let health = incident.health().next().unwrap();
+            assert_eq!((health.up, health.since), (false, at(3)));
+            assert_eq!(health.reason.as_ref().unwrap().raw(), "refused");
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::model::event::{
     Alert, CacheSample, CertificateObserved, KeysetObserved, LeaseObserved, ScanCompleted,
     WindowPlanned,
 };
+use crate::model::{Region, SecretPath, ServiceName};
 
 /// The most words kept about one lease; the latest by time stay.
 const LEASE_WORDS: usize = 8;
@@ -53,22 +54,22 @@ rows! {
 fn cache_key(sample: &CacheSample) -> Words<'_, 3> {
     [
         Some(sample.service.raw()),
-        sample.region.as_ref().map(|r| r.raw()),
-        sample.secret.as_ref().map(|s| s.raw()),
+        sample.region.as_ref().map(Region::raw),
+        sample.secret.as_ref().map(SecretPath::raw),
     ]
 }
 
 fn certificate_key(seen: &CertificateObserved) -> Words<'_, 2> {
     [
         Some(seen.endpoint.raw()),
-        seen.region.as_ref().map(|r| r.raw()),
+        seen.region.as_ref().map(Region::raw),
     ]
 }
 
 fn alert_key(alert: &Alert) -> Words<'_, 2> {
     [
         Some(alert.alert.raw()),
-        alert.service.as_ref().map(|s| s.raw()),
+        alert.service.as_ref().map(ServiceName::raw),
     ]
 }
 
@@ -107,18 +108,18 @@ impl LeaseWords {
         for (event, word) in words {
             let seen = &mut self.view.seen;
             self.view.at = event.time;
-            over(&mut seen.secret, &word.secret);
-            over(&mut seen.consumer, &word.consumer);
-            over(&mut seen.issued_at, &word.issued_at);
-            over(&mut seen.expires_at, &word.expires_at);
-            over(&mut seen.renewable, &word.renewable);
+            over(&mut seen.secret, word.secret.as_ref());
+            over(&mut seen.consumer, word.consumer.as_ref());
+            over(&mut seen.issued_at, word.issued_at.as_ref());
+            over(&mut seen.expires_at, word.expires_at.as_ref());
+            over(&mut seen.renewable, word.renewable.as_ref());
         }
     }
 }
 
-fn over<T: Clone>(old: &mut Option<T>, new: &Option<T>) {
-    if new.is_some() {
-        old.clone_from(new);
+fn over<T: Clone>(old: &mut Option<T>, new: Option<&T>) {
+    if let Some(new) = new {
+        *old = Some(new.clone());
     }
 }
 
@@ -239,5 +240,58 @@ impl Latests {
 
     pub(super) fn scans(&self) -> impl Iterator<Item = &Scan> {
         self.scans.iter().map(|row| &row.view)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::incident::testing::{at, event, fold};
+    use crate::model::Event;
+    use serde_json::{Value, json};
+
+    fn told(seconds: i64, kind: &str, data: &Value) -> Event {
+        event("/a", &format!("{seconds}"), seconds, kind, data)
+    }
+
+    #[test]
+    fn the_latest_word_counts_whenever_it_came() {
+        let cache = |seconds, age| {
+            let data = json!({"service": "s", "oldest_entry_seconds": age});
+            told(seconds, "cache.sample", &data)
+        };
+        for events in [[cache(1, 10), cache(2, 20)], [cache(2, 20), cache(1, 10)]] {
+            let incident = fold(&events);
+            let cache = incident.caches().next().unwrap();
+            assert_eq!(cache.at, at(2));
+            assert_eq!(cache.sample.oldest_entry_seconds.unwrap().0, 20);
+        }
+    }
+
+    #[test]
+    fn a_lease_keeps_what_its_latest_word_leaves_out() {
+        let issued = json!({"lease": "l", "secret": "db", "consumer": "c",
+            "expires_at": at(900).to_string()});
+        let revoked = json!({"lease": "l", "expires_at": at(5).to_string()});
+        let issued = told(1, "lease.observed", &issued);
+        let revoked = told(5, "lease.observed", &revoked);
+        for events in [[&issued, &revoked], [&revoked, &issued]] {
+            let incident = fold(events);
+            let lease = incident.leases().next().unwrap();
+            assert_eq!(lease.at, at(5));
+            assert_eq!(lease.seen.expires_at, Some(at(5)));
+            assert_eq!(lease.seen.consumer.as_ref().unwrap().raw(), "c");
+        }
+    }
+
+    #[test]
+    fn windows_are_listed_by_start() {
+        let window = |seconds: i64, name: &str, start| {
+            let data = json!({"window": name, "starts_at": at(start).to_string(),
+                "ends_at": at(start + 60).to_string()});
+            told(seconds, "window.planned", &data)
+        };
+        let incident = fold(&[window(1, "a", 500), window(2, "b", 100), window(3, "a", 50)]);
+        let names: Vec<_> = incident.windows().map(|w| w.planned.window.raw()).collect();
+        assert_eq!(names, ["a", "b"]);
     }
 }

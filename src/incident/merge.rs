@@ -47,18 +47,18 @@ pub(super) fn show(
             reason: reason.clone(),
         }),
         superseded_by,
-        cutover_at: cells(told, Stage::Cutover)
+        cutover_at: cells(told, &Stage::Cutover)
             .filter_map(|cell| cell.done.as_ref())
             .map(|step| step.event.time)
             .max(),
-        revoked_at: cells(told, Stage::Revoke)
+        revoked_at: cells(told, &Stage::Revoke)
             .filter_map(|cell| cell.first_done_at)
             .min(),
         timeline: timeline(told, acts),
     }
 }
 
-fn cells(told: &Told, stage: Stage) -> impl Iterator<Item = &Cell> {
+fn cells<'a>(told: &'a Told, stage: &Stage) -> impl Iterator<Item = &'a Cell> + use<'a> {
     let index = stage.index();
     told.cells
         .iter()
@@ -158,4 +158,152 @@ fn status<'a>(cells: &[&'a Cell], newest: &'a Cell) -> Option<&'a StageStatus> {
     }
     let going: Vec<&Cell> = regions().filter(|c| goes_on(c)).collect();
     self::newest(&going).unwrap_or(newest).status()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::incident::Rotation;
+    use crate::incident::testing::{at, engine, fold_both_ways, id, stage, stage_in, started};
+    use crate::model::Event;
+    use crate::model::event::{Outcome, Stage, StageStatus};
+    use serde_json::json;
+
+    fn rotation(events: &[Event]) -> Rotation {
+        let incident = fold_both_ways(events);
+        incident.rotations().next().unwrap().clone()
+    }
+
+    fn distribute(events: &[Event]) -> Option<StageStatus> {
+        rotation(events).stages[3].status.clone()
+    }
+
+    #[test]
+    fn failed_in_one_region_beats_completed_in_another() {
+        let mut events = vec![
+            stage("r1", 0, "distribute", "started"),
+            stage_in("eu", 1, "distribute", "failed"),
+            stage_in("us", 2, "distribute", "completed"),
+        ];
+        assert_eq!(distribute(&events), Some(StageStatus::Failed));
+        events.push(stage("r1", 3, "distribute", "completed"));
+        assert_eq!(distribute(&events), Some(StageStatus::Failed));
+        events.push(stage_in("eu", 4, "distribute", "completed"));
+        assert_eq!(distribute(&events), Some(StageStatus::Completed));
+    }
+
+    #[test]
+    fn a_retry_of_the_whole_stage_puts_it_back_to_started() {
+        let events = [
+            stage_in("eu", 1, "distribute", "failed"),
+            stage("r1", 3, "distribute", "started"),
+        ];
+        assert_eq!(distribute(&events), Some(StageStatus::Started));
+    }
+
+    #[test]
+    fn what_still_goes_on_in_a_region_beats_what_is_done_in_another() {
+        let events = [
+            stage_in("eu", 1, "distribute", "started"),
+            stage_in("us", 1, "distribute", "started"),
+            stage_in("us", 2, "distribute", "completed"),
+        ];
+        assert_eq!(distribute(&events), Some(StageStatus::Started));
+    }
+
+    #[test]
+    fn an_error_stands_until_its_region_succeeds() {
+        let mut events = vec![
+            stage_in("eu", 1, "distribute", "failed"),
+            stage_in("us", 2, "distribute", "completed"),
+        ];
+        let error = |events: &[Event]| rotation(events).stages[3].error.clone();
+        assert_eq!(error(&events).unwrap().raw(), "no route");
+        events.push(stage_in("eu", 3, "distribute", "completed"));
+        assert_eq!(error(&events), None);
+    }
+
+    #[test]
+    fn a_stage_tells_its_highest_attempt_and_wave_and_when_it_first_began() {
+        let told = |seconds, attempt, wave, status: &str| {
+            let data = json!({"stage": "cutover", "status": status, "attempt": attempt,
+                "wave": wave, "percent": seconds});
+            engine("r1", seconds, "rotation.stage", &data)
+        };
+        let rotation = rotation(&[
+            told(10, 1, 1, "started"),
+            told(20, 3, 1, "started"),
+            told(30, 2, 2, "completed"),
+        ]);
+        let view = &rotation.stages[5];
+        assert_eq!(
+            (view.attempt, view.wave, view.percent),
+            (3, Some(2), Some(30.0))
+        );
+        assert_eq!((view.began_at, view.last_at), (Some(at(10)), Some(at(30))));
+        assert_eq!(rotation.cutover_at, Some(at(30)));
+    }
+
+    #[test]
+    fn a_rotation_may_be_known_first_by_a_stage() {
+        let first = rotation(&[stage("r1", 5, "store", "completed")]);
+        assert_eq!((first.secret, first.started_at), (None, at(5)));
+        let then = rotation(&[
+            stage("r1", 5, "store", "completed"),
+            started("r1", 1, "db", Some("8")),
+        ]);
+        assert_eq!(then.secret.unwrap().raw(), "db");
+        assert_eq!((then.started_at, then.last_at), (at(1), at(5)));
+        assert!(then.audit_expected);
+    }
+
+    #[test]
+    fn the_grace_clock_is_as_last_told() {
+        let grace = |seconds, ends: i64, by: Option<i64>| {
+            let data = json!({"ends_at": at(ends).to_string(), "extended_seconds": by,
+                "reason": format!("{seconds}")});
+            engine("r1", seconds, "rotation.grace", &data)
+        };
+        let rotation = rotation(&[
+            started("r1", 0, "db", Some("8")),
+            grace(1, 100, None),
+            grace(2, 400, Some(300)),
+            grace(3, 500, None),
+        ]);
+        let clock = rotation.grace.clone().unwrap();
+        assert_eq!(clock.ends_at, at(500));
+        assert_eq!(clock.extended.unwrap().as_seconds(), 300);
+        assert_eq!(clock.reason.unwrap().raw(), "3");
+        assert_eq!(rotation.point_of_no_return(), Some(at(500)));
+    }
+
+    #[test]
+    fn it_is_superseded_by_the_next_rotation_of_its_secret() {
+        let events = [
+            started("r1", 0, "db", Some("8")),
+            started("r2", 10, "db", Some("9")),
+            started("r3", 20, "db", Some("10")),
+            started("x", 5, "api", Some("9")),
+        ];
+        let incident = fold_both_ways(&events);
+        let after = |name: &str| incident.rotation(&id(name)).unwrap().superseded_by.clone();
+        assert_eq!(after("r1"), Some(id("r2")));
+        assert_eq!(after("r2"), Some(id("r3")));
+        assert_eq!((after("r3"), after("x")), (None, None));
+    }
+
+    #[test]
+    fn it_ends_as_last_told_and_lists_what_was_told_in_order() {
+        let end = json!({"outcome": "rolled_back", "reason": "health"});
+        let mut events = vec![started("r1", 0, "db", Some("8"))];
+        events.extend((1..150).map(|n| stage("r1", n, "store", "started")));
+        events.push(engine("r1", 200, "rotation.finished", &end));
+        let rotation = rotation(&events);
+        let ended = rotation.ended.clone().unwrap();
+        assert_eq!((ended.at, ended.outcome), (at(200), Outcome::RolledBack));
+        assert_eq!(rotation.timeline.len(), 100);
+        let times: Vec<_> = rotation.timeline.iter().map(|s| s.event.time).collect();
+        assert!(times.is_sorted() && times.last() == Some(&at(200)));
+        assert_eq!(rotation.stage().unwrap().0, Stage::Store);
+        assert_eq!(rotation.started_at, at(0));
+    }
 }

@@ -12,14 +12,20 @@ mod health;
 mod latest;
 mod leak;
 mod merge;
+pub mod recording;
 mod rotation;
+#[cfg(test)]
+mod rules;
 mod sample;
 mod seen;
 mod series;
 mod source;
 mod store;
+#[cfg(test)]
+mod testing;
 mod told;
 mod view;
 
 pub use fold::Incident;
+pub use recording::Recording;
 pub use view::*;

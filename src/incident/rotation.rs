@@ -44,6 +44,14 @@ struct Place {
     canon: u32,
 }
 
+/// Which ids are which rotation may have changed among those of these secrets, and with it what
+/// an act belongs to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moved {
+    pub(super) from: Option<SecretPath>,
+    pub(super) to: Option<SecretPath>,
+}
+
 impl Row<1> for Line {
     fn key(&self) -> Words<'_, 1> {
         [Some(self.secret.raw())]
@@ -61,18 +69,13 @@ impl Place {
 }
 
 impl Rotations {
-    /// Takes an event of a rotation in. True where it may have changed which ids are which
-    /// rotation, and so what an act belongs to.
-    pub(super) fn apply(&mut self, event: &Event, id: &RotationId) -> bool {
-        let Some(what) = step_kind(event) else {
-            return false;
-        };
+    /// Takes an event of a rotation in.
+    pub(super) fn apply(&mut self, event: &Event, id: &RotationId) -> Option<Moved> {
+        let what = step_kind(event)?;
         let row = self.row(id);
-        let Some(told) = self.told.at_mut(row) else {
-            return false;
-        };
+        let told = self.told.at_mut(row)?;
         let is_new = told.first.is_none();
-        let step = told.step(EventRef::of(event), what);
+        let (is_first, step) = told.step(EventRef::of(event), what);
         match &event.data {
             Data::RotationStarted(data) => told.started(&step, data),
             Data::RotationStage(data) => told.stage(&step, data),
@@ -83,24 +86,31 @@ impl Rotations {
             _ => {}
         }
         self.count += usize::from(is_new);
-        let moved = self.settle(row);
+        // Nothing else decides where an id stands.
+        let may_move = is_first || matches!(event.data, Data::RotationStarted(_));
+        let moved = if may_move { self.settle(row) } else { None };
         self.look_again(row);
-        moved || is_new
+        moved.or(is_new.then(Moved::default))
     }
 
     /// Notes a version that came up under a rotation's id in somebody else's event.
-    pub(super) fn candidate(&mut self, event: &Event, id: &RotationId, version: &Version) {
+    pub(super) fn candidate(
+        &mut self,
+        event: &Event,
+        id: &RotationId,
+        version: &Version,
+    ) -> Option<Moved> {
         let row = self.row(id);
         if self.told.at(row).is_none_or(Told::names_its_version) {
-            return;
+            return None;
         }
-        let Some(told) = self.told.at_mut(row) else {
-            return;
-        };
-        if told.candidate(&EventRef::of(event), version) && told.first.is_some() {
-            self.settle(row);
-            self.look_again(row);
+        let told = self.told.at_mut(row)?;
+        if !told.candidate(&EventRef::of(event), version) || told.first.is_none() {
+            return None;
         }
+        let moved = self.settle(row);
+        self.look_again(row);
+        moved
     }
 
     fn row(&mut self, id: &RotationId) -> u32 {
@@ -109,14 +119,10 @@ impl Rotations {
             .place([Some(id.raw())], || Told::new(id.clone(), next))
     }
 
-    /// Puts an id where it belongs in its secret's line; true where its place changed.
-    fn settle(&mut self, row: u32) -> bool {
-        let Some(told) = self.told.at(row) else {
-            return false;
-        };
-        let Some(first) = &told.first else {
-            return false;
-        };
+    /// Puts an id where it belongs in its secret's line.
+    fn settle(&mut self, row: u32) -> Option<Moved> {
+        let told = self.told.at(row)?;
+        let first = told.first.as_ref()?;
         let wanted = told.secret().map(|secret| {
             let place = Place {
                 at: first.time,
@@ -136,8 +142,12 @@ impl Rotations {
                 .held(secret, place)
                 .is_some_and(|held| held.version == place.version && held.source == place.source)
         {
-            return false;
+            return None;
         }
+        let moved = Moved {
+            from: stands.as_ref().map(|(secret, _)| secret.clone()),
+            to: wanted.as_ref().map(|(secret, _)| secret.clone()),
+        };
         let id = told.id.clone();
         if let Some((secret, at)) = stands {
             self.leave(&secret, at, &id);
@@ -151,7 +161,7 @@ impl Rotations {
         if let Some((secret, place)) = wanted {
             self.enter(&secret, place);
         }
-        true
+        Some(moved)
     }
 
     fn held(&self, secret: &SecretPath, place: &Place) -> Option<&Place> {
@@ -207,27 +217,17 @@ impl Rotations {
         let from = run.first().copied().unwrap_or(at).min(at);
         let until = run.last().copied().unwrap_or(at).max(at);
         for (canon, members) in groups {
-            let Some(shown) = self.place(line, canon).map(|p| p.row) else {
-                continue;
-            };
             let rows: Vec<u32> = members
                 .iter()
-                .filter_map(|m| self.place(line, *m).map(|p| p.row))
+                .filter_map(|at| self.place(line, *at).map(|place| place.row))
                 .collect();
-            for (place, row) in members.iter().zip(&rows) {
-                if self.place(line, *place).is_some_and(|p| p.canon != shown) {
-                    if let Some(line) = self.lines.at_mut(line)
-                        && let Some(place) = line.places.get_mut(*place)
-                    {
-                        place.canon = shown;
-                    }
-                }
-                let own = if *row == shown && rows.len() > 1 {
-                    rows.clone()
-                } else {
-                    Vec::new()
-                };
-                self.name(*row, shown, own);
+            let Some(shown) = self.place(line, canon).map(|place| place.row) else {
+                continue;
+            };
+            for (at, row) in members.iter().zip(&rows) {
+                self.point(line, *at, shown);
+                let own = *row == shown && rows.len() > 1;
+                self.name(*row, shown, if own { rows.clone() } else { Vec::new() });
             }
         }
         self.look_again_between(line, from, until);
@@ -235,6 +235,18 @@ impl Rotations {
 
     fn place(&self, line: u32, at: usize) -> Option<&Place> {
         self.lines.at(line)?.places.get(at)
+    }
+
+    /// Notes in a place which row is shown for it.
+    fn point(&mut self, line: u32, at: usize, shown: u32) {
+        if self
+            .place(line, at)
+            .is_some_and(|place| place.canon != shown)
+            && let Some(line) = self.lines.at_mut(line)
+            && let Some(place) = line.places.get_mut(at)
+        {
+            place.canon = shown;
+        }
     }
 
     /// Sets the id under which a row is shown.
@@ -272,13 +284,13 @@ impl Rotations {
         }
     }
 
-    /// Forgets what is shown of the rotation that this row belongs to.
+    /// Forgets what is shown of the rotation that this row belongs to. The row is parted from
+    /// its clones even where nothing was shown yet, since what they show is no longer the same.
     pub(super) fn look_again(&mut self, row: u32) {
         let Some(canon) = self.told.at(row).map(|told| told.canon) else {
             return;
         };
-        let shown = self.told.at(canon).is_some_and(|t| t.view.get().is_some());
-        if shown && let Some(told) = self.told.at_mut(canon) {
+        if let Some(told) = self.told.at_mut(canon) {
             told.view = OnceLock::new();
         }
     }
@@ -290,9 +302,9 @@ impl Rotations {
 
     /// The rows that are shown, in order of their ids.
     pub(super) fn canons(&self) -> impl Iterator<Item = &Told> {
-        self.told.iter().filter(|told| {
-            told.first.is_some() && self.told.at(told.canon).is_some_and(|c| c.id == told.id)
-        })
+        let rows = self.told.rows();
+        let shown = rows.filter(|(row, told)| told.canon == *row && told.first.is_some());
+        shown.map(|(_, told)| told)
     }
 
     /// The row under this id, and the row of the rotation that it names.
@@ -426,4 +438,74 @@ fn step_kind(event: &Event) -> Option<StepKind> {
         },
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::incident::testing::{event, fold, id, of, stage, started};
+    use serde_json::json;
+
+    #[test]
+    fn a_clone_shows_what_it_knew_whoever_looks_first() {
+        let mut incident = fold(&[started("r1", 0, "db", Some("8"))]);
+        let before = incident.clone();
+        incident.apply(&started("r2", 900, "db", Some("9")));
+        let after = |of: &super::super::Incident| {
+            let rotation = of.rotation(&id("r1")).unwrap();
+            rotation.superseded_by.clone()
+        };
+        assert_eq!(after(&incident), Some(id("r2")));
+        assert_eq!(after(&before), None);
+    }
+
+    #[test]
+    fn what_was_looked_at_is_looked_at_anew_after_each_word() {
+        let mut incident = fold(&[started("r1", 0, "db", Some("8"))]);
+        assert_eq!(incident.rotations().next().unwrap().timeline.len(), 1);
+        incident.apply(&stage("r1", 5, "store", "completed"));
+        assert_eq!(incident.rotations().next().unwrap().timeline.len(), 2);
+    }
+
+    #[test]
+    fn a_word_under_an_alias_is_a_word_about_the_rotation() {
+        let told = |seconds, kind: &str, data| {
+            let name = format!("{seconds}");
+            of("st-1", event("/vault", &name, seconds, kind, &data))
+        };
+        let mut incident = fold(&[
+            started("rot-9", 0, "db", Some("8")),
+            told(
+                60,
+                "rotation.started",
+                json!({"secret": "db", "to_version": "8", "by": "m"}),
+            ),
+        ]);
+        assert_eq!(incident.rotations().count(), 1);
+        let revoked = json!({"stage": "revoke", "status": "completed"});
+        incident.apply(&told(70, "rotation.stage", revoked));
+        let rotation = incident.rotation(&id("rot-9")).unwrap();
+        assert!(rotation.revoked_at.is_some());
+        assert_eq!(rotation.by.as_ref().unwrap().raw(), "m");
+        assert_eq!(rotation.timeline.len(), 3);
+    }
+
+    #[test]
+    fn aliases_reach_from_one_to_the_next() {
+        let told = |source: &str, name: &str, seconds| {
+            let data = json!({"secret": "db", "to_version": "8"});
+            of(
+                name,
+                event(source, name, seconds, "rotation.started", &data),
+            )
+        };
+        let mut events = vec![told("/a", "a", 0), told("/c", "c", 1100)];
+        let incident = fold(&events);
+        assert_eq!(incident.rotation_count(), 2);
+        events.push(told("/b", "b", 550));
+        let incident = fold(&events);
+        assert_eq!(incident.rotation_count(), 1);
+        let rotation = incident.rotation(&id("c")).unwrap();
+        assert_eq!(rotation.id, id("a"));
+        assert_eq!(rotation.aliases, [id("b"), id("c")]);
+    }
 }

@@ -8,8 +8,8 @@ use super::told::seconds;
 use super::view::{
     AuthSeries, AuthWindow, Canary, CanaryWindow, CountWindow, EventRef, Quota, SignalSeries,
 };
-use crate::model::Region;
 use crate::model::event::{AuthSample, CanarySample, Cohort, QuotaSample, SignalSample};
+use crate::model::{Region, SecretPath};
 
 /// A row as it is shown, and what its windows hide.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl Row<3> for Track<AuthSeries, AuthWindow> {
         [
             Some(view.service.raw()),
             region(view.region.as_ref()),
-            view.secret.as_ref().map(|s| s.raw()),
+            view.secret.as_ref().map(SecretPath::raw),
         ]
     }
 }
@@ -49,7 +49,7 @@ impl Row<4> for Track<SignalSeries, CountWindow> {
             Some(view.signal.raw()),
             Some(view.service.raw()),
             region(view.region.as_ref()),
-            view.secret.as_ref().map(|s| s.raw()),
+            view.secret.as_ref().map(SecretPath::raw),
         ]
     }
 }
@@ -92,7 +92,7 @@ impl Samples {
         let key = [
             Some(sample.service.raw()),
             region(sample.region.as_ref()),
-            sample.secret.as_ref().map(|s| s.raw()),
+            sample.secret.as_ref().map(SecretPath::raw),
         ];
         let row = self.auth.row(key, || {
             Track::new(AuthSeries {
@@ -121,7 +121,7 @@ impl Samples {
             Some(sample.signal.raw()),
             Some(sample.service.raw()),
             region(sample.region.as_ref()),
-            sample.secret.as_ref().map(|s| s.raw()),
+            sample.secret.as_ref().map(SecretPath::raw),
         ];
         let row = self.signals.row(key, || {
             Track::new(SignalSeries {

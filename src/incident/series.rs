@@ -74,6 +74,10 @@ fn start<W: Counted>(window: &W) -> Timestamp {
 impl<W: Counted> Beside<W> {
     /// Takes a window in among those `shown`.
     pub(super) fn push(&mut self, shown: &mut Vector<W>, window: W) {
+        self.put(shown, window, KEPT);
+    }
+
+    fn put(&mut self, shown: &mut Vector<W>, window: W, kept: usize) {
         let in_order = shown.last().is_none_or(|last| last.end() < window.end());
         if let [(first, only)] = self.speakers.as_slice()
             && in_order
@@ -82,13 +86,13 @@ impl<W: Counted> Beside<W> {
         {
             self.longest = self.longest.max(window.length());
             shown.push_back(window);
-            self.trim(shown);
-            return;
+        } else {
+            self.put_anywhere(shown, window);
         }
-        self.push_anywhere(shown, window);
+        self.trim(shown, kept);
     }
 
-    fn push_anywhere(&mut self, shown: &mut Vector<W>, window: W) {
+    fn put_anywhere(&mut self, shown: &mut Vector<W>, window: W) {
         let reordered = self.note_speaker(&window);
         self.longest = self.longest.max(window.length());
         if same_slot(shown, &window) || same_slot(&mut self.hidden, &window) {
@@ -111,7 +115,6 @@ impl<W: Counted> Beside<W> {
         if reordered {
             self.settle_anew(shown);
         }
-        self.trim(shown);
     }
 
     /// Notes who speaks; true where somebody's place in line changed.
@@ -168,9 +171,9 @@ impl<W: Counted> Beside<W> {
         self.hidden = hidden.into_iter().collect();
     }
 
-    /// Lets go of the earliest windows above [`KEPT`]; what one of them hid may come out.
-    fn trim(&mut self, shown: &mut Vector<W>) {
-        while shown.len() + self.hidden.len() > KEPT {
+    /// Lets go of the earliest windows above `kept`; what one of them hid may come out.
+    fn trim(&mut self, shown: &mut Vector<W>, kept: usize) {
+        while shown.len() + self.hidden.len() > kept {
             let hidden_first = match (self.hidden.front(), shown.front()) {
                 (Some(hidden), Some(shown)) => slot(hidden) < slot(shown),
                 (hidden, _) => hidden.is_some(),
@@ -189,8 +192,10 @@ impl<W: Counted> Beside<W> {
                 self.hides(&gone, w)
             });
             self.hidden = hidden;
+            let beside = freed.clone();
             for window in freed {
-                if self.is_hidden(shown, &window) {
+                let beaten = beside.iter().any(|other| self.hides(other, &window));
+                if beaten || self.is_hidden(shown, &window) {
                     insert(&mut self.hidden, window);
                 } else {
                     insert(shown, window);
@@ -202,9 +207,8 @@ impl<W: Counted> Beside<W> {
 
 /// The first place whose window ends after `time`.
 fn after<W: Counted>(list: &Vector<W>, time: Timestamp) -> usize {
-    match list.last() {
-        Some(last) if last.end() > time => {}
-        _ => return list.len(),
+    if list.last().is_none_or(|newest| newest.end() <= time) {
+        return list.len();
     }
     let (Ok(at) | Err(at)) = list.binary_search_by(|w| {
         if w.end() > time {
@@ -264,5 +268,113 @@ fn insert<W: Counted>(list: &mut Vector<W>, window: W) {
         list.push_back(window);
     } else {
         list.insert(at, window);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incident::testing::at;
+    use crate::model::EventId;
+    use proptest::prelude::*;
+
+    fn window(source: &str, end: i64, length: i64, id: &str) -> CountWindow {
+        CountWindow {
+            end: at(end),
+            length: Span::seconds(length),
+            total: 1,
+            bad: 0,
+            event: EventRef {
+                time: at(end),
+                source: Source::from(source),
+                id: EventId::from(id),
+            },
+        }
+    }
+
+    fn shown(windows: &[CountWindow], kept: usize) -> Vec<CountWindow> {
+        let (mut beside, mut shown) = (Beside::default(), Vector::new());
+        for window in windows {
+            beside.put(&mut shown, window.clone(), kept);
+        }
+        shown.into_iter().collect()
+    }
+
+    fn ends(windows: &[CountWindow]) -> Vec<(i64, String)> {
+        let since = |w: &CountWindow| w.end.since(at(0)).as_seconds();
+        let names = windows.iter();
+        names
+            .map(|w| (since(w), w.event.source.raw().to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn the_source_that_spoke_first_speaks_and_the_other_fills_its_gaps() {
+        let windows = [
+            window("b", 30, 30, "1"),
+            window("a", 32, 30, "1"),
+            window("a", 62, 30, "2"),
+            window("b", 90, 30, "3"),
+            window("a", 92, 30, "3"),
+        ];
+        let names = ["b", "a", "b"].map(str::to_owned);
+        let told: Vec<String> = ends(&shown(&windows, 99))
+            .into_iter()
+            .map(|e| e.1)
+            .collect();
+        assert_eq!(told, names);
+    }
+
+    #[test]
+    fn a_source_that_turns_out_to_have_spoken_earlier_takes_over() {
+        let mut windows = vec![window("a", 60, 30, "2"), window("b", 61, 30, "2")];
+        assert_eq!(ends(&shown(&windows, 99)), [(60, "a".to_owned())]);
+        windows.push(window("b", 20, 10, "0"));
+        let told = ends(&shown(&windows, 99));
+        assert_eq!(told, [(20, "b".to_owned()), (61, "b".to_owned())]);
+    }
+
+    #[test]
+    fn a_clock_that_jitters_loses_no_window() {
+        let windows = [window("a", 30, 30, "1"), window("a", 58, 30, "2")];
+        assert_eq!(shown(&windows, 99).len(), 2);
+    }
+
+    #[test]
+    fn the_same_window_told_twice_counts_once() {
+        let windows = [window("a", 30, 30, "1"), window("a", 30, 30, "2")];
+        let told = shown(&windows, 99);
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].event.id.raw(), "2");
+    }
+
+    #[test]
+    fn the_latest_windows_are_kept() {
+        let windows: Vec<_> = (0..9).map(|n| window("a", n * 30, 30, "1")).collect();
+        let told = ends(&shown(&windows, 3));
+        assert_eq!(
+            told.iter().map(|e| e.0).collect::<Vec<_>>(),
+            [180, 210, 240]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_repetition_change_nothing_even_where_windows_are_let_go(
+            (told, mixed) in prop::collection::vec(
+                ("[abc]", 0..80_i64, 0..30_i64, "[12]"), 1..30
+            ).prop_flat_map(|windows| {
+                let windows: Vec<_> = windows
+                    .iter()
+                    .map(|(source, end, length, id)| window(source, *end, *length, id))
+                    .collect();
+                let twice = [windows.clone(), windows.clone()].concat();
+                (Just(windows), Just(twice).prop_shuffle())
+            }),
+            kept in 1..12_usize,
+        ) {
+            let (a, b) = (shown(&told, kept), shown(&mixed, kept));
+            prop_assert_eq!(a, b);
+        }
     }
 }

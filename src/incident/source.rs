@@ -143,3 +143,60 @@ fn gaps(words: &[(EventRef, BackendState)]) -> Vec<(Timestamp, Option<Timestamp>
 pub(super) fn millis(ms: f64) -> Span {
     Span::micros((ms * 1000.0) as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::incident::testing::{at, auth, event, fold};
+    use crate::model::Event;
+    use crate::model::event::BackendState;
+    use serde_json::json;
+
+    fn status(seconds: i64, state: &str, error: Option<&str>) -> Event {
+        let data = json!({"backend": "/vault", "state": state, "lag_ms": 1500, "error": error});
+        event(
+            "/session",
+            &format!("{seconds}"),
+            seconds,
+            "backend.status",
+            &data,
+        )
+    }
+
+    #[test]
+    fn a_gap_lasts_from_disconnected_until_it_answers_again() {
+        let mut events = vec![
+            status(1, "connected", None),
+            status(10, "disconnected", Some("refused")),
+            status(20, "disconnected", None),
+            status(30, "degraded", None),
+            status(40, "disconnected", None),
+        ];
+        events.reverse();
+        let incident = fold(&events);
+        let vault = incident
+            .backends()
+            .find(|b| b.name.raw() == "/vault")
+            .unwrap();
+        assert_eq!(vault.gaps, [(at(10), Some(at(30))), (at(40), None)]);
+        assert_eq!(vault.state, Some(BackendState::Disconnected));
+        assert_eq!(vault.at, Some(at(40)));
+        assert_eq!((vault.newest, vault.events), (None, 0));
+        assert_eq!(vault.lag.unwrap().as_micros(), 1_500_000);
+    }
+
+    #[test]
+    fn a_source_is_a_backend_though_it_never_speaks_of_itself() {
+        let incident = fold(&[auth("/a", 60, 1), auth("/a", 30, 1), auth("/b", 1, 1)]);
+        let told: Vec<_> = incident
+            .backends()
+            .map(|b| (b.name.raw(), b.newest, b.events, b.state.is_some()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("/a", Some(at(60)), 2, false),
+                ("/b", Some(at(1)), 1, false)
+            ]
+        );
+    }
+}

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use ahash::RandomState;
 use hashbrown::HashTable;
 
+/// Rows stand in blocks of so many; a clone that changes a row copies the pointers of one block.
+const BLOCK: usize = 64;
+
 /// Fixed, so that two runs do the same work in the same order.
 const HASHING: RandomState = RandomState::with_seeds(0x51, 0x7e, 0x4a, 0xb3);
 
@@ -40,9 +43,11 @@ pub(super) fn hash_words(words: &[Option<&str>]) -> u64 {
 /// Rows by key.
 #[derive(Clone, Debug)]
 pub(super) struct Store<T, const N: usize> {
-    rows: imbl::Vector<Arc<T>>,
+    blocks: Arc<Vec<Block<T>>>,
     index: Arc<Index>,
 }
+
+type Block<T> = Arc<Vec<Arc<T>>>;
 
 /// Where each row stands. It is copied whole, but only by a clone that gains a new key.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +59,7 @@ struct Index {
 impl<T, const N: usize> Default for Store<T, N> {
     fn default() -> Self {
         Self {
-            rows: imbl::Vector::new(),
+            blocks: Arc::default(),
             index: Arc::default(),
         }
     }
@@ -77,12 +82,17 @@ impl<T: Row<N>, const N: usize> Store<T, N> {
 
     /// The row that stands there.
     pub(super) fn at(&self, at: u32) -> Option<&T> {
-        self.rows.get(at as usize).map(AsRef::as_ref)
+        let at = at as usize;
+        let block = self.blocks.get(at / BLOCK)?;
+        block.get(at % BLOCK).map(AsRef::as_ref)
     }
 
     /// The row that stands there, to be changed.
     pub(super) fn at_mut(&mut self, at: u32) -> Option<&mut T> {
-        self.rows.get_mut(at as usize).map(Arc::make_mut)
+        let at = at as usize;
+        let block = Arc::make_mut(&mut self.blocks).get_mut(at / BLOCK)?;
+        let row = Arc::make_mut(block).get_mut(at % BLOCK)?;
+        Some(Arc::make_mut(row))
     }
 
     /// The row of this key.
@@ -97,7 +107,7 @@ impl<T: Row<N>, const N: usize> Store<T, N> {
         if let Some(at) = self.find_hashed(hash, key) {
             return at;
         }
-        let at = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        let at = u32::try_from(self.len()).unwrap_or(u32::MAX);
         let place = self
             .index
             .order
@@ -106,7 +116,11 @@ impl<T: Row<N>, const N: usize> Store<T, N> {
                 None => Ordering::Less,
             });
         let (Ok(place) | Err(place)) = place;
-        self.rows.push_back(Arc::new(make()));
+        let blocks = Arc::make_mut(&mut self.blocks);
+        match blocks.last_mut() {
+            Some(block) if block.len() < BLOCK => Arc::make_mut(block).push(Arc::new(make())),
+            _ => blocks.push(Arc::new(vec![Arc::new(make())])),
+        }
         let index = Arc::make_mut(&mut self.index);
         index.order.insert(place, at);
         index
@@ -123,12 +137,18 @@ impl<T: Row<N>, const N: usize> Store<T, N> {
 
     /// All rows in the order of their keys.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.index.order.iter().filter_map(|at| self.at(*at))
+        self.rows().map(|(_, row)| row)
+    }
+
+    /// All rows in the order of their keys, each with where it stands.
+    pub(super) fn rows(&self) -> impl DoubleEndedIterator<Item = (u32, &T)> {
+        let order = self.index.order.iter();
+        order.filter_map(|at| self.at(*at).map(|row| (*at, row)))
     }
 
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.index.order.len()
     }
 }
 

@@ -37,26 +37,24 @@ impl<T: Clone> Register<T> {
     }
 
     fn put(&mut self, step: &Arc<Step>, value: Option<T>) {
-        let Some(value) = value else { return };
-        if self
-            .0
-            .as_ref()
-            .is_none_or(|(held, _)| held.event < step.event)
+        if let Some(value) = value
+            && self.yields_to(step)
         {
             self.0 = Some((Arc::clone(step), value));
         }
     }
 
     fn join(&mut self, other: &Self) {
-        if let Some((step, value)) = &other.0 {
-            if self
-                .0
-                .as_ref()
-                .is_none_or(|(held, _)| held.event < step.event)
-            {
-                self.0 = Some((Arc::clone(step), value.clone()));
-            }
+        if let Some((step, value)) = &other.0
+            && self.yields_to(step)
+        {
+            self.0 = Some((Arc::clone(step), value.clone()));
         }
+    }
+
+    fn yields_to(&self, step: &Step) -> bool {
+        let held = self.0.as_ref();
+        held.is_none_or(|(held, _)| held.event < step.event)
     }
 }
 
@@ -233,15 +231,16 @@ impl Told {
         }
     }
 
-    /// Takes one step in.
-    pub(super) fn step(&mut self, event: EventRef, what: StepKind) -> Arc<Step> {
-        if self.first.as_ref().is_none_or(|first| event < *first) {
+    /// Takes one step in; true where it is the first of all.
+    pub(super) fn step(&mut self, event: EventRef, what: StepKind) -> (bool, Arc<Step>) {
+        let is_first = self.first.as_ref().is_none_or(|first| event < *first);
+        if is_first {
             self.first = Some(event.clone());
         }
         self.last_at = self.last_at.max(event.time);
         let step = Arc::new(Step { event, what });
         insert_step(&mut self.steps, &step);
-        step
+        (is_first, step)
     }
 
     pub(super) fn started(&mut self, step: &Arc<Step>, told: &RotationStarted) {
@@ -258,7 +257,8 @@ impl Told {
         start.tier.put(step, told.tier.clone());
         start.regions.put(step, list(&told.regions));
         start.services.put(step, list(&told.services));
-        let named = list(&told.consumers).map(Arc::from);
+        let named = told.consumers.as_slice();
+        let named = (!named.is_empty()).then(|| Arc::from(named));
         start.named.put(step, named);
         start
             .grace_period
@@ -292,20 +292,20 @@ impl Told {
             began_at: is(StageStatus::Started).then_some(at),
             first_done_at: is(StageStatus::Completed).then_some(at),
         };
-        self.cell(&cell);
+        self.cell(cell);
     }
 
-    fn cell(&mut self, cell: &Cell) {
+    fn cell(&mut self, cell: Cell) {
         match self
             .cells
             .binary_search_by(|c| c.place().cmp(&cell.place()))
         {
             Ok(at) => {
                 if let Some(held) = self.cells.get_mut(at) {
-                    held.join(cell);
+                    held.join(&cell);
                 }
             }
-            Err(at) => self.cells.insert(at, cell.clone()),
+            Err(at) => self.cells.insert(at, cell),
         }
     }
 
@@ -374,7 +374,7 @@ impl Told {
             self.candidate(event, version);
         }
         for cell in &other.cells {
-            self.cell(cell);
+            self.cell(cell.clone());
         }
         self.grace.join(&other.grace);
         self.finished.join(&other.finished);

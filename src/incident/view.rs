@@ -18,7 +18,7 @@ pub const AUDIT_KEPT: usize = 200;
 /// Live events are ordered within this span of their source's newest.
 pub const WATERMARK: Span = Span::seconds(30);
 
-/// CloudTrail's events are ordered within this span.
+/// The events of `CloudTrail` are ordered within this span.
 pub const WATERMARK_CLOUDTRAIL: Span = Span::seconds(600);
 
 /// Times of two sources closer than this are a tie: neither came first.
