@@ -222,8 +222,8 @@ impl Desk {
     /// Takes a new state in. The selected rotation keeps its line on the screen, wherever the
     /// order takes it.
     pub fn take_state(&mut self, state: State) {
-        self.state = state;
-        self.digest.refresh(&self.state);
+        let before = std::mem::replace(&mut self.state, state);
+        self.digest.refresh(&self.state, &before);
         let line = self.row.saturating_sub(self.top);
         // A person who has selected nothing and looks at the top is shown the worst.
         let row = match &self.selected {

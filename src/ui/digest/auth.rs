@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::incident::{AuthSeries, AuthWindow, Incident, Rotation};
-use crate::model::{SecretPath, ServiceName, Span, Timestamp};
+use crate::incident::{AuthSeries, AuthWindow, Incident};
+use crate::model::{ServiceName, Span, Timestamp};
 
-use super::Digest;
+use super::{Digest, number};
 
 /// The most series that are ranked and shown.
 const SHOWN: usize = 256;
@@ -52,54 +52,40 @@ struct Known {
     usual: Option<f64>,
 }
 
-/// When the latest rotation began that could have changed a series.
+/// When the latest rotation began that could have changed a series, by the number of its secret
+/// or of its service.
 #[derive(Debug, Default)]
-pub struct Onsets {
-    secrets: HashMap<SecretPath, Option<Timestamp>>,
-    services: HashMap<ServiceName, Option<Timestamp>>,
-}
+pub struct Onsets(HashMap<u64, Option<Timestamp>>);
 
 impl Onsets {
-    /// Starts over, for the secrets and services of these rows.
-    pub fn begin(&mut self, rows: &[AuthRow]) {
-        self.secrets.clear();
-        self.services.clear();
-        for row in rows {
-            match &row.series.secret {
-                Some(secret) if !self.secrets.contains_key(secret) => {
-                    self.secrets.insert(secret.clone(), None);
-                }
-                Some(_) => {}
-                None if !self.services.contains_key(&row.series.service) => {
-                    self.services.insert(row.series.service.clone(), None);
-                }
-                None => {}
-            }
+    fn name(series: &AuthSeries) -> u64 {
+        match &series.secret {
+            Some(secret) => number(secret.raw()),
+            None => number(series.service.raw()),
         }
     }
 
-    /// Notes when a rotation began.
-    pub fn add(&mut self, rotation: &Rotation) {
-        let began = Some(rotation.started_at);
-        if let Some(secret) = &rotation.secret
-            && let Some(onset) = self.secrets.get_mut(secret)
-        {
-            *onset = (*onset).max(began);
+    /// Starts over, for the secrets and services of these rows.
+    pub fn begin(&mut self, rows: &[AuthRow]) {
+        self.0.clear();
+        let names = rows.iter().map(|row| Self::name(&row.series));
+        self.0.extend(names.map(|name| (name, None)));
+    }
+
+    /// Notes when a rotation of these names began.
+    pub fn add(&mut self, names: &[u64], began: Timestamp) {
+        if self.0.is_empty() {
+            return;
         }
-        if !self.services.is_empty() {
-            for service in &rotation.services {
-                if let Some(onset) = self.services.get_mut(service) {
-                    *onset = (*onset).max(began);
-                }
+        for name in names {
+            if let Some(onset) = self.0.get_mut(name) {
+                *onset = (*onset).max(Some(began));
             }
         }
     }
 
     fn of(&self, series: &AuthSeries) -> Option<Timestamp> {
-        match &series.secret {
-            Some(secret) => self.secrets.get(secret).copied().flatten(),
-            None => self.services.get(&series.service).copied().flatten(),
-        }
+        self.0.get(&Self::name(series)).copied().flatten()
     }
 }
 

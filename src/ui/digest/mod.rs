@@ -80,6 +80,7 @@ pub struct Digest {
     pub headline: Headline,
     memo: auth::Memo,
     onsets: auth::Onsets,
+    seen: Vec<Seen>,
 }
 
 impl Digest {
@@ -122,8 +123,10 @@ impl Digest {
             .filter_map(|row| self.ids.get(row.at as usize))
     }
 
-    /// Takes a new state in.
-    pub fn refresh(&mut self, state: &State) {
+    /// Takes a new state in. `_before` is the state of the last refresh: while it lives, no new
+    /// rotation can stand where one of its rotations stands, so that an equal address means an
+    /// equal rotation.
+    pub fn refresh(&mut self, state: &State, _before: &State) {
         let now = state.incident.now();
         auth::collect(self, &state.incident, now);
         canary::collect(&mut self.canaries, &state.incident);
@@ -148,44 +151,140 @@ impl Digest {
         (self.open, self.hurting) = (0, 0);
         let mut n = 0;
         for rotation in incident.rotations() {
-            match self.ids.get_mut(n) {
-                Some(known) if *known == rotation.id => {}
-                Some(known) => *known = rotation.id.clone(),
-                None => self.ids.push(rotation.id.clone()),
+            let address = std::ptr::from_ref(rotation).addr();
+            if self.seen.get(n).is_none_or(|seen| seen.address != address) {
+                put(&mut self.seen, n, Seen::new(address, rotation));
+                put(&mut self.ids, n, rotation.id.clone());
             }
-            onsets.add(rotation);
-            let hurt = hurt(incident, rotation, &hot);
-            self.open += usize::from(rotation.is_open());
+            let Some(seen) = self.seen.get(n) else {
+                continue;
+            };
+            onsets.add(seen.names(), seen.started);
+            // Most rotations are over and nobody's services are hot: they are not even read.
+            let hurt = if seen.tallied || hot.may_touch(seen) {
+                hurt(incident, rotation, &hot)
+            } else {
+                seen.alone
+            };
+            self.open += usize::from(seen.open);
             self.hurting += usize::from(hurt.needs_a_look());
             self.rows.push(Row {
-                key: key(hurt, rotation),
+                key: (hurt as u64) << 56 | seen.tie,
                 at: u32::try_from(n).unwrap_or(u32::MAX),
             });
             n += 1;
         }
         self.ids.truncate(n);
+        self.seen.truncate(n);
         self.rows
             .sort_unstable_by(|a, b| b.key.cmp(&a.key).then(a.at.cmp(&b.at)));
         self.onsets = onsets;
     }
 }
 
-/// What refuses more than usual now.
+fn put<T>(list: &mut Vec<T>, at: usize, value: T) {
+    match list.get_mut(at) {
+        Some(slot) => *slot = value,
+        None => list.push(value),
+    }
+}
+
+/// The most names of a rotation that are remembered as numbers.
+const NAMES: usize = 4;
+
+/// What is remembered of a rotation as long as it does not change.
+#[derive(Debug)]
+struct Seen {
+    address: usize,
+    /// Numbers of its secret and of its services.
+    names: [u64; NAMES],
+    /// How many names it has, even if more than are remembered.
+    named: usize,
+    started: Timestamp,
+    /// What breaks ties in the order.
+    tie: u64,
+    open: bool,
+    /// True where how much it hurts depends on its consumers.
+    tallied: bool,
+    /// How much it hurts where neither its consumers nor its services say more.
+    alone: Hurt,
+}
+
+impl Seen {
+    fn new(address: usize, rotation: &Rotation) -> Self {
+        let secret = rotation.secret.iter().map(|secret| number(secret.raw()));
+        let services = rotation
+            .services
+            .iter()
+            .map(|service| number(service.raw()));
+        let mut names = [0; NAMES];
+        let mut named = 0;
+        for name in secret.chain(services) {
+            if let Some(slot) = names.get_mut(named) {
+                *slot = name;
+            }
+            named += 1;
+        }
+        Self {
+            address,
+            names,
+            named,
+            started: rotation.started_at,
+            tie: tie(rotation),
+            open: rotation.is_open(),
+            tallied: rotation.is_open() && told(rotation, Stage::Distribute),
+            alone: alone(rotation),
+        }
+    }
+
+    fn names(&self) -> &[u64] {
+        self.names.get(..self.named.min(NAMES)).unwrap_or_default()
+    }
+}
+
+/// A number that stands for a name: equal names have equal numbers, other names nearly always
+/// others. It only spares look-ups; nothing is decided by it.
+fn number(name: &str) -> u64 {
+    ahash::RandomState::with_seeds(1, 2, 3, 4).hash_one(name)
+}
+
+/// What is refused more than usual now.
 struct Hot<'a> {
     secrets: HashSet<&'a SecretPath>,
     services: HashSet<&'a ServiceName>,
+    numbers: Vec<u64>,
 }
 
 impl<'a> Hot<'a> {
     fn of(rows: &'a [AuthRow]) -> Self {
         let hot = rows.iter().filter(|row| row.elevated);
+        let mut numbers: Vec<u64> = hot
+            .clone()
+            .flat_map(|row| {
+                let secret = row.series.secret.as_ref().map(SecretPath::raw);
+                [Some(row.series.service.raw()), secret]
+            })
+            .flatten()
+            .map(number)
+            .collect();
+        numbers.sort_unstable();
         Self {
+            numbers,
             secrets: hot
                 .clone()
                 .filter_map(|r| r.series.secret.as_ref())
                 .collect(),
             services: hot.map(|row| &row.series.service).collect(),
         }
+    }
+
+    fn may_touch(&self, seen: &Seen) -> bool {
+        !self.numbers.is_empty()
+            && (seen.named > NAMES
+                || seen
+                    .names()
+                    .iter()
+                    .any(|name| self.numbers.binary_search(name).is_ok()))
     }
 
     fn touches(&self, rotation: &Rotation) -> bool {
@@ -212,16 +311,11 @@ fn hurt(incident: &Incident, rotation: &Rotation, hot: &Hot<'_>) -> Hurt {
     }
     let open = rotation.ended.is_none();
     let touched = hot.touches(rotation);
-    let told = |stage: Stage| {
-        stage
-            .index()
-            .and_then(|at| rotation.stages.get(at))
-            .is_some_and(|view| view.status.is_some())
-    };
-    if touched || (open && told(Stage::Distribute)) {
+    if touched || (open && told(rotation, Stage::Distribute)) {
         let tally = incident.tally(rotation);
         let behind = tally.on_new < tally.total;
-        let began = rotation.cutover_at.or(rotation.revoked_at).is_some() || told(Stage::Store);
+        let began =
+            rotation.cutover_at.or(rotation.revoked_at).is_some() || told(rotation, Stage::Store);
         if (open && tally.failed > 0) || (touched && behind && began) {
             return if rotation.revoked_at.is_some() {
                 Hurt::Breaks
@@ -237,6 +331,21 @@ fn hurt(incident: &Incident, rotation: &Rotation, hot: &Hot<'_>) -> Hurt {
             _ => {}
         }
     }
+    alone(rotation)
+}
+
+fn told(rotation: &Rotation, stage: Stage) -> bool {
+    stage
+        .index()
+        .and_then(|at| rotation.stages.get(at))
+        .is_some_and(|view| view.status.is_some())
+}
+
+/// How much a rotation hurts by its stages alone.
+fn alone(rotation: &Rotation) -> Hurt {
+    if rotation.superseded_by.is_some() {
+        return Hurt::Over;
+    }
     match (&rotation.ended, rotation.stage()) {
         (Some(end), _) if end.outcome == Outcome::Succeeded => Hurt::Over,
         (Some(_), _) => Hurt::WentBadly,
@@ -246,19 +355,18 @@ fn hurt(incident: &Incident, rotation: &Rotation, hot: &Hot<'_>) -> Hurt {
     }
 }
 
-/// The hurt in the highest byte. Below it, of those that run the one whose point of no return
-/// comes first, of those that are over the latest.
-fn key(hurt: Hurt, rotation: &Rotation) -> u64 {
+/// What breaks ties, below the hurt in the highest byte: of those that run the one whose point of
+/// no return comes first is the greater, of those that are over the latest.
+fn tie(rotation: &Rotation) -> u64 {
     const MOST: u64 = (1 << 56) - 1;
     let seconds = |at: Timestamp| at.seconds().clamp(0, 1 << 50).unsigned_abs();
-    let tie = if rotation.is_open() {
+    if rotation.is_open() {
         rotation
             .point_of_no_return()
             .map_or(seconds(rotation.started_at), |at| MOST - seconds(at))
     } else {
         seconds(rotation.last_at)
-    };
-    (hurt as u64) << 56 | tie
+    }
 }
 
 fn hurt_of(key: u64) -> Hurt {

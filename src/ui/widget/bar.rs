@@ -74,18 +74,26 @@ pub fn time_marks(
     theme: &Theme,
     only: impl Fn(MarkKind) -> bool,
 ) {
-    let after = |at: Timestamp| marks.partition_point(|mark| mark.at < at);
-    let mut first = after(axis.from);
+    let mut rest = marks;
+    let split = |marks: &mut &[Mark], at: Timestamp| {
+        let (before, after) = marks.split_at(marks.partition_point(|mark| mark.at < at));
+        *marks = after;
+        before.len()
+    };
+    split(&mut rest, axis.from);
     for column in 0..axis.columns {
-        let next = if column + 1 == axis.columns {
-            after(axis.to + Span::micros(1))
+        if rest.is_empty() {
+            break;
+        }
+        let here = rest;
+        let many = if column + 1 == axis.columns {
+            split(&mut rest, axis.to + Span::micros(1))
         } else {
-            after(axis.start(column + 1))
+            split(&mut rest, axis.start(column + 1))
         };
-        let shown = marks
-            .get(first..next)
-            .unwrap_or_default()
+        let shown = here
             .iter()
+            .take(many)
             .take(LOOKED_AT)
             .map(|mark| mark.kind)
             .filter(|kind| only(*kind))
@@ -94,7 +102,6 @@ pub fn time_marks(
             let (c, role) = letter(kind);
             pen.cell(x + column, y, c, theme.style(role));
         }
-        first = next.max(first);
     }
 }
 

@@ -29,15 +29,15 @@ impl Axis {
         if span <= 0 || into < 0 || into > span || self.columns == 0 {
             return None;
         }
-        let column = i128::from(into) * i128::from(self.columns) / i128::from(span);
+        // Milliseconds of a calendar of 10,000 years times the columns of a screen fit.
+        let column = into / 1000 * i64::from(self.columns) / (span / 1000).max(1);
         Some(u16::try_from(column).ok()?.min(self.columns - 1))
     }
 
     /// The moment at which a column begins.
     pub fn start(&self, column: u16) -> Timestamp {
-        let span = i128::from(self.to.since(self.from).as_micros());
-        let into = span * i128::from(column) / i128::from(self.columns.max(1));
-        self.from + Span::micros(i64::try_from(into).unwrap_or(i64::MAX))
+        let span = self.to.since(self.from).as_micros() / 1000;
+        self.from + Span::millis(span * i64::from(column) / i64::from(self.columns.max(1)))
     }
 }
 
