@@ -2,7 +2,15 @@
 //! `../shared/logs/vault-postgres` is compared with what was done (`what.json`) and with the logs
 //! as this file reads them by itself.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests fail as tests do, and say so when there is nothing to read"
+)]
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -69,8 +77,12 @@ fn micros(time: &Value) -> i64 {
     let mut parts = digits.split(':');
     let mut next = || parts.next().unwrap();
     let (hours, minutes): (i64, i64) = (next().parse().unwrap(), next().parse().unwrap());
-    let seconds: f64 = next().parse().unwrap();
-    (hours * 3600 + minutes * 60) * 1_000_000 + (seconds * 1e6).round() as i64
+    // Digits behind the sixth do not matter.
+    let seconds = next();
+    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    let fraction = format!("{fraction:0<6}");
+    let seconds: i64 = whole.parse().unwrap();
+    ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + fraction[..6].parse::<i64>().unwrap()
 }
 
 fn what(folder: &Path) -> Vec<Value> {
@@ -175,7 +187,7 @@ fn the_rotation_that_broke_is_told_as_it_was() {
 #[test]
 fn refused_logins_are_counted_from_the_rotation_until_it_is_healed() {
     let Some(folder) = folder() else { return };
-    let (what, printed) = (what(&folder), printed(&[folder.clone()], None));
+    let (what, printed) = (what(&folder), printed(std::slice::from_ref(&folder), None));
     let rotated = micros(&done(&what, "rotate static role payments")["time"]);
     let healed = micros(&done(&what, "healed")["time"]);
     let samples = |role: &'static str| {
@@ -188,7 +200,7 @@ fn refused_logins_are_counted_from_the_rotation_until_it_is_healed() {
     for sample in samples("payments_app") {
         let (end, length) = (
             micros(&sample["time"]),
-            number(sample, "window_seconds") as i64 * 1_000_000,
+            sample["data"]["window_seconds"].as_i64().unwrap() * 1_000_000,
         );
         assert_eq!(end % 10_000_000, 0, "aligned");
         assert_eq!(sample["data"]["secret"], PAYMENTS);
@@ -396,7 +408,7 @@ fn devices_rotated_files_and_renderings_double_nothing() {
         assert_eq!(list.len(), set.len(), "{kind} {source}");
         set
     };
-    let whole = printed(&[folder.clone()], None);
+    let whole = printed(std::slice::from_ref(&folder), None);
     assert_eq!(ids(&whole, "audit.entry", "/vault").len(), 2797);
     let counts = rotascope::audit::open(&[&folder], &rotascope::audit::Options::default())
         .unwrap()
@@ -458,8 +470,8 @@ fn an_unknown_tie_is_left_open_until_a_rule_makes_it() {
         "[[identity]]\nmatch = {{ postgres_role = \"payments_app\" }}\nsecret = \"{PAYMENTS}\"\n"
     );
     std::fs::write(rules.path(), rule).unwrap();
-    let ruled = printed(&hashed, Some(rules.path()));
-    assert_eq!(secrets(&ruled), BTreeSet::from([PAYMENTS.to_owned()]));
+    let with_rule = printed(&hashed, Some(rules.path()));
+    assert_eq!(secrets(&with_rule), BTreeSet::from([PAYMENTS.to_owned()]));
 }
 
 /// Strings of the raw device that are secrets, by the key that they stand under or by their look.
@@ -526,7 +538,7 @@ fn no_secret_of_a_raw_device_comes_out() {
     let mut opened = opened.unwrap();
     let progress = opened.progress();
     for sighted in opened.by_ref() {
-        words.push_str(&format!("{sighted:?}"));
+        write!(words, "{sighted:?}").unwrap();
     }
     assert!(progress.rejections().len() > 5000);
     for rejected in progress.rejections() {
