@@ -25,13 +25,26 @@ struct Program {
 
 impl Program {
     fn start(args: &[&str]) -> (Self, Instant) {
-        let size = PtySize { rows: 50, cols: 200, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let size = PtySize {
+            rows: 50,
+            cols: 200,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system()
+            .openpty(size)
+            .expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_rotascope"));
         command.args(args);
         command.env("TERM", "xterm-256color");
-        command.env("ROTASCOPE_CONFIG_DIR", std::env::temp_dir().join("rotascope-bench-none"));
-        command.env("ROTASCOPE_STATE_DIR", std::env::temp_dir().join("rotascope-bench-none"));
+        command.env(
+            "ROTASCOPE_CONFIG_DIR",
+            std::env::temp_dir().join("rotascope-bench-none"),
+        );
+        command.env(
+            "ROTASCOPE_STATE_DIR",
+            std::env::temp_dir().join("rotascope-bench-none"),
+        );
         let mut reader = pair.master.try_clone_reader().expect("readable");
         let writer = pair.master.take_writer().expect("writable");
         let (send, chunks) = channel();
@@ -44,17 +57,38 @@ impl Program {
             }
         });
         let began = Instant::now();
-        let child = pair.slave.spawn_command(command).expect("the program starts");
-        let screen = vt100::Parser::new(NonZero::new(50).expect("rows"), NonZero::new(200).expect("columns"), 0);
-        (Self { chunks, screen, writer, child, _master: pair.master }, began)
+        let child = pair
+            .slave
+            .spawn_command(command)
+            .expect("the program starts");
+        let screen = vt100::Parser::new(
+            NonZero::new(50).expect("rows"),
+            NonZero::new(200).expect("columns"),
+            0,
+        );
+        (
+            Self {
+                chunks,
+                screen,
+                writer,
+                child,
+                _master: pair.master,
+            },
+            began,
+        )
     }
 
     /// The moment at which a frame ended that made `wanted` true.
     fn painted(&mut self, wanted: impl Fn(&str) -> bool) -> Option<Instant> {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while let Ok((at, bytes)) = self.chunks.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        while let Ok((at, bytes)) = self
+            .chunks
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
             self.screen.process(&bytes);
-            if bytes.windows(FRAME_END.len()).any(|w| w == FRAME_END) && wanted(&self.screen.screen().contents()) {
+            if bytes.windows(FRAME_END.len()).any(|w| w == FRAME_END)
+                && wanted(&self.screen.screen().contents())
+            {
                 return Some(at);
             }
         }
@@ -63,7 +97,9 @@ impl Program {
 
     fn press(&mut self, key: &str) -> Instant {
         let at = Instant::now();
-        self.writer.write_all(key.as_bytes()).expect("the terminal takes keys");
+        self.writer
+            .write_all(key.as_bytes())
+            .expect("the terminal takes keys");
         self.writer.flush().expect("the terminal takes keys");
         at
     }
@@ -84,16 +120,29 @@ impl Drop for Program {
 
 fn millis(mut times: Vec<Duration>) -> String {
     times.sort();
-    let at = |share: usize| times.get((times.len() * share / 100).min(times.len().saturating_sub(1)));
-    let show = |time: Option<&Duration>| time.map_or("none".to_owned(), |t| format!("{:.2}", t.as_secs_f64() * 1e3));
-    format!("p50 {} p99 {} max {} ms (n {})", show(at(50)), show(at(99)), show(times.last()), times.len())
+    let at =
+        |share: usize| times.get((times.len() * share / 100).min(times.len().saturating_sub(1)));
+    let show = |time: Option<&Duration>| {
+        time.map_or("none".to_owned(), |t| {
+            format!("{:.2}", t.as_secs_f64() * 1e3)
+        })
+    };
+    format!(
+        "p50 {} p99 {} max {} ms (n {})",
+        show(at(50)),
+        show(at(99)),
+        show(times.last()),
+        times.len()
+    )
 }
 
 fn first_frames(name: &str, path: &Path, runs: usize) {
     let times = (0..runs)
         .filter_map(|_| {
             let (mut program, began) = Program::start(&["replay", &path.to_string_lossy()]);
-            program.painted(|screen| !screen.trim().is_empty()).map(|at| at - began)
+            program
+                .painted(|screen| !screen.trim().is_empty())
+                .map(|at| at - began)
         })
         .collect();
     println!("start to first frame, {name}: {}", millis(times));
@@ -136,7 +185,8 @@ fn flood(seconds: u64) -> PathBuf {
             n % 200,
             n % 7
         );
-        out.write_all(line.as_bytes()).expect("room for a temporary file");
+        out.write_all(line.as_bytes())
+            .expect("room for a temporary file");
     }
     path
 }
@@ -149,12 +199,18 @@ fn main() {
     }
     let (mut program, _) = Program::start(&["replay", "--paused", &night.to_string_lossy()]);
     program.quiet();
-    println!("key to painted frame, at rest: {}", millis(keys(&mut program, 400, Duration::from_millis(4))));
+    println!(
+        "key to painted frame, at rest: {}",
+        millis(keys(&mut program, 400, Duration::from_millis(4)))
+    );
     drop(program);
 
     let flood = flood(20);
     let (mut program, _) = Program::start(&["replay", "--speed", "1", &flood.to_string_lossy()]);
     // The reader is ahead of the player after this; what follows measures playing, not loading.
     thread::sleep(Duration::from_secs(6));
-    println!("key to painted frame, under 50,000 events/s: {}", millis(keys(&mut program, 300, Duration::from_millis(20))));
+    println!(
+        "key to painted frame, under 50,000 events/s: {}",
+        millis(keys(&mut program, 300, Duration::from_millis(20)))
+    );
 }

@@ -43,13 +43,24 @@ fn sources() -> Vec<(String, String)> {
     let mut paths = Vec::new();
     files(&root(), &mut paths);
     paths.sort();
-    let name = |p: &PathBuf| p.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-    paths.iter().map(|p| (name(p), fs::read_to_string(p).unwrap())).collect()
+    let name = |p: &PathBuf| {
+        p.strip_prefix(root())
+            .unwrap()
+            .to_string_lossy()
+            .into_owned()
+    };
+    paths
+        .iter()
+        .map(|p| (name(p), fs::read_to_string(p).unwrap()))
+        .collect()
 }
 
 /// The code of a file without its comments; doc examples speak of the crate from outside.
 fn code(text: &str) -> String {
-    text.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .filter(|l| !l.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The rooms that a text names behind `crate::` (or, for the binary, `rotascope::`).
@@ -70,17 +81,24 @@ fn named(text: &str) -> BTreeSet<String> {
 }
 
 fn first_word(text: &str) -> String {
-    text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    text.trim_start()
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
 }
 
 fn verdict(rooms: &Rooms, from: &str, to: &str) -> Result<(), String> {
-    let (Some(&(from_floor, from_place)), Some(&(to_floor, to_place))) = (rooms.get(from), rooms.get(to)) else {
+    let (Some(&(from_floor, from_place)), Some(&(to_floor, to_place))) =
+        (rooms.get(from), rooms.get(to))
+    else {
         return Ok(());
     };
     if from == to || to_floor < from_floor {
         Ok(())
     } else if to_floor > from_floor {
-        Err(format!("{from} (floor {from_floor}) imports upward: {to} (floor {to_floor})"))
+        Err(format!(
+            "{from} (floor {from_floor}) imports upward: {to} (floor {to_floor})"
+        ))
     } else if from_floor == 3 {
         Err(format!("{from} and {to} are siblings on floor 3"))
     } else if to_place > from_place {
@@ -96,8 +114,13 @@ fn imports_go_downward() {
     assert!(rooms.len() >= 8, "lib.rs lists too few rooms: {rooms:?}");
     let mut wrong = Vec::new();
     for (name, text) in sources() {
-        let Some((room, _)) = name.split_once('/') else { continue };
-        assert!(rooms.contains_key(room), "src/{room} stands on no floor of lib.rs");
+        let Some((room, _)) = name.split_once('/') else {
+            continue;
+        };
+        assert!(
+            rooms.contains_key(room),
+            "src/{room} stands on no floor of lib.rs"
+        );
         for to in named(&code(&text)) {
             if let Err(why) = verdict(&rooms, room, &to) {
                 wrong.push(format!("{name}: {why}"));
@@ -128,8 +151,19 @@ fn the_terminal_stays_in_the_shell() {
             assert!(!code.contains("crossterm"), "{name} names crossterm");
         }
         if name.starts_with("ui/") || name.starts_with("model/") || name.starts_with("incident/") {
-            for clock in ["Instant::now", "SystemTime::now", "Utc::now", "Local::now", "std::fs", "std::net", "std::env"] {
-                assert!(!code.contains(clock), "{name} reads {clock}; floors 0, 1 and ui may not");
+            for clock in [
+                "Instant::now",
+                "SystemTime::now",
+                "Utc::now",
+                "Local::now",
+                "std::fs",
+                "std::net",
+                "std::env",
+            ] {
+                assert!(
+                    !code.contains(clock),
+                    "{name} reads {clock}; floors 0, 1 and ui may not"
+                );
             }
         }
     }
@@ -140,8 +174,15 @@ fn raw_words_stay_off_the_screen() {
     for (name, text) in sources() {
         if name.starts_with("ui/") {
             for (n, line) in text.lines().enumerate() {
-                let compares = line.contains("==") || line.contains("cmp") || line.contains("find") || line.contains("hash");
-                assert!(!line.contains(".raw()") || compares, "src/{name}:{} takes raw words: {line}", n + 1);
+                let compares = line.contains("==")
+                    || line.contains("cmp")
+                    || line.contains("find")
+                    || line.contains("hash");
+                assert!(
+                    !line.contains(".raw()") || compares,
+                    "src/{name}:{} takes raw words: {line}",
+                    n + 1
+                );
             }
         }
     }
@@ -150,6 +191,9 @@ fn raw_words_stay_off_the_screen() {
 #[test]
 fn every_file_says_what_it_is_for() {
     for (name, text) in sources() {
-        assert!(text.starts_with("//!"), "src/{name} does not open with `//!`");
+        assert!(
+            text.starts_with("//!"),
+            "src/{name} does not open with `//!`"
+        );
     }
 }

@@ -110,7 +110,10 @@ pub fn open<P: AsRef<Path>>(inputs: &[P], options: &Options) -> Result<Opened, O
 pub fn open_carried(contents: &[(&str, &'static [u8])], options: &Options) -> Opened {
     Opened {
         paths: Vec::new(),
-        carried: contents.iter().map(|(name, content)| Input::carried(name, content)).collect(),
+        carried: contents
+            .iter()
+            .map(|(name, content)| Input::carried(name, content))
+            .collect(),
         progress: Arc::new(Progress::new(options.keep_rejected)),
         merge: None,
         out: VecDeque::new(),

@@ -32,13 +32,21 @@ impl Input {
     /// What lies at a path.
     #[must_use]
     pub fn at(path: PathBuf, bytes: Option<u64>) -> Self {
-        Self { path, bytes, carried: None }
+        Self {
+            path,
+            bytes,
+            carried: None,
+        }
     }
 
     /// What the program carries itself, under the name to show for it.
     #[must_use]
     pub fn carried(name: &str, content: &'static [u8]) -> Self {
-        Self { path: PathBuf::from(name), bytes: Some(content.len() as u64), carried: Some(content) }
+        Self {
+            path: PathBuf::from(name),
+            bytes: Some(content.len() as u64),
+            carried: Some(content),
+        }
     }
 
     /// True for standard input.
@@ -76,7 +84,10 @@ pub fn walk(path: &Path, out: &mut Vec<Input>, trouble: &mut dyn FnMut(Trouble))
                 trouble(Trouble::NoLogs { path });
             }
         }
-        Ok(meta) => out.push(Input::at(path.to_owned(), meta.is_file().then_some(meta.len()))),
+        Ok(meta) => out.push(Input::at(
+            path.to_owned(),
+            meta.is_file().then_some(meta.len()),
+        )),
     }
 }
 

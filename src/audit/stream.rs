@@ -283,7 +283,9 @@ impl Feed {
     }
 
     fn scan(input: &Input, reader: LineReader, shared: &Arc<Shared>) -> Option<Self> {
-        let large = input.bytes.filter(|bytes| *bytes >= WORTHWHILE && input.carried.is_none());
+        let large = input
+            .bytes
+            .filter(|bytes| *bytes >= WORTHWHILE && input.carried.is_none());
         let Some(length) = large.filter(|_| reader.packing() == Packing::Plain) else {
             return Some(Self::Scan(reader, Vault::new()));
         };

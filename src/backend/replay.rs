@@ -66,12 +66,20 @@ struct Told {
 
 impl Told {
     fn new(progress: Arc<Progress>) -> Self {
-        Self { progress, rejected: 0, troubles: 0 }
+        Self {
+            progress,
+            rejected: 0,
+            troubles: 0,
+        }
     }
 
     fn tell(&mut self, send: &mut dyn FnMut(Sent) -> ControlFlow<()>) -> ControlFlow<()> {
         let loading = self.progress.loading();
-        send(Sent::Read { bytes: loading.bytes, of_bytes: loading.of_bytes, rejected: loading.rejected })?;
+        send(Sent::Read {
+            bytes: loading.bytes,
+            of_bytes: loading.of_bytes,
+            rejected: loading.rejected,
+        })?;
         for words in loading.trouble.into_iter().skip(self.troubles) {
             self.troubles += 1;
             send(Sent::Trouble(words))?;

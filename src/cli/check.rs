@@ -26,14 +26,20 @@ pub struct Args {
 /// Where `out` or `err` cannot be written.
 pub fn run(args: &Args, paths: &Paths, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let paths = match &args.config {
-        Some(folder) => Paths { config: Some(folder.clone()), state: paths.state.clone() },
+        Some(folder) => Paths {
+            config: Some(folder.clone()),
+            state: paths.state.clone(),
+        },
         None => paths.clone(),
     };
     let mut report = Report { out, err, wrong: 0 };
     if let Some(folder) = &args.config
         && !folder.is_dir()
     {
-        report.wrong(&Complaint::new(format!("{} is no folder", folder.display())).next("name the folder that holds config.toml"))?;
+        report.wrong(
+            &Complaint::new(format!("{} is no folder", folder.display()))
+                .next("name the folder that holds config.toml"),
+        )?;
     }
     if let Some(path) = paths.settings() {
         let there = path.exists();
@@ -47,20 +53,36 @@ pub fn run(args: &Args, paths: &Paths, out: &mut dyn Write, err: &mut dyn Write)
                     report.named(look::theme(name, &paths).err())?;
                 }
             }
-            Ok(_) => writeln!(report.out, "none   {}: all settings are default", shown(&path.to_string_lossy()))?,
+            Ok(_) => writeln!(
+                report.out,
+                "none   {}: all settings are default",
+                shown(&path.to_string_lossy())
+            )?,
             Err(complaint) => report.wrong(&complaint)?,
         }
     } else {
-        writeln!(report.out, "none   the system names no configuration folder; set ROTASCOPE_CONFIG_DIR")?;
+        writeln!(
+            report.out,
+            "none   the system names no configuration folder; set ROTASCOPE_CONFIG_DIR"
+        )?;
     }
-    report.folder(paths.keymap("x").as_deref(), "keymap", &|name, text| Keymap::parse(name, text).err())?;
-    report.folder(paths.theme("x").as_deref(), "theme", &|name, text| Theme::parse(name, text).err())?;
+    report.folder(paths.keymap("x").as_deref(), "keymap", &|name, text| {
+        Keymap::parse(name, text).err()
+    })?;
+    report.folder(paths.theme("x").as_deref(), "theme", &|name, text| {
+        Theme::parse(name, text).err()
+    })?;
     let built_in = Keymap::built_in_names().all(|n| Keymap::built_in(n).is_some())
         && Theme::built_in_names().all(|n| Theme::built_in(n).is_some());
     if built_in {
-        writeln!(report.out, "ok     the keymaps and themes that come with the program")?;
+        writeln!(
+            report.out,
+            "ok     the keymaps and themes that come with the program"
+        )?;
     } else {
-        report.wrong(&Complaint::new("a keymap or theme that comes with the program is broken"))?;
+        report.wrong(&Complaint::new(
+            "a keymap or theme that comes with the program is broken",
+        ))?;
     }
     if let Some(log) = paths.log() {
         writeln!(report.out, "log    {}", shown(&log.to_string_lossy()))?;
@@ -76,7 +98,11 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn right(&mut self, path: &Path, what: &str) -> io::Result<()> {
-        writeln!(self.out, "ok     {}: {what}", shown(&path.to_string_lossy()))
+        writeln!(
+            self.out,
+            "ok     {}: {what}",
+            shown(&path.to_string_lossy())
+        )
     }
 
     fn wrong(&mut self, complaint: &Complaint) -> io::Result<()> {
@@ -95,18 +121,28 @@ impl Report<'_> {
         what: &str,
         mistake: &dyn Fn(&str, &str) -> Option<ConfigError>,
     ) -> io::Result<()> {
-        let Some(folder) = example.and_then(Path::parent) else { return Ok(()) };
-        let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+        let Some(folder) = example.and_then(Path::parent) else {
+            return Ok(());
+        };
+        let Ok(entries) = fs::read_dir(folder) else {
+            return Ok(());
+        };
         let mut files: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
         files.retain(|path| path.extension().is_some_and(|e| e == "toml"));
         files.sort();
         for path in files {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             match look::read(&path) {
                 Ok(text) => {
                     let text = text.unwrap_or_default();
                     match mistake(&name, &text) {
-                        Some(error) => self.wrong(&look::wrong(what, &path.to_string_lossy(), &text, &error))?,
+                        Some(error) => {
+                            self.wrong(&look::wrong(what, &path.to_string_lossy(), &text, &error))?
+                        }
                         None => self.right(&path, what)?,
                     }
                 }

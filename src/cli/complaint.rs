@@ -4,7 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::ops::Range;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report,
+};
 
 use crate::model::text::shown;
 
@@ -19,7 +21,11 @@ pub struct Complaint {
 impl Complaint {
     /// What failed, on what.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), next: None, place: None }
+        Self {
+            what: what.into(),
+            next: None,
+            place: None,
+        }
     }
 
     /// Adds why.
@@ -51,7 +57,8 @@ impl fmt::Display for Complaint {
         let mut report = Report::new(said.clone());
         if let Some((file, text, span)) = &self.place {
             let label = LabeledSpan::at(span.clone(), "here");
-            report = Report::new(said.with_label(label)).with_source_code(NamedSource::new(file, text.clone()));
+            report = Report::new(said.with_label(label))
+                .with_source_code(NamedSource::new(file, text.clone()));
         }
         let mut drawn = String::new();
         GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())

@@ -10,9 +10,18 @@ use super::replay::{self, PlayArgs};
 
 /// The files of first-night, carried in the program: `demo` needs none on disk.
 const FIRST_NIGHT: [(&str, &[u8]); 3] = [
-    ("events.jsonl", include_bytes!("../../fixtures/incidents/first-night/events.jsonl")),
-    ("audit.log", include_bytes!("../../fixtures/incidents/first-night/audit.log")),
-    ("postgresql.log", include_bytes!("../../fixtures/incidents/first-night/postgresql.log")),
+    (
+        "events.jsonl",
+        include_bytes!("../../fixtures/incidents/first-night/events.jsonl"),
+    ),
+    (
+        "audit.log",
+        include_bytes!("../../fixtures/incidents/first-night/audit.log"),
+    ),
+    (
+        "postgresql.log",
+        include_bytes!("../../fixtures/incidents/first-night/postgresql.log"),
+    ),
 ];
 
 /// What `demo` takes.

@@ -19,7 +19,12 @@ pub struct CompletionArgs {
 pub fn completions(args: &CompletionArgs, out: &mut dyn Write) -> io::Result<u8> {
     // Generated into memory first: the generator panics where its writer fails.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut super::Cli::command(), "rotascope", &mut script);
+    clap_complete::generate(
+        args.shell,
+        &mut super::Cli::command(),
+        "rotascope",
+        &mut script,
+    );
     out.write_all(&script)?;
     Ok(0)
 }
@@ -32,7 +37,10 @@ pub fn manual(out: &mut dyn Write) -> io::Result<u8> {
     let command = super::Cli::command();
     clap_mangen::Man::new(command.clone()).render(out)?;
     for sub in command.get_subcommands() {
-        let man = clap_mangen::Man::new(sub.clone().display_name(format!("rotascope-{}", sub.get_name())));
+        let man = clap_mangen::Man::new(
+            sub.clone()
+                .display_name(format!("rotascope-{}", sub.get_name())),
+        );
         man.render_name_section(out)?;
         man.render_synopsis_section(out)?;
         man.render_options_section(out)?;

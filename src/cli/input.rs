@@ -10,7 +10,11 @@ use crate::backend::replay::Replay;
 use super::complaint::Complaint;
 
 /// Opens files, folders and standard input as a recording; nothing is read yet.
-pub(super) fn recording(paths: &[PathBuf], rules: IdentityRules) -> Result<Box<dyn Backend>, Complaint> {
-    let opened = audit::open(paths, &Options::default()).map_err(|error| Complaint::new(error.to_string()))?;
+pub(super) fn recording(
+    paths: &[PathBuf],
+    rules: IdentityRules,
+) -> Result<Box<dyn Backend>, Complaint> {
+    let opened = audit::open(paths, &Options::default())
+        .map_err(|error| Complaint::new(error.to_string()))?;
     Ok(Box::new(Replay::new(opened, rules)))
 }

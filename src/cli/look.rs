@@ -38,9 +38,17 @@ impl Look {
     /// `NO_COLOR` before both.
     pub(super) fn of(args: &LookArgs, paths: &Paths) -> Result<Self, Complaint> {
         let (settings, identity) = settings(paths)?;
-        let keymap = args.keymap.as_deref().or(settings.keymap.as_deref()).unwrap_or("default");
+        let keymap = args
+            .keymap
+            .as_deref()
+            .or(settings.keymap.as_deref())
+            .unwrap_or("default");
         let no_colour = env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        let theme = args.theme.as_deref().or(settings.theme.as_deref()).unwrap_or("dark");
+        let theme = args
+            .theme
+            .as_deref()
+            .or(settings.theme.as_deref())
+            .unwrap_or("dark");
         Ok(Self {
             keymap: self::keymap(keymap, paths)?,
             theme: self::theme(if no_colour { "none" } else { theme }, paths)?.with_depth(depth()),
@@ -56,7 +64,6 @@ impl Look {
             keymap: self.keymap,
             theme: self.theme,
             replay: true,
-
         }
     }
 }
@@ -72,26 +79,52 @@ fn depth() -> Depth {
 
 /// Reads `config.toml`; without one all is default.
 pub(super) fn settings(paths: &Paths) -> Result<(Settings, IdentityRules), Complaint> {
-    let Some(path) = paths.settings() else { return Ok((Settings::default(), IdentityRules::default())) };
-    let Some(text) = read(&path)? else { return Ok((Settings::default(), IdentityRules::default())) };
+    let Some(path) = paths.settings() else {
+        return Ok((Settings::default(), IdentityRules::default()));
+    };
+    let Some(text) = read(&path)? else {
+        return Ok((Settings::default(), IdentityRules::default()));
+    };
     let file = path.to_string_lossy().into_owned();
     let settings = Settings::parse(&text).map_err(|e| {
-        Complaint::new(format!("the settings are wrong: {}", e.message)).at(&file, &text, e.span.clone())
+        Complaint::new(format!("the settings are wrong: {}", e.message)).at(
+            &file,
+            &text,
+            e.span.clone(),
+        )
     })?;
     let identity = IdentityRules::parse(&text).map_err(|e| {
-        Complaint::new(format!("an identity rule is wrong: {}", e.message)).at(&file, &text, e.span.clone())
+        Complaint::new(format!("an identity rule is wrong: {}", e.message)).at(
+            &file,
+            &text,
+            e.span.clone(),
+        )
     })?;
     Ok((settings, identity))
 }
 
 /// The user's keymap of that name, else the program's.
 pub(super) fn keymap(name: &str, paths: &Paths) -> Result<Keymap, Complaint> {
-    named(name, paths.keymap(name).as_deref(), "keymap", Keymap::parse, Keymap::built_in, &Keymap::built_in_names().collect::<Vec<_>>())
+    named(
+        name,
+        paths.keymap(name).as_deref(),
+        "keymap",
+        Keymap::parse,
+        Keymap::built_in,
+        &Keymap::built_in_names().collect::<Vec<_>>(),
+    )
 }
 
 /// The user's theme of that name, else the program's.
 pub(super) fn theme(name: &str, paths: &Paths) -> Result<Theme, Complaint> {
-    named(name, paths.theme(name).as_deref(), "theme", Theme::parse, Theme::built_in, &Theme::built_in_names().collect::<Vec<_>>())
+    named(
+        name,
+        paths.theme(name).as_deref(),
+        "theme",
+        Theme::parse,
+        Theme::built_in,
+        &Theme::built_in_names().collect::<Vec<_>>(),
+    )
 }
 
 fn named<T>(
@@ -110,14 +143,21 @@ fn named<T>(
         return parse(name, &text).map_err(|e| wrong(what, &path.to_string_lossy(), &text, &e));
     }
     built_in(name).ok_or_else(|| {
-        let here = path.and_then(Path::parent).map_or(String::new(), |p| format!(", or put yours into {}", p.display()));
-        Complaint::new(format!("there is no {what} called \"{name}\"")).next(format!("known are {}{here}", known.join(", ")))
+        let here = path.and_then(Path::parent).map_or(String::new(), |p| {
+            format!(", or put yours into {}", p.display())
+        });
+        Complaint::new(format!("there is no {what} called \"{name}\""))
+            .next(format!("known are {}{here}", known.join(", ")))
     })
 }
 
 /// What is wrong with a keymap or a theme, with the place.
 pub(super) fn wrong(what: &str, file: &str, text: &str, error: &ConfigError) -> Complaint {
-    let complaint = Complaint::new(format!("the {what} is wrong: {}", error.message)).at(file, text, error.span.clone());
+    let complaint = Complaint::new(format!("the {what} is wrong: {}", error.message)).at(
+        file,
+        text,
+        error.span.clone(),
+    );
     match &error.help {
         Some(help) => complaint.next(help),
         None => complaint,
@@ -128,7 +168,14 @@ pub(super) fn wrong(what: &str, file: &str, text: &str, error: &ConfigError) -> 
 pub(super) fn read(path: &Path) -> Result<Option<String>, Complaint> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
         Err(e) => Err(Complaint::new(format!("{} cannot be read", path.display())).because(e)),
     }
 }

@@ -25,7 +25,9 @@ pub const BAD_INPUT: u8 = 2;
 /// The cockpit for secret rotations that go wrong.
 #[derive(Parser, Debug)]
 #[command(name = "rotascope", version, about, max_term_width = 100)]
-#[command(after_help = "Settings lie in the user's configuration folder; `rotascope check` says where and whether they are right.")]
+#[command(
+    after_help = "Settings lie in the user's configuration folder; `rotascope check` says where and whether they are right."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

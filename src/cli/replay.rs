@@ -40,7 +40,11 @@ pub struct PlayArgs {
 
 impl PlayArgs {
     pub(super) fn start(&self) -> Start {
-        Start { at: self.at, playing: !self.paused, speed: self.speed }
+        Start {
+            at: self.at,
+            playing: !self.paused,
+            speed: self.speed,
+        }
     }
 }
 
@@ -51,12 +55,25 @@ impl PlayArgs {
 pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
     let look = Look::of(&args.look, paths)?;
     let backend = super::input::recording(&args.paths, look.identity.clone())?;
-    let title = args.paths.first().and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()));
-    open(&title.unwrap_or_else(|| "recording".to_owned()), look, backend, args.play.start())
+    let title = args.paths.first().and_then(|path| {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    });
+    open(
+        &title.unwrap_or_else(|| "recording".to_owned()),
+        look,
+        backend,
+        args.play.start(),
+    )
 }
 
 /// Opens the cockpit on a recording.
-pub(super) fn open(title: &str, look: Look, backend: Box<dyn Backend>, start: Start) -> Result<u8, Complaint> {
+pub(super) fn open(
+    title: &str,
+    look: Look,
+    backend: Box<dyn Backend>,
+    start: Start,
+) -> Result<u8, Complaint> {
     let setup = look.setup(Text::from(title));
     terminal::run(setup, backend, start)
         .map(|()| 0)
@@ -70,7 +87,9 @@ fn place(words: &str) -> Result<SeekTo, String> {
             _ => Err("a share of the recording is 0% to 100%".to_owned()),
         };
     }
-    Timestamp::parse(words).map(SeekTo::Time).map_err(|e| format!("{e}; write 2026-11-14T03:12:40Z or 40%"))
+    Timestamp::parse(words)
+        .map(SeekTo::Time)
+        .map_err(|e| format!("{e}; write 2026-11-14T03:12:40Z or 40%"))
 }
 
 fn speed(words: &str) -> Result<Speed, String> {

@@ -26,11 +26,20 @@ impl Paths {
     #[must_use]
     pub fn of_user() -> Self {
         let dirs = ProjectDirs::from("", "", "rotascope");
-        let named = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let named = |name: &str| {
+            env::var_os(name)
+                .filter(|v| !v.is_empty())
+                .map(PathBuf::from)
+        };
         Self {
-            config: named(CONFIG_ENV).or_else(|| dirs.as_ref().map(|d| d.config_dir().to_path_buf())),
+            config: named(CONFIG_ENV)
+                .or_else(|| dirs.as_ref().map(|d| d.config_dir().to_path_buf())),
             state: named(STATE_ENV).or_else(|| {
-                dirs.as_ref().map(|d| d.state_dir().unwrap_or_else(|| d.data_local_dir()).to_path_buf())
+                dirs.as_ref().map(|d| {
+                    d.state_dir()
+                        .unwrap_or_else(|| d.data_local_dir())
+                        .to_path_buf()
+                })
             }),
         }
     }
@@ -44,13 +53,17 @@ impl Paths {
     /// Where a keymap of that name would lie.
     #[must_use]
     pub fn keymap(&self, name: &str) -> Option<PathBuf> {
-        self.config.as_ref().map(|dir| dir.join("keymaps").join(format!("{name}.toml")))
+        self.config
+            .as_ref()
+            .map(|dir| dir.join("keymaps").join(format!("{name}.toml")))
     }
 
     /// Where a theme of that name would lie.
     #[must_use]
     pub fn theme(&self, name: &str) -> Option<PathBuf> {
-        self.config.as_ref().map(|dir| dir.join("themes").join(format!("{name}.toml")))
+        self.config
+            .as_ref()
+            .map(|dir| dir.join("themes").join(format!("{name}.toml")))
     }
 
     /// The folder of logs.

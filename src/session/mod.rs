@@ -44,7 +44,11 @@ pub struct Session {
 impl Session {
     /// Starts reading `backend` and playing what it sends; `publish` is called from the player's
     /// thread with each new state.
-    pub fn open(backend: Box<dyn Backend>, start: Start, publish: impl Fn(Update) + Send + 'static) -> Self {
+    pub fn open(
+        backend: Box<dyn Backend>,
+        start: Start,
+        publish: impl Fn(Update) + Send + 'static,
+    ) -> Self {
         let (commands, asked) = unbounded();
         // A few batches in flight keep the reader busy without letting it run away from the fold.
         let (sender, sent) = bounded(8);
@@ -92,7 +96,12 @@ impl Desk {
         }
     }
 
-    fn run(mut self, asked: &Receiver<ReplayCommand>, sent: &Receiver<Sent>, publish: &dyn Fn(Update)) {
+    fn run(
+        mut self,
+        asked: &Receiver<ReplayCommand>,
+        sent: &Receiver<Sent>,
+        publish: &dyn Fn(Update),
+    ) {
         let nothing = never();
         let mut open = true;
         loop {
@@ -121,8 +130,13 @@ impl Desk {
 
     /// How long nothing needs to be done.
     fn wait(&self, now: Instant) -> Duration {
-        let due = self.last.map_or(Duration::ZERO, |last| PUBLISH_EVERY.saturating_sub(now - last));
-        let play = self.player.next_due(now).unwrap_or(Duration::from_secs(3600));
+        let due = self.last.map_or(Duration::ZERO, |last| {
+            PUBLISH_EVERY.saturating_sub(now - last)
+        });
+        let play = self
+            .player
+            .next_due(now)
+            .unwrap_or(Duration::from_secs(3600));
         if self.changed { play.min(due) } else { play }
     }
 
@@ -140,7 +154,11 @@ impl Desk {
                 self.player.push(events, Instant::now());
             }
             Sent::Rejected(rejected) => self.rejected.push(rejected),
-            Sent::Read { bytes, of_bytes, rejected } => {
+            Sent::Read {
+                bytes,
+                of_bytes,
+                rejected,
+            } => {
                 (self.loading.bytes, self.loading.of_bytes) = (bytes, of_bytes);
                 self.loading.rejected = rejected;
             }

@@ -27,7 +27,11 @@ pub struct Start {
 
 impl Default for Start {
     fn default() -> Self {
-        Self { at: None, playing: true, speed: Speed::Times(10.0) }
+        Self {
+            at: None,
+            playing: true,
+            speed: Speed::Times(10.0),
+        }
     }
 }
 
@@ -150,7 +154,8 @@ impl Player {
         if !self.playing {
             return false;
         }
-        let (Some((since, from)), Some(at), Some(to)) = (self.anchor, self.at, self.recording.to()) else {
+        let (Some((since, from)), Some(at), Some(to)) = (self.anchor, self.at, self.recording.to())
+        else {
             return false;
         };
         let target = match self.speed {
@@ -161,7 +166,12 @@ impl Player {
         let mut changed = false;
         while began.elapsed() < slice {
             let mut folded = 0;
-            for event in self.recording.events(self.position).take(BATCH).take_while(|e| e.time <= target) {
+            for event in self
+                .recording
+                .events(self.position)
+                .take(BATCH)
+                .take_while(|e| e.time <= target)
+            {
                 self.incident.apply(event);
                 self.at = Some(event.time);
                 folded += 1;
@@ -172,7 +182,10 @@ impl Player {
             self.position += folded;
             changed = true;
         }
-        let caught_up = self.recording.get(self.position).is_none_or(|e| e.time > target);
+        let caught_up = self
+            .recording
+            .get(self.position)
+            .is_none_or(|e| e.time > target);
         if caught_up && target > at {
             self.at = Some(target);
             self.incident.tick(target);
@@ -199,12 +212,19 @@ impl Player {
         let (since, from) = self.anchor?;
         let next = self.recording.get(self.position).map(|event| event.time);
         let Some(next) = next else {
-            return if self.loaded { Some(Duration::ZERO) } else { None };
+            return if self.loaded {
+                Some(Duration::ZERO)
+            } else {
+                None
+            };
         };
         match self.speed {
             Speed::Unbounded => Some(Duration::ZERO),
             Speed::Times(factor) => {
-                #[expect(clippy::cast_precision_loss, reason = "a wait needs no more than 52 bits of microseconds")]
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "a wait needs no more than 52 bits of microseconds"
+                )]
                 let micros = next.since(from).as_micros().max(0) as f64 / factor;
                 let due = Duration::from_secs_f64((micros / 1e6).min(3600.0));
                 Some(due.saturating_sub(now - since).min(TICK))
@@ -229,7 +249,9 @@ impl Player {
     }
 
     fn seek(&mut self, to: SeekTo) {
-        let (Some(from), Some(end)) = (self.recording.from(), self.recording.to()) else { return };
+        let (Some(from), Some(end)) = (self.recording.from(), self.recording.to()) else {
+            return;
+        };
         let target = match to {
             SeekTo::Time(time) => time.clamp(from, end),
             SeekTo::Share(share) => from + scaled(end.since(from), share.clamp(0.0, 1.0)),
@@ -264,14 +286,19 @@ impl Player {
             return;
         }
         self.stand(position);
-        let last = position.checked_sub(1).and_then(|last| self.recording.get(last));
+        let last = position
+            .checked_sub(1)
+            .and_then(|last| self.recording.get(last));
         self.at = last.map(|event| event.time).or(self.at);
     }
 
     fn mark(&mut self, direction: Direction, kind: Option<MarkKind>) -> Option<Timestamp> {
         let at = self.at?;
         let marks = self.status().marks;
-        let mut wanted = marks.iter().filter(|mark| kind.is_none_or(|kind| mark.kind == kind)).map(|mark| mark.at);
+        let mut wanted = marks
+            .iter()
+            .filter(|mark| kind.is_none_or(|kind| mark.kind == kind))
+            .map(|mark| mark.at);
         match direction {
             Direction::Forward => wanted.find(|time| *time > at),
             Direction::Backward => wanted.take_while(|time| *time < at).last(),
@@ -279,12 +306,19 @@ impl Player {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "recordings are shorter than 292,000 years")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "recordings are shorter than 292,000 years"
+)]
 fn played(real: Duration, factor: f64) -> Span {
     Span::micros((real.as_secs_f64() * factor * 1e6) as i64)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a place on a bar needs no microseconds")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "a place on a bar needs no microseconds"
+)]
 fn scaled(span: Span, share: f64) -> Span {
     Span::micros((span.as_micros() as f64 * share) as i64)
 }

@@ -1,6 +1,8 @@
 //! The terminal's events in the cockpit's words.
 
-use crossterm::event::{Event, KeyCode as Code, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
+use crossterm::event::{
+    Event, KeyCode as Code, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind,
+};
 
 use crate::ui::{Key, KeyCode, Message, Mouse, MouseKind};
 
@@ -28,7 +30,11 @@ pub(super) fn message(event: Event) -> Option<Message> {
                 MouseEventKind::ScrollDown => MouseKind::WheelDown,
                 _ => return None,
             };
-            Some(Message::Mouse(Mouse { what, column: mouse.column, row: mouse.row }))
+            Some(Message::Mouse(Mouse {
+                what,
+                column: mouse.column,
+                row: mouse.row,
+            }))
         }
         Event::Key(_) => None,
     }

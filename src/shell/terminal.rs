@@ -58,10 +58,19 @@ type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
 pub fn run(setup: Setup, backend: Box<dyn Backend>, start: Start) -> io::Result<()> {
     let mut cockpit = Cockpit::new(setup);
     let taken = Taken::take()?;
-    let mut screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout())))?;
+    let mut screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(
+        1 << 16,
+        io::stdout(),
+    )))?;
     // The first frame comes before anything is read: a large file must not keep the screen dark.
     let size = screen.size()?;
-    let _ = ui::update(&mut cockpit, Message::Resize { columns: size.width, rows: size.height });
+    let _ = ui::update(
+        &mut cockpit,
+        Message::Resize {
+            columns: size.width,
+            rows: size.height,
+        },
+    );
     let drawn = draw(&mut screen, &mut cockpit);
     let (waker, wakes) = unbounded();
     let slot = Slot::default();
@@ -117,7 +126,9 @@ fn turn(
     wakes: &Receiver<Wake>,
 ) -> io::Result<()> {
     loop {
-        let Ok(first) = wakes.recv() else { return Ok(()) };
+        let Ok(first) = wakes.recv() else {
+            return Ok(());
+        };
         for wake in std::iter::once(first).chain(wakes.try_iter()) {
             let message = match wake {
                 Wake::Signal | Wake::InputEnded => return Ok(()),

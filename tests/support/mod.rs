@@ -24,6 +24,9 @@ pub fn shared(what: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!("no {} here: this test used the project's fixtures alone", path.display());
+    eprintln!(
+        "no {} here: this test used the project's fixtures alone",
+        path.display()
+    );
     None
 }

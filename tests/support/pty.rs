@@ -44,13 +44,33 @@ impl Terminal {
         command.env("COLORTERM", "truecolor");
         command.env("TZ", "UTC");
         command.env_remove("NO_COLOR");
-        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
-        let child = pair.slave.spawn_command(command).expect("the program starts");
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system()
+            .openpty(size)
+            .expect("a pseudo-terminal");
+        let child = pair
+            .slave
+            .spawn_command(command)
+            .expect("the program starts");
         drop(pair.slave);
-        let mut reader = pair.master.try_clone_reader().expect("the terminal can be read");
-        let writer = pair.master.take_writer().expect("the terminal can be written");
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));
+        let mut reader = pair
+            .master
+            .try_clone_reader()
+            .expect("the terminal can be read");
+        let writer = pair
+            .master
+            .take_writer()
+            .expect("the terminal can be written");
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(
+            cells(rows),
+            cells(columns),
+            0,
+        )));
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let (to_screen, to_bytes) = (Arc::clone(&screen), Arc::clone(&bytes));
         thread::spawn(move || {
@@ -63,7 +83,13 @@ impl Terminal {
                 to_bytes.lock().unwrap().extend_from_slice(&buffer[..n]);
             }
         });
-        Self { screen, bytes, writer, child, master: pair.master }
+        Self {
+            screen,
+            bytes,
+            writer,
+            child,
+            master: pair.master,
+        }
     }
 
     /// The screen as text, a line a row.
@@ -78,7 +104,10 @@ impl Terminal {
 
     /// The row that holds `words`.
     pub fn row(&self, words: &str) -> Option<String> {
-        self.text().lines().find(|line| line.contains(words)).map(str::to_owned)
+        self.text()
+            .lines()
+            .find(|line| line.contains(words))
+            .map(str::to_owned)
     }
 
     /// True while the program has taken the alternate screen.
@@ -98,7 +127,9 @@ impl Terminal {
 
     /// Presses keys, as the bytes that a terminal sends for them.
     pub fn press(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).expect("the terminal takes keys");
+        self.writer
+            .write_all(keys.as_bytes())
+            .expect("the terminal takes keys");
         self.writer.flush().expect("the terminal takes keys");
     }
 
@@ -113,15 +144,27 @@ impl Terminal {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("the program ended ({status:?}) before {what}; the screen:\n{text}");
             }
-            assert!(began.elapsed() < PATIENCE, "{what} did not come; the screen:\n{text}");
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{what} did not come; the screen:\n{text}"
+            );
             thread::sleep(Duration::from_millis(3));
         }
     }
 
     /// Gives the terminal another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.screen.lock().unwrap().screen_mut().set_size(cells(rows), cells(columns));
-        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        self.screen
+            .lock()
+            .unwrap()
+            .screen_mut()
+            .set_size(cells(rows), cells(columns));
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
         self.master.resize(size).expect("the terminal takes a size");
     }
 
@@ -134,12 +177,20 @@ impl Terminal {
     pub fn end(&mut self) -> u32 {
         let began = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().expect("the program can be waited for") {
+            if let Some(status) = self
+                .child
+                .try_wait()
+                .expect("the program can be waited for")
+            {
                 // What it wrote last may still be on its way.
                 thread::sleep(Duration::from_millis(50));
                 return status.exit_code();
             }
-            assert!(began.elapsed() < PATIENCE, "the program did not end; the screen:\n{}", self.text());
+            assert!(
+                began.elapsed() < PATIENCE,
+                "the program did not end; the screen:\n{}",
+                self.text()
+            );
             thread::sleep(Duration::from_millis(3));
         }
     }
