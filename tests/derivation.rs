@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use rotascope::audit::identity::IdentityRules;
 use rotascope::cli::events::{Args, run};
 use serde_json::Value;
 
@@ -42,7 +43,10 @@ fn printed(paths: &[PathBuf], identity: Option<&Path>) -> Printed {
         postgres_source: "/postgresql".into(),
     };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    assert_eq!(run(&args, &mut out, &mut err).unwrap(), 0);
+    assert_eq!(
+        run(&args, IdentityRules::default(), &mut out, &mut err).unwrap(),
+        0
+    );
     let out = String::from_utf8(out).unwrap();
     Printed {
         events: out

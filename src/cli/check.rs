@@ -141,7 +141,8 @@ impl Report<'_> {
                     let text = text.unwrap_or_default();
                     match mistake(&name, &text) {
                         Some(error) => {
-                            self.wrong(&look::wrong(what, &path.to_string_lossy(), &text, &error))?
+                            let file = path.to_string_lossy();
+                            self.wrong(&look::wrong(what, &file, &text, &error))?;
                         }
                         None => self.right(&path, what)?,
                     }

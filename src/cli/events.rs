@@ -33,24 +33,30 @@ pub struct Args {
     pub postgres_source: String,
 }
 
-/// Runs the command and gives its exit status: 0, or 2 where nothing could be read or something
+/// Runs the command with the rules of the user's settings, unless `args` names others, and gives its exit status: 0, or 2 where nothing could be read or something
 /// could not be read to its end. Words about that go to `err`.
 ///
 /// # Errors
 /// Where `out` or `err` cannot be written to; a closed pipe is no error.
-pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
-    match try_run(args, out, err) {
+pub fn run(
+    args: &Args,
+    usual: IdentityRules,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<u8> {
+    match try_run(args, usual, out, err) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(FINE),
         result => result,
     }
 }
 
-fn try_run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
-    let rules = match args
-        .identity
-        .as_deref()
-        .map_or(Ok(IdentityRules::default()), rules)
-    {
+fn try_run(
+    args: &Args,
+    usual: IdentityRules,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<u8> {
+    let rules = match args.identity.as_deref().map_or(Ok(usual), rules) {
         Ok(rules) => rules,
         Err(words) => {
             writeln!(err, "{words}")?;

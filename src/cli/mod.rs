@@ -70,7 +70,10 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
     match command {
         Command::Replay(args) => replay::run(&args, paths),
         Command::Audit(args) => printed(|out, err| audit::run(&args, out, err)),
-        Command::Events(args) => printed(|out, err| events::run(&args, out, err)),
+        Command::Events(args) => {
+            let (_, usual) = look::settings(paths)?;
+            printed(|out, err| events::run(&args, usual, out, err))
+        }
         Command::Check(args) => printed(|out, err| check::run(&args, paths, out, err)),
         Command::Demo(args) => demo::run(&args, paths),
         Command::Completions(args) => printed(|out, _| generated::completions(&args, out)),

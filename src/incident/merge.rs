@@ -51,7 +51,9 @@ pub(super) fn show(
             .filter_map(|cell| cell.done.as_ref())
             .map(|step| step.event.time)
             .max(),
+        // A revocation that was taken back (the old version is accepted again) is told as skipped.
         revoked_at: cells(told, &Stage::Revoke)
+            .filter(|cell| cell.status() != Some(&StageStatus::Skipped))
             .filter_map(|cell| cell.first_done_at)
             .min(),
         timeline: timeline(told, acts),

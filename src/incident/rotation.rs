@@ -490,6 +490,17 @@ mod tests {
     }
 
     #[test]
+    fn a_revocation_that_was_taken_back_is_none() {
+        let mut incident = fold(&[
+            started("r1", 0, "db", Some("8")),
+            stage("r1", 5, "revoke", "completed"),
+        ]);
+        assert!(incident.rotation(&id("r1")).unwrap().revoked_at.is_some());
+        incident.apply(&stage("r1", 9, "revoke", "skipped"));
+        assert_eq!(incident.rotation(&id("r1")).unwrap().revoked_at, None);
+    }
+
+    #[test]
     fn aliases_reach_from_one_to_the_next() {
         let told = |source: &str, name: &str, seconds| {
             let data = json!({"secret": "db", "to_version": "8"});

@@ -6,7 +6,7 @@
 //! pile of combining marks. Whoever wants the raw words has to ask for [`Text::raw`] by name.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
@@ -93,7 +93,7 @@ pub fn shown(raw: &str) -> Cow<'_, str> {
     for (count, (at, c)) in raw.char_indices().enumerate() {
         if count == SHOWN_CHARS {
             end_marks(&mut out, marks);
-            out.push_str(&format!("…‹+{} bytes›", raw.len() - at));
+            let _ = write!(out, "…‹+{} bytes›", raw.len() - at);
             return Cow::Owned(out);
         }
         if is_mark(c) {
@@ -113,7 +113,7 @@ pub fn shown(raw: &str) -> Cow<'_, str> {
 
 fn end_marks(out: &mut String, marks: usize) {
     if marks > MARKS_SHOWN {
-        out.push_str(&format!("‹+{} marks›", marks - MARKS_SHOWN));
+        let _ = write!(out, "‹+{} marks›", marks - MARKS_SHOWN);
     }
 }
 
@@ -121,7 +121,9 @@ fn push_harmless(out: &mut String, c: char) {
     match c {
         '\u{00}'..='\u{1f}' => out.push(char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}')),
         '\u{7f}' => out.push('\u{2421}'),
-        c if is_hidden(c) => out.push_str(&format!("‹U+{:04X}›", c as u32)),
+        c if is_hidden(c) => {
+            let _ = write!(out, "‹U+{:04X}›", c as u32);
+        }
         c => out.push(c),
     }
 }

@@ -286,7 +286,7 @@ impl Add<Span> for Timestamp {
 impl Sub<Span> for Timestamp {
     type Output = Self;
     fn sub(self, span: Span) -> Self {
-        self + Span(span.0.saturating_neg())
+        self.add(Span(span.0.saturating_neg()))
     }
 }
 

@@ -71,12 +71,12 @@ pub fn run(setup: Setup, backend: Box<dyn Backend>, start: Start) -> io::Result<
             rows: size.height,
         },
     );
-    let drawn = draw(&mut screen, &mut cockpit);
-    let (waker, wakes) = unbounded();
+    let first = draw(&mut screen, &mut cockpit);
+    let (wake, woken) = unbounded();
     let slot = Slot::default();
-    listen(&waker)?;
-    let session = open(backend, start, &slot, &waker);
-    let done = drawn.and_then(|()| turn(&mut screen, &mut cockpit, &session, &slot, &wakes));
+    listen(&wake)?;
+    let session = open(backend, start, &slot, &wake);
+    let done = first.and_then(|()| turn(&mut screen, &mut cockpit, &session, &slot, &woken));
     drop(taken);
     match done {
         // Nobody looks any more: that is how a closed terminal ends.

@@ -7,7 +7,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::LazyLock;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -91,10 +91,10 @@ fn looks_like_entry(line: &[u8]) -> bool {
     let Some(json) = line.get(at..) else {
         return false;
     };
-    if let Ok(words) = std::str::from_utf8(json) {
-        if let Ok(entry) = serde_json::from_str::<Entry<'_>>(words) {
-            return entry.kind().is_some() && entry.request.is_some() && entry.time.is_some();
-        }
+    if let Ok(words) = std::str::from_utf8(json)
+        && let Ok(entry) = serde_json::from_str::<Entry<'_>>(words)
+    {
+        return entry.kind().is_some() && entry.request.is_some() && entry.time.is_some();
     }
     let has = |mark: &[u8]| memchr::memmem::find(json, mark).is_some();
     has(b"\"request\":{") && (has(b"\"mount_type\":") || has(b"\"operation\":"))
@@ -233,7 +233,7 @@ struct Secret<'a> {
     lease_id: Option<Words<'a>>,
 }
 
-impl<'a> Entry<'a> {
+impl Entry<'_> {
     fn kind(&self) -> Option<VaultKind> {
         match self.kind.as_ref()?.0.as_ref() {
             "request" => Some(VaultKind::Request),
@@ -428,11 +428,9 @@ fn payload(raw: &RawValue) -> Option<u64> {
     }
     let outer: Outer<'_> = serde_json::from_str(raw.get()).ok()?;
     let data = outer.data.filter(|data| data.get() != "null")?;
-    let mut hasher = PAYLOAD_KEY.build_hasher();
     // The servers write an object's members in the order of their keys, so equal payloads have
     // equal words.
-    data.get().hash(&mut hasher);
-    Some(hasher.finish())
+    Some(PAYLOAD_KEY.hash_one(data.get()))
 }
 
 /// Builds a value without ever holding one of its secrets.
