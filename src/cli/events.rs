@@ -156,7 +156,7 @@ mod tests {
             postgres_source: "/pg".into(),
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let status = run(&args, &mut out, &mut err).unwrap();
+        let status = run(&args, IdentityRules::default(), &mut out, &mut err).unwrap();
         let words = |bytes| String::from_utf8(bytes).unwrap();
         (status, words(out), words(err))
     }
