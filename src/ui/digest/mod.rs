@@ -218,21 +218,21 @@ impl Seen {
             .iter()
             .map(|service| number(service.raw()));
         let mut names = [0; NAMES];
-        let mut named = 0;
+        let mut count = 0;
         for name in secret.chain(services) {
-            if let Some(slot) = names.get_mut(named) {
+            if let Some(slot) = names.get_mut(count) {
                 *slot = name;
             }
-            named += 1;
+            count += 1;
         }
         Self {
             address,
             names,
-            named,
+            named: count,
             started: rotation.started_at,
             tie: tie(rotation),
             open: rotation.is_open(),
-            tallied: rotation.is_open() && told(rotation, Stage::Distribute),
+            tallied: rotation.is_open() && told(rotation, &Stage::Distribute),
             alone: alone(rotation),
         }
     }
@@ -311,11 +311,11 @@ fn hurt(incident: &Incident, rotation: &Rotation, hot: &Hot<'_>) -> Hurt {
     }
     let open = rotation.ended.is_none();
     let touched = hot.touches(rotation);
-    if touched || (open && told(rotation, Stage::Distribute)) {
+    if touched || (open && told(rotation, &Stage::Distribute)) {
         let tally = incident.tally(rotation);
         let behind = tally.on_new < tally.total;
         let began =
-            rotation.cutover_at.or(rotation.revoked_at).is_some() || told(rotation, Stage::Store);
+            rotation.cutover_at.or(rotation.revoked_at).is_some() || told(rotation, &Stage::Store);
         if (open && tally.failed > 0) || (touched && behind && began) {
             return if rotation.revoked_at.is_some() {
                 Hurt::Breaks
@@ -334,7 +334,7 @@ fn hurt(incident: &Incident, rotation: &Rotation, hot: &Hot<'_>) -> Hurt {
     alone(rotation)
 }
 
-fn told(rotation: &Rotation, stage: Stage) -> bool {
+fn told(rotation: &Rotation, stage: &Stage) -> bool {
     stage
         .index()
         .and_then(|at| rotation.stages.get(at))
@@ -403,7 +403,7 @@ mod tests {
             Hurt::Hurts,
             Hurt::Breaks,
         ] {
-            assert_eq!(hurt_of((hurt as u64) << 56 | 12), hurt);
+            assert_eq!(hurt_of((hurt as u64) << 56 | 0xc), hurt);
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::incident::Rotation;
 use crate::model::event::StageStatus;
 use crate::model::replay::{Mark, MarkKind};
 use crate::model::{Span, Timestamp};
+use crate::ui::fit::cols;
 use crate::ui::theme::{Role, Theme};
 
 use super::{Axis, Pen};
@@ -33,11 +34,9 @@ pub fn share_bar(
     (full, empty): (Role, Role),
     theme: &Theme,
 ) {
-    let filled = if whole == 0 {
-        0
-    } else {
-        u16::try_from(part.min(whole) * usize::from(columns) / whole).unwrap_or(columns)
-    };
+    let filled = (part.min(whole) * usize::from(columns))
+        .checked_div(whole)
+        .map_or(0, cols);
     pen.fill(x, y, filled, '▰', theme.style(full));
     pen.fill(x + filled, y, columns - filled, '▱', theme.style(empty));
 }
