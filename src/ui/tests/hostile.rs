@@ -230,3 +230,40 @@ fn wide_names_do_not_move_the_columns() {
     let wide = bar(&bench.line_with("支付"));
     assert_eq!(bar(&bench.line_with("reports/smtp")), wide);
 }
+
+/// Draws every recorded incident that lies beside the repository, half way and at its end.
+#[test]
+fn recorded_incidents_are_drawn() {
+    let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let shared = std::env::var_os("ROTASCOPE_SHARED").map_or(beside, Into::into);
+    let Ok(folder) = std::fs::read_dir(shared.join("incidents")) else {
+        println!("no recorded incidents lie beside the repository: fixtures alone");
+        return;
+    };
+    let files = folder.flatten().map(|entry| entry.path());
+    let recorded = files.filter(|path| path.to_string_lossy().ends_with(".jsonl.zst"));
+    for path in recorded {
+        let file = std::fs::File::open(&path).unwrap();
+        let words = zstd::decode_all(file).unwrap();
+        let events: Vec<_> = words
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| crate::model::Event::from_json(line).ok())
+            .collect();
+        assert!(!events.is_empty(), "{}", path.display());
+        let mut state = rich::nothing();
+        let mut cockpit = cockpit("recorded", "default", state.clone());
+        for half in events.chunks(events.len().div_ceil(2).max(1)) {
+            for event in half {
+                state.incident.apply(event);
+            }
+            let _ = update(&mut cockpit, Message::State(Box::new(state.clone())));
+            for (columns, rows) in [(200, 50), (80, 24), (40, 15)] {
+                draw(&mut cockpit, columns, rows, true).unwrap();
+            }
+            if std::env::var_os("SHOW_UI").is_some() {
+                let mut bench = Bench::new(80, 24, state.clone());
+                println!("{}\n{}", path.display(), bench.text());
+            }
+        }
+    }
+}
