@@ -300,7 +300,7 @@ impl<'a> Hot<'a> {
 }
 
 /// How much a rotation hurts. In this order:
-/// 1. A later one took its place: it cannot hurt any more.
+/// 1. A later one took its place, or it was rolled back or stopped: it cannot hurt any more.
 /// 2. Its services refuse more than usual, or consumers fail on the new version: it hurts, and
 ///    breaks where the old version is refused already. A rotation that is over hurts only so.
 /// 3. A stage failed, or somebody holds one.
@@ -310,6 +310,9 @@ fn hurt(incident: &Incident, rotation: &Rotation, hot: &Hot<'_>) -> Hurt {
         return Hurt::Over;
     }
     let open = rotation.ended.is_none();
+    if went_back(rotation) {
+        return alone(rotation);
+    }
     let touched = hot.touches(rotation);
     if touched || (open && told(rotation, &Stage::Distribute)) {
         let tally = incident.tally(rotation);
@@ -332,6 +335,14 @@ fn hurt(incident: &Incident, rotation: &Rotation, hot: &Hot<'_>) -> Hurt {
         }
     }
     alone(rotation)
+}
+
+/// True where the consumers are meant to be on the old version again.
+fn went_back(rotation: &Rotation) -> bool {
+    rotation
+        .ended
+        .as_ref()
+        .is_some_and(|end| matches!(end.outcome, Outcome::RolledBack | Outcome::Aborted))
 }
 
 fn told(rotation: &Rotation, stage: &Stage) -> bool {
