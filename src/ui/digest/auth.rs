@@ -180,8 +180,8 @@ fn is_elevated(series: &AuthSeries, share: f64, usual: Option<f64>) -> bool {
         return false;
     }
     let last = series.windows.iter().rev().take(TOGETHER);
-    let (failed, total) = last.fold((0.0, 0.0), |(failed, total), window| {
-        (failed + window.failed() as f64, total + window.total as f64)
+    let (failed, total) = last.fold((0.0, 0.0), |(bad, all), window| {
+        (bad + window.failed() as f64, all + window.total as f64)
     });
     let expected = usual * total;
     failed >= expected + 3.0 + 4.0 * expected.sqrt()
@@ -259,7 +259,7 @@ mod tests {
         let steady = series(&[3, 2, 4, 3, 2, 3, 12]);
         assert!(!is_elevated(&steady, 0.012, Some(0.003)));
         let mut few = series(&[0, 0, 1, 1, 1]);
-        for window in few.windows.iter_mut() {
+        for window in &mut few.windows {
             window.total = 4;
         }
         assert!(is_elevated(&few, 0.25, Some(0.0)));
