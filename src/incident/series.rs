@@ -50,6 +50,8 @@ pub(super) struct Beside<W> {
     /// Who speaks, by when first.
     speakers: Vec<(Timestamp, Source)>,
     longest: Span,
+    /// The latest end of any window; asking the shown ones for it costs a cache miss an event.
+    newest: Option<Timestamp>,
 }
 
 impl<W> Default for Beside<W> {
@@ -58,6 +60,7 @@ impl<W> Default for Beside<W> {
             hidden: Vector::new(),
             speakers: Vec::new(),
             longest: Span::ZERO,
+            newest: None,
         }
     }
 }
@@ -78,7 +81,8 @@ impl<W: Counted> Beside<W> {
     }
 
     fn put(&mut self, shown: &mut Vector<W>, window: W, kept: usize) {
-        let in_order = shown.last().is_none_or(|last| last.end() < window.end());
+        let in_order = self.newest < Some(window.end());
+        self.newest = self.newest.max(Some(window.end()));
         if let [(first, only)] = self.speakers.as_slice()
             && in_order
             && *first <= window.end()
