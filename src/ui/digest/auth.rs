@@ -174,9 +174,9 @@ fn row(
     reason = "counts of a window are far below 2^52"
 )]
 fn is_elevated(series: &AuthSeries, share: f64, usual: Option<f64>) -> bool {
-    let least = if usual.is_some() { 0.01 } else { 0.05 };
+    let floor = if usual.is_some() { 0.01 } else { 0.05 };
     let usual = usual.unwrap_or(0.0);
-    if share < least || share < usual * 2.0 {
+    if share < floor || share < usual * 2.0 {
         return false;
     }
     let last = series.windows.iter().rev().take(TOGETHER);
