@@ -57,7 +57,7 @@ impl Story {
             .map(|c| NamedConsumer {
                 consumer: format!("svc-{}-{n}-{c}", n % 40).into(),
                 service: Some(format!("svc-{}", n % 40).into()),
-                region: Some(["eu-1", "us-2"][c % 2].into()),
+                region: Some(if c % 2 == 0 { "eu-1" } else { "us-2" }.into()),
                 identities: Vec::new(),
             })
             .collect();
@@ -105,7 +105,15 @@ impl Story {
             },
         );
         for c in 0..4 {
-            self.consumer(n, c, if n % 7 == 0 && c == 0 { "v17" } else { "v18" });
+            self.consumer(
+                n,
+                c,
+                if n.is_multiple_of(7) && c == 0 {
+                    "v17"
+                } else {
+                    "v18"
+                },
+            );
         }
         if n >= OPEN {
             let outcome = Outcome::Succeeded;

@@ -299,15 +299,16 @@ impl Desk {
 
     /// Moves in a pane of the on-call screen.
     pub fn go_in(&mut self, pane: Pane, by: Move) {
-        let (len, page) = (self.pane_len(pane), self.page(pane));
+        let len = self.pane_len(pane);
+        let rows = self.page(pane);
         match pane {
             Pane::Rotations => {
-                let row = moved(self.row, by, page, len);
+                let row = moved(self.row, by, rows, len);
                 self.select_row(row);
             }
-            Pane::Auth => self.scrolls[0] = moved(self.scrolls[0], by, page, len),
-            Pane::Canary => self.scrolls[1] = moved(self.scrolls[1], by, page, len),
-            Pane::Audit => self.scrolls[2] = moved(self.scrolls[2], by, page, len),
+            Pane::Auth => self.scrolls[0] = moved(self.scrolls[0], by, rows, len),
+            Pane::Canary => self.scrolls[1] = moved(self.scrolls[1], by, rows, len),
+            Pane::Audit => self.scrolls[2] = moved(self.scrolls[2], by, rows, len),
         }
         self.settle();
     }

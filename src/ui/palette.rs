@@ -51,7 +51,7 @@ pub fn hits(words: &str, desk: &Desk, keymap: &Keymap) -> Vec<Hit> {
             }
         }
     }
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
     found.truncate(SHOWN);
     found.into_iter().map(|(_, hit)| hit).collect()
 }

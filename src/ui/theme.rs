@@ -238,7 +238,7 @@ fn colour(word: &str) -> Option<Color> {
 
 /// The nearest of the 16 colours.
 fn to_sixteen(colour: Color) -> Color {
-    let [r, g, b] = match colour {
+    let wanted = match colour {
         Color::Rgb(r, g, b) => [r, g, b],
         Color::Indexed(n) => match indexed(n) {
             Ok(named) => return named,
@@ -246,11 +246,12 @@ fn to_sixteen(colour: Color) -> Color {
         },
         other => return other,
     };
+    // Green weighs most to the eye, blue least.
     let far = |named: &(&str, Color, [u8; 3])| -> i32 {
-        let [x, y, z] = named.2;
-        let d = |a: u8, b: u8| (i32::from(a) - i32::from(b)).pow(2);
-        // Green weighs most to the eye, blue least.
-        3 * d(r, x) + 6 * d(g, y) + d(b, z)
+        let parts = wanted.iter().zip(&named.2).zip([3, 6, 1]);
+        parts
+            .map(|((have, other), weight)| weight * (i32::from(*have) - i32::from(*other)).pow(2))
+            .sum()
     };
     NAMED
         .iter()

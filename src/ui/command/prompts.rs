@@ -77,13 +77,13 @@ fn accept(desk: &mut Desk) -> Effects {
             prompt.words().clone_into(&mut desk.found);
             Effects::none()
         }
-        Kind::Palette => match prompt.hits.get(prompt.chosen) {
-            Some(hit) => follow(desk, &hit.target),
-            None => {
-                desk.prompt = Some(prompt);
-                Effects::none()
+        Kind::Palette => {
+            if let Some(hit) = prompt.hits.get(prompt.chosen) {
+                return follow(desk, &hit.target);
             }
-        },
+            desk.prompt = Some(prompt);
+            Effects::none()
+        }
     }
 }
 

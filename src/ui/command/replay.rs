@@ -61,14 +61,12 @@ fn speed(desk: &mut Desk, up: bool) -> Effects {
         Speed::Times(now) if up => steps.iter().copied().find(|step| *step > now * 1.001),
         Speed::Times(now) => steps.iter().copied().rev().find(|step| *step < now * 0.999),
     };
-    match next {
-        Some(next) => ask(ReplayCommand::Speed(Speed::Times(next))),
-        None => {
-            let end = if up { "fastest" } else { "slowest" };
-            desk.notice = Some(format!("This is the {end} speed"));
-            Effects::none()
-        }
+    if let Some(next) = next {
+        return ask(ReplayCommand::Speed(Speed::Times(next)));
     }
+    let end = if up { "fastest" } else { "slowest" };
+    desk.notice = Some(format!("This is the {end} speed"));
+    Effects::none()
 }
 
 fn unbounded(desk: &mut Desk) -> Effects {

@@ -85,7 +85,8 @@ fn copy(desk: &mut Desk) -> Effects {
         None => headline.sentence.clone(),
     };
     if let Some((at, what)) = headline.until.or(headline.since) {
-        words.push_str(&format!("; {what} at {} {}", clock.time(at), clock.zone()));
+        let (time, zone) = (clock.time(at), clock.zone());
+        words.extend(["; ", what, " at ", &time, " ", &zone]);
     }
     desk.notice = Some("The status update is on the clipboard".to_owned());
     Effects::one(Effect::Copy(words))

@@ -16,6 +16,9 @@ const USUAL_FROM: usize = 60;
 /// The fewest windows that tell what is usual.
 const USUAL_LEAST: usize = 3;
 
+/// The windows in which refusals are counted together: one alone may hold too few.
+const TOGETHER: usize = 4;
+
 /// One series as it stands now.
 #[derive(Clone, Debug)]
 pub struct AuthRow {
@@ -151,13 +154,7 @@ fn row(
         (since > patience).then_some(since)
     });
     let share = last.and_then(AuthWindow::share);
-    let failed = last.map_or(0, AuthWindow::failed);
-    let elevated = silent.is_none()
-        && failed > 0
-        && share.is_some_and(|share| match usual {
-            Some(usual) => share >= 0.01 && share >= usual * 3.0 && share >= usual + 0.005,
-            None => share >= 0.05 && failed >= 3,
-        });
+    let elevated = silent.is_none() && share.is_some_and(|share| is_elevated(series, share, usual));
     AuthRow {
         series: series.clone(),
         share,
@@ -165,6 +162,29 @@ fn row(
         silent,
         elevated,
     }
+}
+
+/// True where a series is refused more than usual:
+/// 1. the last window is refused twice its usual share or more, and 1 % or more (5 % where there
+///    is no baseline);
+/// 2. the last windows together hold at least three refusals more than are to be expected, and
+///    more than chance brings (four standard deviations of a count).
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a window are far below 2^52"
+)]
+fn is_elevated(series: &AuthSeries, share: f64, usual: Option<f64>) -> bool {
+    let floor = if usual.is_some() { 0.01 } else { 0.05 };
+    let usual = usual.unwrap_or(0.0);
+    if share < floor || share < usual * 2.0 {
+        return false;
+    }
+    let last = series.windows.iter().rev().take(TOGETHER);
+    let (failed, total) = last.fold((0.0, 0.0), |(bad, all), window| {
+        (bad + window.failed() as f64, all + window.total as f64)
+    });
+    let expected = usual * total;
+    failed >= expected + 3.0 + 4.0 * expected.sqrt()
 }
 
 /// The median share of the windows that ended before the latest rotation began, or where there
@@ -232,6 +252,17 @@ mod tests {
     fn too_few_windows_are_no_baseline_which_is_not_zero() {
         assert_eq!(usual(&series(&[0, 0, 0]), None), None);
         assert_eq!(usual(&series(&[0, 0, 0, 500]), None), Some(0.0));
+    }
+
+    #[test]
+    fn chance_is_no_elevation_and_a_few_refusals_out_of_few_are_one() {
+        let steady = series(&[3, 2, 4, 3, 2, 3, 12]);
+        assert!(!is_elevated(&steady, 0.012, Some(0.003)));
+        let mut few = series(&[0, 0, 1, 1, 1]);
+        for window in &mut few.windows {
+            window.total = 4;
+        }
+        assert!(is_elevated(&few, 0.25, Some(0.0)));
     }
 
     #[test]

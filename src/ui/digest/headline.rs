@@ -169,14 +169,20 @@ fn failing(state: &State, rotation: &Rotation, tally: &Tally) -> Option<String> 
 }
 
 fn version_or(words: Option<&Version>, otherwise: &str) -> String {
-    words.map_or_else(
-        || otherwise.to_owned(),
-        |words| version(&words.to_string()).into_owned(),
-    )
+    let Some(words) = words else {
+        return otherwise.to_owned();
+    };
+    let words = version(&words.to_string()).into_owned();
+    if words.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("version {words}")
+    } else {
+        words
+    }
 }
 
 fn behind(rotation: &Rotation, tally: &Tally) -> Option<String> {
-    let behind = tally.total.saturating_sub(tally.on_new);
+    // Who fails on the new version is said already, and is not on the old one.
+    let behind = tally.total.saturating_sub(tally.on_new + tally.failed);
     let moved = rotation.cutover_at.or(rotation.revoked_at).is_some() || tally.on_new > 0;
     if behind == 0 || !moved {
         return None;
@@ -200,6 +206,8 @@ fn behind(rotation: &Rotation, tally: &Tally) -> Option<String> {
         _ => "all ",
     };
     let place = match regions.as_slice() {
+        // The regions count those that fail too.
+        _ if tally.failed > 0 => String::new(),
         [] => String::new(),
         [(one, _)] if tally.regions.len() > 1 || behind > 1 => format!(", {all}in {one}"),
         [(one, _)] => format!(", in {one}"),
@@ -216,7 +224,7 @@ fn behind(rotation: &Rotation, tally: &Tally) -> Option<String> {
 /// The old version's name where it is short enough to be said.
 fn old_version(rotation: &Rotation) -> String {
     match &rotation.from_version {
-        Some(from) if from.raw().len() <= 12 => from.to_string(),
+        Some(from) if from.raw().len() <= 12 => version_or(Some(from), ""),
         _ => "the old version".to_owned(),
     }
 }
@@ -266,6 +274,7 @@ fn calm(digest: &Digest, state: &State) -> Headline {
             });
             let ended = match digest.len() {
                 1 => "The one rotation is over".to_owned(),
+                2 => "Both rotations are over".to_owned(),
                 n => format!("All {} rotations are over", count(n as u64)),
             };
             (ended, words)

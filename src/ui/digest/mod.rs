@@ -218,21 +218,21 @@ impl Seen {
             .iter()
             .map(|service| number(service.raw()));
         let mut names = [0; NAMES];
-        let mut named = 0;
+        let mut count = 0;
         for name in secret.chain(services) {
-            if let Some(slot) = names.get_mut(named) {
+            if let Some(slot) = names.get_mut(count) {
                 *slot = name;
             }
-            named += 1;
+            count += 1;
         }
         Self {
             address,
             names,
-            named,
+            named: count,
             started: rotation.started_at,
             tie: tie(rotation),
             open: rotation.is_open(),
-            tallied: rotation.is_open() && told(rotation, Stage::Distribute),
+            tallied: rotation.is_open() && told(rotation, &Stage::Distribute),
             alone: alone(rotation),
         }
     }
@@ -300,7 +300,7 @@ impl<'a> Hot<'a> {
 }
 
 /// How much a rotation hurts. In this order:
-/// 1. A later one took its place: it cannot hurt any more.
+/// 1. A later one took its place, or it was rolled back or stopped: it cannot hurt any more.
 /// 2. Its services refuse more than usual, or consumers fail on the new version: it hurts, and
 ///    breaks where the old version is refused already. A rotation that is over hurts only so.
 /// 3. A stage failed, or somebody holds one.
@@ -310,12 +310,15 @@ fn hurt(incident: &Incident, rotation: &Rotation, hot: &Hot<'_>) -> Hurt {
         return Hurt::Over;
     }
     let open = rotation.ended.is_none();
+    if went_back(rotation) {
+        return alone(rotation);
+    }
     let touched = hot.touches(rotation);
-    if touched || (open && told(rotation, Stage::Distribute)) {
+    if touched || (open && told(rotation, &Stage::Distribute)) {
         let tally = incident.tally(rotation);
         let behind = tally.on_new < tally.total;
         let began =
-            rotation.cutover_at.or(rotation.revoked_at).is_some() || told(rotation, Stage::Store);
+            rotation.cutover_at.or(rotation.revoked_at).is_some() || told(rotation, &Stage::Store);
         if (open && tally.failed > 0) || (touched && behind && began) {
             return if rotation.revoked_at.is_some() {
                 Hurt::Breaks
@@ -334,7 +337,15 @@ fn hurt(incident: &Incident, rotation: &Rotation, hot: &Hot<'_>) -> Hurt {
     alone(rotation)
 }
 
-fn told(rotation: &Rotation, stage: Stage) -> bool {
+/// True where the consumers are meant to be on the old version again.
+fn went_back(rotation: &Rotation) -> bool {
+    rotation
+        .ended
+        .as_ref()
+        .is_some_and(|end| matches!(end.outcome, Outcome::RolledBack | Outcome::Aborted))
+}
+
+fn told(rotation: &Rotation, stage: &Stage) -> bool {
     stage
         .index()
         .and_then(|at| rotation.stages.get(at))
@@ -403,7 +414,7 @@ mod tests {
             Hurt::Hurts,
             Hurt::Breaks,
         ] {
-            assert_eq!(hurt_of((hurt as u64) << 56 | 12), hurt);
+            assert_eq!(hurt_of((hurt as u64) << 56 | 0xc), hurt);
         }
     }
 }

@@ -23,14 +23,14 @@ const SHARE: u16 = 7;
 
 fn columns(all: u16, rows: &[AuthRow]) -> Columns {
     let service = widest(
-        rows.iter().map(|row| row.series.service.raw()),
+        rows.iter().map(|row| &row.series.service.0),
         usize::from(all / 4).max(8),
     )
     .max(8);
     let region = widest(
         rows.iter()
             .filter_map(|row| row.series.region.as_ref())
-            .map(|region| region.raw()),
+            .map(|region| &region.0),
         8,
     );
     let note = if all >= 54 { 12 } else { 0 };

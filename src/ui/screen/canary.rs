@@ -25,14 +25,14 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
     };
     title(pen, look, Pane::Canary, "Canary", &right);
     let service = widest(
-        rows.iter().map(|row| row.canary.service.raw()),
+        rows.iter().map(|row| &row.canary.service.0),
         usize::from(pen.width() / 5),
     )
     .max(8);
     let region = widest(
         rows.iter()
             .filter_map(|row| row.canary.region.as_ref())
-            .map(|region| region.raw()),
+            .map(|region| &region.0),
         8,
     );
     let seen = rows.iter().skip(first);

@@ -276,19 +276,14 @@ fn step_words(desk: &Desk, what: &StepKind) -> (String, Role) {
             wave,
             error,
         } => {
-            let mut words = format!("{stage} {status}");
-            if let Some(region) = region {
-                words.push_str(&format!(" in {region}"));
-            }
-            if let Some(wave) = wave {
-                words.push_str(&format!(", wave {wave}"));
-            }
-            if *attempt > 1 {
-                words.push_str(&format!(", try {attempt}"));
-            }
-            if let Some(error) = error {
-                words.push_str(&format!(": {error}"));
-            }
+            let words = [
+                Some(format!("{stage} {status}")),
+                region.as_ref().map(|region| format!(" in {region}")),
+                wave.map(|wave| format!(", wave {wave}")),
+                (*attempt > 1).then(|| format!(", try {attempt}")),
+                error.as_ref().map(|error| format!(": {error}")),
+            ];
+            let words = words.into_iter().flatten().collect();
             let role = match status {
                 StageStatus::Failed => Role::Bad,
                 StageStatus::Paused => Role::Warn,

@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::model::Text;
 use crate::ui::desk::Pane;
 use crate::ui::digest::Tone;
 use crate::ui::fit::{cols, countdown, percent, width, wrap};
@@ -120,6 +121,12 @@ pub fn share(share: Option<f64>) -> String {
 }
 
 /// The widest of some words, at most `most`.
-pub fn widest<'a>(words: impl Iterator<Item = &'a str>, most: usize) -> u16 {
-    cols(words.map(width).max().unwrap_or(0).min(most))
+pub fn widest<'a>(words: impl Iterator<Item = &'a Text>, most: usize) -> u16 {
+    cols(
+        words
+            .map(|words| width(&words.shown()))
+            .max()
+            .unwrap_or(0)
+            .min(most),
+    )
 }

@@ -41,11 +41,11 @@ fn hostile(w: &[String]) -> State {
         "consumers": [{"consumer": word(13), "service": word(10), "region": word(9),
         "identities": [word(14)]}]}),
     );
-    for (n, status) in ["completed", "failed", word(15)].into_iter().enumerate() {
+    for (n, status) in (0_u8..).zip(["completed", "failed", word(15)]) {
         tell(
-            20 + n as i64,
+            20 + i64::from(n),
             "rotation.stage",
-            json!({"stage": (["store", "cutover", word(16)][n]),
+            json!({"stage": (["store", "cutover", word(16)][usize::from(n)]),
             "status": status, "attempt": 4_000_000_000_u32, "region": word(17), "wave": 7,
             "percent": 1e300, "error": word(18)}),
         );
@@ -62,17 +62,17 @@ fn hostile(w: &[String]) -> State {
         "secret": word(0), "version": word(4), "state": "failed", "error": word(21), "latency_ms": 1e18,
         "identities": [word(22), word(23)]}),
     );
-    for n in 0..6 {
+    for n in 0_u8..6 {
         tell(
-            30 * n,
+            30 * i64::from(n),
             "auth.sample",
             json!({"service": word(10), "region": word(9), "secret": word(0),
-            "window_seconds": ([30, 0, 4_000_000_000_u64][n as usize % 3]), "total": u64::MAX,
-            "failed_401": u64::MAX / (n as u64 + 1), "failed_403": u64::MAX}),
+            "window_seconds": ([30, 0, 4_000_000_000_u64][usize::from(n) % 3]), "total": u64::MAX,
+            "failed_401": u64::MAX / (u64::from(n) + 1), "failed_403": u64::MAX}),
         );
         for cohort in ["canary", "baseline"] {
             tell(
-                30 * n,
+                30 * i64::from(n),
                 "canary.sample",
                 json!({"service": word(10), "region": word(17),
                 "cohort": cohort, "window_seconds": 30, "total": 3, "errors": n, "p99_ms": 1e300}),
@@ -105,7 +105,7 @@ fn hostile(w: &[String]) -> State {
         incident: story.incident,
         ..rich::night()
     };
-    state.loading.done = w.len() % 2 == 0;
+    state.loading.done = w.len().is_multiple_of(2);
     state.loading.trouble = vec![Text::from(word(38))];
     state.rejected = std::sync::Arc::new([Rejected {
         place: Place {
@@ -229,4 +229,38 @@ fn wide_names_do_not_move_the_columns() {
     };
     let wide = bar(&bench.line_with("支付"));
     assert_eq!(bar(&bench.line_with("reports/smtp")), wide);
+}
+
+/// Draws every recorded incident that lies beside the repository, half way and at its end.
+#[test]
+fn recorded_incidents_are_drawn() {
+    let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let shared = std::env::var_os("ROTASCOPE_SHARED").map_or(beside, Into::into);
+    let Ok(folder) = std::fs::read_dir(shared.join("incidents")) else {
+        let words = b"no recorded incidents lie beside the repository: fixtures alone\n";
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), words);
+        return;
+    };
+    let files = folder.flatten().map(|entry| entry.path());
+    let recorded = files.filter(|path| path.to_string_lossy().ends_with(".jsonl.zst"));
+    for path in recorded {
+        let file = std::fs::File::open(&path).unwrap();
+        let words = zstd::decode_all(file).unwrap();
+        let events: Vec<_> = words
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| crate::model::Event::from_json(line).ok())
+            .collect();
+        assert!(!events.is_empty(), "{}", path.display());
+        let mut state = rich::nothing();
+        let mut cockpit = cockpit("recorded", "default", state.clone());
+        for half in events.chunks(events.len().div_ceil(2).max(1)) {
+            for event in half {
+                state.incident.apply(event);
+            }
+            let _ = update(&mut cockpit, Message::State(Box::new(state.clone())));
+            for (columns, rows) in [(200, 50), (80, 24), (40, 15)] {
+                draw(&mut cockpit, columns, rows, true).unwrap();
+            }
+        }
+    }
 }

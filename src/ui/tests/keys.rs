@@ -198,3 +198,16 @@ fn the_status_update_names_its_moment() {
     assert!(words.starts_with("2026-11-23 03:12:40 UTC: payments/db (rot-7f3a): 41 of 120"));
     assert!(words.ends_with("grace ends at 03:18:52 UTC"));
 }
+
+#[test]
+fn a_rotation_that_was_rolled_back_leaves_nobody_behind() {
+    let mut state = rich::night();
+    let mut story = rich::Story::default();
+    story.incident = state.incident;
+    let back = serde_json::json!({"outcome": "rolled_back", "reason": "eu-1 is refused"});
+    story.tell(759, "/engine/other", "rotation.finished", "rot-7f3a", &back);
+    state.incident = story.incident;
+    let mut bench = Bench::new(80, 24, state);
+    assert!(bench.line_with("payments/db").contains("rolled ←"));
+    assert!(!bench.text().contains("still on v17"));
+}

@@ -104,14 +104,14 @@ fn payments(story: &mut Story) {
         &["trigger", "generate", "store", "distribute", "validate"],
     );
     story.stage(210, "rot-7f3a", "cutover", "started");
-    for (n, consumer) in consumers.iter().enumerate() {
+    for (n, consumer) in (0_i64..).zip(&consumers) {
         let name = consumer["consumer"].as_str().unwrap();
         let region = consumer["region"].as_str().unwrap();
         let (version, state) = match n {
             0..=40 => ("v17", "in_use"),
             _ => ("v18", "in_use"),
         };
-        story.consumer(220 + n as i64, "payments/db", name, region, version, state);
+        story.consumer(220 + n, "payments/db", name, region, version, state);
     }
     story.stage(350, "rot-7f3a", "cutover", "completed");
     story.stage(351, "rot-7f3a", "grace", "started");
@@ -190,12 +190,12 @@ fn others(story: &mut Story) {
 }
 
 fn signals(story: &mut Story) {
-    for n in -20..=25 {
+    for n in -20_i64..=25 {
         let seconds = n * 30;
         let hurt = if n < 13 {
             2
         } else {
-            (20 + (n as u64 - 13) * 12).min(91)
+            (20 + (n - 13).unsigned_abs() * 12).min(91)
         };
         story.auth(seconds, "checkout", "eu-1", if n == 4 { 3 } else { hurt });
         story.auth(seconds, "checkout", "us-2", if n % 5 == 0 { 3 } else { 2 });

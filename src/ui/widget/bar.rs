@@ -4,6 +4,7 @@ use crate::incident::Rotation;
 use crate::model::event::StageStatus;
 use crate::model::replay::{Mark, MarkKind};
 use crate::model::{Span, Timestamp};
+use crate::ui::fit::cols;
 use crate::ui::theme::{Role, Theme};
 
 use super::{Axis, Pen};
@@ -33,11 +34,9 @@ pub fn share_bar(
     (full, empty): (Role, Role),
     theme: &Theme,
 ) {
-    let filled = if whole == 0 {
-        0
-    } else {
-        u16::try_from(part.min(whole) * usize::from(columns) / whole).unwrap_or(columns)
-    };
+    let filled = (part.min(whole) * usize::from(columns))
+        .checked_div(whole)
+        .map_or(0, cols);
     pen.fill(x, y, filled, '▰', theme.style(full));
     pen.fill(x + filled, y, columns - filled, '▱', theme.style(empty));
 }
@@ -76,9 +75,15 @@ pub fn time_marks(
 ) {
     let mut rest = marks;
     let split = |marks: &mut &[Mark], at: Timestamp| {
-        let (before, after) = marks.split_at(marks.partition_point(|mark| mark.at < at));
-        *marks = after;
-        before.len()
+        // The next column's marks are near: look in steps that double, not through all of them.
+        let mut reach = 1;
+        while marks.get(reach).is_some_and(|mark| mark.at < at) {
+            reach *= 2;
+        }
+        let near = marks.get(..=reach).unwrap_or(marks);
+        let many = near.partition_point(|mark| mark.at < at);
+        *marks = marks.get(many..).unwrap_or_default();
+        many
     };
     split(&mut rest, axis.from);
     for column in 0..axis.columns {
@@ -127,5 +132,42 @@ pub fn replay_bar(
     time_marks(pen, (x, y), axis, marks, theme, |_| true);
     if let Some(here) = here {
         pen.cell(x + here, y, '●', theme.style(Role::Accent));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::buffer::{Buffer, Cell};
+    use ratatui::layout::Rect;
+
+    #[test]
+    fn every_mark_stands_in_its_column_and_the_rarest_is_shown() {
+        let kinds = [
+            (0, MarkKind::Failure),
+            (7, MarkKind::Failure),
+            (7, MarkKind::Act),
+            (55, MarkKind::Revoke),
+            (59, MarkKind::Failure),
+            (100, MarkKind::Cutover),
+            (101, MarkKind::Act),
+        ];
+        let marks = kinds.map(|(at, kind)| Mark {
+            at: Timestamp::new(at, 0),
+            kind,
+            rotation: None,
+        });
+        let axis = Axis {
+            from: Timestamp::new(0, 0),
+            to: Timestamp::new(100, 0),
+            columns: 20,
+        };
+        let mut buf = Buffer::empty(Rect::new(0, 0, 20, 1));
+        let area = buf.area;
+        let theme = Theme::built_in("none").unwrap();
+        let mut pen = Pen::new(&mut buf, area);
+        time_marks(&mut pen, (0, 0), axis, &marks, &theme, |_| true);
+        let line: String = buf.content.iter().map(Cell::symbol).collect();
+        assert_eq!(line, "FA         R       C");
     }
 }

@@ -144,7 +144,11 @@ mod tests {
             points.into_iter(),
             (1.0, None),
         );
-        let line: String = buf.content.iter().map(|cell| cell.symbol()).collect();
+        let line: String = buf
+            .content
+            .iter()
+            .map(ratatui::buffer::Cell::symbol)
+            .collect();
         assert_eq!(line, "▁▁  ▅█");
     }
 

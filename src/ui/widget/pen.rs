@@ -121,7 +121,11 @@ mod tests {
         assert_eq!(pen.put(0, 0, 4, "payments", Style::default()), 4);
         assert_eq!(pen.put(5, 0, 9, "北京支付", Style::default()), 3);
         pen.put(0, 7, 4, "below", Style::default());
-        let line: String = buf.content.iter().map(|cell| cell.symbol()).collect();
+        let line: String = buf
+            .content
+            .iter()
+            .map(ratatui::buffer::Cell::symbol)
+            .collect();
         assert_eq!(line, "  pay… 北 …  ");
     }
 }
