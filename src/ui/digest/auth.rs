@@ -13,8 +13,9 @@ const SHOWN: usize = 256;
 /// The most windows that a usual share is taken from.
 const USUAL_FROM: usize = 60;
 
-/// The fewest windows that tell what is usual.
+/// The fewest windows that tell what is usual, or else the fewest attempts in them.
 const USUAL_LEAST: usize = 3;
+const USUAL_ATTEMPTS: u64 = 50;
 
 /// The windows in which refusals are counted together: one alone may hold too few.
 const TOGETHER: usize = 4;
@@ -187,8 +188,9 @@ fn is_elevated(series: &AuthSeries, share: f64, usual: Option<f64>) -> bool {
     failed >= expected + 3.0 + 4.0 * expected.sqrt()
 }
 
-/// The median share of the windows that ended before the latest rotation began, or where there
-/// are too few of those, before the last window.
+/// The median share of the windows that ended before the latest rotation began, else of those
+/// before the last one. What came after a rotation began is never called usual: too little before
+/// it is no baseline.
 fn usual(series: &AuthSeries, before: Option<Timestamp>) -> Option<f64> {
     let windows = &series.windows;
     let all = windows.len().saturating_sub(1);
@@ -197,17 +199,12 @@ fn usual(series: &AuthSeries, before: Option<Timestamp>) -> Option<f64> {
             Ok(at) | Err(at) => at,
         }
     });
-    let until = if until < USUAL_LEAST {
-        all
-    } else {
-        until.min(all)
-    };
+    let until = until.min(all);
     let from = until.saturating_sub(USUAL_FROM);
-    let mut shares: Vec<f64> = (from..until)
-        .filter_map(|at| windows.get(at))
-        .filter_map(AuthWindow::share)
-        .collect();
-    if shares.len() < USUAL_LEAST {
+    let told = || (from..until).filter_map(|at| windows.get(at));
+    let mut shares: Vec<f64> = told().filter_map(AuthWindow::share).collect();
+    let attempts = told().fold(0_u64, |sum, window| sum.saturating_add(window.total));
+    if shares.is_empty() || (shares.len() < USUAL_LEAST && attempts < USUAL_ATTEMPTS) {
         return None;
     }
     let middle = shares.len() / 2;
@@ -250,8 +247,20 @@ mod tests {
 
     #[test]
     fn too_few_windows_are_no_baseline_which_is_not_zero() {
-        assert_eq!(usual(&series(&[0, 0, 0]), None), None);
+        let mut few = series(&[0, 0, 0]);
+        for window in &mut few.windows {
+            window.total = 5;
+        }
+        assert_eq!(usual(&few, None), None);
         assert_eq!(usual(&series(&[0, 0, 0, 500]), None), Some(0.0));
+    }
+
+    #[test]
+    fn what_came_after_a_rotation_is_not_usual() {
+        let series = series(&[2, 2, 170, 180, 170, 160]);
+        let began = Some(Timestamp::new(65, 0));
+        assert_eq!(usual(&series, began), Some(0.002));
+        assert_eq!(usual(&series, Some(Timestamp::new(10, 0))), None);
     }
 
     #[test]
