@@ -406,7 +406,14 @@ fn consumer_lines(desk: &Desk, rotation: &Rotation, consumer: &Consumer, width: 
         Piece::new(consumer.state.to_string(), role).wide(9),
         Piece::new(clock.age(consumer.at, now), Role::Dim).right(9),
         Piece::new(latency.unwrap_or_default(), Role::Dim),
-        Piece::new(if on_new { known.as_str() } else { "" }, Role::Dim),
+        Piece::new(
+            if on_new && width >= 110 {
+                known.as_str()
+            } else {
+                ""
+            },
+            Role::Dim,
+        ),
     ])];
     if let Some(error) = &consumer.error {
         lines.push(Line::Pieces(vec![

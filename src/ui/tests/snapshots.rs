@@ -21,6 +21,8 @@ pictures! {
     on_call_empty_80x24: 80 x 24, rich::nothing(), "";
     on_call_empty_40x15: 40 x 15, rich::nothing(), "";
     detail_80x24: 80 x 24, rich::night(), "enter";
+    detail_consumers_80x24: 80 x 24, rich::night(), "enter page-down";
+    detail_audit_80x24: 80 x 24, rich::night(), "enter end";
     backends_80x24: 80 x 24, rich::night(), "2";
     rejected_80x24: 80 x 24, rich::night(), "3";
     help_80x24: 80 x 24, rich::night(), "?";
