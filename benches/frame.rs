@@ -242,6 +242,7 @@ fn main() -> std::io::Result<()> {
         keymap,
         theme,
         replay: true,
+        local: false,
     });
     let (columns, rows) = SIZE;
     let _ = update(&mut cockpit, Message::Resize { columns, rows });

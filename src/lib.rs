@@ -10,12 +10,18 @@ pub mod model;
 // floor 1: pure; `now` is an argument
 pub mod incident;
 // floor 2: the outside world; knows floors 0 and 1, never ui
-pub mod audit;
-pub mod backend;
 pub mod config;
+
+pub mod audit;
+
+pub mod backend;
+
 // floor 3: siblings, none imports another
 pub mod session;
+
 pub mod ui;
+
 // floor 4: where the world meets the program
-pub mod cli;
 pub mod shell;
+
+pub mod cli;

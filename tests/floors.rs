@@ -150,7 +150,11 @@ fn the_terminal_stays_in_the_shell() {
         if !name.starts_with("shell/") {
             assert!(!code.contains("crossterm"), "{name} names crossterm");
         }
-        if name.starts_with("ui/") || name.starts_with("model/") || name.starts_with("incident/") {
+        let tests = name.contains("/tests/");
+        if (name.starts_with("ui/") && !tests)
+            || name.starts_with("model/")
+            || name.starts_with("incident/")
+        {
             for clock in [
                 "Instant::now",
                 "SystemTime::now",
@@ -169,17 +173,15 @@ fn the_terminal_stays_in_the_shell() {
     }
 }
 
+/// What is drawn is drawn from `Display`; the rest of `ui` may compare and hash raw words.
 #[test]
 fn raw_words_stay_off_the_screen() {
     for (name, text) in sources() {
-        if name.starts_with("ui/") {
+        if name.starts_with("ui/screen/") || name.starts_with("ui/widget/") {
             for (n, line) in text.lines().enumerate() {
-                let compares = line.contains("==")
-                    || line.contains("cmp")
-                    || line.contains("find")
-                    || line.contains("hash");
+                let measured = line.contains(".raw().len()");
                 assert!(
-                    !line.contains(".raw()") || compares,
+                    !line.contains(".raw()") || measured,
                     "src/{name}:{} takes raw words: {line}",
                     n + 1
                 );

@@ -15,38 +15,58 @@ fn what(folder: &Path) -> Vec<Value> {
 
 /// The clock, to the second, of the step whose words begin so.
 fn clock(steps: &[Value], words: &str) -> String {
-    let step = steps.iter().find(|s| s["what"].as_str().unwrap().starts_with(words)).expect(words);
+    let step = steps
+        .iter()
+        .find(|s| s["what"].as_str().unwrap().starts_with(words))
+        .expect(words);
     step["time"].as_str().unwrap()[11..19].to_owned()
 }
 
 /// `clock` and some seconds.
 fn after(clock: &str, seconds: i64) -> String {
     let time = chrono::NaiveTime::parse_from_str(clock, "%H:%M:%S").unwrap();
-    (time + chrono::TimeDelta::seconds(seconds)).format("%H:%M:%S").to_string()
+    (time + chrono::TimeDelta::seconds(seconds))
+        .format("%H:%M:%S")
+        .to_string()
 }
 
 fn seek(terminal: &mut Terminal, clock: &str) -> String {
     terminal.press("t");
-    terminal.wait_for("the question where to go", |s| s.to_lowercase().contains("go to"));
+    terminal.wait_for("the question where to go", |s| {
+        s.to_lowercase().contains("go to")
+    });
     terminal.press(clock);
     terminal.press("\r");
-    terminal.wait_for("the moment", |s| s.lines().next().is_some_and(|header| header.contains(clock)))
+    terminal.wait_for("the moment", |s| {
+        s.lines()
+            .next()
+            .is_some_and(|header| header.contains(clock))
+    })
 }
 
 /// The row of the rotations pane that holds both words.
 fn row<'a>(screen: &'a str, one: &str, other: &str) -> &'a str {
-    let found = screen.lines().find(|l| l.contains(one) && l.contains(other) && (l.contains('▰') || l.contains('▱')));
+    let found = screen
+        .lines()
+        .find(|l| l.contains(one) && l.contains(other) && (l.contains('▰') || l.contains('▱')));
     found.unwrap_or_else(|| panic!("no row with {one} and {other}:\n{screen}"))
 }
 
 #[test]
 fn the_screen_tells_what_was_done() {
-    let Some(folder) = support::shared("logs/vault-postgres") else { return };
+    let Some(folder) = support::shared("logs/vault-postgres") else {
+        return;
+    };
     let steps = what(&folder);
-    let (rotated, healed) = (clock(&steps, "rotate static role payments"), clock(&steps, "healed"));
+    let (rotated, healed) = (
+        clock(&steps, "rotate static role payments"),
+        clock(&steps, "healed"),
+    );
     let path = folder.to_string_lossy().into_owned();
     let mut terminal = Terminal::start(&["replay", "--paused", &path], 160, 50);
-    terminal.wait_for("all that there is to read", |s| s.contains("13:47:50") && s.contains("rejected"));
+    terminal.wait_for("all that there is to read", |s| {
+        s.contains("13:47:50") && s.contains("rejected")
+    });
 
     // Long after the rotation, short before anybody mended it: two of twelve, both in eu-1.
     let screen = seek(&mut terminal, &after(&healed, -2));
@@ -54,55 +74,90 @@ fn the_screen_tells_what_was_done() {
     assert!(payments.contains("10/12"), "{payments}");
     let headline = screen.lines().skip(1).take(3).collect::<Vec<_>>().join(" ");
     for words in ["payments", "2 of 12", "eu-1"] {
-        assert!(headline.contains(words), "no {words} in the headline: {headline}");
+        assert!(
+            headline.contains(words),
+            "no {words} in the headline: {headline}"
+        );
     }
-    let role = screen.lines().find(|l| l.contains("payments_app") && l.contains('%')).expect("the role's failures");
+    let role = screen
+        .lines()
+        .find(|l| l.contains("payments_app") && l.contains('%'))
+        .expect("the role's failures");
     assert!(!role.contains(" 0.0 %  "), "{role}");
     // The last of ledger's automatic rotations: nobody left behind.
     let ledger = row(&screen, "ledger", "cutover");
-    assert!(ledger.contains("4/4") || ledger.contains("replaced"), "{ledger}");
+    assert!(
+        ledger.contains("4/4") || ledger.contains("replaced"),
+        "{ledger}"
+    );
 
     // The rotation's own screen: at its second, by mira, with its correlation id, and who is left.
     terminal.press("/");
     terminal.press("payments");
     terminal.press("\r");
     terminal.press("\r");
-    let detail = terminal.wait_for("the rotation", |s| s.contains("rot-pay-1") && s.contains("Timeline"));
+    let detail = terminal.wait_for("the rotation", |s| {
+        s.contains("rot-pay-1") && s.contains("Timeline")
+    });
     assert!(detail.contains("mira"), "{detail}");
     assert!(detail.contains(&rotated), "no {rotated} in {detail}");
     terminal.resize(160, 120);
     let detail = terminal.wait_for("the consumers", |s| s.contains("refunds-us-2-1"));
     for consumer in steps[1]["consumers"].as_array().unwrap() {
-        let (name, service) = (consumer["name"].as_str().unwrap(), consumer["service"].as_str().unwrap());
+        let (name, service) = (
+            consumer["name"].as_str().unwrap(),
+            consumer["service"].as_str().unwrap(),
+        );
         if !["checkout", "billing", "refunds"].contains(&service) {
             continue;
         }
-        let line = detail.lines().find(|l| l.contains(name) && l.contains("13:46:")).unwrap_or_else(|| panic!("no {name} in\n{detail}"));
+        let line = detail
+            .lines()
+            .find(|l| l.contains(name) && l.contains("13:46:"))
+            .unwrap_or_else(|| panic!("no {name} in\n{detail}"));
         let left = name == "checkout-eu-1-0" || name == "checkout-eu-1-1";
         assert_eq!(line.contains("13:46:12"), left, "{line}");
     }
-    terminal.press("\u{1b}");
     terminal.resize(160, 50);
+    terminal.press("\u{1b}");
+    terminal.wait_for("the on-call screen", |s| s.contains("worst first"));
 
     // Twenty seconds after they were restarted everybody is on the new version.
     let screen = seek(&mut terminal, &after(&healed, 10));
-    assert!(row(&screen, "payments", "cutover").contains("12/12"), "{screen}");
+    assert!(
+        row(&screen, "payments", "cutover").contains("12/12"),
+        "{screen}"
+    );
     terminal.press("q");
     assert_eq!(terminal.end(), 0);
 }
 
 #[test]
 fn a_hostile_display_name_and_the_refused_probe_are_shown_harmless() {
-    let Some(folder) = support::shared("logs/vault-postgres") else { return };
-    let path = folder.join("audit-raw.log.zst").to_string_lossy().into_owned();
-    let mut terminal = Terminal::start(&["replay", "--paused", "--at", "2026-11-23T13:47:07Z", &path], 160, 50);
+    let Some(folder) = support::shared("logs/vault-postgres") else {
+        return;
+    };
+    let path = folder
+        .join("audit-raw.log.zst")
+        .to_string_lossy()
+        .into_owned();
+    let mut terminal = Terminal::start(
+        &["replay", "--paused", "--at", "2026-11-23T13:47:07Z", &path],
+        160,
+        50,
+    );
     terminal.wait_for("the moment", |s| s.contains("13:47:07"));
     terminal.press("/");
     terminal.press("payments");
     terminal.press("\r\r");
     terminal.resize(160, 200);
-    let detail = terminal.wait_for("the probe", |s| s.contains("token-ci---31mrunner") && s.contains("denied"));
-    assert!(!detail.chars().any(|c| c.is_control() && c != '\n'), "{detail}");
+    let detail = terminal.wait_for("the probe", |s| {
+        s.contains("token-ci---31mrunner") && s.contains("denied")
+    });
+    assert!(
+        !detail.chars().any(|c| c.is_control() && c != '\n'),
+        "{detail}"
+    );
     // What the program sent holds no escape of the log's own: red text and a bidi override.
     let written = String::from_utf8_lossy(&terminal.written()).into_owned();
     assert!(!written.contains('\u{202e}'));

@@ -64,6 +64,7 @@ impl Look {
             keymap: self.keymap,
             theme: self.theme,
             replay: true,
+            local: self.zone == TimeZoneChoice::Local,
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct Setup {
     pub theme: Theme,
     /// True where a recording is played.
     pub replay: bool,
+    /// True shows local time at first, false UTC.
+    pub local: bool,
 }
 
 /// All that the cockpit knows and shows.
@@ -54,6 +56,7 @@ impl Cockpit {
             listing: None,
             dirty: true,
         };
+        cockpit.desk.local = setup.local;
         cockpit.desk.take_state(State::default());
         cockpit
     }

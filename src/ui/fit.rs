@@ -43,6 +43,27 @@ pub fn fit(words: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", words.get(..end).unwrap_or_default()))
 }
 
+/// A path in at most `columns`, cut at its beginning with `…`: what tells one secret from another
+/// stands at the end.
+pub fn fit_end(path: &str, columns: usize) -> Cow<'_, str> {
+    if path.len() <= columns || width(path) <= columns {
+        return Cow::Borrowed(path);
+    }
+    if columns == 0 {
+        return Cow::Borrowed("");
+    }
+    let mut used = 0;
+    let mut start = path.len();
+    for (at, grapheme) in path.grapheme_indices(true).rev() {
+        used += grapheme.width();
+        if used > columns - 1 {
+            break;
+        }
+        start = at;
+    }
+    Cow::Owned(format!("…{}", path.get(start..).unwrap_or_default()))
+}
+
 /// The words in lines of at most `columns`, broken at spaces where there are any; at most `lines`
 /// of them, the last one cut with `…`.
 pub fn wrap(words: &str, columns: usize, lines: usize) -> Vec<String> {
@@ -246,6 +267,16 @@ pub fn version(words: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_path_keeps_its_end() {
+        assert_eq!(
+            fit_end("database/static-creds/payments", 14),
+            "…reds/payments"
+        );
+        assert_eq!(fit_end("秘密/支払", 5), "…支払");
+        assert_eq!(fit_end("short", 5), "short");
+    }
 
     #[test]
     fn long_words_end_in_an_ellipsis_by_columns() {

@@ -69,11 +69,11 @@ impl Onsets {
         }
     }
 
-    /// Starts over, for the secrets and services of these rows.
-    pub fn begin(&mut self, rows: &[AuthRow]) {
+    /// Starts over, for the secrets and services of these series.
+    pub fn begin<'a>(&mut self, series: impl Iterator<Item = &'a AuthSeries>) {
         self.0.clear();
-        let names = rows.iter().map(|row| Self::name(&row.series));
-        self.0.extend(names.map(|name| (name, None)));
+        self.0
+            .extend(series.map(|series| (Self::name(series), None)));
     }
 
     /// Notes when a rotation of these names began.
@@ -93,8 +93,7 @@ impl Onsets {
     }
 }
 
-/// Ranks all series, worst first. The onsets are those of the state before: a rotation and its
-/// first refusals never come in one event.
+/// Ranks all series, worst first.
 pub fn collect(digest: &mut Digest, incident: &Incident, now: Option<Timestamp>) {
     digest.auth.clear();
     let memo = &mut digest.memo.0;

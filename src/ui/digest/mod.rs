@@ -127,39 +127,45 @@ impl Digest {
     /// rotation can stand where one of its rotations stands, so that an equal address means an
     /// equal rotation.
     pub fn refresh(&mut self, state: &State, _before: &State) {
-        let now = state.incident.now();
-        auth::collect(self, &state.incident, now);
-        canary::collect(&mut self.canaries, &state.incident);
-        self.rank(&state.incident);
         let incident = &state.incident;
+        let rotations: Vec<&Rotation> = incident.rotations().collect();
+        self.survey(incident, &rotations);
+        auth::collect(self, incident, incident.now());
+        canary::collect(&mut self.canaries, incident);
+        self.rank(incident, &rotations);
         self.tallies = self
             .rows
             .iter()
             .take(TALLIED)
-            .map(|row| self.ids.get(row.at as usize))
-            .map(|id| id.and_then(|id| incident.rotation(id)))
+            .map(|row| rotations.get(row.at as usize))
             .map(|rotation| rotation.map(|r| incident.tally(r)).unwrap_or_default())
             .collect();
         self.headline = headline::of(self, state);
     }
 
-    fn rank(&mut self, incident: &Incident) {
-        let hot = Hot::of(&self.auth);
-        let mut onsets = std::mem::take(&mut self.onsets);
-        onsets.begin(&self.auth);
-        self.rows.clear();
-        (self.open, self.hurting) = (0, 0);
-        let mut n = 0;
-        for rotation in incident.rotations() {
-            let address = std::ptr::from_ref(rotation).addr();
+    /// Looks at what is new among the rotations, and notes when they began: what is usual for a
+    /// service is what came before.
+    fn survey(&mut self, incident: &Incident, rotations: &[&Rotation]) {
+        self.onsets.begin(incident.auth());
+        for (n, rotation) in rotations.iter().enumerate() {
+            let address = std::ptr::from_ref::<Rotation>(rotation).addr();
             if self.seen.get(n).is_none_or(|seen| seen.address != address) {
                 put(&mut self.seen, n, Seen::new(address, rotation));
                 put(&mut self.ids, n, rotation.id.clone());
             }
-            let Some(seen) = self.seen.get(n) else {
-                continue;
-            };
-            onsets.add(seen.names(), seen.started);
+            if let Some(seen) = self.seen.get(n) {
+                self.onsets.add(seen.names(), seen.started);
+            }
+        }
+        self.ids.truncate(rotations.len());
+        self.seen.truncate(rotations.len());
+    }
+
+    fn rank(&mut self, incident: &Incident, rotations: &[&Rotation]) {
+        let hot = Hot::of(&self.auth);
+        self.rows.clear();
+        (self.open, self.hurting) = (0, 0);
+        for (n, (rotation, seen)) in rotations.iter().zip(&self.seen).enumerate() {
             // Most rotations are over and nobody's services are hot: they are not even read.
             let hurt = if seen.tallied || hot.may_touch(seen) {
                 hurt(incident, rotation, &hot)
@@ -172,13 +178,9 @@ impl Digest {
                 key: (hurt as u64) << 56 | seen.tie,
                 at: u32::try_from(n).unwrap_or(u32::MAX),
             });
-            n += 1;
         }
-        self.ids.truncate(n);
-        self.seen.truncate(n);
         self.rows
             .sort_unstable_by(|a, b| b.key.cmp(&a.key).then(a.at.cmp(&b.at)));
-        self.onsets = onsets;
     }
 }
 

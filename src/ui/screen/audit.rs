@@ -3,6 +3,7 @@
 use crate::incident::AuditLine;
 use crate::model::event::AuditOutcome;
 use crate::ui::desk::Pane;
+use crate::ui::fit::fit_end;
 use crate::ui::theme::Role;
 use crate::ui::widget::Pen;
 
@@ -78,9 +79,20 @@ fn row(pen: &mut Pen<'_>, y: u16, look: Look<'_>, line: &AuditLine) {
     }
     pen.put(x, y, 7, &entry.operation.to_string(), text);
     x += 8;
-    pen.put(x, y, path, &entry.path.shown(), text);
+    pen.put(
+        x,
+        y,
+        path,
+        &fit_end(&entry.path.shown(), usize::from(path)),
+        text,
+    );
     x += path + 1;
-    pen.put(x, y, actor, &entry.actor.to_string(), text);
+    // A login's path is whoever logs in: where from says more than the same name again.
+    let who = match &entry.remote_addr {
+        Some(from) if entry.actor.0 == entry.path => from.to_string(),
+        _ => entry.actor.to_string(),
+    };
+    pen.put(x, y, actor, &who, text);
     x += actor + 1;
     pen.put(x, y, outcome, &words, look.style(role));
 }

@@ -4,7 +4,7 @@ use crate::incident::{Rotation, Tally};
 use crate::model::event::{Outcome, StageStatus};
 use crate::ui::desk::Pane;
 use crate::ui::digest::Hurt;
-use crate::ui::fit::{cols, count, countdown, plural, version, width, wrap};
+use crate::ui::fit::{cols, count, countdown, fit_end, plural, version, width, wrap};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Pen, share_bar, stage_bar};
 
@@ -164,6 +164,7 @@ fn row(
         .as_ref()
         .map_or_else(|| rotation.id.to_string(), ToString::to_string);
     let strong = if over { Role::Dim } else { Role::Strong };
+    let name = fit_end(&name, usize::from(columns.name));
     pen.put(x, y, columns.name, &name, look.style(strong));
     x += columns.name + 1;
     if columns.owner > 0 {

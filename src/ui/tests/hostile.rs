@@ -125,6 +125,7 @@ fn cockpit(title: &str, keymap: &str, state: State) -> Cockpit {
         keymap: Keymap::built_in(keymap).unwrap(),
         theme: Theme::built_in("dark").unwrap(),
         replay: true,
+        local: false,
     });
     let _ = update(&mut cockpit, Message::State(Box::new(state)));
     cockpit

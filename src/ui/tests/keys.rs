@@ -183,6 +183,7 @@ fn without_a_recording_there_is_nothing_to_play() {
         keymap: crate::ui::Keymap::built_in("default").unwrap(),
         theme: crate::ui::Theme::built_in("none").unwrap(),
         replay: false,
+        local: false,
     });
     let key = crate::ui::Key::parse("space").unwrap();
     assert_eq!(update(&mut cockpit, Message::Key(key)).0, vec![]);

@@ -28,6 +28,7 @@ impl Bench {
             keymap: Keymap::built_in(keymap).unwrap(),
             theme: Theme::built_in("dark").unwrap(),
             replay: true,
+            local: false,
         });
         let backend = TestBackend::new(columns, rows);
         let _ = update(&mut cockpit, Message::Resize { columns, rows });
