@@ -177,11 +177,19 @@ fn is_elevated(series: &AuthSeries, share: f64, usual: Option<f64>) -> bool {
     if share < floor || share < usual * 2.0 {
         return false;
     }
+    let (failed, total) = together(series);
+    is_beyond_chance(failed as f64, usual * total as f64)
+}
+
+/// What was refused and what was tried in the last windows together.
+pub fn together(series: &AuthSeries) -> (u64, u64) {
     let last = series.windows.iter().rev().take(TOGETHER);
-    let (failed, total) = last.fold((0.0, 0.0), |(bad, all), window| {
-        (bad + window.failed() as f64, all + window.total as f64)
-    });
-    is_beyond_chance(failed, usual * total)
+    last.fold((0, 0), |(bad, all): (u64, u64), window| {
+        (
+            bad.saturating_add(window.failed()),
+            all.saturating_add(window.total),
+        )
+    })
 }
 
 /// True for a count at least three above what is to be expected, and above what chance brings.

@@ -7,7 +7,7 @@ use crate::model::{Timestamp, Version};
 use crate::ui::fit::{bytes, count, percent, plural, version};
 use crate::ui::state::State;
 
-use super::{AuthRow, CanaryRow, Digest, Hurt};
+use super::{AuthRow, CanaryRow, Digest, Hurt, auth};
 
 /// How loud the headline is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -282,15 +282,23 @@ fn refused(row: &AuthRow) -> String {
         .as_ref()
         .map(|region| format!(" in {region}"))
         .unwrap_or_default();
-    let usual = match row.usual {
-        Some(usual) => format!("usual {}", percent(usual)),
-        None => "no baseline".to_owned(),
-    };
-    format!(
-        "{}{place} is refused {} ({usual})",
-        row.series.service,
-        percent(row.share.unwrap_or(0.0))
-    )
+    let service = &row.series.service;
+    match row.usual {
+        Some(usual) => format!(
+            "{service}{place} is refused {} (usual {})",
+            percent(row.share.unwrap_or(0.0)),
+            percent(usual)
+        ),
+        // A share of few says nothing by itself.
+        None => {
+            let (failed, total) = auth::together(&row.series);
+            format!(
+                "{service}{place} is refused {} of {} times (no baseline)",
+                count(failed),
+                count(total)
+            )
+        }
+    }
 }
 
 fn calm(digest: &Digest, state: &State) -> Headline {
