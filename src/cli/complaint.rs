@@ -43,7 +43,12 @@ impl Complaint {
     /// Adds the place in a text file, as bytes of `text`.
     pub fn at(mut self, file: impl Into<String>, text: &str, span: Range<usize>) -> Self {
         let end = span.end.min(text.len());
-        self.place = Some((file.into(), text.to_owned(), span.start.min(end)..end));
+        let mut start = span.start.min(end);
+        // Nothing can be pointed at behind the last character: what stands before it is.
+        if start == text.len() {
+            start = text.char_indices().next_back().map_or(0, |(at, _)| at);
+        }
+        self.place = Some((file.into(), text.to_owned(), start..end));
         self
     }
 }

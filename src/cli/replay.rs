@@ -55,16 +55,28 @@ impl PlayArgs {
 pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
     let look = Look::of(&args.look, paths)?;
     let backend = super::input::recording(&args.paths, look.identity.clone())?;
-    let title = args.paths.first().and_then(|path| {
-        path.file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-    });
-    open(
-        &title.unwrap_or_else(|| "recording".to_owned()),
-        look,
-        backend,
-        args.play.start(),
-    )
+    open(&title(&args.paths), look, backend, args.play.start())
+}
+
+/// What the cockpit calls these paths: the first by its name, and how many more there are.
+fn title(paths: &[PathBuf]) -> String {
+    let Some((first, more)) = paths.split_first() else {
+        return "recording".to_owned();
+    };
+    let name = if first.as_os_str() == "-" {
+        "standard input".to_owned()
+    } else {
+        // `.` and `..` have no name of their own.
+        let whole = first.canonicalize().unwrap_or_else(|_| first.clone());
+        let name = first.file_name().or_else(|| whole.file_name());
+        name.unwrap_or(first.as_os_str())
+            .to_string_lossy()
+            .into_owned()
+    };
+    match more.len() {
+        0 => name,
+        n => format!("{name} and {n} more"),
+    }
 }
 
 /// Opens the cockpit on a recording.
@@ -100,5 +112,36 @@ fn speed(words: &str) -> Result<Speed, String> {
     match words.trim_end_matches(['x', 'X', '×']).parse::<f64>() {
         Ok(times) if (slowest..=fastest).contains(&times) => Ok(Speed::Times(times)),
         _ => Err(format!("a speed is {slowest} to {fastest}, or `max`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn titled(paths: &[&str]) -> String {
+        title(&paths.iter().map(PathBuf::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_title_says_what_is_looked_at() {
+        assert_eq!(titled(&["logs/vault.log"]), "vault.log");
+        assert_eq!(titled(&["logs/a.log", "b", "c"]), "a.log and 2 more");
+        assert_eq!(titled(&["-"]), "standard input");
+        assert_ne!(titled(&["."]), ".");
+    }
+
+    #[test]
+    fn a_place_and_a_speed_are_read_or_refused_in_words() {
+        assert_eq!(place("40%"), Ok(SeekTo::Share(0.4)));
+        assert!(matches!(place("2026-11-14T03:12:40Z"), Ok(SeekTo::Time(_))));
+        for words in ["140%", "x%", "%", "03:12", ""] {
+            assert!(place(words).is_err(), "{words:?}");
+        }
+        assert_eq!(speed("max"), Ok(Speed::Unbounded));
+        assert_eq!(speed("20x"), Ok(Speed::Times(20.0)));
+        for words in ["0", "-1", "1001", "NaN", "inf", "fast", ""] {
+            assert!(speed(words).is_err(), "{words:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::incident::{Applied, Incident, Recording};
+use crate::incident::{Incident, Recording};
 use crate::model::replay::{Direction, Mark, MarkKind, PlayerStatus, ReplayCommand, SeekTo, Speed};
 use crate::model::{Event, Span, Timestamp};
 
@@ -45,7 +45,7 @@ pub struct Player {
     speed: Speed,
     /// Where the recording stood at which moment of the wall clock, while it plays.
     anchor: Option<(Instant, Timestamp)>,
-    /// A place that was asked for before it had been read.
+    /// A place that was asked for before it had been read: any at the start, a moment later on.
     pending: Option<SeekTo>,
     marks: Arc<[Mark]>,
     marks_of: usize,
@@ -106,12 +106,16 @@ impl Player {
     /// does not mind the order.
     pub fn push(&mut self, events: Vec<Event>, now: Instant) {
         for event in events {
-            if self.at.is_some_and(|at| event.time <= at)
-                && self.incident.apply(&event) != Applied::Duplicate
-            {
+            let past = self.at.is_some_and(|at| event.time <= at);
+            let Some(index) = self.recording.push(event) else {
+                continue;
+            };
+            // What stands behind events that are not applied yet is applied after them.
+            let applied = index < self.position || (past && index == self.position);
+            if applied && let Some(event) = self.recording.get(index) {
+                self.incident.apply(event);
                 self.position += 1;
             }
-            self.recording.push(event);
         }
         if self.at.is_none()
             && let Some(from) = self.recording.from()
@@ -125,6 +129,7 @@ impl Player {
     /// Nothing more will come.
     pub fn loaded(&mut self, now: Instant) {
         self.loaded = true;
+        self.playing &= !self.recording.is_empty();
         self.try_pending(now);
     }
 
@@ -141,9 +146,16 @@ impl Player {
             ReplayCommand::Pause => self.playing = false,
             ReplayCommand::Speed(speed) => self.speed = speed,
             ReplayCommand::Step(direction) => self.step(direction),
-            ReplayCommand::Seek(to) => {
+            // A moment that has not been read yet may still come. What is told by the recording
+            // itself is told by what has been read: a person who presses a key is not made to
+            // wait for the end of a stream.
+            ReplayCommand::Seek(to @ SeekTo::Time(_)) => {
                 self.pending = Some(to);
                 self.try_pending(now);
+            }
+            ReplayCommand::Seek(to) => {
+                self.pending = None;
+                self.seek(to);
             }
         }
         self.anchor = self.at.map(|at| (now, at));
@@ -237,8 +249,7 @@ impl Player {
         let reached = match to {
             SeekTo::Time(time) => self.recording.to().is_some_and(|last| last >= time),
             SeekTo::Start => true,
-            // While a person looks on, the end of what has been read is good enough to go to.
-            SeekTo::End | SeekTo::Share(_) | SeekTo::Mark(..) => self.at.is_some() && self.loaded,
+            SeekTo::End | SeekTo::Share(_) | SeekTo::Mark(..) => self.loaded,
         };
         if !(reached || self.loaded) || self.recording.is_empty() {
             return;
@@ -278,6 +289,7 @@ impl Player {
 
     fn step(&mut self, direction: Direction) {
         self.playing = false;
+        self.pending = None;
         let position = match direction {
             Direction::Forward => (self.position + 1).min(self.recording.len()),
             Direction::Backward => self.position.saturating_sub(1).max(1),
@@ -322,3 +334,6 @@ fn played(real: Duration, factor: f64) -> Span {
 fn scaled(span: Span, share: f64) -> Span {
     Span::micros((span.as_micros() as f64 * share) as i64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,9 @@ pub struct Desk {
     pub pane: Pane,
     /// The selected rotation.
     pub selected: Option<RotationId>,
+    /// The rotation that a person has selected. Until then, and while the recording stands before
+    /// it began, the worst is selected, whichever it is.
+    pub chosen: Option<RotationId>,
     /// Its row.
     pub row: usize,
     /// The first row that is seen.
@@ -124,6 +127,7 @@ impl Desk {
             screens: vec![Screen::OnCall],
             pane: Pane::Rotations,
             selected: None,
+            chosen: None,
             row: 0,
             top: 0,
             scrolls: [0; 3],
@@ -156,6 +160,13 @@ impl Desk {
     /// The selected rotation.
     pub fn rotation(&self) -> Option<&Rotation> {
         self.state.incident.rotation(self.selected.as_ref()?)
+    }
+
+    /// The rotation that its own screen is about: the chosen one. `None` too while the recording
+    /// stands before it began; another must not take its place under the eyes of a person.
+    pub fn opened(&self) -> Option<&Rotation> {
+        let id = self.chosen.as_ref().or(self.selected.as_ref())?;
+        self.state.incident.rotation(id)
     }
 
     /// The length of time that the charts show.
@@ -225,19 +236,15 @@ impl Desk {
         let before = std::mem::replace(&mut self.state, state);
         self.digest.refresh(&self.state, &before);
         let line = self.row.saturating_sub(self.top);
-        // A person who has selected nothing and looks at the top is shown the worst.
-        let row = match &self.selected {
+        let row = match &self.chosen {
+            Some(id) if self.digest.id(self.row) == Some(id) => Some(self.row),
             Some(id) => {
-                if self.digest.id(self.row) == Some(id) {
-                    Some(self.row)
-                } else {
-                    let current = self.state.incident.rotation(id).map(|r| r.id.clone());
-                    current.and_then(|id| self.digest.row_of(&id))
-                }
+                let current = self.state.incident.rotation(id);
+                current.and_then(|rotation| self.digest.row_of(&rotation.id))
             }
             None => None,
         };
-        self.row = row.unwrap_or_else(|| self.row.min(self.digest.len().saturating_sub(1)));
+        self.row = row.unwrap_or(0);
         self.selected = self.digest.id(self.row).cloned();
         self.top = self.row.saturating_sub(line);
         self.settle();
@@ -321,6 +328,7 @@ impl Desk {
         }
         self.row = row;
         self.selected = self.digest.id(row).cloned();
+        self.chosen.clone_from(&self.selected);
         self.settle();
     }
 

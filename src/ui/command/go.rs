@@ -50,6 +50,7 @@ pub const GROUP: Group = Group {
             run: |desk| {
                 if desk.screen() == Screen::OnCall {
                     if desk.rotation().is_some() {
+                        desk.chosen.clone_from(&desk.selected);
                         desk.open(Screen::Detail);
                     } else {
                         desk.notice = Some("No rotation is selected".to_owned());

@@ -32,14 +32,14 @@ pub const GROUP: Group = Group {
         "unbounded" "Play as fast as possible" "full speed" "Plays as fast as the machine can; again for real time." => unbounded;
         "step-forward" "One event on" "step" "Goes one event on and pauses." => |_| ask(ReplayCommand::Step(Forward));
         "step-back" "One event back" "step back" "Goes one event back and pauses." => |_| ask(ReplayCommand::Step(Backward));
-        "next-mark" "Next mark" "next mark" "Goes to the next cutover, revocation, failure or act." => |_| mark(Forward, None);
-        "previous-mark" "Previous mark" "prev mark" "Goes to the cutover, revocation, failure or act before." => |_| mark(Backward, None);
-        "next-cutover" "Next cutover" "cutover" "Goes to the next cutover." => |_| mark(Forward, Some(MarkKind::Cutover));
-        "previous-cutover" "Previous cutover" "cutover" "Goes to the cutover before." => |_| mark(Backward, Some(MarkKind::Cutover));
-        "next-revoke" "Next revocation" "revoke" "Goes to the next revocation of an old version." => |_| mark(Forward, Some(MarkKind::Revoke));
-        "previous-revoke" "Previous revocation" "revoke" "Goes to the revocation before." => |_| mark(Backward, Some(MarkKind::Revoke));
-        "next-failure" "Next failure" "failure" "Goes to where something next goes wrong." => |_| mark(Forward, Some(MarkKind::Failure));
-        "previous-failure" "Previous failure" "failure" "Goes to where something went wrong before." => |_| mark(Backward, Some(MarkKind::Failure));
+        "next-mark" "Next mark" "next mark" "Goes to the next cutover, revocation, failure or act." => |desk| mark(desk, Forward, None);
+        "previous-mark" "Previous mark" "prev mark" "Goes to the cutover, revocation, failure or act before." => |desk| mark(desk, Backward, None);
+        "next-cutover" "Next cutover" "cutover" "Goes to the next cutover." => |desk| mark(desk, Forward, Some(MarkKind::Cutover));
+        "previous-cutover" "Previous cutover" "cutover" "Goes to the cutover before." => |desk| mark(desk, Backward, Some(MarkKind::Cutover));
+        "next-revoke" "Next revocation" "revoke" "Goes to the next revocation of an old version." => |desk| mark(desk, Forward, Some(MarkKind::Revoke));
+        "previous-revoke" "Previous revocation" "revoke" "Goes to the revocation before." => |desk| mark(desk, Backward, Some(MarkKind::Revoke));
+        "next-failure" "Next failure" "failure" "Goes to where something next goes wrong." => |desk| mark(desk, Forward, Some(MarkKind::Failure));
+        "previous-failure" "Previous failure" "failure" "Goes to where something went wrong before." => |desk| mark(desk, Backward, Some(MarkKind::Failure));
         "start" "Start of the recording" "start" "Goes to the first event." => |_| ask(ReplayCommand::Seek(SeekTo::Start));
         "end" "End of the recording" "end" "Goes to the last event read so far." => |_| ask(ReplayCommand::Seek(SeekTo::End));
     },
@@ -49,7 +49,31 @@ fn ask(command: ReplayCommand) -> Effects {
     Effects::one(Effect::Replay(command))
 }
 
-fn mark(direction: Direction, kind: Option<MarkKind>) -> Effects {
+fn mark(desk: &mut Desk, direction: Direction, kind: Option<MarkKind>) -> Effects {
+    let player = &desk.state.player;
+    let lies_there = player.marks.iter().any(|mark| {
+        kind.is_none_or(|kind| mark.kind == kind)
+            && player.at.is_some_and(|at| match direction {
+                Forward => mark.at > at,
+                Backward => mark.at < at,
+            })
+    });
+    if !lies_there {
+        let what = match kind {
+            None => "cutover, revocation, failure or act",
+            Some(MarkKind::Cutover) => "cutover",
+            Some(MarkKind::Revoke) => "revocation",
+            Some(MarkKind::Failure) => "failure",
+            Some(MarkKind::Act) => "act",
+        };
+        let place = match direction {
+            Forward if desk.state.loading.done => "after this moment",
+            Forward => "after this moment in what has been read so far",
+            Backward => "before this moment",
+        };
+        desk.notice = Some(format!("No {what} {place}"));
+        return Effects::none();
+    }
     ask(ReplayCommand::Seek(SeekTo::Mark(direction, kind)))
 }
 

@@ -18,7 +18,7 @@ const USUAL_LEAST: usize = 3;
 const USUAL_ATTEMPTS: u64 = 50;
 
 /// The windows in which refusals are counted together: one alone may hold too few.
-const TOGETHER: usize = 4;
+pub const TOGETHER: usize = 4;
 
 /// One series as it stands now.
 #[derive(Clone, Debug)]
@@ -148,11 +148,9 @@ fn row(
     usual: Option<f64>,
     now: Option<Timestamp>,
 ) -> AuthRow {
-    let silent = last.zip(now).and_then(|(window, now)| {
-        let since = now.since(window.end);
-        let patience = Span::seconds(window.length.as_seconds().saturating_mul(3).max(60));
-        (since > patience).then_some(since)
-    });
+    let silent = last
+        .zip(now)
+        .and_then(|(window, now)| silence(window.end, window.length, now));
     let share = last.and_then(AuthWindow::share);
     let elevated = silent.is_none() && share.is_some_and(|share| is_elevated(series, share, usual));
     AuthRow {
@@ -179,12 +177,31 @@ fn is_elevated(series: &AuthSeries, share: f64, usual: Option<f64>) -> bool {
     if share < floor || share < usual * 2.0 {
         return false;
     }
+    let (failed, total) = together(series);
+    is_beyond_chance(failed as f64, usual * total as f64)
+}
+
+/// What was refused and what was tried in the last windows together.
+pub fn together(series: &AuthSeries) -> (u64, u64) {
     let last = series.windows.iter().rev().take(TOGETHER);
-    let (failed, total) = last.fold((0.0, 0.0), |(bad, all), window| {
-        (bad + window.failed() as f64, all + window.total as f64)
-    });
-    let expected = usual * total;
-    failed >= expected + 3.0 + 4.0 * expected.sqrt()
+    last.fold((0, 0), |(bad, all): (u64, u64), window| {
+        (
+            bad.saturating_add(window.failed()),
+            all.saturating_add(window.total),
+        )
+    })
+}
+
+/// True for a count at least three above what is to be expected, and above what chance brings.
+pub fn is_beyond_chance(count: f64, expected: f64) -> bool {
+    count >= expected + 3.0 + 4.0 * expected.sqrt()
+}
+
+/// How long nothing has come since a window, where that is longer than three windows and a minute.
+pub fn silence(end: Timestamp, length: Span, now: Timestamp) -> Option<Span> {
+    let since = now.since(end);
+    let patience = Span::seconds(length.as_seconds().saturating_mul(3).max(60));
+    (since > patience).then_some(since)
 }
 
 /// The median share of the windows that ended before the latest rotation began, else of those

@@ -7,7 +7,7 @@ use crate::model::{Timestamp, Version};
 use crate::ui::fit::{bytes, count, percent, plural, version};
 use crate::ui::state::State;
 
-use super::{AuthRow, Digest, Hurt};
+use super::{AuthRow, CanaryRow, Digest, Hurt, auth};
 
 /// How loud the headline is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,8 +40,8 @@ pub struct Headline {
 }
 
 /// The headline of a state. In this order: the worst rotation, where it needs a look; a service
-/// that is refused more than usual though no rotation explains it; what runs; why there is
-/// nothing.
+/// that is refused more than usual though no rotation explains it; a canary that does worse; what
+/// runs; why there is nothing.
 pub fn of(digest: &Digest, state: &State) -> Headline {
     let worst = digest
         .id(0)
@@ -58,10 +58,49 @@ pub fn of(digest: &Digest, state: &State) -> Headline {
             ..Headline::default()
         };
     }
+    if let Some(row) = digest
+        .canaries
+        .first()
+        .filter(|row| row.worse == Some(true))
+    {
+        return Headline {
+            tone: Tone::Look,
+            sentence: worse(row),
+            more: (digest.len() > 0).then(|| calm(digest, state).sentence),
+            ..Headline::default()
+        };
+    }
     if digest.len() == 0 {
         return nothing(state);
     }
     calm(digest, state)
+}
+
+/// A canary that does worse than its baseline, in words.
+fn worse(row: &CanaryRow) -> String {
+    let place = row
+        .canary
+        .region
+        .as_ref()
+        .map(|region| format!(" in {region}"))
+        .unwrap_or_default();
+    let fails = row.errors.zip(row.baseline_errors);
+    let how = match fails.filter(|(new, old)| new > old) {
+        Some((new, old)) => format!(
+            "{} of its calls fail, {} of the baseline's",
+            percent(new),
+            percent(old)
+        ),
+        None => format!(
+            "it answers in {:.0} ms (p99), the baseline in {:.0} ms",
+            row.p99.unwrap_or(0.0),
+            row.baseline_p99.unwrap_or(0.0)
+        ),
+    };
+    format!(
+        "The canary of {}{place} is worse: {how}",
+        row.canary.service
+    )
 }
 
 fn of_rotation(digest: &Digest, state: &State, rotation: &Rotation, tally: &Tally) -> Headline {
@@ -243,14 +282,20 @@ fn refused(row: &AuthRow) -> String {
         .as_ref()
         .map(|region| format!(" in {region}"))
         .unwrap_or_default();
-    let usual = match row.usual {
-        Some(usual) => format!("usual {}", percent(usual)),
-        None => "no baseline".to_owned(),
-    };
+    let service = &row.series.service;
+    if let Some(usual) = row.usual {
+        return format!(
+            "{service}{place} is refused {} (usual {})",
+            percent(row.share.unwrap_or(0.0)),
+            percent(usual)
+        );
+    }
+    // A share of few says nothing by itself.
+    let (failed, total) = auth::together(&row.series);
     format!(
-        "{}{place} is refused {} ({usual})",
-        row.series.service,
-        percent(row.share.unwrap_or(0.0))
+        "{service}{place} is refused {} of {} times (no baseline)",
+        count(failed),
+        count(total)
     )
 }
 

@@ -131,7 +131,7 @@ impl Digest {
         let rotations: Vec<&Rotation> = incident.rotations().collect();
         self.survey(incident, &rotations);
         auth::collect(self, incident, incident.now());
-        canary::collect(&mut self.canaries, incident);
+        canary::collect(&mut self.canaries, incident, incident.now());
         self.rank(incident, &rotations);
         self.tallies = self
             .rows

@@ -3,7 +3,7 @@
 use crate::model::replay::MarkKind;
 use crate::ui::desk::Pane;
 use crate::ui::digest::AuthRow;
-use crate::ui::fit::{count, fit, percent, span};
+use crate::ui::fit::{count, percent, span, width};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Axis, Pen, Point, chart, time_marks};
 
@@ -34,16 +34,15 @@ fn columns(all: u16, rows: &[AuthRow]) -> Columns {
         8,
     );
     let note = if all >= 54 { 12 } else { 0 };
-    let taken = |region: u16| {
-        let gaps = u16::from(region > 0) + u16::from(note > 0) + 4;
-        2 + service + region + SHARE + note + gaps
-    };
-    // A chart of fewer columns than this shows nothing.
-    let region = if taken(region) + 12 <= all { region } else { 0 };
+    let gaps = u16::from(region > 0) + u16::from(note > 0) + 4;
+    let others = 2 + region + SHARE + note + gaps;
+    // A chart of fewer columns than this shows nothing: the names give way to it. A region stays,
+    // it tells two rows of one service apart.
+    let service = service.min(all.saturating_sub(others + 12)).max(8);
     Columns {
         service,
         region,
-        chart: all.saturating_sub(taken(region)).min(200),
+        chart: all.saturating_sub(others + service).min(200),
         note,
     }
 }
@@ -62,22 +61,8 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
     let columns = columns(pen.width(), rows);
     let x = 2 + columns.service + 1 + columns.region + u16::from(columns.region > 0) + SHARE + 2;
     let axis = axis(look, columns.chart);
-    // One who has fallen silent (a prober refused twice an hour ago) must not flatten the others.
-    let speaking = |row: &&AuthRow| row.silent.is_none();
-    let top = axis.map_or(0.01, |axis| {
-        let peaks = seen.clone().filter(speaking).map(|row| peak(row, axis));
-        peaks.fold(0.01, f64::max)
-    });
-    // The words stay left of the chart and right of it, so that its marks stand free.
-    let left = if columns.note == 0 {
-        format!("Auth {}", range(look))
-    } else if rows.len() > page {
-        let all = rows.len() + desk.digest.auth_left_out;
-        format!("Auth {}, {} of {}", range(look), page, count(all as u64))
-    } else {
-        format!("Auth failures {}", range(look))
-    };
-    let left = fit(&left, usize::from(x.saturating_sub(5)));
+    let top = axis.map_or(0.01, |axis| top(seen.clone(), axis));
+    let left = heading(look, page, usize::from(x.saturating_sub(5)));
     let right = if columns.note > 0 {
         format!("top {}", percent(top))
     } else {
@@ -95,6 +80,38 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
         if let Some(axis) = axis {
             chart(pen, (x, y), axis, look.theme, points(row), (top, row.usual));
         }
+    }
+}
+
+/// The longest heading that stays left of the charts, so that their marks stand free.
+fn heading(look: Look<'_>, page: usize, room: usize) -> String {
+    let digest = &look.desk.digest;
+    let range = range(look);
+    let mut headings = vec![format!("Auth failures {range}"), format!("Auth {range}")];
+    if digest.auth.len() > page {
+        let all = count((digest.auth.len() + digest.auth_left_out) as u64);
+        headings = vec![
+            format!("Auth failures {range}, {page} of {all}"),
+            format!("Auth {range}, {page} of {all}"),
+            format!("Auth, {page} of {all}"),
+        ];
+    }
+    headings
+        .into_iter()
+        .find(|heading| width(heading) <= room)
+        .unwrap_or_else(|| "Auth".to_owned())
+}
+
+/// The share at the top of the charts. Where something hurts, what hurts sets the scale: one
+/// stranger's three refusals out of three must not flatten it.
+fn top<'a>(seen: impl Iterator<Item = &'a AuthRow> + Clone, axis: Axis) -> f64 {
+    let highest = |rows: &mut dyn Iterator<Item = &'a AuthRow>| {
+        rows.map(|row| peak(row, axis)).fold(0.01, f64::max)
+    };
+    if seen.clone().any(|row| row.elevated) {
+        highest(&mut seen.filter(|row| row.elevated))
+    } else {
+        highest(&mut seen.clone())
     }
 }
 

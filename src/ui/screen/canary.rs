@@ -3,6 +3,7 @@
 use crate::incident::CanaryWindow;
 use crate::ui::desk::Pane;
 use crate::ui::digest::CanaryRow;
+use crate::ui::fit::span;
 use crate::ui::theme::Role;
 use crate::ui::widget::{Pen, Point, chart};
 
@@ -51,15 +52,16 @@ fn line(
     (service, region): (u16, u16),
     own_line: bool,
 ) {
-    let (sign, word, role) = match row.worse {
-        Some(true) => ("✗", "worse", Role::Bad),
-        Some(false) => (" ", "ok", Role::Ok),
-        None => ("?", "one side", Role::Stale),
+    let (sign, word, role) = match (row.silent, row.worse) {
+        (Some(silent), _) => (" ", format!("gap {}", span(silent)), Role::Stale),
+        (_, Some(true)) => ("✗", "worse".to_owned(), Role::Bad),
+        (_, Some(false)) => (" ", "ok".to_owned(), Role::Ok),
+        (_, None) => ("?", "one side".to_owned(), Role::Stale),
     };
-    let text = look.style(if row.worse == Some(true) {
-        Role::Bad
-    } else {
-        Role::Text
+    let text = look.style(match (row.silent, row.worse) {
+        (Some(_), _) => Role::Stale,
+        (_, Some(true)) => Role::Bad,
+        _ => Role::Text,
     });
     pen.put(0, y, 1, sign, look.style(role));
     let mut x = 2;
@@ -75,13 +77,13 @@ fn line(
     pen.put_right(x, y, 14, &errors, text);
     x += 15;
     let end = pen.width().saturating_sub(1);
-    pen.put_right(0, y, end, word, look.style(role));
+    pen.put_right(0, y, end, &word, look.style(role));
     let Some(room) = end.checked_sub(x + 9).filter(|room| *room >= 12) else {
         return;
     };
     if let (Some(new), Some(old)) = (row.p99, row.baseline_p99) {
         let words = format!("p99 {new:.0}/{old:.0} ms");
-        pen.put_right(x, y, room.min(15), &words, look.style(Role::Text));
+        pen.put_right(x, y, room.min(15), &words, text);
     }
     x += 17;
     let room = end.saturating_sub(x + 9);

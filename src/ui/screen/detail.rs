@@ -16,22 +16,27 @@ const CONSUMERS: usize = 400;
 
 /// The rotation's name.
 pub fn title(desk: &Desk) -> String {
-    match desk.rotation() {
+    match desk.opened() {
         Some(rotation) => match &rotation.secret {
             Some(secret) => format!("{secret} ({})", rotation.id),
             None => rotation.id.to_string(),
         },
-        None => String::new(),
+        None => desk
+            .chosen
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     }
 }
 
 /// The list.
 pub fn lines(desk: &Desk, width: u16) -> Vec<Line> {
-    let Some(rotation) = desk.rotation() else {
-        return vec![Line::plain(
-            "No rotation is selected: go back and select one.",
-            Role::Dim,
-        )];
+    let Some(rotation) = desk.opened() else {
+        let why = match &desk.chosen {
+            Some(id) => format!("{id} has not begun at this moment: go on in the recording."),
+            None => "No rotation is selected: go back and select one.".to_owned(),
+        };
+        return vec![Line::plain(why, Role::Dim)];
     };
     let mut lines = Vec::new();
     facts(&mut lines, desk, rotation);

@@ -12,9 +12,16 @@ use crate::ui::widget::{Axis, Pen, replay_bar};
 
 use super::Look;
 
-/// The player's state in words: `playing ×10`, `paused ×1`.
+/// The player's state in words: `playing ×10`, `paused ×1`, `at the end`.
 fn player(desk: &Desk) -> String {
     let player = &desk.state.player;
+    if desk.state.loading.done {
+        match player.at {
+            None => return "nothing to play".to_owned(),
+            Some(_) if !player.playing && player.at >= player.to => return "at the end".to_owned(),
+            Some(_) => {}
+        }
+    }
     let speed = match player.speed {
         Speed::Unbounded => "full speed".to_owned(),
         Speed::Times(times) => format!("×{times}"),
@@ -201,7 +208,8 @@ pub fn footer(pen: &mut Pen<'_>, look: Look<'_>) {
     }
 }
 
-/// What is missing of the picture: gaps of backends, rejected lines.
+/// What is missing of the picture: gaps of backends, what could not be read to its end, rejected
+/// lines.
 fn missing(desk: &Desk, columns: u16) -> String {
     let gaps: usize = desk
         .state
@@ -213,6 +221,10 @@ fn missing(desk: &Desk, columns: u16) -> String {
     let mut words = Vec::new();
     if gaps > 0 {
         words.push(plural(gaps, "gap"));
+    }
+    let cut = desk.state.loading.trouble.len();
+    if cut > 0 {
+        words.push(format!("{cut} cut short"));
     }
     if rejected > 0 && columns >= 72 {
         words.push(format!(

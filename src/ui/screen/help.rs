@@ -1,17 +1,18 @@
 //! Every command with its keys, made from the command table and the keymap.
 
-use crate::ui::command::{self, Place};
+use crate::ui::command::{self, Command, Place};
 use crate::ui::desk::Desk;
-use crate::ui::fit::wrap;
+use crate::ui::fit::{cols, width, wrap};
 use crate::ui::keymap::Keymap;
 use crate::ui::theme::Role;
 use crate::ui::widget::{Line, Piece};
 
-/// The columns of the keys.
-const KEYS: u16 = 16;
-
 /// The list.
 pub fn lines(desk: &Desk, keymap: &Keymap) -> Vec<Line> {
+    let keys = |command: &Command| keymap.all_keys(command.id).collect::<Vec<_>>().join("  ");
+    // As wide as the widest keys, where that leaves room for the words.
+    let widest = command::all().map(|command| width(&keys(command))).max();
+    let columns = cols(widest.unwrap_or(0)).min(desk.area.width / 2);
     let mut lines = Vec::new();
     for group in &command::GROUPS {
         let commands: Vec<_> = group
@@ -24,8 +25,7 @@ pub fn lines(desk: &Desk, keymap: &Keymap) -> Vec<Line> {
         }
         lines.push(Line::plain(group.title, Role::Strong));
         for command in commands {
-            let keys: Vec<String> = keymap.all_keys(command.id).collect();
-            entry(&mut lines, desk, &keys.join("  "), command.help);
+            entry(&mut lines, desk, columns, (&keys(command), command.help));
         }
     }
     lines.push(Line::plain("Marks", Role::Strong));
@@ -44,17 +44,17 @@ pub fn lines(desk: &Desk, keymap: &Keymap) -> Vec<Line> {
             "cutover, revocation, failure and a responder's act on a time axis",
         ),
     ] {
-        entry(&mut lines, desk, mark, words);
+        entry(&mut lines, desk, columns, (mark, words));
     }
     lines
 }
 
 /// Keys and what they do, in as many lines as that takes.
-fn entry(lines: &mut Vec<Line>, desk: &Desk, keys: &str, words: &str) {
-    let room = usize::from(desk.area.width.saturating_sub(KEYS + 3));
+fn entry(lines: &mut Vec<Line>, desk: &Desk, columns: u16, (keys, words): (&str, &str)) {
+    let room = usize::from(desk.area.width.saturating_sub(columns + 3));
     for (n, line) in (0..).zip(wrap(words, room, 4)) {
         lines.push(Line::Pieces(vec![
-            Piece::new(if n == 0 { keys } else { "" }, Role::Accent).right(KEYS),
+            Piece::new(if n == 0 { keys } else { "" }, Role::Accent).right(columns),
             Piece::new(line, Role::Text),
         ]));
     }

@@ -78,7 +78,8 @@ fn headline(pen: &mut Pen<'_>, look: Look<'_>, small: bool) {
         pen.put(1, y, pen.width(), line, look.style(role));
         y += 1;
     }
-    if !more.is_empty() {
-        pen.put(1, y, cols(columns), &more, look.style(Role::Text));
+    let left = all.saturating_sub(lines.len());
+    for (y, line) in (y..).zip(wrap(&more, columns, left)) {
+        pen.put(1, y, cols(columns), &line, look.style(Role::Text));
     }
 }

@@ -15,8 +15,8 @@ fn the_player_is_asked_in_plain_data() {
     assert_eq!(bench.press("space"), replay(ReplayCommand::Toggle));
     let faster = ReplayCommand::Speed(Speed::Times(20.0));
     assert_eq!(bench.press("+"), replay(faster));
-    let cutover = SeekTo::Mark(Direction::Forward, Some(MarkKind::Cutover));
-    assert_eq!(bench.press("c"), replay(ReplayCommand::Seek(cutover)));
+    let cutover = SeekTo::Mark(Direction::Backward, Some(MarkKind::Cutover));
+    assert_eq!(bench.press("C"), replay(ReplayCommand::Seek(cutover)));
     let time = SeekTo::Time(rich::at(720));
     assert_eq!(
         bench.press("t 03:12 enter"),
@@ -211,4 +211,125 @@ fn a_rotation_that_was_rolled_back_leaves_nobody_behind() {
     let mut bench = Bench::new(80, 24, state);
     assert!(bench.line_with("payments/db").contains("rolled ←"));
     assert!(!bench.text().contains("still on v17"));
+}
+
+#[test]
+fn until_a_person_selects_one_the_worst_is_selected() {
+    let mut bench = Bench::new(80, 24, rich::night());
+    assert!(bench.line_with("✗ payments/db").starts_with('▌'));
+    bench.tell(with_worse("rot-k42"));
+    assert!(bench.line_with("✗ gateway/jwks").starts_with('▌'));
+    let mut bench = Bench::new(80, 24, rich::night());
+    bench.press("down up");
+    bench.tell(with_worse("rot-k42"));
+    assert!(bench.line_with("✗ payments/db").starts_with('▌'));
+}
+
+/// The night, with a consumer of the rotation cut off: nothing is worse.
+fn with_worse(rotation: &str) -> crate::ui::State {
+    let mut state = rich::night();
+    let mut story = rich::Story::default();
+    story.incident = state.incident;
+    let secret = "gateway/jwks";
+    story.consumer(757, secret, "gateway-eu-1-0", "eu-1", "k42", "failed");
+    let data = serde_json::json!({"stage": "revoke", "status": "completed"});
+    story.tell(758, "/engine/other", "rotation.stage", rotation, &data);
+    state.incident = story.incident;
+    state
+}
+
+#[test]
+fn an_open_rotation_stays_open_where_the_recording_goes_before_it_began() {
+    let mut bench = Bench::new(80, 24, rich::night());
+    bench.press("/ jwks enter enter");
+    bench.line_with("Rotation ▸ gateway/jwks (rot-k42)");
+    let mut before = rich::night();
+    let mut story = rich::Story::default();
+    let data = serde_json::json!({"secret": "edge/tls"});
+    story.tell(-60, "/engine/prod", "rotation.started", "rot-c09", &data);
+    before.incident = story.incident;
+    bench.tell(before);
+    bench.line_with("Rotation ▸ rot-k42");
+    bench.line_with("rot-k42 has not begun at this moment");
+    bench.press("esc");
+    assert!(bench.line_with("edge/tls").starts_with('▌'));
+    bench.tell(rich::night());
+    assert!(bench.line_with("gateway/jwks").starts_with('▌'));
+}
+
+#[test]
+fn a_key_that_leads_to_no_mark_says_so() {
+    let mut bench = Bench::new(80, 24, rich::night());
+    assert_eq!(bench.press("f"), vec![]);
+    bench.line_with("No failure after this moment");
+    let mut state = rich::night();
+    state.player.at = state.player.to;
+    bench.tell(state);
+    assert_eq!(bench.press("]"), vec![]);
+    bench.line_with("No cutover, revocation, failure or act after this moment");
+    assert_eq!(
+        bench.press("["),
+        replay(ReplayCommand::Seek(SeekTo::Mark(Direction::Backward, None)))
+    );
+}
+
+#[test]
+fn the_end_and_an_empty_recording_are_no_pause() {
+    let mut state = rich::night();
+    state.player.playing = false;
+    let mut bench = Bench::new(80, 24, state.clone());
+    bench.line_with("paused ×10");
+    state.player.at = state.player.to;
+    bench.tell(state);
+    bench.line_with("at the end");
+    let mut empty = rich::nothing();
+    empty.loading.done = true;
+    bench.tell(empty);
+    bench.line_with("nothing to play");
+}
+
+#[test]
+fn what_was_cut_short_is_told_beside_what_was_rejected() {
+    let mut state = rich::night();
+    let words = "logs/vault.zst: the archive ends early at line 1, byte 0 of its content; what \
+                 came before was read, fetch the file anew for the rest";
+    state.loading.trouble = vec![words.into()];
+    let mut bench = Bench::new(80, 24, state);
+    bench.line_with("1 cut short, 2 rejected");
+    bench.press("3");
+    bench.line_with("logs/vault.zst: the archive ends early");
+    bench.line_with("fetch the file anew for the rest");
+    bench.line_with("not JSON: expected");
+}
+
+#[test]
+fn a_worse_canary_is_no_calm() {
+    let mut story = rich::Story::default();
+    let started = serde_json::json!({"secret": "payments/db"});
+    story.tell(0, "/engine/prod", "rotation.started", "r1", &started);
+    for (cohort, errors) in [("canary", 12), ("baseline", 0)] {
+        let data = serde_json::json!({"service": "checkout", "region": "eu-1", "cohort": cohort,
+            "window_seconds": 30, "total": 1000, "errors": errors});
+        story.tell(30, "/prometheus/main", "canary.sample", "", &data);
+    }
+    let mut state = rich::night();
+    story.incident.tick(rich::at(31));
+    state.incident = story.incident.clone();
+    let mut bench = Bench::new(80, 24, state.clone());
+    bench.line_with("The canary of checkout in eu-1 is worse: 1.2 % of its calls fail");
+    bench.line_with("1 rotation runs and hurts nobody");
+    story.incident.tick(rich::at(600));
+    state.incident = story.incident;
+    bench.tell(state);
+    assert!(bench.line_with("checkout").ends_with("gap 9 min"));
+    assert!(!bench.text().contains("worse:"));
+}
+
+#[test]
+fn a_wide_screen_tells_the_regions_of_a_service_apart() {
+    let mut bench = Bench::new(200, 50, rich::night());
+    bench.line_with("checkout eu-1");
+    bench.line_with("checkout us-2");
+    let mut narrow = Bench::new(40, 15, rich::night());
+    narrow.line_with("checkout eu-1");
 }
