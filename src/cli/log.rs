@@ -15,6 +15,8 @@ const KEPT_DAYS: usize = 7;
 /// not to open the cockpit.
 pub fn start(paths: &Paths) -> Option<WorkerGuard> {
     let folder = paths.log()?;
+    // The appender would complain on the screen of a folder that is not there.
+    std::fs::create_dir_all(&folder).ok()?;
     let file = tracing_appender::rolling::Builder::new()
         .rotation(tracing_appender::rolling::Rotation::DAILY)
         .filename_prefix("rotascope")
