@@ -1,7 +1,5 @@
 //! The first run of a user: nothing of the program's own lies on the disk yet.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::process::Command;
 
 #[test]
