@@ -22,7 +22,7 @@ pub struct Args {
     /// Files, folders, or - for standard input: events or logs, plain, gzip or zstd
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// A TOML file with [[identity]] rules: who is who where the logs do not tell
+    /// A TOML file of identity rules: who is who where the logs do not tell
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
     /// The source that events from Vault and OpenBao logs name

@@ -8,7 +8,7 @@ use crate::ui::theme::Role;
 use crate::ui::widget::{Axis, Pen, Point, chart, time_marks};
 
 use super::Look;
-use super::on_call::{axis, range, share, title, widest};
+use super::pane::{axis, range, share, title, widest};
 
 /// Where the columns of a row stand.
 #[derive(Clone, Copy)]
@@ -62,8 +62,11 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
     let columns = columns(pen.width(), rows);
     let x = 2 + columns.service + 1 + columns.region + u16::from(columns.region > 0) + SHARE + 2;
     let axis = axis(look, columns.chart);
+    // One who has fallen silent (a prober refused twice an hour ago) must not flatten the others.
+    let speaking = |row: &&AuthRow| row.silent.is_none();
     let top = axis.map_or(0.01, |axis| {
-        seen.clone().map(|row| peak(row, axis)).fold(0.01, f64::max)
+        let peaks = seen.clone().filter(speaking).map(|row| peak(row, axis));
+        peaks.fold(0.01, f64::max)
     });
     // The words stay left of the chart and right of it, so that its marks stand free.
     let left = if columns.note == 0 {
