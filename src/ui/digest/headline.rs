@@ -283,22 +283,20 @@ fn refused(row: &AuthRow) -> String {
         .map(|region| format!(" in {region}"))
         .unwrap_or_default();
     let service = &row.series.service;
-    match row.usual {
-        Some(usual) => format!(
+    if let Some(usual) = row.usual {
+        return format!(
             "{service}{place} is refused {} (usual {})",
             percent(row.share.unwrap_or(0.0)),
             percent(usual)
-        ),
-        // A share of few says nothing by itself.
-        None => {
-            let (failed, total) = auth::together(&row.series);
-            format!(
-                "{service}{place} is refused {} of {} times (no baseline)",
-                count(failed),
-                count(total)
-            )
-        }
+        );
     }
+    // A share of few says nothing by itself.
+    let (failed, total) = auth::together(&row.series);
+    format!(
+        "{service}{place} is refused {} of {} times (no baseline)",
+        count(failed),
+        count(total)
+    )
 }
 
 fn calm(digest: &Digest, state: &State) -> Headline {
