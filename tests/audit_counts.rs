@@ -1,6 +1,8 @@
 //! Counting real logs, and what is said of input that cannot be read. Everything goes through
 //! the command, so the words and the exit status are those that a person gets.
 
+#![cfg(test)]
+
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};

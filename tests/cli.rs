@@ -1,5 +1,7 @@
 //! The commands as a shell sees them: what is generated, exit statuses, pipes, no terminal.
 
+#![cfg(test)]
+
 mod support;
 
 use std::io::{BufRead, BufReader};

@@ -2,6 +2,7 @@
 //! `../shared/logs/vault-postgres` is compared with what was done (`what.json`) and with the logs
 //! as this file reads them by itself.
 
+#![cfg(test)]
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

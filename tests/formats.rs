@@ -1,5 +1,6 @@
 //! The format parsers against real logs, counted by other means than theirs.
 
+#![cfg(test)]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,6 +1,8 @@
 //! The rotation that broke for real, on the real screen: `../shared/logs/vault-postgres` in a
 //! pseudo-terminal, against what its `what.json` says was done.
 
+#![cfg(test)]
+
 mod support;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! Seek equals play, and order and repetition change nothing: on every shared incident.
 
+#![cfg(test)]
+
 use std::path::PathBuf;
 
 use rotascope::incident::{Incident, Recording, WATERMARK};

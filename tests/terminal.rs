@@ -2,6 +2,8 @@
 //! must show is computed here from the files themselves, by code that calls neither `audit` nor
 //! `incident`.
 
+#![cfg(test)]
+
 mod support;
 
 use std::collections::BTreeMap;
