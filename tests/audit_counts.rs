@@ -1,10 +1,10 @@
 //! Counting real logs, and what is said of input that cannot be read. Everything goes through
 //! the command, so the words and the exit status are those that a person gets.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests fail as tests do, and say so when there is nothing to read"
-)]
+// The lints that spare tests know them by this.
+#![cfg(test)]
+
+mod support;
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -50,14 +50,7 @@ fn count(path: &Path) -> Ran {
 
 /// The folder of real logs, where there is one.
 fn shared_logs() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let named = std::env::var_os("ROTASCOPE_SHARED").map(PathBuf::from);
-    let found = [Some(beside), named].into_iter().flatten();
-    let logs = found.map(|f| f.join("logs")).find(|f| f.is_dir());
-    if logs.is_none() {
-        say("no shared logs here: this test uses fixtures alone");
-    }
-    logs
+    support::shared("logs")
 }
 
 fn say(words: &str) {

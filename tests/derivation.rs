@@ -2,12 +2,10 @@
 //! `../shared/logs/vault-postgres` is compared with what was done (`what.json`) and with the logs
 //! as this file reads them by itself.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "helpers of tests fail as tests do, and say so when there is nothing to read"
-)]
+// The lints that spare tests know them by this.
+#![cfg(test)]
+
+mod support;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
@@ -19,14 +17,7 @@ use rotascope::cli::events::{Args, run};
 use serde_json::Value;
 
 fn folder() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let shared = std::env::var_os("ROTASCOPE_SHARED").map_or(beside, PathBuf::from);
-    let folder = shared.join("logs/vault-postgres");
-    if folder.exists() {
-        return Some(folder);
-    }
-    println!("no ../shared here: fixtures alone are used");
-    None
+    support::shared("logs/vault-postgres")
 }
 
 /// What the command prints: its lines, read, and all of its words.

@@ -1,11 +1,9 @@
 //! The format parsers against real logs, counted by other means than theirs.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "helpers of tests fail as tests do, and say so when there is nothing to read"
-)]
+// The lints that spare tests know them by this.
+#![cfg(test)]
+
+mod support;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -17,13 +15,10 @@ use rotascope::audit::record::{PostgresRecord, Record};
 use rotascope::model::rejected::{Place, Rejected};
 
 fn shared() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let shared = std::env::var_os("ROTASCOPE_SHARED").map_or(beside, PathBuf::from);
-    if shared.join("logs/COUNTS.tsv").exists() {
-        return Some(shared);
-    }
-    println!("no ../shared here: fixtures alone are used");
-    None
+    support::shared("logs/COUNTS.tsv")?
+        .ancestors()
+        .nth(2)
+        .map(Path::to_owned)
 }
 
 fn bytes(path: &Path) -> Vec<u8> {

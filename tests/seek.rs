@@ -1,10 +1,9 @@
 //! Seek equals play, and order and repetition change nothing: on every shared incident.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "helpers of tests fail as tests do"
-)]
+// The lints that spare tests know them by this.
+#![cfg(test)]
+
+mod support;
 
 use std::path::{Path, PathBuf};
 
@@ -13,17 +12,10 @@ use rotascope::model::{Event, Timestamp};
 
 /// The shared incidents, each with its name; empty where the shared folder is not there.
 fn incidents() -> Vec<(String, Vec<Event>)> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let shared = if beside.is_dir() {
-        Some(beside)
-    } else {
-        std::env::var_os("ROTASCOPE_SHARED").map(PathBuf::from)
-    };
-    let Some(shared) = shared.filter(|shared| shared.is_dir()) else {
-        println!("no shared folder: fixtures alone");
+    let Some(folder) = support::shared("incidents") else {
         return Vec::new();
     };
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(shared.join("incidents"))
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|e| e == "zst"))

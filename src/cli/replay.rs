@@ -64,7 +64,7 @@ fn title(paths: &[PathBuf]) -> String {
         return "recording".to_owned();
     };
     let name = if first.as_os_str() == "-" {
-        "standard input".to_owned()
+        "stdin".to_owned()
     } else {
         // `.` and `..` have no name of their own.
         let whole = first.canonicalize().unwrap_or_else(|_| first.clone());
@@ -127,7 +127,7 @@ mod tests {
     fn the_title_says_what_is_looked_at() {
         assert_eq!(titled(&["logs/vault.log"]), "vault.log");
         assert_eq!(titled(&["logs/a.log", "b", "c"]), "a.log and 2 more");
-        assert_eq!(titled(&["-"]), "standard input");
+        assert_eq!(titled(&["-"]), "stdin");
         assert_ne!(titled(&["."]), ".");
     }
 

@@ -28,8 +28,7 @@ pub enum MarkKind {
     Cutover,
     /// A rotation's old version was revoked.
     Revoke,
-    /// A stage failed, a rotation ended badly, a service went down, or a service's auth failures
-    /// rose above its usual share.
+    /// A stage failed, a rotation ended badly, or a service went down.
     Failure,
     /// A responder's act.
     Act,

@@ -152,6 +152,23 @@ impl Terminal {
         }
     }
 
+    /// Asks for a moment of the recording, waits until the header shows it, and answers with the
+    /// screen.
+    pub fn seek(&mut self, clock: &str) -> String {
+        self.press("t");
+        self.wait_for("the question where to go", |screen| {
+            screen.to_lowercase().contains("go to")
+        });
+        self.press(clock);
+        self.press("\r");
+        self.wait_for("the moment", |screen| {
+            screen
+                .lines()
+                .next()
+                .is_some_and(|line| line.contains(clock))
+        })
+    }
+
     /// Gives the terminal another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
         self.screen

@@ -60,7 +60,7 @@ fn mark(desk: &mut Desk, direction: Direction, kind: Option<MarkKind>) -> Effect
     });
     if !lies_there {
         let what = match kind {
-            None => "cutover, revocation, failure or act",
+            None => "mark",
             Some(MarkKind::Cutover) => "cutover",
             Some(MarkKind::Revoke) => "revocation",
             Some(MarkKind::Failure) => "failure",

@@ -20,6 +20,9 @@ const USUAL_ATTEMPTS: u64 = 50;
 /// The windows in which refusals are counted together: one alone may hold too few.
 pub const TOGETHER: usize = 4;
 
+/// Fewer attempts than this tell little by themselves.
+const FEW: u64 = 20;
+
 /// One series as it stands now.
 #[derive(Clone, Debug)]
 pub struct AuthRow {
@@ -34,6 +37,9 @@ pub struct AuthRow {
     pub silent: Option<Span>,
     /// True where it refuses more than usual now.
     pub elevated: bool,
+    /// True where that is told by a few attempts without a baseline: a stranger's three refusals
+    /// of three stand behind a service that is known to work.
+    pub weak: bool,
 }
 
 impl AuthRow {
@@ -134,6 +140,7 @@ pub fn collect(digest: &mut Digest, incident: &Incident, now: Option<Timestamp>)
     digest.auth.sort_by(|a, b| {
         b.elevated
             .cmp(&a.elevated)
+            .then(a.weak.cmp(&b.weak))
             .then(b.excess().total_cmp(&a.excess()))
             .then_with(|| a.series.service.cmp(&b.series.service))
             .then_with(|| a.series.region.cmp(&b.series.region))
@@ -159,6 +166,7 @@ fn row(
         usual,
         silent,
         elevated,
+        weak: elevated && usual.is_none() && together(series).1 < FEW,
     }
 }
 

@@ -266,7 +266,7 @@ fn a_key_that_leads_to_no_mark_says_so() {
     state.player.at = state.player.to;
     bench.tell(state);
     assert_eq!(bench.press("]"), vec![]);
-    bench.line_with("No cutover, revocation, failure or act after this moment");
+    bench.line_with("No mark after this moment");
     assert_eq!(
         bench.press("["),
         replay(ReplayCommand::Seek(SeekTo::Mark(Direction::Backward, None)))
@@ -323,6 +323,27 @@ fn a_worse_canary_is_no_calm() {
     bench.tell(state);
     assert!(bench.line_with("checkout").ends_with("gap 9 min"));
     assert!(!bench.text().contains("worse:"));
+}
+
+#[test]
+fn a_stranger_who_is_refused_stands_behind_a_service_that_worked() {
+    let mut story = rich::Story::default();
+    for n in 0..20 {
+        let failed = if n < 16 { 0 } else { 250 };
+        story.auth(n * 30, "ledger", "eu-1", failed);
+    }
+    let data = serde_json::json!({"service": "stranger", "window_seconds": 30, "total": 3,
+        "failed_401": 3, "failed_403": 0});
+    story.tell(570, "/vault/main", "auth.sample", "", &data);
+    story.incident.tick(rich::at(575));
+    let mut state = rich::night();
+    state.incident = story.incident;
+    let mut bench = Bench::new(80, 24, state);
+    let text = bench.text();
+    let first = text.lines().find(|line| line.starts_with('✗'));
+    assert!(first.is_some_and(|line| line.contains("ledger")), "{text}");
+    bench.line_with("ledger in eu-1 is refused 25 % (usual 0.0 %)");
+    assert!(bench.line_with("stranger").starts_with('✗'));
 }
 
 #[test]
