@@ -122,6 +122,50 @@ fn the_screen_tells_what_was_done() {
 }
 
 #[test]
+fn the_role_is_refused_until_healed_and_the_other_rotations_are_told() {
+    let Some(folder) = support::shared("logs/vault-postgres") else {
+        return;
+    };
+    let steps = what(&folder);
+    let rotated = clock(&steps, "rotate static role payments");
+    let path = folder.to_string_lossy().into_owned();
+    let mut terminal = Terminal::start(&["replay", "--paused", &path], 200, 60);
+    terminal.wait_for("all that there is to read", |s| {
+        s.contains("13:47:50") && s.contains("rejected")
+    });
+
+    // 28P01 of payments_app: none before the rotation, in every window after it.
+    let share = |screen: &str| {
+        // Other panes and the headline name the role too: its row has a share behind the name.
+        let mut named = screen
+            .lines()
+            .flat_map(|line| line.split("payments_app").skip(1));
+        let share =
+            named.find_map(|rest| rest.trim_start().split_once(" %")?.0.parse::<f64>().ok());
+        share.unwrap_or_else(|| panic!("no share of payments_app in\n{screen}"))
+    };
+    let before = terminal.seek(&after(&rotated, -1));
+    assert!(share(&before) < 0.05, "{before}");
+    for seconds in [15, 25, 35, 45, 55] {
+        let screen = terminal.seek(&after(&rotated, seconds));
+        assert!(share(&screen) > 5.0, "{seconds} s after:\n{screen}");
+    }
+
+    // At the end: ledger rotated by itself every ten seconds, nobody of it left behind; the
+    // write to search was rolled back.
+    let screen = terminal.seek("13:47:48");
+    let rows: Vec<&str> = screen.lines().filter(|l| l.contains('▰')).collect();
+    let ledger: Vec<&&str> = rows.iter().filter(|l| l.contains("creds/ledger")).collect();
+    assert_eq!(ledger.len(), 9, "{screen}");
+    assert!(ledger.iter().all(|row| row.contains("4/4")), "{screen}");
+    let search = rows
+        .iter()
+        .find(|l| l.contains("search"))
+        .expect("the KV write");
+    assert!(search.contains("rolled"), "{search}");
+}
+
+#[test]
 fn a_hostile_display_name_and_the_refused_probe_are_shown_harmless() {
     let Some(folder) = support::shared("logs/vault-postgres") else {
         return;

@@ -8,6 +8,25 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
+/// Between these a program draws one frame (synchronized update, DEC mode 2026).
+const FRAME: (&[u8], &[u8]) = (b"\x1b[?2026h", b"\x1b[?2026l");
+
+/// How many of these bytes can be shown without showing a part of a frame, as a terminal that
+/// knows synchronized updates does it.
+fn whole_frames(bytes: &[u8]) -> usize {
+    let last = |mark: &[u8]| bytes.windows(mark.len()).rposition(|w| w == mark);
+    let (begun, ended) = (last(FRAME.0), last(FRAME.1));
+    match begun {
+        Some(begun) if ended.is_none_or(|ended| ended < begun) => begun,
+        // A mark may be cut in two.
+        _ => bytes
+            .iter()
+            .rposition(|b| *b == 0x1b)
+            .filter(|at| bytes.len() - at < 8)
+            .unwrap_or(bytes.len()),
+    }
+}
+
 /// The program on a terminal of its own.
 pub struct Terminal {
     screen: Arc<Mutex<vt100::Parser>>,
@@ -75,13 +94,18 @@ impl Terminal {
         let (to_screen, to_bytes) = (Arc::clone(&screen), Arc::clone(&bytes));
         thread::spawn(move || {
             let mut buffer = [0_u8; 16 * 1024];
+            let mut held = Vec::new();
             while let Ok(n) = reader.read(&mut buffer) {
                 if n == 0 {
                     break;
                 }
-                to_screen.lock().unwrap().process(&buffer[..n]);
                 to_bytes.lock().unwrap().extend_from_slice(&buffer[..n]);
+                held.extend_from_slice(&buffer[..n]);
+                let whole = whole_frames(&held);
+                to_screen.lock().unwrap().process(&held[..whole]);
+                held.drain(..whole);
             }
+            to_screen.lock().unwrap().process(&held);
         });
         Self {
             screen,
