@@ -166,6 +166,12 @@ impl Terminal {
                 return text;
             }
             if let Ok(Some(status)) = self.child.try_wait() {
+                // What it wrote last may still be on its way.
+                thread::sleep(Duration::from_millis(200));
+                let text = self.text();
+                if wanted(&text) {
+                    return text;
+                }
                 panic!("the program ended ({status:?}) before {what}; the screen:\n{text}");
             }
             assert!(
@@ -224,7 +230,7 @@ impl Terminal {
                 .expect("the program can be waited for")
             {
                 // What it wrote last may still be on its way.
-                thread::sleep(Duration::from_millis(50));
+                thread::sleep(Duration::from_millis(200));
                 return status.exit_code();
             }
             assert!(
