@@ -1,13 +1,15 @@
 //! How fast events are folded, and how long a seek takes:
 //! `cargo bench --bench fold`. One core; a seeded mix like that of real incidents: mostly
 //! samples, 10,000 rotations with their stages and consumers, audit lines between.
+
 #![expect(
+    clippy::indexing_slicing,
     clippy::print_stdout,
-    clippy::cast_precision_loss,
-    clippy::cast_possible_wrap,
-    clippy::cast_possible_truncation,
     clippy::unwrap_used,
-    reason = "a bench prints rounded figures and stops where its own input is wrong"
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    reason = "a bench prints figures and stops where it cannot measure"
 )]
 
 use std::fs::File;

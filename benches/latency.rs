@@ -2,6 +2,14 @@
 //! process to its first painted frame, and from a key to the frame that answers it, at rest and
 //! under 50,000 events a second. Prints figures; judges nothing.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::large_stack_arrays,
+    reason = "a bench prints figures and stops where it cannot measure"
+)]
+
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -139,10 +147,10 @@ fn millis(mut times: Vec<Duration>) -> String {
 fn first_frames(name: &str, path: &Path, runs: usize) {
     let times = (0..runs)
         .filter_map(|_| {
-            let (mut program, began) = Program::start(&["replay", &path.to_string_lossy()]);
+            let (mut program, start) = Program::start(&["replay", &path.to_string_lossy()]);
             program
                 .painted(|screen| !screen.trim().is_empty())
-                .map(|at| at - began)
+                .map(|at| at - start)
         })
         .collect();
     println!("start to first frame, {name}: {}", millis(times));
@@ -154,9 +162,9 @@ fn keys(program: &mut Program, presses: usize, rest: Duration) -> Vec<Duration> 
     let mut times = Vec::new();
     for n in 0..presses {
         let opens = n % 2 == 0;
-        let pressed = program.press(if opens { "?" } else { "\x1b" });
+        let began = program.press(if opens { "?" } else { "\x1b" });
         match program.painted(|screen| helps(screen) == opens) {
-            Some(at) => times.push(at - pressed),
+            Some(at) => times.push(at - began),
             None => println!("no answer to key {n}"),
         }
         thread::sleep(rest);

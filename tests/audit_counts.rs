@@ -1,6 +1,11 @@
 //! Counting real logs, and what is said of input that cannot be read. Everything goes through
 //! the command, so the words and the exit status are those that a person gets.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do, and say so when there is nothing to read"
+)]
+
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
@@ -181,8 +186,8 @@ fn a_large_damaged_file_counts_the_same_however_it_is_read() {
             4 => writeln!(log, "{}", line.replace("\"app\"", "\"a\\u0070p\"")).unwrap(),
             5 => writeln!(log, "{line}{line}").unwrap(),
             6 if n < 7000 => {
-                let long = "x".repeat(700_000);
-                writeln!(log, "{}", line.replace("\"app\"", &format!("\"{long}\""))).unwrap();
+                let wide = "x".repeat(700_000);
+                writeln!(log, "{}", line.replace("\"app\"", &format!("\"{wide}\""))).unwrap();
             }
             _ => writeln!(log, "{line}").unwrap(),
         }
@@ -482,7 +487,7 @@ fn a_file_without_permission_is_said() {
     use std::os::unix::fs::PermissionsExt;
     let folder = folder();
     let path = write(&folder, "locked.log", vault_log(1));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if File::open(&path).is_ok() {
         return say("run as root, who may read everything: nothing to see here");
     }

@@ -1,5 +1,7 @@
 //! `rotascope check`: each mistake in the user's settings is named with its place in the file.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

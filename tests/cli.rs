@@ -1,5 +1,7 @@
 //! The commands as a shell sees them: what is generated, exit statuses, pipes, no terminal.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
 mod support;
 
 use std::io::{BufRead, BufReader};

@@ -443,13 +443,21 @@ fn devices_rotated_files_and_renderings_double_nothing() {
         );
     }
     // Each device alone tells the same rotations, whatever its key.
-    let rotations = |printed: &Printed| ids(printed, "rotation.started", "/vault");
+    let rotations = |printed: &Printed| -> BTreeSet<String> {
+        let starts = printed.all("rotation.started");
+        starts.map(|e| e["rotationid"].to_string()).collect()
+    };
     let (hashed, raw) = (
         one(&["audit.log", "audit.log.1.gz"]),
         one(&["audit-raw.log.zst"]),
     );
     assert_eq!(rotations(&hashed), rotations(&raw));
     assert_eq!(rotations(&hashed), rotations(&whole));
+    // What the raw device says in clear is told though the other logs each call first.
+    let graces = |printed: &Printed| ids(printed, "rotation.grace", "/vault");
+    assert_eq!(graces(&hashed), BTreeSet::new());
+    assert_eq!(graces(&raw).len(), 1);
+    assert_eq!(graces(&whole), graces(&raw));
     let finished = |printed: &Printed| ids(printed, "rotation.finished", "/vault");
     assert_eq!(finished(&hashed), finished(&raw));
     assert_eq!(finished(&raw).len(), 1);

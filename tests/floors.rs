@@ -1,6 +1,13 @@
 //! Keeps the house in order: reads the floors from `src/lib.rs` and every `use` and path in
 //! `src/`, and fails where an import goes upward, sideways on floor 3, or to a room named later.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -198,4 +205,111 @@ fn every_file_says_what_it_is_for() {
             "src/{name} does not open with `//!`"
         );
     }
+}
+
+/// The module that a source file is: `ui/screen/mod.rs` is `ui::screen`.
+fn module(file: &str) -> Vec<String> {
+    let path = file.trim_end_matches(".rs").trim_end_matches("/mod");
+    path.split('/').map(str::to_owned).collect()
+}
+
+/// The first names in a group in braces, `{a, b::c, d::{e, f}}`: a, b and d.
+fn group(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut depth = 0;
+    let mut fresh = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => (depth, fresh) = (depth + 1, depth == 0),
+            '}' => depth -= 1,
+            ',' => fresh = depth == 1,
+            c if fresh && !c.is_whitespace() => {
+                names.push(first_word(&text[at..]));
+                fresh = false;
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    names
+}
+
+/// The paths that a text names behind `crate::` and `super::`, as modules from the root.
+fn paths(text: &str, of: &[String]) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for (at, word) in text
+        .match_indices("crate::")
+        .chain(text.match_indices("super::"))
+    {
+        let before = text[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+            continue;
+        }
+        let mut path: Vec<String> = if word == "crate::" {
+            Vec::new()
+        } else {
+            of[..of.len() - 1].to_vec()
+        };
+        let mut rest = &text[at + word.len()..];
+        while let Some(up) = rest.strip_prefix("super::") {
+            path.pop();
+            rest = up;
+        }
+        let end = rest
+            .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+            .unwrap_or(rest.len());
+        path.extend(
+            rest[..end]
+                .split("::")
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned),
+        );
+        for name in group(&rest[end..]) {
+            found.push(path.iter().cloned().chain([name]).collect());
+        }
+        found.push(path);
+    }
+    found
+}
+
+#[test]
+fn no_two_modules_import_each_other() {
+    let sources = sources();
+    let modules: BTreeSet<Vec<String>> = sources.iter().map(|(name, _)| module(name)).collect();
+    let mut imports = BTreeSet::new();
+    for (name, text) in &sources {
+        let from = module(name);
+        let code = code(text);
+        // What a file's own tests use is no import of the module.
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        for path in paths(code, &from) {
+            let to = (1..=path.len())
+                .rev()
+                .map(|n| path[..n].to_vec())
+                .find(|p| modules.contains(p));
+            // A module and the room around it are one thing told in two files.
+            if let Some(to) = to.filter(|to| !from.starts_with(to) && !to.starts_with(&from)) {
+                imports.insert((from.clone(), to));
+            }
+        }
+    }
+    assert!(
+        imports.len() > 100,
+        "only {} imports were read",
+        imports.len()
+    );
+    let both =
+        |(a, b): &&(Vec<String>, Vec<String>)| a < b && imports.contains(&(b.clone(), a.clone()));
+    let circles: Vec<String> = imports
+        .iter()
+        .filter(both)
+        .map(|(a, b)| format!("{} and {}", a.join("::"), b.join("::")))
+        .collect();
+    assert!(
+        circles.is_empty(),
+        "import each other: {}",
+        circles.join(", ")
+    );
 }

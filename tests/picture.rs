@@ -1,6 +1,8 @@
 //! Draws README's picture from the program itself: `scripts/picture` runs this test, which opens
 //! the cockpit on first-night in a pseudo-terminal and writes what it shows as SVG.
 
+#![expect(clippy::indexing_slicing, reason = "helpers of tests fail as tests do")]
+
 mod support;
 
 use std::fmt::Write as _;

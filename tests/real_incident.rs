@@ -1,6 +1,13 @@
 //! The rotation that broke for real, on the real screen: `../shared/logs/vault-postgres` in a
 //! pseudo-terminal, against what its `what.json` says was done.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod support;
 
 use std::path::Path;

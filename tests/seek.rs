@@ -1,6 +1,12 @@
 //! Seek equals play, and order and repetition change nothing: on every shared incident.
 
-use std::path::PathBuf;
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests fail as tests do"
+)]
+
+use std::path::{Path, PathBuf};
 
 use rotascope::incident::{Incident, Recording, WATERMARK};
 use rotascope::model::{Event, Timestamp};
@@ -24,11 +30,11 @@ fn incidents() -> Vec<(String, Vec<Event>)> {
         .collect();
     paths.sort();
     assert!(!paths.is_empty());
-    paths.into_iter().map(read).collect()
+    paths.iter().map(|path| read(path)).collect()
 }
 
-fn read(path: PathBuf) -> (String, Vec<Event>) {
-    let bytes = zstd::decode_all(std::fs::File::open(&path).unwrap()).unwrap();
+fn read(path: &Path) -> (String, Vec<Event>) {
+    let bytes = zstd::decode_all(std::fs::File::open(path).unwrap()).unwrap();
     let lines = bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty());
     let events = lines.map(|line| Event::from_json(line).unwrap()).collect();
     (path.display().to_string(), events)
@@ -62,7 +68,7 @@ fn seek_equals_play() {
             recording.push(event.clone());
         }
         let len = recording.len();
-        let mut places = vec![0, 1, len / 7, len / 3, len / 2, len - 1, len];
+        let mut places = [0, 1, len / 7, len / 3, len / 2, len - 1, len];
         let mut played = Vec::new();
         let mut incident = Incident::default();
         for (position, event) in recording.events(0).enumerate() {

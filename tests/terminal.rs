@@ -2,6 +2,12 @@
 //! must show is computed here from the files themselves, by code that calls neither `audit` nor
 //! `incident`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -7,7 +7,8 @@
 //! 3. Otherwise the lines vote. A line of JSON counts for the format whose marks it bears. The
 //!    most votes win if they are at least one in ten lines, so that a log may begin with damage.
 //! 4. PostgreSQL's own formats are asked last, since text can look like anything.
-//! 5. What is left is unknown, and its beginning is quoted.
+//! 5. What is left is unknown. Of JSON the names of its first members are quoted; of anything else
+//!    nothing is, since a stray file may hold a key in clear.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -267,12 +268,15 @@ fn what_is(sample: &[u8]) -> &'static str {
 }
 
 fn unknown(what: &str, body: &[u8]) -> Detected {
-    let head = body.get(..160).unwrap_or(body);
-    let words = excerpt(head);
-    let begins: String = words.raw().chars().take(60).collect();
-    Detected::Unknown(Text::from(format!(
-        "unknown format: {what}; it begins with {begins}"
-    )))
+    let begins: String = match body {
+        [b'{' | b'[', ..] => excerpt(body).raw().chars().take(60).collect(),
+        _ => String::new(),
+    };
+    let begins = match begins.as_str() {
+        "" => String::new(),
+        words => format!("; it begins with {words}"),
+    };
+    Detected::Unknown(Text::from(format!("unknown format: {what}{begins}")))
 }
 
 #[cfg(test)]
@@ -344,10 +348,13 @@ mod tests {
         assert!(why(br#"{"kind":"Event","auditID":"1"}"#).contains("JSON of another kind"));
         assert!(why(b"\x7fELF\x02\x01\x01\0\0\0\0\0").contains("a binary file"));
         assert!(why(b"\xff\xfe{\0").contains("UTF-16"));
-        let words = why(b"hello \x1b[31mred");
         assert_eq!(
-            words,
-            "unknown format: text of another kind; it begins with hello ␛[31mred"
+            why(b"hunter2 \x1b[31mred"),
+            "unknown format: text of another kind"
+        );
+        assert_eq!(
+            why(br#"{"kind":"Event","api":"hunter2"}"#),
+            r#"unknown format: JSON of another kind; it begins with {"kind":"‹masked›","api":"‹masked›"}"#
         );
     }
 }

@@ -96,7 +96,15 @@ impl Progress {
     }
 
     pub(super) fn trouble(&self, trouble: Trouble) {
-        self.notes().troubles.push(trouble);
+        let mut notes = self.notes();
+        // The threads that share a file all meet its end.
+        let again = |known: &Trouble| match (known, &trouble) {
+            (Trouble::Cut { path: a, .. }, Trouble::Cut { path: b, .. }) => a == b,
+            _ => false,
+        };
+        if !notes.troubles.iter().any(again) {
+            notes.troubles.push(trouble);
+        }
     }
 
     pub(super) fn readable(&self) {
@@ -110,5 +118,24 @@ impl Progress {
     /// The notes are plain lists: a thread that died while it held them left them whole.
     fn notes(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_cut_is_told_once_however_many_threads_meet_its_end() {
+        let progress = Progress::new(1);
+        let cut = |path: &str, read| Trouble::Cut {
+            path: path.into(),
+            read,
+            expected: 9,
+        };
+        for trouble in [cut("a", 1), cut("a", 2), cut("b", 1)] {
+            progress.trouble(trouble);
+        }
+        assert_eq!(progress.troubles(), [cut("a", 1), cut("b", 1)]);
     }
 }

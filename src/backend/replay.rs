@@ -37,8 +37,10 @@ impl Backend for Replay {
         let mut told = Told::new(opened.progress());
         let mut derivation = Derivation::new(rules);
         let mut batch: Vec<Event> = Vec::with_capacity(BATCH);
-        let mut since = Instant::now();
+        let (began, mut since) = (Instant::now(), Instant::now());
+        let mut records = 0_u64;
         for (n, sighted) in opened.enumerate() {
+            records += 1;
             derivation.feed(&sighted.merged, &mut |event| batch.push(event));
             // The clock is looked at now and then only: most records take less than a microsecond.
             let old = n % 64 == 0 && since.elapsed() >= BATCH_AGE;
@@ -54,6 +56,12 @@ impl Backend for Replay {
         if send(Sent::Events(batch)).is_continue() {
             let _ = told.tell(send);
         }
+        tracing::info!(
+            records,
+            rejected = told.rejected,
+            seconds = began.elapsed().as_secs_f64(),
+            "recording read"
+        );
     }
 }
 
@@ -82,6 +90,7 @@ impl Told {
         })?;
         for words in loading.trouble.into_iter().skip(self.troubles) {
             self.troubles += 1;
+            tracing::warn!(trouble = %words, "reading ended early");
             send(Sent::Trouble(words))?;
         }
         if loading.rejected > self.rejected as u64 {

@@ -22,7 +22,7 @@ pub struct Args {
     /// Files, folders, or - for standard input: events or logs, plain, gzip or zstd
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// A TOML file with [[identity]] rules: who is who where the logs do not tell
+    /// A TOML file of identity rules: who is who where the logs do not tell
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
     /// The source that events from Vault and OpenBao logs name
@@ -80,7 +80,9 @@ fn try_run(
         out: BufWriter::with_capacity(1 << 16, out),
         failed: None,
     };
+    let mut read = 0_u64;
     for sighted in opened {
+        read += 1;
         derivation.feed(&sighted.merged, &mut |event| lines.write(&event));
         if let Some(error) = lines.failed {
             return Err(error);
@@ -92,7 +94,7 @@ fn try_run(
         None => lines.out.flush()?,
     }
     drop(lines);
-    summary(&progress, err)
+    summary(&progress, read, err)
 }
 
 /// Writes events until one cannot be written.
@@ -129,8 +131,8 @@ fn place(text: &str, error: &IdentityError) -> (usize, usize) {
     (line, column)
 }
 
-/// What was not read, on standard error; gives the exit status.
-fn summary(progress: &Progress, err: &mut dyn Write) -> io::Result<u8> {
+/// What was not read, on standard error; gives the exit status. `read` records were.
+fn summary(progress: &Progress, read: u64, err: &mut dyn Write) -> io::Result<u8> {
     for rejected in progress.rejections().iter().filter(|r| r.place.line == 0) {
         writeln!(err, "{}: {}", rejected.place.file, rejected.reason)?;
     }
@@ -140,7 +142,8 @@ fn summary(progress: &Progress, err: &mut dyn Write) -> io::Result<u8> {
     }
     writeln!(err, "rejected {}", progress.rejected())?;
     err.flush()?;
-    let fine = troubles.is_empty() && progress.read_something();
+    let nothing = !progress.read_something() || (read == 0 && progress.rejected() > 0);
+    let fine = troubles.is_empty() && !nothing;
     Ok(if fine { FINE } else { UNREAD })
 }
 
@@ -187,6 +190,26 @@ mod tests {
         );
         assert_eq!(out.lines().nth(1), Some(own));
         assert_eq!(read[0].source.raw(), "/pg");
+    }
+
+    #[test]
+    fn lines_of_which_none_could_be_read_are_status_2_and_a_log_that_yields_nothing_is_not() {
+        let torn = file(
+            "{\"type\":\"request\",\"request\":{\"operation\":\"read\",\n"
+                .repeat(3)
+                .as_str(),
+        );
+        let (status, out, err) = run_on(&[torn.path()], None);
+        assert_eq!(
+            (status, out.as_str(), err.as_str()),
+            (2, "", "rejected 3\n")
+        );
+        let quiet = file("2026-11-23 13:46:11.014 UTC [7] LOG:  database system is ready\n");
+        let (status, out, err) = run_on(&[quiet.path()], None);
+        assert_eq!(
+            (status, out.as_str(), err.as_str()),
+            (0, "", "rejected 0\n")
+        );
     }
 
     #[test]

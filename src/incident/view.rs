@@ -1,5 +1,6 @@
 //! What the incident shows of itself: plain records that screens and rules read.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::model::event::{
@@ -71,6 +72,22 @@ impl EventRef {
             source: event.source.clone(),
             id: event.id.clone(),
         }
+    }
+}
+
+impl EventRef {
+    /// Which of two events came first. Clocks of two sources may differ: where theirs are closer
+    /// than [`TIE`], neither came first, and the answer is `None`. Within one source the times
+    /// decide; equal times are a tie there too.
+    #[must_use]
+    pub fn order(&self, other: &Self) -> Option<Ordering> {
+        let apart = self.time.since(other.time);
+        let tie = if self.source == other.source {
+            apart == Span::ZERO
+        } else {
+            apart.abs() < TIE
+        };
+        (!tie).then(|| self.time.cmp(&other.time))
     }
 }
 
@@ -581,4 +598,22 @@ pub struct AuditLine {
     pub rotation: Option<RotationId>,
     /// What.
     pub entry: AuditEntry,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_two_sources_closer_than_the_tie_have_no_order() {
+        let at = |source: &str, millis| EventRef {
+            time: Timestamp::default() + Span::millis(millis),
+            source: source.into(),
+            id: "1".into(),
+        };
+        assert_eq!(at("/a", 0).order(&at("/b", 4999)), None);
+        assert_eq!(at("/a", 0).order(&at("/b", 5000)), Some(Ordering::Less));
+        assert_eq!(at("/a", 1).order(&at("/a", 0)), Some(Ordering::Greater));
+        assert_eq!(at("/a", 0).order(&at("/a", 0)), None);
+    }
 }

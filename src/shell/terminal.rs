@@ -78,6 +78,7 @@ pub fn run(setup: Setup, backend: Box<dyn Backend>, start: Start) -> io::Result<
     let session = open(backend, start, &slot, &wake);
     let done = first.and_then(|()| turn(&mut screen, &mut cockpit, &session, &slot, &woken));
     drop(taken);
+    tracing::info!(ended_well = done.is_ok(), "cockpit closed");
     match done {
         // Nobody looks any more: that is how a closed terminal ends.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

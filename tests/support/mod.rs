@@ -1,5 +1,13 @@
 //! What the tests of the whole binary share.
-#![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "each test binary uses its own part of this, and helpers of tests fail as tests do"
+)]
 
 pub mod pty;
 

@@ -71,7 +71,13 @@ impl Derivation {
     /// automatic rotation is told when a read first shows it.
     pub fn feed(&mut self, item: &Merged, out: &mut dyn FnMut(Event)) {
         match &item.item {
-            Item::Vault(call) if item.duplicate => self.vault.teach(call, &self.rules),
+            Item::Vault(call) if item.duplicate => {
+                let mut emit = Emit {
+                    source: &self.sources.vault,
+                    out,
+                };
+                self.vault.teach(call, &self.rules, &mut emit);
+            }
             _ if item.duplicate => {}
             Item::Event(event) => out(event.as_ref().clone()),
             Item::Vault(call) => self.vault(call, out),

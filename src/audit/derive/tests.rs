@@ -448,6 +448,54 @@ fn an_oidc_key_s_grace_is_told_where_the_call_says_it() {
 }
 
 #[test]
+fn a_raw_device_tells_the_grace_that_the_first_device_hid() {
+    let rotate = |ttl: Value| {
+        write("x", 1, "identity/", "identity", "oidc/key/k/rotate")
+            .asks(json!({"verification_ttl": ttl}))
+    };
+    let both = |ttl: Value| {
+        events(vec![
+            rotate(json!(HASH)).merged(),
+            rotate(ttl.clone()).again(),
+            rotate(ttl).again(),
+        ])
+    };
+    let hour = both(json!("1h"));
+    let alone = events(vec![rotate(json!("1h")).merged()]);
+    assert_eq!(
+        only(&hour, "rotation.grace"),
+        only(&alone, "rotation.grace")
+    );
+    let starts = only(&hour, "rotation.started");
+    assert_eq!(starts.len(), 2);
+    assert_eq!(starts[0]["rotationid"], starts[1]["rotationid"]);
+    assert_ne!(starts[0]["id"], starts[1]["id"]);
+    let dual_run = starts.iter().map(|start| &start["data"]["dual_run"]);
+    assert_eq!(dual_run.collect::<Vec<_>>(), [&Value::Null, &json!(true)]);
+    assert_eq!(starts[1]["data"]["grace_seconds"], 3600);
+    assert!(stages(&both(json!(0))).contains(&"revoke completed".to_owned()));
+    let configured = |ttl: Value| {
+        write("c", 0, "identity/", "identity", "oidc/key/k").asks(json!({"verification_ttl": ttl}))
+    };
+    let plain = || write("x", 1, "identity/", "identity", "oidc/key/k/rotate").merged();
+    let usual = events(vec![
+        configured(json!(HASH)).merged(),
+        configured(json!("1h")).again(),
+        plain(),
+    ]);
+    assert_eq!(
+        only(&usual, "rotation.grace")[0]["data"]["ends_at"],
+        "2026-11-23T14:00:01.100Z"
+    );
+    let hidden_since = events(vec![
+        configured(json!("1h")).merged(),
+        configured(json!(HASH)).merged(),
+        plain(),
+    ]);
+    assert_eq!(only(&hidden_since, "rotation.grace").len(), 0);
+}
+
+#[test]
 fn a_certificate_is_observed_when_issued_and_when_revoked() {
     let of = |serial: &str| {
         events(vec![

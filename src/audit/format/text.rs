@@ -11,7 +11,7 @@ use crate::model::mask::MASKED;
 use crate::model::rejected::{Place, Rejected};
 
 /// The most characters of an excerpt.
-pub const EXCERPT_CHARS: usize = 200;
+const EXCERPT_CHARS: usize = 200;
 
 /// A rejection of what stands at `place`.
 pub(crate) fn rejected(place: &Place, reason: impl Into<Text>, excerpt: impl Into<Text>) -> Read {
@@ -22,7 +22,7 @@ pub(crate) fn rejected(place: &Place, reason: impl Into<Text>, excerpt: impl Int
     })
 }
 
-/// The beginning of words that hold no secret.
+/// The first [`EXCERPT_CHARS`] characters.
 pub(crate) fn beginning(words: &str) -> &str {
     match words.char_indices().nth(EXCERPT_CHARS) {
         Some((at, _)) => words.get(..at).unwrap_or_default(),
@@ -33,6 +33,26 @@ pub(crate) fn beginning(words: &str) -> &str {
 /// The beginning of a line of which only the shape can be trusted: a broken line may begin
 /// anywhere, so no quote tells a name from a value. Words that are not in `known` are masked.
 pub(crate) fn shape(line: &str, known: &[&str]) -> String {
+    outline(line, |word, _| known.contains(&word))
+}
+
+/// The same of a line of which no format is known: of its words only the names of JSON members are
+/// shown, told by the colon behind their quote. A file that is none of ours may hold anything, a
+/// torn line of a raw audit device or a key in clear, and no name of it tells what is secret.
+pub(crate) fn names(line: &str) -> String {
+    const LONGEST_NAME: usize = 40;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    outline(line, |word, behind| {
+        let named = behind
+            .strip_prefix('"')
+            .is_some_and(|rest| rest.trim_start().starts_with(':'));
+        named && word.len() <= LONGEST_NAME && word.chars().all(is_plain)
+    })
+}
+
+/// The beginning of `line` with every word masked for which `shown` (given the word and what
+/// stands behind it) is false.
+fn outline(line: &str, shown: impl Fn(&str, &str) -> bool) -> String {
     let mut out = String::new();
     let mut chars = 0;
     let mut rest = line;
@@ -40,13 +60,15 @@ pub(crate) fn shape(line: &str, known: &[&str]) -> String {
         if chars >= EXCERPT_CHARS {
             break;
         }
-        let is_word = |c: char| !matches!(c, '{' | '}' | '[' | ']' | '"' | ':' | ',' | ' ');
+        let is_word = |c: char| {
+            !matches!(c, '{' | '}' | '[' | ']' | '"' | ':' | ',' | '=') && !c.is_whitespace()
+        };
         if is_word(first) {
             let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
-            let shown = if known.contains(&word) { word } else { MASKED };
-            out.push_str(shown);
-            chars += shown.chars().count();
+            let word = if shown(word, after) { word } else { MASKED };
+            out.push_str(word);
+            chars += word.chars().count();
             rest = after;
         } else {
             out.push(first);
@@ -132,5 +154,26 @@ mod tests {
             format!(r#"{MASKED}","auth":"{MASKED}"}}"#)
         );
         assert!(shape(&"x,".repeat(999), &known).chars().count() <= EXCERPT_CHARS);
+    }
+
+    #[test]
+    fn of_an_unknown_line_only_the_names_of_members_are_shown() {
+        for (line, shown) in [
+            (
+                r#"@cee: {"auth":{"accessor": "Qo5qb12v","n":7,"api":"a b"#,
+                r#"‹masked›: {"auth":{"accessor": "‹masked›","n":‹masked›,"api":"‹masked› ‹masked›"#,
+            ),
+            // Torn within a value, and within one that holds JSON of its own.
+            (
+                r#"12v","token":"t","m":"{\"pin\": 1}","keys" : ["k"]}"#,
+                r#"‹masked›","token":"‹masked›","m":"{‹masked›"‹masked›": ‹masked›}","keys" : ["‹masked›"]}"#,
+            ),
+            ("DB_PASSWORD=hunter2", "‹masked›=‹masked›"),
+            ("-----BEGIN KEY-----\nMIIE", "‹masked› ‹masked›\n‹masked›"),
+        ] {
+            assert_eq!(names(line), shown);
+        }
+        assert_eq!(names(&"x".repeat(5000)), MASKED);
+        assert!(names(&"x,".repeat(999)).chars().count() <= EXCERPT_CHARS);
     }
 }

@@ -217,8 +217,13 @@ impl<'de> Visitor<'de> for EventSeed<'_> {
             }
         };
         let version = version.ok_or_else(|| de::Error::missing_field("specversion"))?;
+        let id: EventId = id.ok_or_else(|| de::Error::missing_field("id"))?;
+        if id.raw().is_empty() {
+            // Every other one would be taken for its duplicate.
+            return Err(de::Error::custom("an empty id names no event"));
+        }
         let event = Event {
-            id: id.ok_or_else(|| de::Error::missing_field("id"))?,
+            id,
             source: source.ok_or_else(|| de::Error::missing_field("source"))?,
             time: time.ok_or_else(|| de::Error::missing_field("time"))?,
             subject,
@@ -318,6 +323,7 @@ mod tests {
         assert!(why(&SAMPLE.replace("\"1.0\"", "\"0.3\"")).contains("0.3"));
         assert!(why(&SAMPLE.replace("934Z", "934")).contains("without an offset"));
         assert!(why(&SAMPLE.replace("\"total\":795", "\"total\":-1")).contains("-1"));
+        assert!(why(&SAMPLE.replace("\"17\"", "\"\"")).contains("an empty id"));
         assert!(why(&format!("{SAMPLE} trailing")).contains("trailing"));
     }
 }

@@ -8,7 +8,7 @@ use crate::ui::theme::Role;
 use crate::ui::widget::Pen;
 
 use super::Look;
-use super::on_call::title;
+use super::pane::title;
 
 /// Draws the pane: the latest at the top.
 pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {

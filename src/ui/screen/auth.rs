@@ -8,7 +8,7 @@ use crate::ui::theme::Role;
 use crate::ui::widget::{Axis, Pen, Point, chart, time_marks};
 
 use super::Look;
-use super::on_call::{axis, range, share, title, widest};
+use super::pane::{axis, range, share, title, widest};
 
 /// Where the columns of a row stand.
 #[derive(Clone, Copy)]

@@ -8,7 +8,7 @@ use crate::ui::theme::Role;
 use crate::ui::widget::{Pen, Point, chart};
 
 use super::Look;
-use super::on_call::{axis, share, title, widest};
+use super::pane::{axis, share, title, widest};
 
 /// Draws the pane.
 pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {

@@ -8,6 +8,7 @@ mod detail;
 mod frame;
 mod help;
 mod on_call;
+mod pane;
 mod prompts;
 mod rejected;
 mod rotations;

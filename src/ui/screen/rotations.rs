@@ -9,7 +9,7 @@ use crate::ui::theme::Role;
 use crate::ui::widget::{Pen, share_bar, stage_bar};
 
 use super::Look;
-use super::on_call::title;
+use super::pane::title;
 
 /// The columns of a row; 0 is left out. Narrow screens drop, in this order: owner, latency, the
 /// region, the version.

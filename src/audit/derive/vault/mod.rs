@@ -68,10 +68,15 @@ impl Vault {
     }
 
     /// Takes in what a call that was met before teaches.
-    pub fn teach(&mut self, call: &VaultCall, rules: &IdentityRules) {
-        if let Some(call) = Call::new(call, rules) {
-            self.ties.learn(&call);
-            self.kv.teach(&call);
+    pub fn teach(&mut self, call: &VaultCall, rules: &IdentityRules, emit: &mut Emit<'_>) {
+        let Some(call) = Call::new(call, rules) else {
+            return;
+        };
+        self.ties.learn(&call);
+        match call.entry.mount_type.raw() {
+            "kv" => self.kv.teach(&call),
+            "identity" => self.oidc.teach(&call, emit),
+            _ => {}
         }
     }
 

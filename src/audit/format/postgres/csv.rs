@@ -2,13 +2,13 @@
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use crate::audit::format::text::{beginning, rejected};
-use crate::audit::format::{Format, Read};
+use crate::audit::format::text::rejected;
+use crate::audit::format::{Format, Read, excerpt};
 use crate::audit::record::Record;
 use crate::model::Text;
 use crate::model::rejected::Place;
 
-use super::{Draft, host, name, without_passwords, zone};
+use super::{Draft, host, name, zone};
 
 /// The most bytes that one record may have; an open quote swallows no more than this.
 const RECORD_BYTES: usize = 4 << 20;
@@ -103,9 +103,7 @@ fn record(line: &[u8], place: &Place, out: &mut dyn FnMut(Read)) {
 }
 
 fn reject(line: &[u8], place: &Place, reason: &str, out: &mut dyn FnMut(Read)) {
-    let words = String::from_utf8_lossy(line);
-    let safe = without_passwords(&words);
-    out(rejected(place, reason, beginning(&safe)));
+    out(rejected(place, reason, excerpt(line)));
 }
 
 fn fields(line: &[u8]) -> Option<ByteRecord> {

@@ -1,12 +1,12 @@
 //! jsonlog: one object a line (PostgreSQL 15 and later).
 
-use crate::audit::format::text::{Words, beginning, rejected};
-use crate::audit::format::{Format, Read};
+use crate::audit::format::text::{Words, rejected};
+use crate::audit::format::{Format, Read, excerpt};
 use crate::audit::record::Record;
 use crate::model::Text;
 use crate::model::rejected::Place;
 
-use super::{Draft, host, name, without_passwords, zone};
+use super::{Draft, host, name, zone};
 
 /// True where the beginning of a file is this format.
 #[must_use]
@@ -45,10 +45,7 @@ impl Format for JsonLog {
         }
         match read(&line) {
             Ok(record) => out(Read::Record(record, place.clone())),
-            Err(reason) => {
-                let safe = without_passwords(&line);
-                out(rejected(place, reason, beginning(&safe)));
-            }
+            Err(reason) => out(rejected(place, reason, excerpt(line.as_bytes()))),
         }
     }
 
