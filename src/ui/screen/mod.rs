@@ -75,7 +75,7 @@ pub fn listing(desk: &Desk, keymap: &Keymap) -> Option<Listing> {
     let (first, rows) = (desk.scroll, usize::from(area.height));
     let lines = match desk.screen() {
         Screen::OnCall => return None,
-        Screen::Rejected => rejected::lines(desk, area.width),
+        Screen::Rejected => return Some(rejected::listing(desk, area.width, first, rows)),
         Screen::Detail => detail::lines(desk, area.width),
         Screen::Backends => backends::lines(desk, area.width),
         Screen::Help => help::lines(desk, keymap),

@@ -6,8 +6,13 @@ use crate::ui::fit::{count, fit_end, wrap};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Line, Piece};
 
-/// The most lines that a reason takes.
-const MOST_LINES: usize = 3;
+use super::Listing;
+
+/// The most lines that a trouble takes.
+const TROUBLE_LINES: usize = 3;
+
+/// The lines of a rejected line.
+const ENTRY_LINES: usize = 4;
 
 /// How much there is.
 pub fn title(desk: &Desk) -> String {
@@ -20,21 +25,34 @@ pub fn title(desk: &Desk) -> String {
     }
 }
 
-/// The list: what could not be read to its end, then what was rejected.
-pub fn lines(desk: &Desk, width: u16) -> Vec<Line> {
+/// The seen part of the list: what could not be read to its end, then what was rejected. All
+/// entries take as many lines, so that those not seen need not be written out.
+pub fn listing(desk: &Desk, width: u16, first: usize, rows: usize) -> Listing {
     let columns = usize::from(width.saturating_sub(2));
     let mut lines = Vec::new();
     for trouble in &desk.state.loading.trouble {
-        let words = wrap(&trouble.to_string(), columns, MOST_LINES);
+        let words = wrap(&trouble.to_string(), columns, TROUBLE_LINES);
         lines.extend(words.into_iter().map(|line| Line::plain(line, Role::Warn)));
     }
-    for rejected in desk.state.rejected.iter() {
-        entry(&mut lines, rejected, columns);
-    }
-    if desk.state.rejected.is_empty() {
+    let rejected = &desk.state.rejected;
+    if rejected.is_empty() {
         nothing(&mut lines, desk);
+        return Listing::part(lines, first, rows);
     }
-    lines
+    let total = lines.len() + rejected.len() * ENTRY_LINES;
+    let first = first.min(total.saturating_sub(rows));
+    let above = first.saturating_sub(lines.len());
+    let seen = rejected
+        .iter()
+        .skip(above / ENTRY_LINES)
+        .take(rows / ENTRY_LINES + 2)
+        .flat_map(|rejected| entry(rejected, columns))
+        .skip(above % ENTRY_LINES);
+    let lines = lines.into_iter().skip(first).chain(seen).take(rows);
+    Listing {
+        total,
+        lines: lines.collect(),
+    }
 }
 
 fn nothing(lines: &mut Vec<Line>, desk: &Desk) {
@@ -53,7 +71,8 @@ fn nothing(lines: &mut Vec<Line>, desk: &Desk) {
     ));
 }
 
-fn entry(lines: &mut Vec<Line>, rejected: &Rejected, columns: usize) {
+/// Place, reason in one line or two, excerpt, and what is left of the lines empty.
+fn entry(rejected: &Rejected, columns: usize) -> [Line; ENTRY_LINES] {
     let place = &rejected.place;
     let where_it_is = if place.line == 0 {
         format!("{}", place.file)
@@ -63,15 +82,11 @@ fn entry(lines: &mut Vec<Line>, rejected: &Rejected, columns: usize) {
     let indented = |words: String, role| {
         Line::Pieces(vec![Piece::new(" ", Role::Dim), Piece::new(words, role)])
     };
-    lines.push(Line::plain(fit_end(&where_it_is, columns), Role::Strong));
-    let reason = wrap(
-        &rejected.reason.to_string(),
-        columns.saturating_sub(2),
-        MOST_LINES,
-    );
-    lines.extend(reason.into_iter().map(|line| indented(line, Role::Warn)));
-    let excerpt = rejected.excerpt.to_string();
-    if !excerpt.is_empty() {
-        lines.push(indented(excerpt, Role::Dim));
-    }
+    let reason = rejected.reason.to_string();
+    let reason = wrap(&reason, columns.saturating_sub(2), ENTRY_LINES - 2);
+    let excerpt = indented(rejected.excerpt.to_string(), Role::Dim);
+    let mut lines = std::iter::once(Line::plain(fit_end(&where_it_is, columns), Role::Strong))
+        .chain(reason.into_iter().map(|line| indented(line, Role::Warn)))
+        .chain(std::iter::once(excerpt));
+    std::array::from_fn(|_| lines.next().unwrap_or_else(|| Line::plain("", Role::Dim)))
 }
