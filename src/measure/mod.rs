@@ -1,0 +1,1 @@
+//! Measures: what is usual, and what is not. Pure; `now` is an argument.
