@@ -5,13 +5,15 @@
 //! A finding never uses what had not happened yet: its `detected_at` is the time of the event
 //! that completed its evidence.
 
+mod all;
 mod finding;
 mod findings;
 
+pub use all::rules;
 pub use finding::{Evidence, Finding, Mode, Subject};
 pub use findings::Findings;
 
-use crate::incident::{EventRef, Incident};
+use crate::incident::{Applied, EventRef, Incident};
 use crate::model::{Event, Timestamp};
 
 /// One failure mode: watches events and says what it sees.
@@ -56,7 +58,9 @@ impl Diagnosis {
         for rule in &mut self.rules {
             rule.pass(event.time, &cause, &self.incident, &mut self.findings);
         }
-        self.incident.apply(event);
+        if self.incident.apply(event) == Applied::Duplicate {
+            return;
+        }
         for rule in &mut self.rules {
             rule.observe(event, &self.incident, &mut self.findings);
         }
