@@ -6,8 +6,15 @@
 //! that completed its evidence.
 
 mod all;
+mod auth;
+mod caches;
+mod f1;
+mod f4;
+mod f7;
 mod finding;
 mod findings;
+mod suspects;
+mod unattributed;
 
 pub use all::rules;
 pub use finding::{Evidence, Finding, Mode, Subject};
