@@ -60,8 +60,10 @@ struct Feed {
     find: HashMap<u64, Vec<usize>>,
     whole: Series<Told>,
     round: Round,
-    /// Parts in the round before.
+    /// So many parts are awaited in a round.
     usual_parts: usize,
+    /// The end of the round before.
+    closed: Option<Timestamp>,
 }
 
 /// A spike that was called one.
@@ -505,7 +507,14 @@ impl Feed {
         if key.0.is_some() {
             return verdict;
         }
-        let next = part.round == self.round.number
+        // One that comes after its round was closed: from now on it is waited for.
+        if let Some(closed) = self.closed
+            && end.since(closed).as_micros() * 2 < length
+        {
+            self.usual_parts += 1;
+            return verdict;
+        }
+        let next = (part.round == self.round.number && self.round.parts > 0)
             || self
                 .round
                 .told
@@ -540,15 +549,16 @@ impl Feed {
 
     /// All parts of a window are told, or the next has begun.
     fn close(&mut self) -> Verdict {
-        let next = Round {
+        let fresh = Round {
             number: self.round.number.wrapping_add(1),
             ..Round::default()
         };
-        let round = std::mem::replace(&mut self.round, next);
+        let round = std::mem::replace(&mut self.round, fresh);
         if round.parts == 0 {
             return Verdict::Usual;
         }
         self.usual_parts = round.parts;
+        self.closed = round.told.as_ref().map(|told| told.end);
         let Some(told) = round.told else {
             return Verdict::Usual;
         };
