@@ -6,12 +6,21 @@
 //! that completed its evidence.
 
 mod all;
+mod book;
+mod f2;
+mod f3;
+mod f5;
+mod f6;
+mod f8;
 mod finding;
 mod findings;
+mod throttling;
+mod words;
 
 pub use all::rules;
 pub use finding::{Evidence, Finding, Mode, Subject};
 pub use findings::Findings;
+pub use throttling::is_throttling;
 
 use crate::incident::{Applied, EventRef, Incident};
 use crate::model::{Event, Timestamp};
