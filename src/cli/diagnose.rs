@@ -174,7 +174,12 @@ fn print_json(
             from: events.first().map(|event| event.time),
             to: events.last().map(|event| event.time),
         },
-        findings: diagnosis.findings().all().into_iter().map(Found::of).collect(),
+        findings: diagnosis
+            .findings()
+            .all()
+            .into_iter()
+            .map(Found::of)
+            .collect(),
         slis: BTreeMap::new(),
     };
     let line = json::to_line(&report).map_err(io::Error::other)?;

@@ -88,6 +88,8 @@ struct Open {
     spike: Spike,
     suspect: Option<Suspect>,
     mode: Option<Mode>,
+    /// True once it lasted longer than a blip does. One that ends before is taken back.
+    firm: bool,
 }
 
 #[derive(Debug, Default)]
@@ -155,7 +157,15 @@ impl AuthFailures {
         let counts = (bad, sample.total);
         let key = Key(None, sample.region.as_ref(), sample.secret.as_ref());
         let window = window(event, sample.window_seconds.0);
-        self.count(&sample.service, event, key, window, counts, incident, findings);
+        self.count(
+            &sample.service,
+            event,
+            key,
+            window,
+            counts,
+            incident,
+            findings,
+        );
     }
 
     fn signal(
@@ -172,7 +182,15 @@ impl AuthFailures {
             sample.secret.as_ref(),
         );
         let window = window(event, sample.window_seconds.0);
-        self.count(&sample.service, event, key, window, counts, incident, findings);
+        self.count(
+            &sample.service,
+            event,
+            key,
+            window,
+            counts,
+            incident,
+            findings,
+        );
     }
 
     #[expect(clippy::too_many_arguments, reason = "one sample, taken apart")]
@@ -215,31 +233,32 @@ impl AuthFailures {
             return;
         };
         if let Some(open) = &service.open {
+            if open.firm && spike.regions.is_subset(&open.spike.regions) {
+                return;
+            }
+            let firm = service.certain(name, BLIP).is_some();
             // Another region joined in.
-            if !spike.regions.is_subset(&open.spike.regions)
-                && service.certain(name, BLIP).is_some()
-            {
+            if firm {
                 self.widen(name, &spike, event, findings);
             }
             return;
         }
         let regions: Vec<Region> = spike.regions.iter().cloned().collect();
         let span = (spike.start, spike.end);
-        let suspect =
-            self.suspects
-                .guilty(name, spike.secret.as_ref(), span, &regions, incident);
+        let suspect = self
+            .suspects
+            .guilty(name, spike.secret.as_ref(), span, &regions, incident);
         let strong = suspect.as_ref().is_some_and(Suspect::is_strong);
         let down = service
             .down
             .iter()
             .any(|(_, event)| event.time.since(spike.start) > Span::seconds(-30));
-        let spike = if suspect.is_some() && (strong || down) {
-            spike
-        } else {
-            let Some(spike) = service.certain(name, BLIP) else {
-                return;
-            };
-            spike
+        let lasting = service.certain(name, BLIP);
+        let firm = lasting.is_some();
+        let spike = match lasting {
+            Some(lasting) => lasting,
+            None if suspect.is_some() && (strong || down) => spike,
+            None => return,
         };
         if spike.signal.is_some()
             && !suspect
@@ -254,6 +273,7 @@ impl AuthFailures {
                 spike,
                 suspect: suspect.clone(),
                 mode: None,
+                firm,
             });
         }
         if let Some(suspect) = suspect {
@@ -271,6 +291,7 @@ impl AuthFailures {
         let Some(open) = &mut service.open else {
             return;
         };
+        open.firm = true;
         open.spike.regions.extend(wider.regions.iter().cloned());
         if let Some(mode) = open.mode {
             let finding = finding(mode, open, event);
@@ -304,7 +325,7 @@ impl AuthFailures {
                 let cutover = cutover.unwrap_or(&suspect.moved);
                 let secret = suspect.secret.as_ref();
                 let stale = self.caches.stale(name, secret, cutover.event.time);
-                if !stale.is_empty() {
+                if !stale.is_empty() && suspect.is_delivered() {
                     (Mode::F7, f7::evidence(suspect, cutover, &stale))
                 } else if suspect.moved.change == Change::Revoke {
                     (Mode::F4, f4::evidence(suspect))
@@ -351,7 +372,11 @@ impl AuthFailures {
         let Some(mode) = open.mode else { return };
         let subject = subject(&open);
         for mode in [mode, Mode::F1, Mode::F4, Mode::F7] {
-            findings.resolve(mode, &subject, event.time);
+            if open.firm {
+                findings.resolve(mode, &subject, event.time);
+            } else {
+                findings.take_back(mode, &subject);
+            }
         }
     }
 }
@@ -400,8 +425,14 @@ fn is_planned(finding: &Finding, now: Timestamp, incident: &Incident) -> bool {
     }
     incident.windows().any(|window| {
         let planned = &window.planned;
-        let about = planned.services.iter().any(|s| finding.services.contains(s))
-            || planned.secrets.iter().any(|s| finding.secret.as_ref() == Some(s));
+        let about = planned
+            .services
+            .iter()
+            .any(|s| finding.services.contains(s))
+            || planned
+                .secrets
+                .iter()
+                .any(|s| finding.secret.as_ref() == Some(s));
         about && planned.starts_at <= now && now <= planned.ends_at
     })
 }

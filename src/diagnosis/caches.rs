@@ -77,7 +77,11 @@ impl Caches {
                 cache
             }
         };
-        if cache.latest.as_ref().is_some_and(|l| event.time <= l.event.time) {
+        if cache
+            .latest
+            .as_ref()
+            .is_some_and(|l| event.time <= l.event.time)
+        {
             return;
         }
         #[expect(
@@ -122,8 +126,8 @@ impl Caches {
                 let after = passed > TIE;
                 let older = latest.oldest > seconds(passed + TIE);
                 let (passed, oldest) = (seconds(passed), latest.oldest);
-                let proven = latest.seen >= ENOUGH
-                    && (passed > latest.usual || oldest > latest.usual * 1.2);
+                let proven =
+                    latest.seen >= ENOUGH && (passed > latest.usual || oldest > latest.usual * 1.2);
                 (after && older && proven && latest.hits >= HIGH).then(|| Stale {
                     event: latest.event.clone(),
                     region: cache.region.clone(),

@@ -7,18 +7,27 @@
 
 mod all;
 mod auth;
+mod book;
 mod caches;
 mod f1;
+mod f2;
+mod f3;
 mod f4;
+mod f5;
+mod f6;
 mod f7;
+mod f8;
 mod finding;
 mod findings;
 mod suspects;
+mod throttling;
 mod unattributed;
+mod words;
 
 pub use all::rules;
 pub use finding::{Evidence, Finding, Mode, Subject};
 pub use findings::Findings;
+pub use throttling::is_throttling;
 
 use crate::incident::{Applied, EventRef, Incident};
 use crate::model::{Event, Timestamp};

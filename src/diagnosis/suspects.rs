@@ -19,8 +19,6 @@ const CLOSE: Span = Span::seconds(60);
 /// Rotations of one secret, and changes of one rotation, that are remembered.
 const KEPT: usize = 16;
 
-
-
 /// What a rotation did that can break a consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
@@ -55,6 +53,8 @@ pub(super) struct Suspect {
     pub(super) moved: Moved,
     /// Consumers of the service that are not on the new version, by name.
     pub(super) behind: Vec<crate::model::ConsumerId>,
+    /// Those of them that do not even have it delivered.
+    pub(super) without: usize,
     /// Consumers of the service that are known.
     pub(super) known: usize,
 }
@@ -64,6 +64,11 @@ impl Suspect {
     /// right after the change need less proof.
     pub(super) fn is_strong(&self) -> bool {
         !self.behind.is_empty() && self.behind.len() * 5 >= self.known
+    }
+
+    /// True where the new version has reached most of those that do not use it.
+    pub(super) fn is_delivered(&self) -> bool {
+        self.without * 2 <= self.behind.len()
     }
 }
 
@@ -146,7 +151,11 @@ impl Suspects {
             None => self.secrets.get(service)?.as_slice(),
         };
         let mut best: Option<(bool, Span, Suspect)> = None;
-        for id in secrets.iter().filter_map(|s| self.rotations.get(s)).flatten() {
+        for id in secrets
+            .iter()
+            .filter_map(|s| self.rotations.get(s))
+            .flatten()
+        {
             let Some((lag, moved)) = self.latest(id, window, regions) else {
                 continue;
             };
@@ -209,7 +218,7 @@ fn suspect(
     incident: &Incident,
 ) -> Suspect {
     let mut behind = Vec::new();
-    let mut known = 0;
+    let (mut known, mut without) = (0, 0);
     if let (Some(secret), Some(to)) = (&rotation.secret, &rotation.to_version) {
         for consumer in incident.consumers(secret) {
             if consumer.service.as_ref() != Some(service) {
@@ -218,6 +227,9 @@ fn suspect(
             known += 1;
             if !is_on(consumer, to) {
                 behind.push(consumer.name.clone());
+                let delivered = consumer.version.as_ref() == Some(to)
+                    && consumer.state == ConsumerState::Delivered;
+                without += usize::from(!delivered);
             }
         }
     }
@@ -226,6 +238,7 @@ fn suspect(
         secret: rotation.secret.clone(),
         moved: moved.clone(),
         behind,
+        without,
         known,
     }
 }
@@ -239,7 +252,10 @@ fn is_on(consumer: &Consumer, version: &Version) -> bool {
     if consumer.version.as_ref() == Some(version) {
         return uses;
     }
-    consumer.reached.iter().any(|(reached, _)| reached == version)
+    consumer
+        .reached
+        .iter()
+        .any(|(reached, _)| reached == version)
 }
 
 /// The id of the rotation that an event of one is about.

@@ -53,7 +53,8 @@ impl Expected {
     pub fn is_near(self, bad: u64, total: u64) -> bool {
         let (bad, total) = (bad as f64, total as f64);
         let above = bad - self.share * total;
-        let variance = total * self.share * (1.0 - self.share) * (1.0 + total / (self.weight + 1.0));
+        let variance =
+            total * self.share * (1.0 - self.share) * (1.0 + total / (self.weight + 1.0));
         above <= 0.0 || above * above < 4.0 * variance
     }
 

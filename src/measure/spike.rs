@@ -10,14 +10,14 @@ const BELONGS: f64 = 0.03;
 
 /// So unlikely must the whole run be, and what is left of it without its largest windows: some
 /// 10,000 windows a service and day, hundreds of services, less than one false spike a year.
-const CERTAIN: f64 = 1e-9;
-const STILL: f64 = 1e-6;
+const CERTAIN: f64 = 1e-8;
+const STILL: f64 = 1e-5;
 
 /// A run ends after this many windows in a row that do not belong to it.
 const QUIET: u32 = 3;
 
 /// Windows of a run that are kept one by one.
-const KEPT: usize = 8;
+const KEPT: usize = 12;
 
 /// One counted window, told by `T`.
 #[derive(Clone, Debug)]

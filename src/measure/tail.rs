@@ -66,7 +66,10 @@ mod tests {
     use super::*;
 
     fn near(got: f64, want: f64) {
-        assert!((got - want).abs() <= want * 1e-6 + 1e-300, "{got} is not {want}");
+        assert!(
+            (got - want).abs() <= want * 1e-6 + 1e-300,
+            "{got} is not {want}"
+        );
     }
 
     #[test]

@@ -1,0 +1,138 @@
+//! Which rotation an event is about, and what every finding about a rotation has in common.
+
+use std::collections::HashMap;
+
+use super::finding::{Evidence, Finding, Mode};
+use crate::incident::{EventRef, Incident, Rotation};
+use crate::model::event::{Severity, Tier};
+use crate::model::{Data, Event, RotationId, SecretPath, Timestamp, Version};
+
+/// The rotations of each secret, so that an event that names none finds its own.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    of: HashMap<SecretPath, Vec<RotationId>>,
+}
+
+impl Book {
+    /// Notes the rotation that an event tells of.
+    pub(super) fn learn(&mut self, event: &Event) {
+        if let (Data::RotationStarted(data), Some(id)) = (&event.data, id_of(event)) {
+            let ids = self.of.entry(data.secret.clone()).or_default();
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+
+    /// The latest rotation of a secret that brings this version.
+    pub(super) fn bringing<'i>(
+        &self,
+        secret: &SecretPath,
+        version: &Version,
+        incident: &'i Incident,
+    ) -> Option<&'i Rotation> {
+        self.rotations(secret, incident)
+            .find(|rotation| rotation.to_version.as_ref() == Some(version))
+    }
+
+    /// The latest rotation of a secret.
+    pub(super) fn latest<'i>(
+        &self,
+        secret: &SecretPath,
+        incident: &'i Incident,
+    ) -> Option<&'i Rotation> {
+        self.rotations(secret, incident).next()
+    }
+
+    fn rotations<'i>(
+        &self,
+        secret: &SecretPath,
+        incident: &'i Incident,
+    ) -> impl Iterator<Item = &'i Rotation> {
+        let ids = self.of.get(secret).into_iter().flatten().rev();
+        ids.filter_map(|id| incident.rotation(id))
+    }
+}
+
+/// The rotation that an event names: `rotationid`, else the subject of a rotation's own event.
+pub(super) fn id_of(event: &Event) -> Option<RotationId> {
+    if let Some(id) = &event.rotation {
+        return Some(id.clone());
+    }
+    let own = matches!(
+        event.data,
+        Data::RotationStarted(_)
+            | Data::RotationStage(_)
+            | Data::RotationGrace(_)
+            | Data::RotationFinished(_)
+    );
+    let subject = event.subject.as_ref().filter(|_| own)?;
+    Some(RotationId(subject.clone()))
+}
+
+/// A piece of evidence.
+pub(super) fn evidence(event: &EventRef, note: impl Into<String>) -> Evidence {
+    Evidence {
+        event: event.clone(),
+        note: note.into(),
+    }
+}
+
+/// A finding about a rotation, its services those that depend on the secret.
+pub(super) fn about(
+    mode: Mode,
+    rotation: &Rotation,
+    at: Timestamp,
+    confidence: f64,
+    evidence: Vec<Evidence>,
+) -> Finding {
+    let named = rotation.named.iter().filter_map(|c| c.service.clone());
+    Finding {
+        mode,
+        rotation: Some(rotation.id.clone()),
+        secret: rotation.secret.clone(),
+        services: rotation.services.iter().cloned().chain(named).collect(),
+        regions: std::collections::BTreeSet::default(),
+        detected_at: at,
+        resolved_at: None,
+        severity: Severity::Ticket,
+        suppressed: false,
+        confidence,
+        evidence,
+    }
+}
+
+/// Settles whom a finding wakes, and whether a planned window keeps it quiet: several services, or
+/// a secret on which the product stands, are a page; a page, F4 and F5 are never kept quiet.
+pub(super) fn settle(mut finding: Finding, rotation: &Rotation, incident: &Incident) -> Finding {
+    let wide = finding.services.len() > 1 || rotation.tier == Some(Tier::Critical);
+    finding.severity = if wide {
+        Severity::Page
+    } else {
+        Severity::Ticket
+    };
+    let loud = wide || matches!(finding.mode, Mode::F4 | Mode::F5);
+    finding.suppressed = !loud && is_planned(&finding, rotation, incident);
+    finding
+}
+
+/// True where a window that was announced by then covers all that a finding is about.
+fn is_planned(finding: &Finding, rotation: &Rotation, incident: &Incident) -> bool {
+    incident.windows().any(|window| {
+        let planned = &window.planned;
+        let open = (planned.starts_at..=planned.ends_at).contains(&finding.detected_at);
+        let of_owner = planned.owner.is_some() && planned.owner == rotation.owner;
+        let whole = planned.services.is_empty() && planned.secrets.is_empty();
+        let of_secret = finding
+            .secret
+            .as_ref()
+            .is_some_and(|secret| planned.secrets.contains(secret));
+        let of_services = !finding.services.is_empty()
+            && finding
+                .services
+                .iter()
+                .all(|service| planned.services.contains(service));
+        let covers = of_secret || of_services || whole && (of_owner || planned.owner.is_none());
+        open && covers
+    })
+}
