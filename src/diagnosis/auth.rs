@@ -12,7 +12,7 @@ use super::suspects::{Change, Suspect, Suspects};
 use super::{Rule, f1, f4, f7, unattributed};
 use crate::incident::{EventRef, Incident};
 use crate::measure::{Run, Series, Verdict};
-use crate::model::event::{AuthSample, Severity, SignalSample};
+use crate::model::event::{AuthSample, Severity, SignalSample, Stage, StageStatus};
 use crate::model::{
     Data, Event, Region, RotationId, SecretPath, ServiceName, Source, Span, Text, Timestamp,
 };
@@ -129,6 +129,11 @@ impl Rule for AuthFailures {
                     self.judge(&told.service, event, incident, findings);
                 }
             }
+            Data::RotationStage(stage)
+                if stage.stage == Stage::Revoke && stage.status == StageStatus::Skipped =>
+            {
+                self.brought_back(event, incident, findings);
+            }
             _ => self.suspects.observe(event),
         }
     }
@@ -230,8 +235,13 @@ impl AuthFailures {
             return;
         };
         let Some(spike) = service.certain(name, BLIP - 1) else {
+            self.judge_signal(name, event, incident, findings);
             return;
         };
+        if spike.signal.is_some() {
+            self.judge_signal(name, event, incident, findings);
+            return;
+        }
         if let Some(open) = &service.open {
             if open.firm && spike.regions.is_subset(&open.spike.regions) {
                 return;
@@ -260,34 +270,75 @@ impl AuthFailures {
             None if suspect.is_some() && (strong || down) => spike,
             None => return,
         };
-        if spike.signal.is_some()
-            && !suspect
-                .as_ref()
-                .is_some_and(|s| s.moved.change == Change::Revoke && !s.behind.is_empty())
-        {
+        self.open(name, spike, suspect, firm);
+        self.reconsider(name, event, incident, findings);
+    }
+
+    /// A signal that names the secret (refused decryptions of a key) and goes bad in the window of
+    /// its revocation needs no more windows: no deploy looks like that. Any other signal shows
+    /// nothing about secrets.
+    fn judge_signal(
+        &mut self,
+        name: &ServiceName,
+        event: &Event,
+        incident: &Incident,
+        findings: &mut Findings,
+    ) {
+        let Some(service) = self.services.get(name).filter(|s| s.open.is_none()) else {
             return;
+        };
+        let Some(spike) = service.certain(name, 0).filter(|s| s.signal.is_some()) else {
+            return;
+        };
+        let (Some(secret), span) = (&spike.secret, (spike.start, spike.end)) else {
+            return;
+        };
+        let suspect = self
+            .suspects
+            .guilty(name, Some(secret), span, &[], incident)
+            .filter(|suspect| suspect.moved.change == Change::Revoke);
+        if let Some(suspect) = suspect {
+            self.open(name, spike, Some(suspect), true);
+            self.reconsider(name, event, incident, findings);
+        }
+    }
+
+    fn open(&mut self, name: &ServiceName, spike: Spike, suspect: Option<Suspect>, firm: bool) {
+        if let Some(suspect) = &suspect {
+            let suffering = self.suffering.entry(suspect.id.clone()).or_default();
+            suffering.insert(name.clone());
         }
         if let Some(service) = self.services.get_mut(name) {
-            service.mark();
+            service.mark(usize::from(spike.signal.is_none()));
             service.open = Some(Open {
                 spike,
-                suspect: suspect.clone(),
+                suspect,
                 mode: None,
                 firm,
             });
         }
-        if let Some(suspect) = suspect {
-            let suffering = self.suffering.entry(suspect.id).or_default();
-            suffering.insert(name.clone());
+    }
+
+    /// A version that was revoked is brought back: what its revocation broke is healed.
+    fn brought_back(&mut self, event: &Event, incident: &Incident, findings: &mut Findings) {
+        let Some(rotation) = event.rotation.as_ref().and_then(|id| incident.rotation(id)) else {
+            return;
+        };
+        for name in self.suffering.remove(&rotation.id).unwrap_or_default() {
+            if let Some(service) = self.services.get_mut(&name) {
+                service.open = None;
+                service.forget();
+            }
         }
-        self.reconsider(name, event, incident, findings);
+        let subject = Subject::Rotation(rotation.id.clone());
+        findings.resolve(Mode::F4, &subject, event.time);
     }
 
     fn widen(&mut self, name: &ServiceName, wider: &Spike, event: &Event, findings: &mut Findings) {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        service.mark();
+        service.mark(1);
         let Some(open) = &mut service.open else {
             return;
         };
@@ -460,15 +511,25 @@ impl Service {
             .max_by_key(|spike| spike.regions.len())
     }
 
-    fn mark(&mut self) {
+    /// Calls every run a spike that is one even without `but` windows.
+    fn mark(&mut self, but: usize) {
         for (_, feed) in &mut self.feeds {
             let parts = feed.parts.iter_mut().map(|part| &mut part.series);
             for series in parts.chain([&mut feed.whole]) {
                 if let Some(run) = &mut series.run
-                    && run.is_certain(1)
+                    && run.is_certain(but)
                 {
                     run.spike = true;
                 }
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        for (_, feed) in &mut self.feeds {
+            let parts = feed.parts.iter_mut().map(|part| &mut part.series);
+            for series in parts.chain([&mut feed.whole]) {
+                series.run = None;
             }
         }
     }
