@@ -238,10 +238,6 @@ impl AuthFailures {
             self.judge_signal(name, event, incident, findings);
             return;
         };
-        if spike.signal.is_some() {
-            self.judge_signal(name, event, incident, findings);
-            return;
-        }
         if let Some(open) = &service.open {
             if open.firm && spike.regions.is_subset(&open.spike.regions) {
                 return;
@@ -287,7 +283,7 @@ impl AuthFailures {
         let Some(service) = self.services.get(name).filter(|s| s.open.is_none()) else {
             return;
         };
-        let Some(spike) = service.certain(name, 0).filter(|s| s.signal.is_some()) else {
+        let Some(spike) = service.certain_signal(name) else {
             return;
         };
         let (Some(secret), span) = (&spike.secret, (spike.start, spike.end)) else {
@@ -503,11 +499,19 @@ impl Service {
         &mut self.feeds[at].1
     }
 
-    /// The largest spike that is certain even without `but` windows.
+    /// The largest spike of authentication that is certain even without `but` windows.
     fn certain(&self, name: &ServiceName, but: usize) -> Option<Spike> {
-        self.feeds
-            .iter()
-            .filter_map(|(_, feed)| feed.certain(name, but))
+        let feeds = self.feeds.iter().map(|(_, feed)| feed);
+        feeds
+            .filter_map(|feed| feed.certain(name, but, false))
+            .max_by_key(|spike| spike.regions.len())
+    }
+
+    /// The largest spike of another signal.
+    fn certain_signal(&self, name: &ServiceName) -> Option<Spike> {
+        let feeds = self.feeds.iter().map(|(_, feed)| feed);
+        feeds
+            .filter_map(|feed| feed.certain(name, 0, true))
             .max_by_key(|spike| spike.regions.len())
     }
 
@@ -660,11 +664,11 @@ impl Feed {
         self.whole.take(round.bad, round.total, || told)
     }
 
-    fn certain(&self, name: &ServiceName, but: usize) -> Option<Spike> {
-        let whole = self.whole.run.as_ref().filter(|run| run.is_certain(but));
-        let certain: Vec<(&Part, &Run<Told>)> = self
-            .parts
-            .iter()
+    fn certain(&self, name: &ServiceName, but: usize, signal: bool) -> Option<Spike> {
+        let whole = self.whole.run.as_ref();
+        let whole = whole.filter(|run| !signal && run.is_certain(but));
+        let parts = || self.parts.iter().filter(|p| p.signal.is_some() == signal);
+        let certain: Vec<(&Part, &Run<Told>)> = parts()
             .filter_map(|part| Some((part, part.series.run.as_ref()?)))
             .filter(|(_, run)| run.is_certain(but))
             .collect();
@@ -678,7 +682,7 @@ impl Feed {
         let (mut start, mut end) = (first.told.start, first.told.end);
         let mut regions = BTreeSet::new();
         let mut windows = Vec::new();
-        for part in &self.parts {
+        for part in parts() {
             let Some(run) = &part.series.run else {
                 continue;
             };
@@ -686,7 +690,10 @@ impl Feed {
                 continue;
             };
             let apart = own.told.start.since(start);
-            if run.hot < 2 || apart > TOGETHER || apart < Span::seconds(-TOGETHER.as_seconds()) {
+            if (run.hot < 2 && !signal)
+                || apart > TOGETHER
+                || apart < Span::seconds(-TOGETHER.as_seconds())
+            {
                 continue;
             }
             if own.told.start < start && run.is_certain(1) {
@@ -700,13 +707,11 @@ impl Feed {
         {
             windows.extend(shown(None, run));
         }
-        let only = certain.first().filter(|_| whole.is_none());
         let secrets: BTreeSet<_> = certain.iter().map(|(part, _)| &part.secret).collect();
         let secret = match secrets.first() {
             Some(secret) if secrets.len() == 1 => (*secret).clone(),
             _ => None,
         };
-        let signals = certain.iter().all(|(part, _)| part.signal.is_some());
         Some(Spike {
             service: name.clone(),
             secret,
@@ -714,9 +719,7 @@ impl Feed {
             start,
             end,
             windows,
-            signal: only
-                .filter(|_| signals)
-                .and_then(|(part, _)| part.signal.clone()),
+            signal: certain.first().and_then(|(part, _)| part.signal.clone()),
         })
     }
 }
@@ -738,3 +741,7 @@ fn shown(region: Option<&Region>, run: &Run<Told>) -> Vec<Evidence> {
         })
         .collect()
 }
+
+#[cfg(test)]
+#[path = "auth_tests.rs"]
+mod tests;

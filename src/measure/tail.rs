@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn with_a_certain_share_it_is_the_binomial() {
         // P(at least 3 of 5 | 0.1) = 0.00856
-        let got = beta_binomial_upper(3, 5, 1e9, 9e9);
-        assert!((got - 0.008_56).abs() < 1e-7, "{got}");
+        let got = beta_binomial_upper(3, 5, 1e5, 9e5);
+        assert!((got - 0.008_56).abs() < 1e-6, "{got}");
     }
 
     #[test]
