@@ -1,6 +1,7 @@
 //! Every failure mode, in order.
 
 use super::Rule;
+use super::auth::AuthFailures;
 use super::{f2, f3, f5, f6, f8};
 
 /// One rule a failure mode, fresh.
@@ -12,5 +13,6 @@ pub fn rules() -> Vec<Box<dyn Rule>> {
         Box::<f5::Leak>::default(),
         Box::<f6::Format>::default(),
         Box::<f8::Missing>::default(),
+        Box::<AuthFailures>::default(),
     ]
 }

@@ -12,12 +12,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::book::{Book, about, evidence, id_of, settle};
+use super::book::{Book, about, after, evidence, id_of, seconds, settle};
 use super::finding::{Evidence, Mode, Subject};
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{
-    BackendState, ConsumerState, ConsumerVersion, RotationStage, Stage, StageStatus,
+    BackendState, ConsumerState, ConsumerVersion, Outcome, RotationStage, Stage, StageStatus,
 };
 use crate::model::{ConsumerId, Data, Event, Region, RotationId, Source, Span, Timestamp};
 
@@ -31,7 +31,7 @@ const CHANCE: f64 = 1e-3;
 const SLOWER: f64 = 1.5;
 
 /// How often a silent region is looked at again.
-const LOOK: i64 = 5;
+const LOOK: Span = Span::seconds(5);
 
 /// A region of one rotation.
 #[derive(Debug, Default)]
@@ -52,7 +52,8 @@ struct Place {
 #[derive(Debug, Default)]
 struct Rollout {
     places: BTreeMap<Region, Place>,
-    looks: bool,
+    /// Since when it is looked at again and again.
+    looks: Option<Timestamp>,
 }
 
 /// The rule.
@@ -69,7 +70,7 @@ pub(super) struct Partial {
 
 impl Rule for Partial {
     fn observe(&mut self, event: &Event, incident: &Incident, findings: &mut Findings) {
-        self.book.learn(event);
+        self.book.learn(event, incident);
         match &event.data {
             Data::RotationStarted(data) => {
                 for named in &data.consumers {
@@ -82,10 +83,11 @@ impl Rule for Partial {
                 self.distribute(event, data, incident, findings);
             }
             Data::ConsumerVersion(data) => self.consumer(event, data, incident, findings),
-            Data::RotationFinished(_) => {
+            Data::RotationFinished(data) if data.outcome != Outcome::Succeeded => {
                 let Some(rotation) = id_of(event).and_then(|id| incident.rotation(&id)) else {
                     return;
                 };
+                // Nobody waits for a version that is given up.
                 self.rollouts.remove(&rotation.id);
                 let subject = Subject::Rotation(rotation.id.clone());
                 findings.resolve(Mode::F2, &subject, event.time);
@@ -124,9 +126,6 @@ impl Partial {
         let (Some(rotation), Some(region)) = (rotation, &data.region) else {
             return;
         };
-        if !rotation.is_open() {
-            return;
-        }
         let rollout = self.rollouts.entry(rotation.id.clone()).or_default();
         let place = rollout.places.entry(region.clone()).or_default();
         match data.status {
@@ -160,17 +159,16 @@ impl Partial {
         if let Some(region) = &data.region {
             self.regions.insert(data.consumer.clone(), region.clone());
         }
-        let Some(rotation) = self.book.bringing(&data.secret, &data.version, incident) else {
+        let Some(id) = self.book.id_bringing(&data.secret, &data.version, incident) else {
             return;
         };
         let Some(region) = self.regions.get(&data.consumer) else {
             return;
         };
-        if !rotation.is_open() {
-            return;
+        if self.fleet.as_ref() != Some(&event.source) {
+            self.fleet = Some(event.source.clone());
         }
-        self.fleet = Some(event.source.clone());
-        let rollout = self.rollouts.entry(rotation.id.clone()).or_default();
+        let rollout = self.rollouts.entry(id.clone()).or_default();
         let place = rollout.places.entry(region.clone()).or_default();
         place.heard.get_or_insert_with(|| EventRef::of(event));
         if matches!(data.state, ConsumerState::Pending | ConsumerState::Failed) {
@@ -182,11 +180,10 @@ impl Partial {
             .or_insert_with(|| EventRef::of(event));
         if place.found && place.failed.is_empty() {
             place.found = false;
-            settle_down(&rotation.id, rollout, event.time, findings);
-        } else if !rollout.looks && rotation.regions.len().max(rollout.places.len()) > 1 {
-            rollout.looks = true;
-            self.due
-                .insert((after(event.time, Span::seconds(LOOK)), rotation.id.clone()));
+            settle_down(id, rollout, event.time, findings);
+        } else if rollout.looks.is_none() {
+            rollout.looks = Some(event.time);
+            self.due.insert((after(event.time, LOOK), id.clone()));
         }
     }
 
@@ -230,17 +227,18 @@ impl Partial {
             bad.insert(region);
         }
         // As long as one region waits for its first, time alone may decide.
-        if rollout.looks {
+        if let Some(since) = rollout.looks {
             let waits = rollout
                 .places
                 .iter()
                 .any(|(_, place)| place.reached.is_empty() && !place.found);
             let waits = waits || fleet.0.keys().any(|r| !rollout.places.contains_key(r));
             if waits && bad.is_empty() {
-                self.due
-                    .insert((after(now, Span::seconds(LOOK)), id.clone()));
+                // The longer it has lasted, the less a second matters.
+                let pause = LOOK.max(Span::micros(now.since(since).as_micros() / 10));
+                self.due.insert((after(now, pause), id.clone()));
             } else {
-                rollout.looks = false;
+                rollout.looks = None;
             }
         }
         if bad.is_empty() {
@@ -361,16 +359,4 @@ fn settle_down(id: &RotationId, rollout: &Rollout, at: Timestamp, findings: &mut
     if !rollout.places.values().any(|place| place.found) {
         findings.resolve(Mode::F2, &Subject::Rotation(id.clone()), at);
     }
-}
-
-fn after(at: Timestamp, span: Span) -> Timestamp {
-    Timestamp::new(at.seconds().saturating_add(span.as_seconds()), at.nanos())
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a span of an incident is far below 2^52"
-)]
-fn seconds(later: Timestamp, earlier: Timestamp) -> f64 {
-    later.since(earlier).as_micros() as f64 / 1e6
 }

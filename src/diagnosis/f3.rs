@@ -91,6 +91,9 @@ impl RateLimit {
         incident: &Incident,
         findings: &mut Findings,
     ) {
+        if data.status != StageStatus::Failed && self.streaks.is_empty() {
+            return;
+        }
         let Some(rotation) = id_of(event).and_then(|id| incident.rotation(&id)) else {
             return;
         };

@@ -42,7 +42,7 @@ pub(super) struct Leak {
 
 impl Rule for Leak {
     fn observe(&mut self, event: &Event, incident: &Incident, findings: &mut Findings) {
-        self.book.learn(event);
+        self.book.learn(event, incident);
         match &event.data {
             Data::RotationStarted(data) => {
                 let names = data.consumers.iter().flat_map(|c| &c.identities);

@@ -53,7 +53,7 @@ pub(super) struct Format {
 
 impl Rule for Format {
     fn observe(&mut self, event: &Event, incident: &Incident, findings: &mut Findings) {
-        self.book.learn(event);
+        self.book.learn(event, incident);
         match &event.data {
             Data::ConsumerVersion(data) => self.consumer(event, data, incident, findings),
             Data::RotationFinished(data) => {
@@ -86,7 +86,11 @@ impl Format {
         if !failed && (!works || self.fleets.is_empty()) {
             return;
         }
-        let Some(rotation) = self.book.bringing(&data.secret, &data.version, incident) else {
+        let id = self.book.id_bringing(&data.secret, &data.version, incident);
+        let Some(id) = id.filter(|id| failed || self.fleets.contains_key(*id)) else {
+            return;
+        };
+        let Some(rotation) = incident.rotation(id) else {
             return;
         };
         if failed {

@@ -8,11 +8,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::book::{about, evidence, id_of, settle};
+use super::book::{Book, about, after, evidence, id_of, seconds, settle};
 use super::finding::{Mode, Subject};
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident};
-use crate::model::event::{ActionPhase, BackendState, RotationStage, Stage, StageStatus};
+use crate::model::event::{
+    ActionPhase, AuditEntry, BackendState, RotationStage, Stage, StageStatus,
+};
 use crate::model::{Data, Event, RotationId, Source, Span, Timestamp};
 
 /// An entry may come so late of any source (the contract's rule).
@@ -46,6 +48,7 @@ struct Audit {
 /// The rule.
 #[derive(Debug, Default)]
 pub(super) struct Missing {
+    book: Book,
     trails: HashMap<Key, Trail>,
     due: BTreeSet<(Timestamp, EventRef, RotationId, Stage)>,
     sources: BTreeMap<Source, Audit>,
@@ -56,12 +59,14 @@ pub(super) struct Missing {
 
 impl Rule for Missing {
     fn observe(&mut self, event: &Event, incident: &Incident, findings: &mut Findings) {
+        self.book.learn(event, incident);
         match &event.data {
             Data::RotationStage(data) if data.status == StageStatus::Completed => {
                 self.completed(event, data, incident);
             }
             Data::AuditEntry(data) => {
                 if let (Some(stage), Some(id)) = (&data.stage, id_of(event)) {
+                    let id = self.canonical(id, data, incident);
                     self.entry(event, &id, stage, incident, findings);
                 }
             }
@@ -128,6 +133,19 @@ impl Missing {
         ));
     }
 
+    /// The rotation that an entry is about. One that is told under an id of which nothing else
+    /// is known yet may be told of under another: the secret and the version say which.
+    fn canonical(&self, id: RotationId, data: &AuditEntry, incident: &Incident) -> RotationId {
+        if let Some(known) = incident.rotation(&id).filter(|r| r.secret.is_some()) {
+            return known.id.clone();
+        }
+        let (Some(secret), Some(version)) = (&data.secret, &data.version) else {
+            return id;
+        };
+        let other = self.book.id_bringing(secret, version, incident);
+        other.cloned().unwrap_or(id)
+    }
+
     fn entry(
         &mut self,
         event: &Event,
@@ -136,7 +154,6 @@ impl Missing {
         incident: &Incident,
         findings: &mut Findings,
     ) {
-        let id = incident.rotation(id).map_or(id, |rotation| &rotation.id);
         self.writes.insert(id.clone(), event.source.clone());
         self.latest = Some(event.source.clone());
         let trail = self.trails.entry((id.clone(), stage.clone())).or_default();
@@ -201,7 +218,8 @@ impl Missing {
         incident: &Incident,
         findings: &mut Findings,
     ) {
-        let Some(rotation) = incident.rotation(id) else {
+        // Of what no secret is known, nobody can say which entries belong to it.
+        let Some(rotation) = incident.rotation(id).filter(|r| r.secret.is_some()) else {
             return;
         };
         // Another source may have told it under another id since.
@@ -294,21 +312,4 @@ impl Audit {
             .iter()
             .any(|(gone, back)| *gone <= to && back.is_none_or(|back| back >= from))
     }
-}
-
-fn after(at: Timestamp, span: Span) -> Timestamp {
-    let micros = span.as_micros();
-    let whole = at.seconds().saturating_add(micros.div_euclid(1_000_000));
-    let part = i64::from(at.nanos()) + micros.rem_euclid(1_000_000) * 1000;
-    let seconds = whole.saturating_add(part.div_euclid(1_000_000_000));
-    let nanos = u32::try_from(part.rem_euclid(1_000_000_000)).unwrap_or(0);
-    Timestamp::new(seconds, nanos)
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a span of an incident is far below 2^52"
-)]
-fn seconds(later: Timestamp, earlier: Timestamp) -> f64 {
-    later.since(earlier).as_micros() as f64 / 1e6
 }

@@ -15,7 +15,14 @@ pub struct Findings {
 impl Findings {
     /// Puts a finding up. One of the same mode about the same subject that stands already keeps
     /// its `detected_at` and its evidence, and gains the services and regions of this one.
+    /// One symptom, one cause: a mode that displaces F1 takes back the F1 of the same rotation,
+    /// and F1 is not put up beside one.
     pub fn raise(&mut self, subject: Subject, finding: Finding) {
+        if finding.mode.displaces_f1() {
+            self.take_back(Mode::F1, &subject);
+        } else if finding.mode == Mode::F1 && self.is_displaced(&subject) {
+            return;
+        }
         self.standing
             .entry((finding.mode, subject))
             .and_modify(|held| {
@@ -24,6 +31,14 @@ impl Findings {
                 held.confidence = held.confidence.max(finding.confidence);
             })
             .or_insert(finding);
+    }
+
+    /// True where a mode that displaces F1 stands about a subject.
+    fn is_displaced(&self, subject: &Subject) -> bool {
+        let displacing = [Mode::F2, Mode::F4, Mode::F6, Mode::F7];
+        displacing
+            .into_iter()
+            .any(|mode| self.get(mode, subject).is_some())
     }
 
     /// The standing finding of a mode about a subject.

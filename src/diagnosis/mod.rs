@@ -6,15 +6,22 @@
 //! that completed its evidence.
 
 mod all;
+mod auth;
 mod book;
+mod caches;
+mod f1;
 mod f2;
 mod f3;
+mod f4;
 mod f5;
 mod f6;
+mod f7;
 mod f8;
 mod finding;
 mod findings;
+mod suspects;
 mod throttling;
+mod unattributed;
 mod words;
 
 pub use all::rules;
