@@ -313,3 +313,89 @@ impl Audit {
             .any(|(gone, back)| *gone <= to && back.is_none_or(|back| back >= from))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{at, found, one, stage, started, tick, told};
+    use super::*;
+
+    fn entry(seconds: i64, rotation: &str, stage: &str) -> Event {
+        let data = json!({"actor": "engine", "operation": "update", "path": "secret/db",
+            "secret": "db", "version": "v2", "outcome": "allowed", "stage": stage});
+        told(seconds, "/vault", rotation, "audit.entry", &data)
+    }
+
+    fn vault(seconds: i64, state: &str, lag: u32) -> Event {
+        let data = json!({"backend": "/vault", "state": state, "lag_ms": lag * 1000});
+        told(seconds, "/session", "", "backend.status", &data)
+    }
+
+    /// The first stage has its entry, the second not.
+    fn half() -> Vec<Event> {
+        vec![
+            vault(-10, "connected", 1),
+            started(),
+            stage(1, "trigger", "completed", None),
+            entry(2, "r1", "trigger"),
+            stage(10, "store", "completed", None),
+        ]
+    }
+
+    fn with(events: &[Event]) -> Vec<Event> {
+        [half(), events.to_vec()].concat()
+    }
+
+    #[test]
+    fn an_entry_is_missing_when_any_event_is_later_than_it_may_be() {
+        assert!(found(Mode::F8, &with(&[tick(70)])).is_empty());
+        let finding = one(Mode::F8, &with(&[tick(70), tick(71), tick(99)]));
+        assert_eq!(finding.detected_at, at(71));
+    }
+
+    #[test]
+    fn a_slow_source_is_given_three_times_its_lag() {
+        let events = with(&[vault(20, "connected", 30), tick(100)]);
+        assert!(found(Mode::F8, &events).is_empty());
+        assert_eq!(
+            one(Mode::F8, &[&events[..], &[tick(101)]].concat()).detected_at,
+            at(101)
+        );
+    }
+
+    #[test]
+    fn a_late_entry_takes_it_back_and_one_written_again_heals_it() {
+        let late = with(&[tick(71), entry(80, "r1", "store")]);
+        assert!(found(Mode::F8, &late).is_empty());
+        let data = json!({"action": "replay-outbox", "phase": "executed", "actor": "mira",
+            "target": "r1", "risk": "reversible", "idempotency_key": "k"});
+        let act = told(75, "/session", "r1", "action", &data);
+        let healed = one(Mode::F8, &with(&[tick(71), act, entry(80, "r1", "store")]));
+        assert_eq!(healed.resolved_at, Some(at(80)));
+    }
+
+    #[test]
+    fn an_entry_under_an_id_that_is_not_known_yet_is_found_by_secret_and_version() {
+        let events = with(&[entry(12, "st-9", "store"), tick(99)]);
+        assert!(found(Mode::F8, &events).is_empty());
+    }
+
+    #[test]
+    fn a_blind_spell_what_is_never_audited_and_no_audit_source_are_none() {
+        let blind = with(&[
+            vault(5, "disconnected", 1),
+            vault(40, "connected", 1),
+            tick(99),
+        ]);
+        assert!(found(Mode::F8, &blind).is_empty());
+        let data = json!({"stage": "store", "status": "completed", "audit_expected": false});
+        let mut never = half();
+        never.pop();
+        never.push(told(10, "/engine", "r1", "rotation.stage", &data));
+        never.push(tick(99));
+        assert!(found(Mode::F8, &never).is_empty());
+        let nobody = [started(), stage(10, "store", "completed", None), tick(99)];
+        assert!(found(Mode::F8, &nobody).is_empty());
+    }
+}
