@@ -8,11 +8,11 @@ use super::{f2, f3, f5, f6, f8};
 #[must_use]
 pub fn rules() -> Vec<Box<dyn Rule>> {
     vec![
+        Box::<AuthFailures>::default(),
         Box::<f2::Partial>::default(),
         Box::<f3::RateLimit>::default(),
         Box::<f5::Leak>::default(),
         Box::<f6::Format>::default(),
         Box::<f8::Missing>::default(),
-        Box::<AuthFailures>::default(),
     ]
 }

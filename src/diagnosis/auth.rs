@@ -60,8 +60,10 @@ struct Feed {
     find: HashMap<u64, Vec<usize>>,
     whole: Series<Told>,
     round: Round,
-    /// Parts in the round before.
+    /// So many parts are awaited in a round.
     usual_parts: usize,
+    /// The end of the round before.
+    closed: Option<Timestamp>,
 }
 
 /// A spike that was called one.
@@ -86,6 +88,8 @@ struct Open {
     spike: Spike,
     suspect: Option<Suspect>,
     mode: Option<Mode>,
+    /// True once it lasted longer than a blip does. One that ends before is taken back.
+    firm: bool,
 }
 
 #[derive(Debug, Default)]
@@ -229,10 +233,12 @@ impl AuthFailures {
             return;
         };
         if let Some(open) = &service.open {
+            if open.firm && spike.regions.is_subset(&open.spike.regions) {
+                return;
+            }
+            let firm = service.certain(name, BLIP).is_some();
             // Another region joined in.
-            if !spike.regions.is_subset(&open.spike.regions)
-                && service.certain(name, BLIP).is_some()
-            {
+            if firm {
                 self.widen(name, &spike, event, findings);
             }
             return;
@@ -247,13 +253,12 @@ impl AuthFailures {
             .down
             .iter()
             .any(|(_, event)| event.time.since(spike.start) > Span::seconds(-30));
-        let spike = if suspect.is_some() && (strong || down) {
-            spike
-        } else {
-            let Some(spike) = service.certain(name, BLIP) else {
-                return;
-            };
-            spike
+        let lasting = service.certain(name, BLIP);
+        let firm = lasting.is_some();
+        let spike = match lasting {
+            Some(lasting) => lasting,
+            None if suspect.is_some() && (strong || down) => spike,
+            None => return,
         };
         if spike.signal.is_some()
             && !suspect
@@ -268,6 +273,7 @@ impl AuthFailures {
                 spike,
                 suspect: suspect.clone(),
                 mode: None,
+                firm,
             });
         }
         if let Some(suspect) = suspect {
@@ -285,6 +291,7 @@ impl AuthFailures {
         let Some(open) = &mut service.open else {
             return;
         };
+        open.firm = true;
         open.spike.regions.extend(wider.regions.iter().cloned());
         if let Some(mode) = open.mode {
             let finding = finding(mode, open, event);
@@ -318,7 +325,7 @@ impl AuthFailures {
                 let cutover = cutover.unwrap_or(&suspect.moved);
                 let secret = suspect.secret.as_ref();
                 let stale = self.caches.stale(name, secret, cutover.event.time);
-                if !stale.is_empty() {
+                if !stale.is_empty() && suspect.is_delivered() {
                     (Mode::F7, f7::evidence(suspect, cutover, &stale))
                 } else if suspect.moved.change == Change::Revoke {
                     (Mode::F4, f4::evidence(suspect))
@@ -365,7 +372,11 @@ impl AuthFailures {
         let Some(mode) = open.mode else { return };
         let subject = subject(&open);
         for mode in [mode, Mode::F1, Mode::F4, Mode::F7] {
-            findings.resolve(mode, &subject, event.time);
+            if open.firm {
+                findings.resolve(mode, &subject, event.time);
+            } else {
+                findings.take_back(mode, &subject);
+            }
         }
     }
 }
@@ -527,7 +538,14 @@ impl Feed {
         if key.0.is_some() {
             return verdict;
         }
-        let next = part.round == self.round.number
+        // One that comes after its round was closed: from now on it is waited for.
+        if let Some(closed) = self.closed
+            && end.since(closed).as_micros() * 2 < length
+        {
+            self.usual_parts += 1;
+            return verdict;
+        }
+        let next = (part.round == self.round.number && self.round.parts > 0)
             || self
                 .round
                 .told
@@ -562,15 +580,16 @@ impl Feed {
 
     /// All parts of a window are told, or the next has begun.
     fn close(&mut self) -> Verdict {
-        let next = Round {
+        let fresh = Round {
             number: self.round.number.wrapping_add(1),
             ..Round::default()
         };
-        let round = std::mem::replace(&mut self.round, next);
+        let round = std::mem::replace(&mut self.round, fresh);
         if round.parts == 0 {
             return Verdict::Usual;
         }
         self.usual_parts = round.parts;
+        self.closed = round.told.as_ref().map(|told| told.end);
         let Some(told) = round.told else {
             return Verdict::Usual;
         };

@@ -222,9 +222,11 @@ impl Partial {
                 .any(|b| b.name.raw() == fleet.raw() && b.state == Some(BackendState::Disconnected))
         });
         let fleet = Sizes::of(rotation, incident, &self.regions);
-        if !blind && let Some((region, shown)) = rollout.silent(&fleet, now) {
-            proof.extend(shown);
-            bad.insert(region);
+        if !blind {
+            for (region, shown) in rollout.silent(&fleet, now) {
+                proof.extend(shown);
+                bad.insert(region);
+            }
         }
         // As long as one region waits for its first, time alone may decide.
         if let Some(since) = rollout.looks {
@@ -280,12 +282,13 @@ impl Sizes {
 }
 
 impl Rollout {
-    /// A region none of whose consumers has the version, though it took the others far less.
+    /// The regions none of whose consumers has the version, though it took the others far less.
     #[expect(
         clippy::cast_precision_loss,
         reason = "consumers are counted, seconds are few"
     )]
-    fn silent(&self, sizes: &Sizes, now: Timestamp) -> Option<(Region, Vec<Evidence>)> {
+    fn silent(&self, sizes: &Sizes, now: Timestamp) -> Vec<(Region, Vec<Evidence>)> {
+        let mut silent = Vec::new();
         for (region, &k) in &sizes.0 {
             let Some(place) = self.places.get(region) else {
                 continue;
@@ -324,12 +327,10 @@ impl Rollout {
             if chance >= CHANCE || silent_for < SLOWER * half {
                 continue;
             }
-            return Some((
-                region.clone(),
-                self.shown(region, done, k, silent_for, *half),
-            ));
+            let shown = self.shown(region, done, k, silent_for, *half);
+            silent.push((region.clone(), shown));
         }
-        None
+        silent
     }
 
     fn shown(

@@ -53,6 +53,8 @@ pub(super) struct Suspect {
     pub(super) moved: Moved,
     /// Consumers of the service that are not on the new version, by name.
     pub(super) behind: Vec<crate::model::ConsumerId>,
+    /// Those of them that do not even have it delivered.
+    pub(super) without: usize,
     /// Consumers of the service that are known.
     pub(super) known: usize,
 }
@@ -62,6 +64,11 @@ impl Suspect {
     /// right after the change need less proof.
     pub(super) fn is_strong(&self) -> bool {
         !self.behind.is_empty() && self.behind.len() * 5 >= self.known
+    }
+
+    /// True where the new version has reached most of those that do not use it.
+    pub(super) fn is_delivered(&self) -> bool {
+        self.without * 2 <= self.behind.len()
     }
 }
 
@@ -211,7 +218,7 @@ fn suspect(
     incident: &Incident,
 ) -> Suspect {
     let mut behind = Vec::new();
-    let mut known = 0;
+    let (mut known, mut without) = (0, 0);
     if let (Some(secret), Some(to)) = (&rotation.secret, &rotation.to_version) {
         for consumer in incident.consumers(secret) {
             if consumer.service.as_ref() != Some(service) {
@@ -220,6 +227,9 @@ fn suspect(
             known += 1;
             if !is_on(consumer, to) {
                 behind.push(consumer.name.clone());
+                let delivered = consumer.version.as_ref() == Some(to)
+                    && consumer.state == ConsumerState::Delivered;
+                without += usize::from(!delivered);
             }
         }
     }
@@ -228,6 +238,7 @@ fn suspect(
         secret: rotation.secret.clone(),
         moved: moved.clone(),
         behind,
+        without,
         known,
     }
 }

@@ -10,14 +10,14 @@ const BELONGS: f64 = 0.03;
 
 /// So unlikely must the whole run be, and what is left of it without its largest windows: some
 /// 10,000 windows a service and day, hundreds of services, less than one false spike a year.
-const CERTAIN: f64 = 1e-9;
-const STILL: f64 = 1e-6;
+const CERTAIN: f64 = 1e-8;
+const STILL: f64 = 1e-5;
 
 /// A run ends after this many windows in a row that do not belong to it.
 const QUIET: u32 = 3;
 
 /// Windows of a run that are kept one by one.
-const KEPT: usize = 8;
+const KEPT: usize = 12;
 
 /// One counted window, told by `T`.
 #[derive(Clone, Debug)]
@@ -157,7 +157,7 @@ impl<T> Run<T> {
         reason = "counts of a window are far below 2^52"
     )]
     fn midway(&self, bad: u64, total: u64) -> bool {
-        let (spike, all) = self.sum(self.windows.iter());
+        let (spike, all) = Self::sum(self.windows.iter());
         let share = spike as f64 / (all as f64).max(1.0);
         self.spike && bad as f64 / total as f64 > f64::midpoint(share, self.expected.share)
     }
@@ -168,7 +168,7 @@ impl<T> Run<T> {
         reason = "counts of a window are far below 2^52"
     )]
     fn patience(&self) -> u32 {
-        let (bad, _) = self.sum(self.windows.iter());
+        let (bad, _) = Self::sum(self.windows.iter());
         let each = bad as f64 / self.windows.len().max(1) as f64;
         if !self.spike {
             QUIET - 1
@@ -179,7 +179,7 @@ impl<T> Run<T> {
         }
     }
 
-    fn sum<'a>(&self, windows: impl Iterator<Item = &'a Counted<T>>) -> (u64, u64)
+    fn sum<'a>(windows: impl Iterator<Item = &'a Counted<T>>) -> (u64, u64)
     where
         T: 'a,
     {
@@ -194,7 +194,7 @@ impl<T> Run<T> {
     /// Failures and all in the windows kept.
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
-        self.sum(self.windows.iter())
+        Self::sum(self.windows.iter())
     }
 
     /// True where the run is certain, and still is without its `but` largest windows: what lasts
@@ -218,7 +218,7 @@ impl<T> Run<T> {
             left.cmp(&right)
         });
         let rest = by_size.len() - but;
-        let (bad, total) = self.sum(by_size.into_iter().take(rest));
+        let (bad, total) = Self::sum(by_size.into_iter().take(rest));
         self.expected.surprise(bad, total) <= STILL
     }
 }
