@@ -5,23 +5,47 @@ use std::collections::HashMap;
 use super::finding::{Evidence, Finding, Mode};
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{Severity, Tier};
-use crate::model::{Data, Event, RotationId, SecretPath, Timestamp, Version};
+use crate::model::{Data, Event, RotationId, SecretPath, Span, Timestamp, Version};
 
 /// The rotations of each secret, so that an event that names none finds its own.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    of: HashMap<SecretPath, Vec<RotationId>>,
+    of: HashMap<SecretPath, Vec<(RotationId, Option<Version>)>>,
 }
 
 impl Book {
     /// Notes the rotation that an event tells of.
-    pub(super) fn learn(&mut self, event: &Event) {
-        if let (Data::RotationStarted(data), Some(id)) = (&event.data, id_of(event)) {
-            let ids = self.of.entry(data.secret.clone()).or_default();
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
+    pub(super) fn learn(&mut self, event: &Event, incident: &Incident) {
+        let Data::RotationStarted(data) = &event.data else {
+            return;
+        };
+        let Some(rotation) = id_of(event).and_then(|id| incident.rotation(&id)) else {
+            return;
+        };
+        let known = self.of.entry(data.secret.clone()).or_default();
+        if !known.iter().any(|(id, _)| *id == rotation.id) {
+            known.push((rotation.id.clone(), data.to_version.clone()));
         }
+    }
+
+    /// The id of the latest rotation of a secret that brings this version. Costs far less than
+    /// [`Self::bringing`], whose answer must be put together anew after each event of it.
+    pub(super) fn id_bringing(
+        &self,
+        secret: &SecretPath,
+        version: &Version,
+        incident: &Incident,
+    ) -> Option<&RotationId> {
+        let known = self.of.get(secret)?.iter().rev();
+        let brings = |(id, to): &&(RotationId, Option<Version>)| match to {
+            Some(to) => to == version,
+            // It may have been told since.
+            None => incident
+                .rotation(id)
+                .is_some_and(|rotation| rotation.to_version.as_ref() == Some(version)),
+        };
+        let mut known = known.filter(brings);
+        known.next().map(|(id, _)| id)
     }
 
     /// The latest rotation of a secret that brings this version.
@@ -31,8 +55,8 @@ impl Book {
         version: &Version,
         incident: &'i Incident,
     ) -> Option<&'i Rotation> {
-        self.rotations(secret, incident)
-            .find(|rotation| rotation.to_version.as_ref() == Some(version))
+        let id = self.id_bringing(secret, version, incident)?;
+        incident.rotation(id)
     }
 
     /// The latest rotation of a secret.
@@ -41,16 +65,8 @@ impl Book {
         secret: &SecretPath,
         incident: &'i Incident,
     ) -> Option<&'i Rotation> {
-        self.rotations(secret, incident).next()
-    }
-
-    fn rotations<'i>(
-        &self,
-        secret: &SecretPath,
-        incident: &'i Incident,
-    ) -> impl Iterator<Item = &'i Rotation> {
-        let ids = self.of.get(secret).into_iter().flatten().rev();
-        ids.filter_map(|id| incident.rotation(id))
+        let (id, _) = self.of.get(secret)?.last()?;
+        incident.rotation(id)
     }
 }
 
@@ -135,4 +151,23 @@ fn is_planned(finding: &Finding, rotation: &Rotation, incident: &Incident) -> bo
         let covers = of_secret || of_services || whole && (of_owner || planned.owner.is_none());
         open && covers
     })
+}
+
+/// A moment later.
+pub(super) fn after(at: Timestamp, span: Span) -> Timestamp {
+    let micros = span.as_micros();
+    let whole = at.seconds().saturating_add(micros.div_euclid(1_000_000));
+    let part = i64::from(at.nanos()) + micros.rem_euclid(1_000_000) * 1000;
+    let seconds = whole.saturating_add(part.div_euclid(1_000_000_000));
+    let nanos = u32::try_from(part.rem_euclid(1_000_000_000)).unwrap_or(0);
+    Timestamp::new(seconds, nanos)
+}
+
+/// Seconds from one moment to a later one.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a span of an incident is far below 2^52"
+)]
+pub(super) fn seconds(later: Timestamp, earlier: Timestamp) -> f64 {
+    later.since(earlier).as_micros() as f64 / 1e6
 }

@@ -12,12 +12,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::book::{Book, about, evidence, id_of, settle};
+use super::book::{Book, about, after, evidence, id_of, seconds, settle};
 use super::finding::{Evidence, Mode, Subject};
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{
-    BackendState, ConsumerState, ConsumerVersion, RotationStage, Stage, StageStatus,
+    BackendState, ConsumerState, ConsumerVersion, Outcome, RotationStage, Stage, StageStatus,
 };
 use crate::model::{ConsumerId, Data, Event, Region, RotationId, Source, Span, Timestamp};
 
@@ -31,7 +31,7 @@ const CHANCE: f64 = 1e-3;
 const SLOWER: f64 = 1.5;
 
 /// How often a silent region is looked at again.
-const LOOK: i64 = 5;
+const LOOK: Span = Span::seconds(5);
 
 /// A region of one rotation.
 #[derive(Debug, Default)]
@@ -52,7 +52,8 @@ struct Place {
 #[derive(Debug, Default)]
 struct Rollout {
     places: BTreeMap<Region, Place>,
-    looks: bool,
+    /// Since when it is looked at again and again.
+    looks: Option<Timestamp>,
 }
 
 /// The rule.
@@ -69,7 +70,7 @@ pub(super) struct Partial {
 
 impl Rule for Partial {
     fn observe(&mut self, event: &Event, incident: &Incident, findings: &mut Findings) {
-        self.book.learn(event);
+        self.book.learn(event, incident);
         match &event.data {
             Data::RotationStarted(data) => {
                 for named in &data.consumers {
@@ -82,10 +83,11 @@ impl Rule for Partial {
                 self.distribute(event, data, incident, findings);
             }
             Data::ConsumerVersion(data) => self.consumer(event, data, incident, findings),
-            Data::RotationFinished(_) => {
+            Data::RotationFinished(data) if data.outcome != Outcome::Succeeded => {
                 let Some(rotation) = id_of(event).and_then(|id| incident.rotation(&id)) else {
                     return;
                 };
+                // Nobody waits for a version that is given up.
                 self.rollouts.remove(&rotation.id);
                 let subject = Subject::Rotation(rotation.id.clone());
                 findings.resolve(Mode::F2, &subject, event.time);
@@ -124,9 +126,6 @@ impl Partial {
         let (Some(rotation), Some(region)) = (rotation, &data.region) else {
             return;
         };
-        if !rotation.is_open() {
-            return;
-        }
         let rollout = self.rollouts.entry(rotation.id.clone()).or_default();
         let place = rollout.places.entry(region.clone()).or_default();
         match data.status {
@@ -160,17 +159,16 @@ impl Partial {
         if let Some(region) = &data.region {
             self.regions.insert(data.consumer.clone(), region.clone());
         }
-        let Some(rotation) = self.book.bringing(&data.secret, &data.version, incident) else {
+        let Some(id) = self.book.id_bringing(&data.secret, &data.version, incident) else {
             return;
         };
         let Some(region) = self.regions.get(&data.consumer) else {
             return;
         };
-        if !rotation.is_open() {
-            return;
+        if self.fleet.as_ref() != Some(&event.source) {
+            self.fleet = Some(event.source.clone());
         }
-        self.fleet = Some(event.source.clone());
-        let rollout = self.rollouts.entry(rotation.id.clone()).or_default();
+        let rollout = self.rollouts.entry(id.clone()).or_default();
         let place = rollout.places.entry(region.clone()).or_default();
         place.heard.get_or_insert_with(|| EventRef::of(event));
         if matches!(data.state, ConsumerState::Pending | ConsumerState::Failed) {
@@ -182,11 +180,10 @@ impl Partial {
             .or_insert_with(|| EventRef::of(event));
         if place.found && place.failed.is_empty() {
             place.found = false;
-            settle_down(&rotation.id, rollout, event.time, findings);
-        } else if !rollout.looks && rotation.regions.len().max(rollout.places.len()) > 1 {
-            rollout.looks = true;
-            self.due
-                .insert((after(event.time, Span::seconds(LOOK)), rotation.id.clone()));
+            settle_down(id, rollout, event.time, findings);
+        } else if rollout.looks.is_none() {
+            rollout.looks = Some(event.time);
+            self.due.insert((after(event.time, LOOK), id.clone()));
         }
     }
 
@@ -225,22 +222,25 @@ impl Partial {
                 .any(|b| b.name.raw() == fleet.raw() && b.state == Some(BackendState::Disconnected))
         });
         let fleet = Sizes::of(rotation, incident, &self.regions);
-        if !blind && let Some((region, shown)) = rollout.silent(&fleet, now) {
-            proof.extend(shown);
-            bad.insert(region);
+        if !blind {
+            for (region, shown) in rollout.silent(&fleet, now) {
+                proof.extend(shown);
+                bad.insert(region);
+            }
         }
         // As long as one region waits for its first, time alone may decide.
-        if rollout.looks {
+        if let Some(since) = rollout.looks {
             let waits = rollout
                 .places
                 .iter()
                 .any(|(_, place)| place.reached.is_empty() && !place.found);
             let waits = waits || fleet.0.keys().any(|r| !rollout.places.contains_key(r));
             if waits && bad.is_empty() {
-                self.due
-                    .insert((after(now, Span::seconds(LOOK)), id.clone()));
+                // The longer it has lasted, the less a second matters.
+                let pause = LOOK.max(Span::micros(now.since(since).as_micros() / 10));
+                self.due.insert((after(now, pause), id.clone()));
             } else {
-                rollout.looks = false;
+                rollout.looks = None;
             }
         }
         if bad.is_empty() {
@@ -282,12 +282,13 @@ impl Sizes {
 }
 
 impl Rollout {
-    /// A region none of whose consumers has the version, though it took the others far less.
+    /// The regions none of whose consumers has the version, though it took the others far less.
     #[expect(
         clippy::cast_precision_loss,
         reason = "consumers are counted, seconds are few"
     )]
-    fn silent(&self, sizes: &Sizes, now: Timestamp) -> Option<(Region, Vec<Evidence>)> {
+    fn silent(&self, sizes: &Sizes, now: Timestamp) -> Vec<(Region, Vec<Evidence>)> {
+        let mut silent = Vec::new();
         for (region, &k) in &sizes.0 {
             let Some(place) = self.places.get(region) else {
                 continue;
@@ -326,12 +327,10 @@ impl Rollout {
             if chance >= CHANCE || silent_for < SLOWER * half {
                 continue;
             }
-            return Some((
-                region.clone(),
-                self.shown(region, done, k, silent_for, *half),
-            ));
+            let shown = self.shown(region, done, k, silent_for, *half);
+            silent.push((region.clone(), shown));
         }
-        None
+        silent
     }
 
     fn shown(
@@ -363,14 +362,95 @@ fn settle_down(id: &RotationId, rollout: &Rollout, at: Timestamp, findings: &mut
     }
 }
 
-fn after(at: Timestamp, span: Span) -> Timestamp {
-    Timestamp::new(at.seconds().saturating_add(span.as_seconds()), at.nanos())
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a span of an incident is far below 2^52"
-)]
-fn seconds(later: Timestamp, earlier: Timestamp) -> f64 {
-    later.since(earlier).as_micros() as f64 / 1e6
+    use super::super::testing::{at, consumer, found, one, stage, started, tick, told};
+    use super::*;
+
+    fn distribute(seconds: i64, region: &str, status: &str) -> Event {
+        let data = json!({"stage": "distribute", "status": status, "region": region});
+        told(seconds, "/engine", "r1", "rotation.stage", &data)
+    }
+
+    /// All regions are served at 10; the consumers of `eu` and `us` have it by 50.
+    fn two_of_three() -> Vec<Event> {
+        let mut events = vec![started(), consumer(11, "ap-0", "pending", None)];
+        for region in ["ap", "eu", "us"] {
+            events.push(distribute(10, region, "completed"));
+        }
+        for n in 0..4 {
+            events.push(consumer(15 + 10 * n, &format!("eu-{n}"), "in_use", None));
+            events.push(consumer(20 + 10 * n, &format!("us-{n}"), "in_use", None));
+        }
+        events
+    }
+
+    #[test]
+    fn a_region_that_stays_silent_is_found_by_how_long_the_others_took() {
+        let mut events = two_of_three();
+        events.extend((10..60).map(|n| tick(n * 5)));
+        let finding = one(Mode::F2, &events);
+        assert_eq!(finding.regions, [Region::from("ap")].into());
+        assert!(finding.detected_at > at(50) && finding.detected_at < at(150));
+        events.push(consumer(280, "ap-2", "delivered", None));
+        assert_eq!(one(Mode::F2, &events).resolved_at, Some(at(280)));
+    }
+
+    #[test]
+    fn a_region_that_is_a_little_slower_is_none() {
+        let mut events = two_of_three();
+        events.push(consumer(55, "ap-2", "delivered", None));
+        events.extend((10..60).map(|n| tick(n * 5)));
+        assert!(found(Mode::F2, &events).is_empty());
+    }
+
+    #[test]
+    fn what_a_region_does_cannot_be_known_while_its_agents_are_away_or_never_spoke() {
+        let mut events = two_of_three();
+        events.extend((10..60).map(|n| tick(n * 5)));
+        let silent: Vec<Event> = events
+            .iter()
+            .filter(|event| event.time != at(11))
+            .cloned()
+            .collect();
+        assert!(found(Mode::F2, &silent).is_empty());
+        let data = json!({"backend": "/fleet", "state": "disconnected"});
+        events.push(told(48, "/session", "", "backend.status", &data));
+        assert!(found(Mode::F2, &events).is_empty());
+    }
+
+    #[test]
+    fn a_failed_distribution_is_found_when_a_minute_went_by_without_a_cure() {
+        let mut events = vec![
+            started(),
+            distribute(10, "ap", "failed"),
+            distribute(40, "ap", "failed"),
+            tick(70),
+        ];
+        assert!(found(Mode::F2, &events).is_empty());
+        events.push(tick(71));
+        let finding = one(Mode::F2, &events);
+        assert_eq!((finding.detected_at, finding.evidence.len()), (at(71), 2));
+        events.push(distribute(90, "ap", "completed"));
+        assert_eq!(one(Mode::F2, &events).resolved_at, Some(at(90)));
+    }
+
+    #[test]
+    fn a_retry_that_cures_within_the_minute_or_a_rollback_is_none() {
+        let failed = [started(), distribute(10, "ap", "failed"), tick(99)];
+        let cured = [&failed[..], &[distribute(60, "ap", "completed")]].concat();
+        assert!(found(Mode::F2, &cured).is_empty());
+        let data = json!({"outcome": "rolled_back"});
+        let back = told(60, "/engine", "r1", "rotation.finished", &data);
+        assert!(found(Mode::F2, &[&failed[..], &[back]].concat()).is_empty());
+        assert!(
+            found(
+                Mode::F2,
+                &[started(), stage(10, "distribute", "failed", None)]
+            )
+            .is_empty()
+        );
+    }
 }

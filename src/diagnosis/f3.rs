@@ -91,6 +91,9 @@ impl RateLimit {
         incident: &Incident,
         findings: &mut Findings,
     ) {
+        if data.status != StageStatus::Failed && self.streaks.is_empty() {
+            return;
+        }
         let Some(rotation) = id_of(event).and_then(|id| incident.rotation(&id)) else {
             return;
         };
@@ -274,4 +277,81 @@ fn tail(k: u64, n: u64, p: f64) -> f64 {
     }
     let term = |a: f64, b: f64| if a <= 0.0 { 0.0 } else { a * (a / b).ln() };
     (-n * (term(share, p) + term(1.0 - share, 1.0 - p))).exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{at, found, one, stage, started, told};
+    use super::*;
+
+    fn quota(seconds: i64, total: u64, throttled: u64) -> Event {
+        let data =
+            json!({"api": "kv", "window_seconds": 30, "total": total, "throttled": throttled});
+        told(seconds, "/prometheus", "", "quota.sample", &data)
+    }
+
+    /// A quota's quiet past: one throttled call in twenty windows of 60.
+    fn past() -> Vec<Event> {
+        (0..20)
+            .map(|n| quota(n * 30 - 600, 60, u64::from(n == 3)))
+            .collect()
+    }
+
+    #[test]
+    fn throttling_again_and_again_is_found_and_heals_when_the_stage_is_done() {
+        let mut events = vec![
+            started(),
+            stage(10, "store", "failed", Some("SlowDown")),
+            stage(20, "store", "failed", Some("HTTP 429")),
+        ];
+        let finding = one(Mode::F3, &events);
+        assert_eq!((finding.detected_at, finding.evidence.len()), (at(20), 2));
+        events.push(stage(40, "store", "completed", None));
+        assert_eq!(one(Mode::F3, &events).resolved_at, Some(at(40)));
+    }
+
+    #[test]
+    fn one_throttled_call_that_a_retry_cures_and_other_failures_are_none() {
+        let cured = [
+            started(),
+            stage(10, "store", "failed", Some("SlowDown")),
+            stage(20, "store", "completed", None),
+            stage(30, "validate", "failed", Some("SlowDown")),
+            stage(40, "validate", "completed", None),
+        ];
+        assert!(found(Mode::F3, &cured).is_empty());
+        let others = [
+            started(),
+            stage(10, "store", "failed", Some("no route to host")),
+            stage(20, "store", "failed", Some("no route to host")),
+        ];
+        assert!(found(Mode::F3, &others).is_empty());
+    }
+
+    #[test]
+    fn a_burning_quota_explains_retries_whose_words_say_nothing() {
+        let retries = [
+            started(),
+            stage(10, "store", "failed", Some("upstream error")),
+            stage(25, "store", "failed", Some("upstream error")),
+        ];
+        let quiet = [past(), retries.to_vec(), vec![quota(30, 60, 1)]].concat();
+        assert!(found(Mode::F3, &quiet).is_empty());
+        let burning = [past(), retries.to_vec(), vec![quota(30, 60, 25)]].concat();
+        let finding = one(Mode::F3, &burning);
+        assert_eq!((finding.detected_at, finding.evidence.len()), (at(30), 3));
+    }
+
+    #[test]
+    fn a_burning_quota_without_retries_or_long_before_them_is_none() {
+        let alone = [past(), vec![started(), quota(30, 60, 25)]].concat();
+        assert!(found(Mode::F3, &alone).is_empty());
+        let later = [
+            stage(200, "store", "failed", Some("upstream error")),
+            stage(210, "store", "failed", Some("upstream error")),
+        ];
+        assert!(found(Mode::F3, &[&alone[..], &later].concat()).is_empty());
+    }
 }

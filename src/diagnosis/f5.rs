@@ -42,7 +42,7 @@ pub(super) struct Leak {
 
 impl Rule for Leak {
     fn observe(&mut self, event: &Event, incident: &Incident, findings: &mut Findings) {
-        self.book.learn(event);
+        self.book.learn(event, incident);
         match &event.data {
             Data::RotationStarted(data) => {
                 let names = data.consumers.iter().flat_map(|c| &c.identities);
@@ -247,4 +247,104 @@ fn raise(
         Subject::Rotation(rotation.id.clone()),
         settle(finding, rotation, incident),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::testing::{at, found, one, started, told};
+    use super::*;
+
+    fn audit(seconds: i64, actor: &str, version: &str, outcome: &str) -> Event {
+        let data = json!({"actor": actor, "operation": "read", "path": "secret/db", "secret": "db",
+            "version": version, "outcome": outcome, "remote_addr": format!("10.0.0.{seconds}")});
+        told(seconds, "/vault", "", "audit.entry", &data)
+    }
+
+    fn scanner(secret: &str, confidence: &str) -> Event {
+        let data = json!({"detector": "gitleaks", "rule": "key", "location": "a.py",
+            "secret": secret, "confidence": confidence, "fingerprint": "x"});
+        told(50, "/gitleaks", "", "leak.finding", &data)
+    }
+
+    fn act(seconds: i64, target: &str) -> Event {
+        let data: Value = json!({"action": "inspect", "phase": "executed", "actor": "oidc:mira",
+            "target": target, "risk": "observe", "idempotency_key": "k"});
+        told(seconds, "/session", "", "action", &data)
+    }
+
+    /// A rotation whose consumers are known on the path.
+    fn known() -> Vec<Event> {
+        vec![started(), audit(10, "approle:eu-1", "v1", "allowed")]
+    }
+
+    fn with(events: &[Event]) -> Vec<Event> {
+        [known(), events.to_vec()].concat()
+    }
+
+    #[test]
+    fn a_confirmed_leak_of_a_rotations_secret_is_found_whatever_else_is_none() {
+        assert_eq!(
+            one(Mode::F5, &with(&[scanner("db", "confirmed")])).detected_at,
+            at(50)
+        );
+        assert!(found(Mode::F5, &with(&[scanner("db", "suspected")])).is_empty());
+        assert!(found(Mode::F5, &with(&[scanner("old", "confirmed")])).is_empty());
+    }
+
+    #[test]
+    fn a_stranger_who_was_allowed_to_read_the_new_version_is_found() {
+        let finding = one(Mode::F5, &with(&[audit(20, "approle:x", "v2", "allowed")]));
+        assert_eq!(finding.detected_at, at(20));
+    }
+
+    #[test]
+    fn refused_probes_old_versions_known_consumers_and_regular_readers_are_none() {
+        for events in [
+            vec![audit(20, "approle:x", "v2", "denied")],
+            vec![audit(20, "approle:x", "v1", "allowed")],
+            vec![audit(20, "approle:eu-2", "v2", "allowed")],
+            vec![
+                audit(11, "backup", "v1", "allowed"),
+                audit(20, "backup", "v2", "allowed"),
+            ],
+        ] {
+            assert!(found(Mode::F5, &with(&events)).is_empty());
+        }
+    }
+
+    #[test]
+    fn an_operator_whose_act_is_recorded_is_none_though_it_is_told_later() {
+        let read = audit(20, "oidc:mira", "v2", "allowed");
+        assert!(found(Mode::F5, &with(&[act(15, "db"), read.clone()])).is_empty());
+        assert!(found(Mode::F5, &with(&[act(25, "r1"), read.clone()])).is_empty());
+        assert_eq!(found(Mode::F5, &with(&[act(15, "other"), read])).len(), 1);
+    }
+
+    #[test]
+    fn a_consumer_whose_name_is_told_later_takes_the_finding_back() {
+        let data = json!({"consumer": "eu-9", "service": "checkout", "secret": "db",
+            "version": "v2", "state": "in_use", "identities": ["approle:x"]});
+        let named = told(30, "/fleet", "", "consumer.version", &data);
+        let read = audit(20, "approle:x", "v2", "allowed");
+        assert!(found(Mode::F5, &with(&[read, named])).is_empty());
+    }
+
+    #[test]
+    fn where_nobody_could_be_matched_nobody_is_a_stranger() {
+        let events = [
+            started(),
+            audit(10, "hmac-sha256:aa", "v1", "allowed"),
+            audit(20, "approle:x", "v2", "allowed"),
+        ];
+        assert!(found(Mode::F5, &events).is_empty());
+        assert!(
+            found(
+                Mode::F5,
+                &with(&[audit(20, "hmac-sha256:bb", "v2", "allowed")])
+            )
+            .is_empty()
+        );
+    }
 }

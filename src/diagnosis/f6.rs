@@ -53,7 +53,7 @@ pub(super) struct Format {
 
 impl Rule for Format {
     fn observe(&mut self, event: &Event, incident: &Incident, findings: &mut Findings) {
-        self.book.learn(event);
+        self.book.learn(event, incident);
         match &event.data {
             Data::ConsumerVersion(data) => self.consumer(event, data, incident, findings),
             Data::RotationFinished(data) => {
@@ -86,7 +86,11 @@ impl Format {
         if !failed && (!works || self.fleets.is_empty()) {
             return;
         }
-        let Some(rotation) = self.book.bringing(&data.secret, &data.version, incident) else {
+        let id = self.book.id_bringing(&data.secret, &data.version, incident);
+        let Some(id) = id.filter(|id| failed || self.fleets.contains_key(*id)) else {
+            return;
+        };
+        let Some(rotation) = incident.rotation(id) else {
             return;
         };
         if failed {
@@ -288,5 +292,65 @@ fn verdict(error: &str) -> Verdict {
         Verdict::Format
     } else {
         Verdict::Unclear
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{at, consumer, found, one, started, told};
+    use super::*;
+
+    #[test]
+    fn a_consumer_that_fails_again_on_the_format_is_found_until_it_is_rolled_back() {
+        let mut events = vec![
+            started(),
+            consumer(10, "eu-1", "failed", Some("invalid PEM: no start line")),
+            consumer(40, "eu-1", "failed", Some("json: cannot unmarshal")),
+        ];
+        let finding = one(Mode::F6, &events);
+        assert_eq!((finding.detected_at, finding.evidence.len()), (at(40), 2));
+        assert_eq!(finding.regions, [Region::from("eu")].into());
+        let data = json!({"outcome": "rolled_back"});
+        events.push(told(90, "/engine", "r1", "rotation.finished", &data));
+        assert_eq!(one(Mode::F6, &events).resolved_at, Some(at(90)));
+    }
+
+    #[test]
+    fn it_heals_when_everyone_works_with_the_version() {
+        let events = [
+            started(),
+            consumer(10, "eu-1", "failed", Some("bad decrypt")),
+            consumer(40, "eu-1", "failed", Some("bad decrypt")),
+            consumer(70, "eu-1", "in_use", None),
+        ];
+        assert_eq!(one(Mode::F6, &events).resolved_at, Some(at(70)));
+    }
+
+    #[test]
+    fn one_stumble_other_errors_and_other_versions_are_none() {
+        let stumble = [
+            started(),
+            consumer(10, "eu-1", "failed", Some("parse error")),
+            consumer(20, "eu-1", "validated", None),
+            consumer(30, "us-1", "failed", Some("parse error")),
+        ];
+        assert!(found(Mode::F6, &stumble).is_empty());
+        for error in [
+            "connection reset by peer",
+            "HTTP 429",
+            "permission denied",
+            "no idea",
+        ] {
+            let events = [10, 20, 30].map(|s| consumer(s, "eu-1", "failed", Some(error)));
+            assert!(found(Mode::F6, &[vec![started()], events.to_vec()].concat()).is_empty());
+        }
+        let old = |seconds| {
+            let data = json!({"consumer": "eu-1", "secret": "db", "version": "v1",
+                "state": "failed", "error": "bad decrypt"});
+            told(seconds, "/fleet", "", "consumer.version", &data)
+        };
+        assert!(found(Mode::F6, &[started(), old(10), old(20)]).is_empty());
     }
 }

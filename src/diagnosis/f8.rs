@@ -8,12 +8,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::book::{about, evidence, id_of, settle};
+use super::book::{Book, about, after, evidence, id_of, seconds, settle};
 use super::finding::{Mode, Subject};
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident};
-use crate::model::event::{ActionPhase, BackendState, RotationStage, Stage, StageStatus};
-use crate::model::{Data, Event, RotationId, Source, Span, Timestamp};
+use crate::model::event::{
+    ActionPhase, AuditEntry, BackendState, RotationStage, Stage, StageStatus,
+};
+use crate::model::{Data, Event, RotationId, SecretPath, Source, Span, Timestamp, Version};
 
 /// An entry may come so late of any source (the contract's rule).
 const PATIENCE: Span = Span::seconds(60);
@@ -46,23 +48,31 @@ struct Audit {
 /// The rule.
 #[derive(Debug, Default)]
 pub(super) struct Missing {
+    book: Book,
     trails: HashMap<Key, Trail>,
     due: BTreeSet<(Timestamp, EventRef, RotationId, Stage)>,
     sources: BTreeMap<Source, Audit>,
     /// The source that writes the entries of a rotation, where any came.
     writes: HashMap<RotationId, Source>,
     latest: Option<Source>,
+    /// Entries under an id of which no rotation is known yet, by secret, version and stage.
+    orphans: HashMap<(SecretPath, Version, Stage), usize>,
 }
 
 impl Rule for Missing {
     fn observe(&mut self, event: &Event, incident: &Incident, findings: &mut Findings) {
+        self.book.learn(event, incident);
         match &event.data {
             Data::RotationStage(data) if data.status == StageStatus::Completed => {
                 self.completed(event, data, incident);
             }
             Data::AuditEntry(data) => {
                 if let (Some(stage), Some(id)) = (&data.stage, id_of(event)) {
-                    self.entry(event, &id, stage, incident, findings);
+                    self.latest = Some(event.source.clone());
+                    match self.canonical(id, data, incident) {
+                        Some(id) => self.entry(event, &id, stage, incident, findings),
+                        None => self.orphan(data, stage),
+                    }
                 }
             }
             Data::BackendStatus(data) => {
@@ -128,6 +138,31 @@ impl Missing {
         ));
     }
 
+    /// The rotation that an entry is about. One that is told under an id of which nothing else
+    /// is known yet may be told of under another: the secret and the version say which.
+    fn canonical(
+        &self,
+        id: RotationId,
+        data: &AuditEntry,
+        incident: &Incident,
+    ) -> Option<RotationId> {
+        if let Some(known) = incident.rotation(&id).filter(|r| r.secret.is_some()) {
+            return Some(known.id.clone());
+        }
+        let (Some(secret), Some(version)) = (&data.secret, &data.version) else {
+            return Some(id);
+        };
+        self.book.id_bringing(secret, version, incident).cloned()
+    }
+
+    /// An entry may come before the start of its rotation: clocks differ.
+    fn orphan(&mut self, data: &AuditEntry, stage: &Stage) {
+        if let (Some(secret), Some(version)) = (&data.secret, &data.version) {
+            let key = (secret.clone(), version.clone(), stage.clone());
+            *self.orphans.entry(key).or_insert(0) += 1;
+        }
+    }
+
     fn entry(
         &mut self,
         event: &Event,
@@ -136,9 +171,7 @@ impl Missing {
         incident: &Incident,
         findings: &mut Findings,
     ) {
-        let id = incident.rotation(id).map_or(id, |rotation| &rotation.id);
         self.writes.insert(id.clone(), event.source.clone());
-        self.latest = Some(event.source.clone());
         let trail = self.trails.entry((id.clone(), stage.clone())).or_default();
         let told = trail.done.values().max_by_key(|events| events.len());
         let done = told.and_then(|events| events.get(trail.entries).or_else(|| events.last()));
@@ -201,7 +234,8 @@ impl Missing {
         incident: &Incident,
         findings: &mut Findings,
     ) {
-        let Some(rotation) = incident.rotation(id) else {
+        // Of what no secret is known, nobody can say which entries belong to it.
+        let Some(rotation) = incident.rotation(id).filter(|r| r.secret.is_some()) else {
             return;
         };
         // Another source may have told it under another id since.
@@ -210,6 +244,11 @@ impl Missing {
             .filter_map(|id| self.trails.get(&(id.clone(), stage.clone())))
             .map(|trail| trail.entries)
             .sum();
+        let early = rotation.secret.clone().zip(rotation.to_version.clone());
+        let early = early.and_then(|(secret, version)| {
+            self.orphans.get(&(secret, version, stage.clone())).copied()
+        });
+        let entries = entries + early.unwrap_or(0);
         let Some(trail) = self.trails.get(&(id.clone(), stage.clone())) else {
             return;
         };
@@ -296,19 +335,90 @@ impl Audit {
     }
 }
 
-fn after(at: Timestamp, span: Span) -> Timestamp {
-    let micros = span.as_micros();
-    let whole = at.seconds().saturating_add(micros.div_euclid(1_000_000));
-    let part = i64::from(at.nanos()) + micros.rem_euclid(1_000_000) * 1000;
-    let seconds = whole.saturating_add(part.div_euclid(1_000_000_000));
-    let nanos = u32::try_from(part.rem_euclid(1_000_000_000)).unwrap_or(0);
-    Timestamp::new(seconds, nanos)
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a span of an incident is far below 2^52"
-)]
-fn seconds(later: Timestamp, earlier: Timestamp) -> f64 {
-    later.since(earlier).as_micros() as f64 / 1e6
+    use super::super::testing::{at, found, one, stage, started, tick, told};
+    use super::*;
+
+    fn entry(seconds: i64, rotation: &str, stage: &str) -> Event {
+        let data = json!({"actor": "engine", "operation": "update", "path": "secret/db",
+            "secret": "db", "version": "v2", "outcome": "allowed", "stage": stage});
+        told(seconds, "/vault", rotation, "audit.entry", &data)
+    }
+
+    fn vault(seconds: i64, state: &str, lag: u32) -> Event {
+        let data = json!({"backend": "/vault", "state": state, "lag_ms": lag * 1000});
+        told(seconds, "/session", "", "backend.status", &data)
+    }
+
+    /// The first stage has its entry, the second not.
+    fn half() -> Vec<Event> {
+        vec![
+            vault(-10, "connected", 1),
+            started(),
+            stage(1, "trigger", "completed", None),
+            entry(2, "r1", "trigger"),
+            stage(10, "store", "completed", None),
+        ]
+    }
+
+    fn with(events: &[Event]) -> Vec<Event> {
+        [half(), events.to_vec()].concat()
+    }
+
+    #[test]
+    fn an_entry_is_missing_when_any_event_is_later_than_it_may_be() {
+        assert!(found(Mode::F8, &with(&[tick(70)])).is_empty());
+        let finding = one(Mode::F8, &with(&[tick(70), tick(71), tick(99)]));
+        assert_eq!(finding.detected_at, at(71));
+    }
+
+    #[test]
+    fn a_slow_source_is_given_three_times_its_lag() {
+        let events = with(&[vault(20, "connected", 30), tick(100)]);
+        assert!(found(Mode::F8, &events).is_empty());
+        assert_eq!(
+            one(Mode::F8, &[&events[..], &[tick(101)]].concat()).detected_at,
+            at(101)
+        );
+    }
+
+    #[test]
+    fn a_late_entry_takes_it_back_and_one_written_again_heals_it() {
+        let late = with(&[tick(71), entry(80, "r1", "store")]);
+        assert!(found(Mode::F8, &late).is_empty());
+        let data = json!({"action": "replay-outbox", "phase": "executed", "actor": "mira",
+            "target": "r1", "risk": "reversible", "idempotency_key": "k"});
+        let act = told(75, "/session", "r1", "action", &data);
+        let healed = one(Mode::F8, &with(&[tick(71), act, entry(80, "r1", "store")]));
+        assert_eq!(healed.resolved_at, Some(at(80)));
+    }
+
+    #[test]
+    fn an_entry_under_an_id_that_is_not_known_yet_is_found_by_secret_and_version() {
+        for seconds in [12, -1] {
+            let events = with(&[entry(seconds, "st-9", "store"), tick(99)]);
+            assert!(found(Mode::F8, &events).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_blind_spell_what_is_never_audited_and_no_audit_source_are_none() {
+        let blind = with(&[
+            vault(5, "disconnected", 1),
+            vault(40, "connected", 1),
+            tick(99),
+        ]);
+        assert!(found(Mode::F8, &blind).is_empty());
+        let data = json!({"stage": "store", "status": "completed", "audit_expected": false});
+        let mut never = half();
+        never.pop();
+        never.push(told(10, "/engine", "r1", "rotation.stage", &data));
+        never.push(tick(99));
+        assert!(found(Mode::F8, &never).is_empty());
+        let nobody = [started(), stage(10, "store", "completed", None), tick(99)];
+        assert!(found(Mode::F8, &nobody).is_empty());
+    }
 }

@@ -20,6 +20,8 @@ mod f8;
 mod finding;
 mod findings;
 mod suspects;
+#[cfg(test)]
+mod testing;
 mod throttling;
 mod unattributed;
 mod words;
