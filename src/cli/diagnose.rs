@@ -1,6 +1,5 @@
 //! `rotascope diagnose FILES…`: what is wrong, whose fault it is, and how that is known.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -12,7 +11,9 @@ use crate::audit::identity::IdentityRules;
 use crate::audit::{self, Options};
 use crate::diagnosis::{Diagnosis, Finding, rules};
 use crate::model::event::Severity;
-use crate::model::{Event, EventId, Region, SecretPath, ServiceName, Source, Timestamp, json};
+use crate::model::{
+    Event, EventId, Region, RotationId, SecretPath, ServiceName, Source, Timestamp, json,
+};
 
 /// Exit status where the input was read, whatever was found.
 const FINE: u8 = 0;
@@ -103,8 +104,12 @@ struct Report<'a> {
     rejected: u64,
     span: SpanOf,
     findings: Vec<Found<'a>>,
-    slis: BTreeMap<&'static str, ()>,
+    slis: Levels,
 }
+
+/// The service levels; none is worked out yet.
+#[derive(Serialize)]
+struct Levels {}
 
 #[derive(Serialize)]
 struct SpanOf {
@@ -145,7 +150,7 @@ impl<'a> Found<'a> {
         });
         Self {
             mode: finding.mode.name(),
-            rotation: finding.rotation.as_ref().map(|id| id.raw()),
+            rotation: finding.rotation.as_ref().map(RotationId::raw),
             secret: finding.secret.as_ref(),
             services: finding.services.iter().collect(),
             regions: finding.regions.iter().collect(),
@@ -180,7 +185,7 @@ fn print_json(
             .into_iter()
             .map(Found::of)
             .collect(),
-        slis: BTreeMap::new(),
+        slis: Levels {},
     };
     let line = json::to_line(&report).map_err(io::Error::other)?;
     writeln!(out, "{line}")
@@ -206,36 +211,32 @@ fn print_text(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
 
 fn headline(finding: &Finding) -> String {
     let list = |names: Vec<String>| names.join(", ");
-    let mut words = format!("{} {}", finding.detected_at, finding.mode);
+    let mut words = vec![format!("{} {}", finding.detected_at, finding.mode)];
     if let Some(rotation) = &finding.rotation {
-        words += &format!(" {rotation}");
+        words.push(format!(" {rotation}"));
     }
     if let Some(secret) = &finding.secret {
-        words += &format!(" of {secret}");
+        words.push(format!(" of {secret}"));
     }
-    words += &format!(": {}", finding.mode.runbook().replace('-', " "));
+    words.push(format!(": {}", finding.mode.runbook().replace('-', " ")));
     if !finding.services.is_empty() {
-        words += &format!(
-            "; services {}",
-            list(finding.services.iter().map(ToString::to_string).collect())
-        );
+        let services = finding.services.iter().map(ToString::to_string);
+        words.push(format!("; services {}", list(services.collect())));
     }
     if !finding.regions.is_empty() {
-        words += &format!(
-            "; regions {}",
-            list(finding.regions.iter().map(ToString::to_string).collect())
-        );
+        let regions = finding.regions.iter().map(ToString::to_string);
+        words.push(format!("; regions {}", list(regions.collect())));
     }
-    words += &format!("; {}", finding.severity);
+    words.push(format!("; {}", finding.severity));
     if finding.suppressed {
-        words += ", suppressed by a planned window";
+        words.push(", suppressed by a planned window".to_owned());
     }
     match finding.resolved_at {
-        Some(at) => words += &format!("; resolved {at}"),
+        Some(at) => words.push(format!("; resolved {at}")),
         None if !finding.mode.suggest().is_empty() => {
-            words += &format!("; next: {}", finding.mode.suggest().join(", "));
+            words.push(format!("; next: {}", finding.mode.suggest().join(", ")));
         }
         None => {}
     }
-    words
+    words.concat()
 }
