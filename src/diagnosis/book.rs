@@ -171,3 +171,48 @@ pub(super) fn after(at: Timestamp, span: Span) -> Timestamp {
 pub(super) fn seconds(later: Timestamp, earlier: Timestamp) -> f64 {
     later.since(earlier).as_micros() as f64 / 1e6
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{at, one, stage, started, told};
+    use super::*;
+
+    fn window(services: &[&str]) -> Event {
+        let data = json!({"window": "w", "starts_at": at(-10).to_string(),
+            "ends_at": at(100).to_string(), "services": services, "reason": "upgrade"});
+        told(-20, "/calendar", "", "window.planned", &data)
+    }
+
+    fn throttled() -> Vec<Event> {
+        vec![
+            stage(10, "store", "failed", Some("HTTP 429")),
+            stage(20, "store", "failed", Some("HTTP 429")),
+        ]
+    }
+
+    #[test]
+    fn a_planned_window_keeps_a_ticket_quiet_and_says_so() {
+        let events = |window| [vec![window, started()], throttled()].concat();
+        let quiet = one(Mode::F3, &events(window(&["checkout", "cart"])));
+        assert_eq!((quiet.severity, quiet.suppressed), (Severity::Ticket, true));
+        assert!(!one(Mode::F3, &events(window(&["cart"]))).suppressed);
+    }
+
+    #[test]
+    fn a_window_never_hides_a_page_or_a_leak() {
+        let data = json!({"secret": "db", "to_version": "v2", "tier": "critical",
+            "services": ["checkout"]});
+        let critical = told(0, "/engine", "r1", "rotation.started", &data);
+        let page = one(
+            Mode::F3,
+            &[vec![window(&["checkout"]), critical], throttled()].concat(),
+        );
+        assert_eq!((page.severity, page.suppressed), (Severity::Page, false));
+        let data = json!({"detector": "gitleaks", "rule": "key", "location": "a.py",
+            "secret": "db", "confidence": "confirmed"});
+        let leak = told(50, "/gitleaks", "", "leak.finding", &data);
+        assert!(!one(Mode::F5, &[window(&["checkout"]), started(), leak]).suppressed);
+    }
+}
