@@ -9,6 +9,10 @@ pub mod model;
 
 // floor 1: pure; `now` is an argument
 pub mod incident;
+
+pub mod measure;
+
+pub mod diagnosis;
 // floor 2: the outside world; knows floors 0 and 1, never ui
 pub mod config;
 

@@ -4,6 +4,7 @@ pub mod audit;
 mod check;
 mod complaint;
 mod demo;
+pub mod diagnose;
 pub mod events;
 mod generated;
 mod input;
@@ -41,6 +42,8 @@ enum Command {
     Audit(audit::Args),
     /// Print the incident events that were derived, one line of JSON each
     Events(events::Args),
+    /// Say which failure modes events and logs show, whose fault it is and how that is known
+    Diagnose(diagnose::Args),
     /// Check the settings, keymaps and themes
     Check(check::Args),
     /// Replay the night that comes with the program
@@ -73,6 +76,10 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
         Command::Events(args) => {
             let (_, usual) = look::settings(paths)?;
             printed(|out, err| events::run(&args, usual, out, err))
+        }
+        Command::Diagnose(args) => {
+            let (_, usual) = look::settings(paths)?;
+            printed(|out, err| diagnose::run(&args, usual, out, err))
         }
         Command::Check(args) => printed(|out, err| check::run(&args, paths, out, err)),
         Command::Demo(args) => demo::run(&args, paths),

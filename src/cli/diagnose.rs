@@ -1,0 +1,242 @@
+//! `rotascope diagnose FILES…`: what is wrong, whose fault it is, and how that is known.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use serde::Serialize;
+
+use crate::audit::derive::Derivation;
+use crate::audit::identity::IdentityRules;
+use crate::audit::{self, Options};
+use crate::diagnosis::{Diagnosis, Finding, rules};
+use crate::model::event::Severity;
+use crate::model::{
+    Event, EventId, Region, RotationId, SecretPath, ServiceName, Source, Timestamp, json,
+};
+
+/// Exit status where the input was read, whatever was found.
+const FINE: u8 = 0;
+/// Exit status where the input could not be read, or not to its end.
+const UNREAD: u8 = 2;
+
+/// How the findings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A line a finding, and its evidence below it
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// Say which failure modes events and logs show.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Args {
+    /// Files, folders, or - for standard input: events or logs, plain, gzip or zstd
+    #[arg(required = true, value_name = "FILE")]
+    pub paths: Vec<PathBuf>,
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Runs the command with the user's rules of who is who and gives its exit status: 0, or 2 where
+/// the input could not be read. Words about that go to `err`.
+///
+/// # Errors
+/// Where `out` or `err` cannot be written to.
+pub fn run(
+    args: &Args,
+    identity: IdentityRules,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<u8> {
+    let opened = match audit::open(&args.paths, &Options::default()) {
+        Ok(opened) => opened,
+        Err(error) => {
+            writeln!(err, "{error}")?;
+            return Ok(UNREAD);
+        }
+    };
+    let progress = opened.progress();
+    let mut derivation = Derivation::new(identity);
+    let mut events = Vec::new();
+    for sighted in opened {
+        derivation.feed(&sighted.merged, &mut |event| events.push(event));
+    }
+    derivation.finish(&mut |event| events.push(event));
+    let troubles = progress.troubles();
+    for trouble in &troubles {
+        writeln!(err, "{trouble}")?;
+    }
+    if !progress.read_something() {
+        for rejected in progress.rejections().iter().filter(|r| r.place.line == 0) {
+            writeln!(err, "{}: {}", rejected.place.file, rejected.reason)?;
+        }
+        return Ok(UNREAD);
+    }
+    let diagnosis = diagnose(&mut events);
+    match args.format {
+        Format::Json => print_json(&diagnosis, &events, progress.rejected(), out)?,
+        Format::Text => print_text(&diagnosis, out)?,
+    }
+    Ok(if troubles.is_empty() { FINE } else { UNREAD })
+}
+
+/// Runs every rule over the events, which it puts in order; each is taken once.
+fn diagnose(events: &mut Vec<Event>) -> Diagnosis {
+    let order = |event: &Event| (event.time, event.source.clone(), event.id.clone());
+    // Most input is in order but for a few, where a stable merge sort is at its best.
+    events.sort_by(|a, b| (a.time, &a.source, &a.id).cmp(&(b.time, &b.source, &b.id)));
+    events.dedup_by(|a, b| a.time == b.time && order(a) == order(b));
+    let mut diagnosis = Diagnosis::new(rules());
+    for event in events.iter() {
+        diagnosis.apply(event);
+    }
+    diagnosis
+}
+
+/// The printed object, in the contract's order.
+#[derive(Serialize)]
+struct Report<'a> {
+    events: usize,
+    rejected: u64,
+    span: SpanOf,
+    findings: Vec<Found<'a>>,
+    slis: Levels,
+}
+
+/// The service levels; none is worked out yet.
+#[derive(Serialize)]
+struct Levels {}
+
+#[derive(Serialize)]
+struct SpanOf {
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    mode: &'static str,
+    rotation: Option<&'a str>,
+    secret: Option<&'a SecretPath>,
+    services: Vec<&'a ServiceName>,
+    regions: Vec<&'a Region>,
+    detected_at: Timestamp,
+    resolved_at: Option<Timestamp>,
+    severity: &'a Severity,
+    suppressed: bool,
+    confidence: f64,
+    evidence: Vec<Shown<'a>>,
+    suggest: &'static [&'static str],
+    runbook: &'static str,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    source: &'a Source,
+    id: &'a EventId,
+    note: &'a str,
+}
+
+impl<'a> Found<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        let evidence = finding.evidence.iter().map(|evidence| Shown {
+            source: &evidence.event.source,
+            id: &evidence.event.id,
+            note: &evidence.note,
+        });
+        Self {
+            mode: finding.mode.name(),
+            rotation: finding.rotation.as_ref().map(RotationId::raw),
+            secret: finding.secret.as_ref(),
+            services: finding.services.iter().collect(),
+            regions: finding.regions.iter().collect(),
+            detected_at: finding.detected_at,
+            resolved_at: finding.resolved_at,
+            severity: &finding.severity,
+            suppressed: finding.suppressed,
+            confidence: (finding.confidence * 100.0).round() / 100.0,
+            evidence: evidence.collect(),
+            suggest: finding.mode.suggest(),
+            runbook: finding.mode.runbook(),
+        }
+    }
+}
+
+fn print_json(
+    diagnosis: &Diagnosis,
+    events: &[Event],
+    rejected: u64,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let report = Report {
+        events: events.len(),
+        rejected,
+        span: SpanOf {
+            from: events.first().map(|event| event.time),
+            to: events.last().map(|event| event.time),
+        },
+        findings: diagnosis
+            .findings()
+            .all()
+            .into_iter()
+            .map(Found::of)
+            .collect(),
+        slis: Levels {},
+    };
+    let line = json::to_line(&report).map_err(io::Error::other)?;
+    writeln!(out, "{line}")
+}
+
+fn print_text(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
+    let all = diagnosis.findings().all();
+    if all.is_empty() {
+        return writeln!(out, "Nothing is wrong, as far as this input shows.");
+    }
+    for finding in all {
+        writeln!(out, "{}", headline(finding))?;
+        for evidence in &finding.evidence {
+            writeln!(
+                out,
+                "    {} {} {}: {}",
+                evidence.event.time, evidence.event.source, evidence.event.id, evidence.note
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn headline(finding: &Finding) -> String {
+    let list = |names: Vec<String>| names.join(", ");
+    let mut words = vec![format!("{} {}", finding.detected_at, finding.mode)];
+    if let Some(rotation) = &finding.rotation {
+        words.push(format!(" {rotation}"));
+    }
+    if let Some(secret) = &finding.secret {
+        words.push(format!(" of {secret}"));
+    }
+    words.push(format!(": {}", finding.mode.runbook().replace('-', " ")));
+    if !finding.services.is_empty() {
+        let services = finding.services.iter().map(ToString::to_string);
+        words.push(format!("; services {}", list(services.collect())));
+    }
+    if !finding.regions.is_empty() {
+        let regions = finding.regions.iter().map(ToString::to_string);
+        words.push(format!("; regions {}", list(regions.collect())));
+    }
+    words.push(format!("; {}", finding.severity));
+    if finding.suppressed {
+        words.push(", suppressed by a planned window".to_owned());
+    }
+    match finding.resolved_at {
+        Some(at) => words.push(format!("; resolved {at}")),
+        None if !finding.mode.suggest().is_empty() => {
+            words.push(format!("; next: {}", finding.mode.suggest().join(", ")));
+        }
+        None => {}
+    }
+    words.concat()
+}

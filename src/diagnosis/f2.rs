@@ -1,0 +1,456 @@
+//! F2, partial rollout: one region does not get the new version while others do.
+//!
+//! Two ways to see it. A region's distribution failed and no retry cured it within 60 s. Or the
+//! distribution says that it is done, yet not one consumer of the region, of any service, has the
+//! new version, though it took the other regions' consumers far less time.
+//!
+//! How long is too long comes from the others. Their waiting times, censored at the present for
+//! those who still wait, give a rate; the chance that all `k` consumers of the silent region
+//! would by chance wait longer than `e` is `(T / (T + k·e))^m`, where `m` others got the version
+//! in a total waiting time `T`: the posterior predictive of exponential waiting times under the
+//! prior `1/λ` (Gelman et al., Bayesian Data Analysis, 3rd ed., §2.6–2.7).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::book::{Book, about, after, evidence, id_of, seconds, settle};
+use super::finding::{Evidence, Mode, Subject};
+use super::{Findings, Rule};
+use crate::incident::{EventRef, Incident, Rotation};
+use crate::model::event::{
+    BackendState, ConsumerState, ConsumerVersion, Outcome, RotationStage, Stage, StageStatus,
+};
+use crate::model::{ConsumerId, Data, Event, Region, RotationId, Source, Span, Timestamp};
+
+/// A failed distribution may be retried for so long (the contract's rule).
+const RETRY: Span = Span::seconds(60);
+
+/// A silence that chance gives less often than this is none of chance.
+const CHANCE: f64 = 1e-3;
+
+/// A region may also take this much longer than half of the others: regions are not alike.
+const SLOWER: f64 = 1.5;
+
+/// How often a silent region is looked at again.
+const LOOK: Span = Span::seconds(5);
+
+/// A region of one rotation.
+#[derive(Debug, Default)]
+struct Place {
+    /// When its distribution was done.
+    done: Option<EventRef>,
+    /// Its first failure that nothing cured yet, and all since.
+    failed: Vec<EventRef>,
+    /// Its consumers that have the new version.
+    reached: BTreeMap<ConsumerId, EventRef>,
+    /// The first word that any consumer of it said about this version.
+    heard: Option<EventRef>,
+    /// A finding stands on it.
+    found: bool,
+}
+
+/// One rotation.
+#[derive(Debug, Default)]
+struct Rollout {
+    places: BTreeMap<Region, Place>,
+    /// Since when it is looked at again and again.
+    looks: Option<Timestamp>,
+}
+
+/// The rule.
+#[derive(Debug, Default)]
+pub(super) struct Partial {
+    book: Book,
+    rollouts: HashMap<RotationId, Rollout>,
+    /// When to look again at which rotation.
+    due: BTreeSet<(Timestamp, RotationId)>,
+    /// The regions of consumers that an event did not name.
+    regions: HashMap<ConsumerId, Region>,
+    fleet: Option<Source>,
+}
+
+impl Rule for Partial {
+    fn observe(&mut self, event: &Event, incident: &Incident, findings: &mut Findings) {
+        self.book.learn(event, incident);
+        match &event.data {
+            Data::RotationStarted(data) => {
+                for named in &data.consumers {
+                    if let Some(region) = &named.region {
+                        self.regions.insert(named.consumer.clone(), region.clone());
+                    }
+                }
+            }
+            Data::RotationStage(data) if data.stage == Stage::Distribute => {
+                self.distribute(event, data, incident, findings);
+            }
+            Data::ConsumerVersion(data) => self.consumer(event, data, incident, findings),
+            Data::RotationFinished(data) if data.outcome != Outcome::Succeeded => {
+                let Some(rotation) = id_of(event).and_then(|id| incident.rotation(&id)) else {
+                    return;
+                };
+                // Nobody waits for a version that is given up.
+                self.rollouts.remove(&rotation.id);
+                let subject = Subject::Rotation(rotation.id.clone());
+                findings.resolve(Mode::F2, &subject, event.time);
+            }
+            _ => {}
+        }
+    }
+
+    fn pass(
+        &mut self,
+        now: Timestamp,
+        cause: &EventRef,
+        incident: &Incident,
+        findings: &mut Findings,
+    ) {
+        while let Some((at, _)) = self.due.first() {
+            if *at >= now {
+                return;
+            }
+            if let Some((_, id)) = self.due.pop_first() {
+                self.look(&id, now, cause, incident, findings);
+            }
+        }
+    }
+}
+
+impl Partial {
+    fn distribute(
+        &mut self,
+        event: &Event,
+        data: &RotationStage,
+        incident: &Incident,
+        findings: &mut Findings,
+    ) {
+        let rotation = id_of(event).and_then(|id| incident.rotation(&id));
+        let (Some(rotation), Some(region)) = (rotation, &data.region) else {
+            return;
+        };
+        let rollout = self.rollouts.entry(rotation.id.clone()).or_default();
+        let place = rollout.places.entry(region.clone()).or_default();
+        match data.status {
+            StageStatus::Failed => {
+                place.failed.push(EventRef::of(event));
+                if place.failed.len() == 1 {
+                    self.due
+                        .insert((after(event.time, RETRY), rotation.id.clone()));
+                }
+            }
+            StageStatus::Completed | StageStatus::Skipped => {
+                let failed = !place.failed.is_empty();
+                place.failed.clear();
+                place.done.get_or_insert_with(|| EventRef::of(event));
+                if failed && place.found {
+                    place.found = false;
+                    settle_down(&rotation.id, rollout, event.time, findings);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn consumer(
+        &mut self,
+        event: &Event,
+        data: &ConsumerVersion,
+        incident: &Incident,
+        findings: &mut Findings,
+    ) {
+        if let Some(region) = &data.region {
+            self.regions.insert(data.consumer.clone(), region.clone());
+        }
+        let Some(id) = self.book.id_bringing(&data.secret, &data.version, incident) else {
+            return;
+        };
+        let Some(region) = self.regions.get(&data.consumer) else {
+            return;
+        };
+        if self.fleet.as_ref() != Some(&event.source) {
+            self.fleet = Some(event.source.clone());
+        }
+        let rollout = self.rollouts.entry(id.clone()).or_default();
+        let place = rollout.places.entry(region.clone()).or_default();
+        place.heard.get_or_insert_with(|| EventRef::of(event));
+        if matches!(data.state, ConsumerState::Pending | ConsumerState::Failed) {
+            return;
+        }
+        place
+            .reached
+            .entry(data.consumer.clone())
+            .or_insert_with(|| EventRef::of(event));
+        if place.found && place.failed.is_empty() {
+            place.found = false;
+            settle_down(id, rollout, event.time, findings);
+        } else if rollout.looks.is_none() {
+            rollout.looks = Some(event.time);
+            self.due.insert((after(event.time, LOOK), id.clone()));
+        }
+    }
+
+    fn look(
+        &mut self,
+        id: &RotationId,
+        now: Timestamp,
+        cause: &EventRef,
+        incident: &Incident,
+        findings: &mut Findings,
+    ) {
+        let Some(rotation) = incident.rotation(id).filter(|rotation| rotation.is_open()) else {
+            return;
+        };
+        let Some(rollout) = self.rollouts.get_mut(id) else {
+            return;
+        };
+        let mut proof = Vec::new();
+        let mut bad = BTreeSet::new();
+        for (region, place) in &rollout.places {
+            let first = place.failed.first().filter(|_| !place.found);
+            if first.is_some_and(|first| now.since(first.time) > RETRY) {
+                let note = format!("the distribution to {region} failed");
+                proof.extend(
+                    place
+                        .failed
+                        .iter()
+                        .map(|event| evidence(event, note.clone())),
+                );
+                bad.insert(region.clone());
+            }
+        }
+        let blind = self.fleet.as_ref().is_some_and(|fleet| {
+            incident
+                .backends()
+                .any(|b| b.name.raw() == fleet.raw() && b.state == Some(BackendState::Disconnected))
+        });
+        let fleet = Sizes::of(rotation, incident, &self.regions);
+        if !blind {
+            for (region, shown) in rollout.silent(&fleet, now) {
+                proof.extend(shown);
+                bad.insert(region);
+            }
+        }
+        // As long as one region waits for its first, time alone may decide.
+        if let Some(since) = rollout.looks {
+            let waits = rollout
+                .places
+                .iter()
+                .any(|(_, place)| place.reached.is_empty() && !place.found);
+            let waits = waits || fleet.0.keys().any(|r| !rollout.places.contains_key(r));
+            if waits && bad.is_empty() {
+                // The longer it has lasted, the less a second matters.
+                let pause = LOOK.max(Span::micros(now.since(since).as_micros() / 10));
+                self.due.insert((after(now, pause), id.clone()));
+            } else {
+                rollout.looks = None;
+            }
+        }
+        if bad.is_empty() {
+            return;
+        }
+        for region in &bad {
+            rollout.places.entry(region.clone()).or_default().found = true;
+        }
+        let mut finding = about(Mode::F2, rotation, cause.time, 0.95, proof);
+        finding.regions = bad;
+        findings.raise(
+            Subject::Rotation(rotation.id.clone()),
+            settle(finding, rotation, incident),
+        );
+    }
+}
+
+/// How many consumers each region has.
+struct Sizes(BTreeMap<Region, usize>);
+
+impl Sizes {
+    fn of(rotation: &Rotation, incident: &Incident, regions: &HashMap<ConsumerId, Region>) -> Self {
+        let mut sizes = BTreeMap::new();
+        let secret = rotation.secret.as_ref();
+        for consumer in secret
+            .into_iter()
+            .flat_map(|secret| incident.consumers(secret))
+        {
+            let region = consumer
+                .region
+                .as_ref()
+                .or_else(|| regions.get(&consumer.name));
+            if let Some(region) = region {
+                *sizes.entry(region.clone()).or_insert(0) += 1;
+            }
+        }
+        Self(sizes)
+    }
+}
+
+impl Rollout {
+    /// The regions none of whose consumers has the version, though it took the others far less.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "consumers are counted, seconds are few"
+    )]
+    fn silent(&self, sizes: &Sizes, now: Timestamp) -> Vec<(Region, Vec<Evidence>)> {
+        let mut silent = Vec::new();
+        for (region, &k) in &sizes.0 {
+            let Some(place) = self.places.get(region) else {
+                continue;
+            };
+            if place.found || !place.reached.is_empty() || place.heard.is_none() || k < 2 {
+                continue;
+            }
+            let Some(done) = &place.done else {
+                continue;
+            };
+            let mut waits = Vec::new();
+            let mut total = 0.0;
+            for (other, &size) in sizes.0.iter().filter(|(other, _)| *other != region) {
+                let Some(began) = self
+                    .places
+                    .get(other)
+                    .and_then(|p| Some((p, p.done.as_ref()?)))
+                else {
+                    continue;
+                };
+                let (there, began) = began;
+                for event in there.reached.values() {
+                    let wait = seconds(event.time, began.time).max(1.0);
+                    waits.push(wait);
+                    total += wait;
+                }
+                let waiting = size.saturating_sub(there.reached.len());
+                total += waiting as f64 * seconds(now, began.time).max(0.0);
+            }
+            let silent_for = seconds(now, done.time);
+            let chance = (total / (total + k as f64 * silent_for)).powf(waits.len() as f64);
+            waits.sort_by(f64::total_cmp);
+            let Some(half) = waits.get(waits.len() / 2) else {
+                continue;
+            };
+            if chance >= CHANCE || silent_for < SLOWER * half {
+                continue;
+            }
+            let shown = self.shown(region, done, k, silent_for, *half);
+            silent.push((region.clone(), shown));
+        }
+        silent
+    }
+
+    fn shown(
+        &self,
+        region: &Region,
+        done: &EventRef,
+        k: usize,
+        silent_for: f64,
+        half: f64,
+    ) -> Vec<Evidence> {
+        let note = format!(
+            "{region} was served {silent_for:.0} s ago and none of its {k} consumers has the new \
+             version; half of the others had it within {half:.0} s"
+        );
+        let others = self.places.iter().filter(|(other, _)| *other != region);
+        let latest = others
+            .filter_map(|(other, place)| Some((other, place.reached.values().max()?)))
+            .map(|(other, event)| evidence(event, format!("{other} has the new version")));
+        std::iter::once(evidence(done, note))
+            .chain(latest)
+            .collect()
+    }
+}
+
+/// A region came right; the finding heals with the last of them.
+fn settle_down(id: &RotationId, rollout: &Rollout, at: Timestamp, findings: &mut Findings) {
+    if !rollout.places.values().any(|place| place.found) {
+        findings.resolve(Mode::F2, &Subject::Rotation(id.clone()), at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{at, consumer, found, one, stage, started, tick, told};
+    use super::*;
+
+    fn distribute(seconds: i64, region: &str, status: &str) -> Event {
+        let data = json!({"stage": "distribute", "status": status, "region": region});
+        told(seconds, "/engine", "r1", "rotation.stage", &data)
+    }
+
+    /// All regions are served at 10; the consumers of `eu` and `us` have it by 50.
+    fn two_of_three() -> Vec<Event> {
+        let mut events = vec![started(), consumer(11, "ap-0", "pending", None)];
+        for region in ["ap", "eu", "us"] {
+            events.push(distribute(10, region, "completed"));
+        }
+        for n in 0..4 {
+            events.push(consumer(15 + 10 * n, &format!("eu-{n}"), "in_use", None));
+            events.push(consumer(20 + 10 * n, &format!("us-{n}"), "in_use", None));
+        }
+        events
+    }
+
+    #[test]
+    fn a_region_that_stays_silent_is_found_by_how_long_the_others_took() {
+        let mut events = two_of_three();
+        events.extend((10..60).map(|n| tick(n * 5)));
+        let finding = one(Mode::F2, &events);
+        assert_eq!(finding.regions, [Region::from("ap")].into());
+        assert!(finding.detected_at > at(50) && finding.detected_at < at(150));
+        events.push(consumer(280, "ap-2", "delivered", None));
+        assert_eq!(one(Mode::F2, &events).resolved_at, Some(at(280)));
+    }
+
+    #[test]
+    fn a_region_that_is_a_little_slower_is_none() {
+        let mut events = two_of_three();
+        events.push(consumer(55, "ap-2", "delivered", None));
+        events.extend((10..60).map(|n| tick(n * 5)));
+        assert!(found(Mode::F2, &events).is_empty());
+    }
+
+    #[test]
+    fn what_a_region_does_cannot_be_known_while_its_agents_are_away_or_never_spoke() {
+        let mut events = two_of_three();
+        events.extend((10..60).map(|n| tick(n * 5)));
+        let silent: Vec<Event> = events
+            .iter()
+            .filter(|event| event.time != at(11))
+            .cloned()
+            .collect();
+        assert!(found(Mode::F2, &silent).is_empty());
+        let data = json!({"backend": "/fleet", "state": "disconnected"});
+        events.push(told(48, "/session", "", "backend.status", &data));
+        assert!(found(Mode::F2, &events).is_empty());
+    }
+
+    #[test]
+    fn a_failed_distribution_is_found_when_a_minute_went_by_without_a_cure() {
+        let mut events = vec![
+            started(),
+            distribute(10, "ap", "failed"),
+            distribute(40, "ap", "failed"),
+            tick(70),
+        ];
+        assert!(found(Mode::F2, &events).is_empty());
+        events.push(tick(71));
+        let finding = one(Mode::F2, &events);
+        assert_eq!((finding.detected_at, finding.evidence.len()), (at(71), 2));
+        events.push(distribute(90, "ap", "completed"));
+        assert_eq!(one(Mode::F2, &events).resolved_at, Some(at(90)));
+    }
+
+    #[test]
+    fn a_retry_that_cures_within_the_minute_or_a_rollback_is_none() {
+        let failed = [started(), distribute(10, "ap", "failed"), tick(99)];
+        let cured = [&failed[..], &[distribute(60, "ap", "completed")]].concat();
+        assert!(found(Mode::F2, &cured).is_empty());
+        let data = json!({"outcome": "rolled_back"});
+        let back = told(60, "/engine", "r1", "rotation.finished", &data);
+        assert!(found(Mode::F2, &[&failed[..], &[back]].concat()).is_empty());
+        assert!(
+            found(
+                Mode::F2,
+                &[started(), stage(10, "distribute", "failed", None)]
+            )
+            .is_empty()
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! The findings that stand, healed, or were taken back.
+
+use std::collections::BTreeMap;
+
+use super::finding::{Finding, Mode, Subject};
+use crate::model::Timestamp;
+
+/// All findings so far. A subject may be found with a mode again after it healed.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    standing: BTreeMap<(Mode, Subject), Finding>,
+    healed: Vec<Finding>,
+}
+
+impl Findings {
+    /// Puts a finding up. One of the same mode about the same subject that stands already keeps
+    /// its `detected_at` and its evidence, and gains the services and regions of this one.
+    /// One symptom, one cause: a mode that displaces F1 takes back the F1 of the same rotation,
+    /// and F1 is not put up beside one.
+    pub fn raise(&mut self, subject: Subject, finding: Finding) {
+        if finding.mode.displaces_f1() {
+            self.take_back(Mode::F1, &subject);
+        } else if finding.mode == Mode::F1 && self.is_displaced(&subject) {
+            return;
+        }
+        self.standing
+            .entry((finding.mode, subject))
+            .and_modify(|held| {
+                held.services.extend(finding.services.iter().cloned());
+                held.regions.extend(finding.regions.iter().cloned());
+                held.confidence = held.confidence.max(finding.confidence);
+            })
+            .or_insert(finding);
+    }
+
+    /// True where a mode that displaces F1 stands about a subject.
+    fn is_displaced(&self, subject: &Subject) -> bool {
+        let displacing = [Mode::F2, Mode::F4, Mode::F6, Mode::F7];
+        displacing
+            .into_iter()
+            .any(|mode| self.get(mode, subject).is_some())
+    }
+
+    /// The standing finding of a mode about a subject.
+    #[must_use]
+    pub fn get(&self, mode: Mode, subject: &Subject) -> Option<&Finding> {
+        self.standing.get(&(mode, subject.clone()))
+    }
+
+    /// A finding has healed.
+    pub fn resolve(&mut self, mode: Mode, subject: &Subject, at: Timestamp) {
+        if let Some(mut finding) = self.standing.remove(&(mode, subject.clone())) {
+            finding.resolved_at = Some(at);
+            self.healed.push(finding);
+        }
+    }
+
+    /// Later evidence took a finding back, or displaced it: it is told no more, healed or not.
+    pub fn take_back(&mut self, mode: Mode, subject: &Subject) {
+        self.standing.remove(&(mode, subject.clone()));
+    }
+
+    /// Every finding that was not taken back, by `detected_at`, then mode.
+    #[must_use]
+    pub fn all(&self) -> Vec<&Finding> {
+        let mut all: Vec<&Finding> = self.standing.values().chain(&self.healed).collect();
+        all.sort_by_key(|finding| (finding.detected_at, finding.mode));
+        all
+    }
+}

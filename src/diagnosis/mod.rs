@@ -1,0 +1,98 @@
+//! Diagnosis: which failure mode this is, whose fault it is, and how that is known. Pure: a
+//! function of events in order of time. One file a failure mode behind one trait ([`Rule`]);
+//! [`Diagnosis`] runs them over the incident and settles what displaces what.
+//!
+//! A finding never uses what had not happened yet: its `detected_at` is the time of the event
+//! that completed its evidence.
+
+mod all;
+mod auth;
+mod book;
+mod caches;
+mod f1;
+mod f2;
+mod f3;
+mod f4;
+mod f5;
+mod f6;
+mod f7;
+mod f8;
+mod finding;
+mod findings;
+mod suspects;
+#[cfg(test)]
+mod testing;
+mod throttling;
+mod unattributed;
+mod words;
+
+pub use all::rules;
+pub use finding::{Evidence, Finding, Mode, Subject};
+pub use findings::Findings;
+pub use throttling::is_throttling;
+
+use crate::incident::{Applied, EventRef, Incident};
+use crate::model::{Event, Timestamp};
+
+/// One failure mode: watches events and says what it sees.
+pub trait Rule: Send {
+    /// Looks at an event that has just been taken into the incident. Only what this event can
+    /// have changed is to be looked at: a rule must not walk all rotations at every event.
+    fn observe(&mut self, event: &Event, incident: &Incident, findings: &mut Findings);
+
+    /// Time has come to `now` by the event `cause`, which is not yet taken in: deadlines that
+    /// lie before it have passed without what they waited for.
+    fn pass(
+        &mut self,
+        _now: Timestamp,
+        _cause: &EventRef,
+        _incident: &Incident,
+        _findings: &mut Findings,
+    ) {
+    }
+}
+
+/// Runs every rule over events in order of time.
+#[derive(Default)]
+pub struct Diagnosis {
+    incident: Incident,
+    rules: Vec<Box<dyn Rule>>,
+    findings: Findings,
+}
+
+impl Diagnosis {
+    /// A diagnosis with these rules, before any event.
+    #[must_use]
+    pub fn new(rules: Vec<Box<dyn Rule>>) -> Self {
+        Self {
+            rules,
+            ..Self::default()
+        }
+    }
+
+    /// Takes one event in; events come in order of time.
+    pub fn apply(&mut self, event: &Event) {
+        let cause = EventRef::of(event);
+        for rule in &mut self.rules {
+            rule.pass(event.time, &cause, &self.incident, &mut self.findings);
+        }
+        if self.incident.apply(event) == Applied::Duplicate {
+            return;
+        }
+        for rule in &mut self.rules {
+            rule.observe(event, &self.incident, &mut self.findings);
+        }
+    }
+
+    /// What is known so far.
+    #[must_use]
+    pub fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    /// The incident as folded so far.
+    #[must_use]
+    pub fn incident(&self) -> &Incident {
+        &self.incident
+    }
+}

@@ -1,0 +1,265 @@
+//! Which rotation can have caused what a service suffers: the rotations by the services that
+//! depend on their secrets, and the moments at which each can have broken something.
+
+use std::collections::HashMap;
+
+use crate::incident::{Consumer, EventRef, Incident, Rotation, TIE};
+use crate::model::event::{ConsumerState, RotationStage, RotationStarted, Stage, StageStatus};
+use crate::model::{
+    Data, Event, Region, RotationId, SecretPath, ServiceName, Span, Timestamp, Version,
+};
+
+/// How long after a change failures may begin, where consumers still lack the new version:
+/// connections and sessions that were open live on for a while.
+const LAG: Span = Span::seconds(300);
+
+/// The same where every consumer that is known has it: then only a close coincidence counts.
+const CLOSE: Span = Span::seconds(60);
+
+/// Rotations of one secret, and changes of one rotation, that are remembered.
+const KEPT: usize = 16;
+
+/// What a rotation did that can break a consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// The new version became the one that counts.
+    Cutover,
+    /// The old version ceased to be accepted.
+    Revoke,
+}
+
+/// A change and when it was.
+#[derive(Clone, Debug)]
+pub(super) struct Moved {
+    pub(super) change: Change,
+    pub(super) region: Option<Region>,
+    pub(super) event: EventRef,
+}
+
+/// The rotations, by what depends on them.
+#[derive(Debug, Default)]
+pub(super) struct Suspects {
+    secrets: HashMap<ServiceName, Vec<SecretPath>>,
+    rotations: HashMap<SecretPath, Vec<RotationId>>,
+    moves: HashMap<RotationId, Vec<Moved>>,
+}
+
+/// A rotation that can have caused a spike.
+#[derive(Clone, Debug)]
+pub(super) struct Suspect {
+    /// Its canonical id.
+    pub(super) id: RotationId,
+    pub(super) secret: Option<SecretPath>,
+    pub(super) moved: Moved,
+    /// Consumers of the service that are not on the new version, by name.
+    pub(super) behind: Vec<crate::model::ConsumerId>,
+    /// Those of them that do not even have it delivered.
+    pub(super) without: usize,
+    /// Consumers of the service that are known.
+    pub(super) known: usize,
+}
+
+impl Suspect {
+    /// True where a good part of the service's consumers lack the new version: then failures
+    /// right after the change need less proof.
+    pub(super) fn is_strong(&self) -> bool {
+        !self.behind.is_empty() && self.behind.len() * 5 >= self.known
+    }
+
+    /// True where the new version has reached most of those that do not use it.
+    pub(super) fn is_delivered(&self) -> bool {
+        self.without * 2 <= self.behind.len()
+    }
+}
+
+impl Suspects {
+    /// Learns what depends on what, and what rotations do.
+    pub(super) fn observe(&mut self, event: &Event) {
+        match &event.data {
+            Data::RotationStarted(started) => self.started(event, started),
+            Data::RotationStage(stage) => self.stage(event, stage),
+            Data::ConsumerVersion(told) => {
+                if let Some(service) = &told.service {
+                    self.depends(service, &told.secret);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn started(&mut self, event: &Event, started: &RotationStarted) {
+        let Some(id) = named(event) else { return };
+        let secret = &started.secret;
+        let told = started.consumers.iter().filter_map(|c| c.service.as_ref());
+        for service in started.services.iter().chain(told) {
+            self.depends(service, secret);
+        }
+        let of = self.rotations.entry(secret.clone()).or_default();
+        if !of.contains(&id) {
+            if of.len() >= KEPT {
+                let oldest = of.remove(0);
+                self.moves.remove(&oldest);
+            }
+            of.push(id);
+        }
+    }
+
+    fn stage(&mut self, event: &Event, stage: &RotationStage) {
+        let change = match (&stage.stage, &stage.status) {
+            (Stage::Cutover, StageStatus::Started | StageStatus::Completed) => Change::Cutover,
+            (Stage::Revoke, StageStatus::Started | StageStatus::Completed) => Change::Revoke,
+            _ => return,
+        };
+        let Some(id) = named(event) else { return };
+        let moves = self.moves.entry(id).or_default();
+        if moves.len() >= KEPT {
+            moves.remove(0);
+        }
+        moves.push(Moved {
+            change,
+            region: stage.region.clone(),
+            event: EventRef::of(event),
+        });
+    }
+
+    fn depends(&mut self, service: &ServiceName, secret: &SecretPath) {
+        if let Some(secrets) = self.secrets.get_mut(service) {
+            if !secrets.contains(secret) {
+                secrets.push(secret.clone());
+            }
+        } else {
+            self.secrets.insert(service.clone(), vec![secret.clone()]);
+        }
+    }
+
+    /// The rotation that most likely broke a service whose first unusual window is this one.
+    /// `secret` is what the samples name, if they name one.
+    pub(super) fn guilty(
+        &self,
+        service: &ServiceName,
+        secret: Option<&SecretPath>,
+        window: (Timestamp, Timestamp),
+        regions: &[Region],
+        incident: &Incident,
+    ) -> Option<Suspect> {
+        let own;
+        let secrets = match secret {
+            Some(secret) => {
+                own = [secret.clone()];
+                own.as_slice()
+            }
+            None => self.secrets.get(service)?.as_slice(),
+        };
+        let mut best: Option<(bool, Span, Suspect)> = None;
+        for id in secrets
+            .iter()
+            .filter_map(|s| self.rotations.get(s))
+            .flatten()
+        {
+            let Some((lag, moved)) = self.latest(id, window, regions) else {
+                continue;
+            };
+            let Some(rotation) = incident.rotation(id) else {
+                continue;
+            };
+            let suspect = suspect(rotation, moved, service, incident);
+            let lacks = !suspect.behind.is_empty() || suspect.known == 0;
+            if !lacks && lag > CLOSE {
+                continue;
+            }
+            let better = best.as_ref().is_none_or(|(held, held_lag, _)| {
+                (lacks && !held) || (lacks == *held && lag < *held_lag)
+            });
+            if better {
+                best = Some((lacks, lag, suspect));
+            }
+        }
+        best.map(|(_, _, suspect)| suspect)
+    }
+
+    /// The latest change of a rotation that lies before the end of the first unusual window, and
+    /// how long before its start.
+    fn latest(
+        &self,
+        id: &RotationId,
+        (start, end): (Timestamp, Timestamp),
+        regions: &[Region],
+    ) -> Option<(Span, &Moved)> {
+        let moves = self.moves.get(id)?.iter();
+        let here = |moved: &&Moved| match &moved.region {
+            Some(region) => regions.is_empty() || regions.contains(region),
+            None => true,
+        };
+        moves
+            .filter(here)
+            .filter(|moved| moved.event.time.since(end) <= TIE)
+            .map(|moved| {
+                let lag = start.since(moved.event.time);
+                (lag.max(Span::default()), moved)
+            })
+            .filter(|(lag, _)| *lag <= LAG)
+            .max_by_key(|(_, moved)| moved.event.time)
+    }
+
+    /// The first change of this kind of a rotation under any of its ids.
+    pub(super) fn first(&self, rotation: &Rotation, change: Change) -> Option<&Moved> {
+        let ids = std::iter::once(&rotation.id).chain(&rotation.aliases);
+        ids.filter_map(|id| self.moves.get(id))
+            .flatten()
+            .filter(|moved| moved.change == change)
+            .min_by_key(|moved| moved.event.time)
+    }
+}
+
+fn suspect(
+    rotation: &Rotation,
+    moved: &Moved,
+    service: &ServiceName,
+    incident: &Incident,
+) -> Suspect {
+    let mut behind = Vec::new();
+    let (mut known, mut without) = (0, 0);
+    if let (Some(secret), Some(to)) = (&rotation.secret, &rotation.to_version) {
+        for consumer in incident.consumers(secret) {
+            if consumer.service.as_ref() != Some(service) {
+                continue;
+            }
+            known += 1;
+            if !is_on(consumer, to) {
+                behind.push(consumer.name.clone());
+                let delivered = consumer.version.as_ref() == Some(to)
+                    && consumer.state == ConsumerState::Delivered;
+                without += usize::from(!delivered);
+            }
+        }
+    }
+    Suspect {
+        id: rotation.id.clone(),
+        secret: rotation.secret.clone(),
+        moved: moved.clone(),
+        behind,
+        without,
+        known,
+    }
+}
+
+/// True where a consumer uses a version, or did and went on to another.
+fn is_on(consumer: &Consumer, version: &Version) -> bool {
+    let uses = matches!(
+        consumer.state,
+        ConsumerState::InUse | ConsumerState::Validated
+    );
+    if consumer.version.as_ref() == Some(version) {
+        return uses;
+    }
+    consumer
+        .reached
+        .iter()
+        .any(|(reached, _)| reached == version)
+}
+
+/// The id of the rotation that an event of one is about.
+fn named(event: &Event) -> Option<RotationId> {
+    let subject = || event.subject.clone().map(RotationId);
+    event.rotation.clone().or_else(subject)
+}
