@@ -60,22 +60,19 @@ impl Caches {
         let Some(caches) = self.of.get_mut(&sample.service) else {
             return;
         };
-        let same = |c: &&mut Cache| c.region == sample.region && c.secret == sample.secret;
-        let cache = match caches.iter_mut().find(same) {
-            Some(cache) => cache,
-            None => {
-                caches.push(Cache {
-                    region: sample.region.clone(),
-                    secret: sample.secret.clone(),
-                    usual: 0.0,
-                    seen: 0,
-                    latest: None,
-                });
-                let Some(cache) = caches.last_mut() else {
-                    return;
-                };
-                cache
-            }
+        let same = |c: &Cache| c.region == sample.region && c.secret == sample.secret;
+        let at = caches.iter().position(same).unwrap_or_else(|| {
+            caches.push(Cache {
+                region: sample.region.clone(),
+                secret: sample.secret.clone(),
+                usual: 0.0,
+                seen: 0,
+                latest: None,
+            });
+            caches.len() - 1
+        });
+        let Some(cache) = caches.get_mut(at) else {
+            return;
         };
         if cache
             .latest
