@@ -444,14 +444,19 @@ fn subject(open: &Open) -> Subject {
 fn finding(mode: Mode, open: &Open, event: &Event) -> Finding {
     let suspect = open.suspect.as_ref();
     let strong = suspect.is_some_and(Suspect::is_strong);
+    let behind = suspect.and_then(|s| s.through_account.clone());
+    let (services, regions) = behind.unwrap_or_else(|| {
+        let services = BTreeSet::from([open.spike.service.clone()]);
+        (services, open.spike.regions.clone())
+    });
     Finding {
         mode,
         rotation: suspect.map(|s| s.id.clone()),
         secret: suspect
             .and_then(|s| s.secret.clone())
             .or_else(|| open.spike.secret.clone()),
-        services: BTreeSet::from([open.spike.service.clone()]),
-        regions: open.spike.regions.clone(),
+        services,
+        regions,
         detected_at: event.time,
         resolved_at: None,
         severity: Severity::Page,
