@@ -218,7 +218,10 @@ impl AuthFailures {
         let verdict = service.feed(&event.source).take(event, key, window, counts);
         match verdict {
             Verdict::Usual => {}
-            Verdict::Running => self.judge(name, event, incident, findings),
+            Verdict::Running => {
+                self.judge(name, event, incident, findings);
+                self.cure(name, event, incident, findings);
+            }
             Verdict::Over => self.settle(name, event, findings),
         }
     }
@@ -397,6 +400,29 @@ impl AuthFailures {
         findings.raise(subject, found);
     }
 
+    /// Where those who lacked the new version have it, one usual window is healing enough.
+    fn cure(
+        &mut self,
+        name: &ServiceName,
+        event: &Event,
+        incident: &Incident,
+        findings: &mut Findings,
+    ) {
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        let suspect = service
+            .open
+            .as_ref()
+            .filter(|o| o.firm)
+            .and_then(|o| o.suspect.as_ref());
+        if !suspect.is_some_and(|s| service.is_quiet() && s.is_cured(incident)) {
+            return;
+        }
+        service.forget();
+        self.settle(name, event, findings);
+    }
+
     /// Ends the spike of a service once nothing of it is left.
     fn settle(&mut self, name: &ServiceName, event: &Event, findings: &mut Findings) {
         let Some(service) = self.services.get_mut(name) else {
@@ -541,6 +567,16 @@ impl Service {
                 series.run = None;
             }
         }
+    }
+
+    /// True where the latest window of every spike was as usual.
+    fn is_quiet(&self) -> bool {
+        let feeds = self.feeds.iter().map(|(_, feed)| feed);
+        feeds
+            .flat_map(|feed| feed.parts.iter().map(|p| &p.series).chain([&feed.whole]))
+            .filter_map(|series| series.run.as_ref())
+            .filter(|run| run.spike)
+            .all(Run::is_quiet)
     }
 
     fn is_spiking(&self) -> bool {

@@ -72,6 +72,21 @@ pub(super) struct Suspect {
 }
 
 impl Suspect {
+    /// True once every consumer that lacked the new version is on it.
+    pub(super) fn is_cured(&self, incident: &Incident) -> bool {
+        let rotation = incident.rotation(&self.id);
+        let told = rotation.and_then(|r| Some((r.secret.as_ref()?, r.to_version.as_ref()?)));
+        let Some((secret, to)) = told else {
+            return false;
+        };
+        let on = |name| {
+            incident
+                .consumer(secret, name)
+                .is_some_and(|c| is_on(c, to))
+        };
+        !self.behind.is_empty() && self.behind.iter().all(on)
+    }
+
     /// True where a good part of the service's consumers lack the new version: then failures
     /// right after the change need less proof.
     pub(super) fn is_strong(&self) -> bool {
