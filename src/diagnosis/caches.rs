@@ -61,21 +61,17 @@ impl Caches {
             return;
         };
         let same = |c: &&mut Cache| c.region == sample.region && c.secret == sample.secret;
-        let cache = match caches.iter_mut().find(same) {
-            Some(cache) => cache,
-            None => {
-                caches.push(Cache {
-                    region: sample.region.clone(),
-                    secret: sample.secret.clone(),
-                    usual: 0.0,
-                    seen: 0,
-                    latest: None,
-                });
-                let Some(cache) = caches.last_mut() else {
-                    return;
-                };
-                cache
-            }
+        if !caches.iter_mut().any(|c| same(&c)) {
+            caches.push(Cache {
+                region: sample.region.clone(),
+                secret: sample.secret.clone(),
+                usual: 0.0,
+                seen: 0,
+                latest: None,
+            });
+        }
+        let Some(cache) = caches.iter_mut().find(same) else {
+            return;
         };
         if cache
             .latest

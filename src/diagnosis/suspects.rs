@@ -110,10 +110,10 @@ impl Suspects {
                     self.depends(service, &told.secret);
                 }
             }
-            Data::AuditEntry(entry) if entry.operation == Operation::Login => {
-                if self.accounts.len() < ACCOUNTS {
-                    self.accounts.insert(ServiceName(entry.actor.0.clone()));
-                }
+            Data::AuditEntry(entry)
+                if entry.operation == Operation::Login && self.accounts.len() < ACCOUNTS =>
+            {
+                self.accounts.insert(ServiceName(entry.actor.0.clone()));
             }
             _ => {}
         }
