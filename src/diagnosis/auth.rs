@@ -218,7 +218,10 @@ impl AuthFailures {
         let verdict = service.feed(&event.source).take(event, key, window, counts);
         match verdict {
             Verdict::Usual => {}
-            Verdict::Running => self.judge(name, event, incident, findings),
+            Verdict::Running => {
+                self.judge(name, event, incident, findings);
+                self.cure(name, event, incident, findings);
+            }
             Verdict::Over => self.settle(name, event, findings),
         }
     }
@@ -365,7 +368,7 @@ impl AuthFailures {
         }
         let was = open.mode;
         let (mode, mut evidence) = match &open.suspect {
-            None => (Mode::Unattributed, unattributed::evidence(&open.spike)),
+            None => (Mode::Unattributed, unattributed::evidence()),
             Some(suspect) => {
                 let canon = incident.rotation(&suspect.id);
                 let cutover = canon.and_then(|r| self.suspects.first(r, Change::Cutover));
@@ -395,6 +398,29 @@ impl AuthFailures {
             findings.take_back(was, &subject);
         }
         findings.raise(subject, found);
+    }
+
+    /// Where those who lacked the new version have it, one usual window is healing enough.
+    fn cure(
+        &mut self,
+        name: &ServiceName,
+        event: &Event,
+        incident: &Incident,
+        findings: &mut Findings,
+    ) {
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        let suspect = service
+            .open
+            .as_ref()
+            .filter(|o| o.firm)
+            .and_then(|o| o.suspect.as_ref());
+        if !suspect.is_some_and(|s| service.is_quiet() && s.is_cured(incident)) {
+            return;
+        }
+        service.forget();
+        self.settle(name, event, findings);
     }
 
     /// Ends the spike of a service once nothing of it is left.
@@ -444,14 +470,19 @@ fn subject(open: &Open) -> Subject {
 fn finding(mode: Mode, open: &Open, event: &Event) -> Finding {
     let suspect = open.suspect.as_ref();
     let strong = suspect.is_some_and(Suspect::is_strong);
+    let behind = suspect.and_then(|s| s.through_account.clone());
+    let (services, regions) = behind.unwrap_or_else(|| {
+        let services = BTreeSet::from([open.spike.service.clone()]);
+        (services, open.spike.regions.clone())
+    });
     Finding {
         mode,
         rotation: suspect.map(|s| s.id.clone()),
         secret: suspect
             .and_then(|s| s.secret.clone())
             .or_else(|| open.spike.secret.clone()),
-        services: BTreeSet::from([open.spike.service.clone()]),
-        regions: open.spike.regions.clone(),
+        services,
+        regions,
         detected_at: event.time,
         resolved_at: None,
         severity: Severity::Page,
@@ -536,6 +567,16 @@ impl Service {
                 series.run = None;
             }
         }
+    }
+
+    /// True where the latest window of every spike was as usual.
+    fn is_quiet(&self) -> bool {
+        let feeds = self.feeds.iter().map(|(_, feed)| feed);
+        feeds
+            .flat_map(|feed| feed.parts.iter().map(|p| &p.series).chain([&feed.whole]))
+            .filter_map(|series| series.run.as_ref())
+            .filter(|run| run.spike)
+            .all(Run::is_quiet)
     }
 
     fn is_spiking(&self) -> bool {

@@ -60,8 +60,8 @@ impl Caches {
         let Some(caches) = self.of.get_mut(&sample.service) else {
             return;
         };
-        let same = |c: &Cache| c.region == sample.region && c.secret == sample.secret;
-        let at = caches.iter().position(same).unwrap_or_else(|| {
+        let same = |c: &&mut Cache| c.region == sample.region && c.secret == sample.secret;
+        if !caches.iter_mut().any(|c| same(&c)) {
             caches.push(Cache {
                 region: sample.region.clone(),
                 secret: sample.secret.clone(),
@@ -69,9 +69,8 @@ impl Caches {
                 seen: 0,
                 latest: None,
             });
-            caches.len() - 1
-        });
-        let Some(cache) = caches.get_mut(at) else {
+        }
+        let Some(cache) = caches.iter_mut().find(same) else {
             return;
         };
         if cache

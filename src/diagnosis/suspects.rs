@@ -1,10 +1,12 @@
 //! Which rotation can have caused what a service suffers: the rotations by the services that
 //! depend on their secrets, and the moments at which each can have broken something.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::incident::{Consumer, EventRef, Incident, Rotation, TIE};
-use crate::model::event::{ConsumerState, RotationStage, RotationStarted, Stage, StageStatus};
+use crate::model::event::{
+    ConsumerState, Operation, RotationStage, RotationStarted, SecretKind, Stage, StageStatus,
+};
 use crate::model::{
     Data, Event, Region, RotationId, SecretPath, ServiceName, Span, Timestamp, Version,
 };
@@ -18,6 +20,10 @@ const CLOSE: Span = Span::seconds(60);
 
 /// Rotations of one secret, and changes of one rotation, that are remembered.
 const KEPT: usize = 16;
+
+/// The most accounts that are remembered, and the most rotations that changed something.
+const ACCOUNTS: usize = 10_000;
+const RECENT: usize = 64;
 
 /// What a rotation did that can break a consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +48,10 @@ pub(super) struct Suspects {
     secrets: HashMap<ServiceName, Vec<SecretPath>>,
     rotations: HashMap<SecretPath, Vec<RotationId>>,
     moves: HashMap<RotationId, Vec<Moved>>,
+    /// Accounts that logged in somewhere by their own name, as a database's log tells.
+    accounts: HashSet<ServiceName>,
+    /// The rotations that changed something last, the latest last.
+    recent: VecDeque<RotationId>,
 }
 
 /// A rotation that can have caused a spike.
@@ -57,9 +67,26 @@ pub(super) struct Suspect {
     pub(super) without: usize,
     /// Consumers of the service that are known.
     pub(super) known: usize,
+    /// Who suffers and where, if it is an account that is refused and no service by its name.
+    pub(super) through_account: Option<(BTreeSet<ServiceName>, BTreeSet<Region>)>,
 }
 
 impl Suspect {
+    /// True once every consumer that lacked the new version is on it.
+    pub(super) fn is_cured(&self, incident: &Incident) -> bool {
+        let rotation = incident.rotation(&self.id);
+        let told = rotation.and_then(|r| Some((r.secret.as_ref()?, r.to_version.as_ref()?)));
+        let Some((secret, to)) = told else {
+            return false;
+        };
+        let on = |name| {
+            incident
+                .consumer(secret, name)
+                .is_some_and(|c| is_on(c, to))
+        };
+        !self.behind.is_empty() && self.behind.iter().all(on)
+    }
+
     /// True where a good part of the service's consumers lack the new version: then failures
     /// right after the change need less proof.
     pub(super) fn is_strong(&self) -> bool {
@@ -82,6 +109,11 @@ impl Suspects {
                 if let Some(service) = &told.service {
                     self.depends(service, &told.secret);
                 }
+            }
+            Data::AuditEntry(entry)
+                if entry.operation == Operation::Login && self.accounts.len() < ACCOUNTS =>
+            {
+                self.accounts.insert(ServiceName(entry.actor.0.clone()));
             }
             _ => {}
         }
@@ -111,6 +143,12 @@ impl Suspects {
             _ => return,
         };
         let Some(id) = named(event) else { return };
+        if self.recent.back() != Some(&id) {
+            self.recent.push_back(id.clone());
+            if self.recent.len() > RECENT {
+                self.recent.pop_front();
+            }
+        }
         let moves = self.moves.entry(id).or_default();
         if moves.len() >= KEPT {
             moves.remove(0);
@@ -148,7 +186,10 @@ impl Suspects {
                 own = [secret.clone()];
                 own.as_slice()
             }
-            None => self.secrets.get(service)?.as_slice(),
+            None => match self.secrets.get(service) {
+                Some(secrets) => secrets.as_slice(),
+                None => return self.through_account(service, window, incident),
+            },
         };
         let mut best: Option<(bool, Span, Suspect)> = None;
         for id in secrets
@@ -175,6 +216,57 @@ impl Suspects {
             }
         }
         best.map(|(_, _, suspect)| suspect)
+    }
+
+    /// A database's log names the account that is refused, not the service behind it. Where one
+    /// single rotation of a database's secret changed in that window and left consumers behind,
+    /// it is that one, and they are who suffers; where several did, it cannot be known.
+    fn through_account(
+        &self,
+        account: &ServiceName,
+        window: (Timestamp, Timestamp),
+        incident: &Incident,
+    ) -> Option<Suspect> {
+        if !self.accounts.contains(account) {
+            return None;
+        }
+        let mut only: Option<Suspect> = None;
+        for id in &self.recent {
+            let Some((lag, moved)) = self.latest(id, window, &[]) else {
+                continue;
+            };
+            let Some(rotation) = incident.rotation(id) else {
+                continue;
+            };
+            if lag > TIE || rotation.kind != Some(SecretKind::Database) {
+                continue;
+            }
+            let (Some(secret), Some(to)) = (&rotation.secret, &rotation.to_version) else {
+                continue;
+            };
+            let consumers = || incident.consumers(secret);
+            let behind: Vec<_> = consumers().filter(|c| !is_on(c, to)).collect();
+            if behind.is_empty() {
+                continue;
+            }
+            let suspect = Suspect {
+                id: rotation.id.clone(),
+                secret: rotation.secret.clone(),
+                moved: moved.clone(),
+                behind: behind.iter().map(|c| c.name.clone()).collect(),
+                without: behind.len(),
+                known: consumers().count(),
+                through_account: Some((
+                    behind.iter().filter_map(|c| c.service.clone()).collect(),
+                    behind.iter().filter_map(|c| c.region.clone()).collect(),
+                )),
+            };
+            if only.as_ref().is_some_and(|held| held.id != suspect.id) {
+                return None;
+            }
+            only = Some(suspect);
+        }
+        only
     }
 
     /// The latest change of a rotation that lies before the end of the first unusual window, and
@@ -240,6 +332,7 @@ fn suspect(
         behind,
         without,
         known,
+        through_account: None,
     }
 }
 

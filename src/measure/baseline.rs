@@ -11,6 +11,9 @@ const WINDOWS: f64 = 87.0;
 /// Fewer windows than this are no baseline: a service with no samples before has none.
 const ENOUGH: u32 = 4;
 
+/// Two windows are one if they hold this many observations.
+const MANY: f64 = 100.0;
+
 /// A usual share is never trusted to hold closer than by this part of itself: traffic changes.
 const WANDER: f64 = 0.15;
 
@@ -70,7 +73,7 @@ impl Baseline {
     /// What is usual; `None` where there is no baseline yet.
     #[must_use]
     pub fn expected(&self) -> Option<Expected> {
-        (self.windows >= ENOUGH && self.total > 0.0).then(|| self.guess())
+        (self.windows >= ENOUGH || (self.windows >= 2 && self.total >= MANY)).then(|| self.guess())
     }
 
     /// The share with Jeffreys' prior (half a failure, half a success), and its weight: no more
@@ -135,7 +138,8 @@ mod tests {
     #[test]
     fn a_few_windows_are_no_baseline() {
         let mut baseline = Baseline::default();
-        baseline.learn(0, 100);
+        baseline.learn(0, 20);
+        baseline.learn(0, 20);
         assert_eq!(baseline.expected(), None);
     }
 

@@ -191,6 +191,12 @@ impl<T> Run<T> {
         })
     }
 
+    /// True where the latest window was as usual.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.quiet > 0
+    }
+
     /// Failures and all in the windows kept.
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
