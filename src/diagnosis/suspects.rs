@@ -203,7 +203,10 @@ impl Suspects {
             let Some(rotation) = incident.rotation(id) else {
                 continue;
             };
-            let suspect = suspect(rotation, moved, service, incident);
+            let behind = secret
+                .filter(|_| self.accounts.contains(service))
+                .and_then(|_| behind_account(rotation, moved, incident));
+            let suspect = behind.unwrap_or_else(|| suspect(rotation, moved, service, incident));
             let lacks = !suspect.behind.is_empty() || suspect.known == 0;
             if !lacks && lag > CLOSE {
                 continue;
@@ -241,25 +244,8 @@ impl Suspects {
             if lag > TIE || rotation.kind != Some(SecretKind::Database) {
                 continue;
             }
-            let (Some(secret), Some(to)) = (&rotation.secret, &rotation.to_version) else {
+            let Some(suspect) = behind_account(rotation, moved, incident) else {
                 continue;
-            };
-            let consumers = || incident.consumers(secret);
-            let behind: Vec<_> = consumers().filter(|c| !is_on(c, to)).collect();
-            if behind.is_empty() {
-                continue;
-            }
-            let suspect = Suspect {
-                id: rotation.id.clone(),
-                secret: rotation.secret.clone(),
-                moved: moved.clone(),
-                behind: behind.iter().map(|c| c.name.clone()).collect(),
-                without: behind.len(),
-                known: consumers().count(),
-                through_account: Some((
-                    behind.iter().filter_map(|c| c.service.clone()).collect(),
-                    behind.iter().filter_map(|c| c.region.clone()).collect(),
-                )),
             };
             if only.as_ref().is_some_and(|held| held.id != suspect.id) {
                 return None;
@@ -301,6 +287,26 @@ impl Suspects {
             .filter(|moved| moved.change == change)
             .min_by_key(|moved| moved.event.time)
     }
+}
+
+/// A rotation as the suspect where an account is refused: who suffers are the services and
+/// regions of the consumers that it left behind. `None` where it left nobody behind.
+fn behind_account(rotation: &Rotation, moved: &Moved, incident: &Incident) -> Option<Suspect> {
+    let (secret, to) = (rotation.secret.as_ref()?, rotation.to_version.as_ref()?);
+    let consumers = || incident.consumers(secret);
+    let behind: Vec<_> = consumers().filter(|c| !is_on(c, to)).collect();
+    (!behind.is_empty()).then(|| Suspect {
+        id: rotation.id.clone(),
+        secret: rotation.secret.clone(),
+        moved: moved.clone(),
+        behind: behind.iter().map(|c| c.name.clone()).collect(),
+        without: behind.len(),
+        known: consumers().count(),
+        through_account: Some((
+            behind.iter().filter_map(|c| c.service.clone()).collect(),
+            behind.iter().filter_map(|c| c.region.clone()).collect(),
+        )),
+    })
 }
 
 fn suspect(
