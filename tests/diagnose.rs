@@ -1,10 +1,7 @@
 //! `rotascope diagnose`: what it prints, how it ends, and that no finding knows the future.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail as tests do"
-)]
+// The lints that spare tests know them by this.
+#![cfg(test)]
 
 mod support;
 
@@ -174,4 +171,35 @@ fn a_quiet_file_has_no_findings_and_is_read_all_the_same() {
     assert_eq!(report["rejected"], 1);
     assert_eq!(report["span"]["from"], "2026-01-02T03:04:05Z");
     assert!(report["findings"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn the_real_incident_is_named_from_native_logs_alone() {
+    let Some(folder) = support::shared("logs/vault-postgres") else {
+        return;
+    };
+    let (_, out, _) = run(&[folder.as_path()], Format::Json);
+    let told: Value = serde_json::from_str(&out).unwrap();
+    let found = told["findings"].as_array().unwrap();
+    assert_eq!(found.len(), 2, "{out}");
+
+    // The rotation of payments broke checkout in eu-1: within a minute, with the two consumers
+    // that kept the old password, and healed once they had the new one.
+    let payments = &found[0];
+    assert_eq!(payments["mode"], "F1");
+    assert_eq!(payments["rotation"], "rot-pay-1");
+    assert_eq!(payments["services"], serde_json::json!(["checkout"]));
+    assert_eq!(payments["regions"], serde_json::json!(["eu-1"]));
+    assert!(payments["detected_at"].as_str().unwrap() <= "2026-11-23T13:47:36Z");
+    assert!(payments["resolved_at"].as_str().unwrap() > "2026-11-23T13:47:31Z");
+    let notes = payments["evidence"].to_string();
+    for consumer in ["checkout-eu-1-0", "checkout-eu-1-1"] {
+        assert!(notes.contains(consumer), "{notes}");
+    }
+
+    // The first version of the mailer's key was retired too early, and brought back.
+    let mailer = &found[1];
+    assert_eq!(mailer["mode"], "F4");
+    assert_eq!(mailer["secret"], "transit/keys/mailer");
+    assert!(mailer["resolved_at"].as_str().unwrap() > "2026-11-23T13:47:20Z");
 }
