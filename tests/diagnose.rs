@@ -157,6 +157,21 @@ fn what_cannot_be_read_is_told_by_the_exit_status() {
 }
 
 #[test]
+fn lines_that_nobody_could_read_are_no_calm() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let lines = std::fs::read_to_string(support::first_night().join("events.jsonl")).unwrap();
+    std::fs::write(
+        file.path(),
+        lines.replace("\"time\":\"2026", "\"time\":\"soon"),
+    )
+    .unwrap();
+    let (status, out, _) = run(&[file.path()], Format::Json);
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status, &told["events"]), (2, &Value::from(0)));
+    assert!(told["rejected"].as_u64().unwrap() > 100, "{out}");
+}
+
+#[test]
 fn a_quiet_file_has_no_findings_and_is_read_all_the_same() {
     let file = tempfile::Builder::new()
         .suffix(".jsonl")

@@ -78,6 +78,14 @@ impl Progress {
         self.readable.load(Ordering::Relaxed) > 0
     }
 
+    /// True where reading went well for whoever read `records` of them: something was readable,
+    /// not everything in it was rejected, and nothing ended early.
+    #[must_use]
+    pub fn went_well(&self, records: u64) -> bool {
+        let all_rejected = records == 0 && self.rejected() > 0;
+        self.read_something() && !all_rejected && self.notes().troubles.is_empty()
+    }
+
     pub(super) fn expect(&self, bytes: Option<u64>) {
         match bytes {
             Some(bytes) => {

@@ -6,14 +6,10 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::{BAD_INPUT, FINE};
 use crate::audit::{self, AuditRow, Options, Progress};
 use crate::model::json;
 use crate::model::rejected::Rejected;
-
-/// Exit status where everything that was named could be read.
-const FINE: u8 = 0;
-/// Exit status where nothing could be read, or something not or not to its end.
-const UNREAD: u8 = 2;
 
 /// The width of a table that goes to no terminal.
 const WIDTH: u16 = 80;
@@ -74,7 +70,7 @@ fn try_run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
                 writeln!(out, "events 0 rejected 0")?;
                 out.flush()?;
             }
-            return Ok(UNREAD);
+            return Ok(BAD_INPUT);
         }
     };
     let progress = opened.progress();
@@ -95,9 +91,11 @@ fn try_run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
     }
     out.flush()?;
     summary(args, &progress, err)?;
-    let nothing = !progress.read_something() || (events == 0 && progress.rejected() > 0);
-    let fine = progress.troubles().is_empty() && !nothing;
-    Ok(if fine { FINE } else { UNREAD })
+    Ok(if progress.went_well(events) {
+        FINE
+    } else {
+        BAD_INPUT
+    })
 }
 
 /// The rows of what is read, one after another.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 
+use super::{BAD_INPUT, FINE};
 use crate::audit::derive::Derivation;
 use crate::audit::identity::IdentityRules;
 use crate::audit::{self, Options};
@@ -14,11 +15,6 @@ use crate::model::event::Severity;
 use crate::model::{
     Event, EventId, Region, RotationId, SecretPath, ServiceName, Source, Timestamp, json,
 };
-
-/// Exit status where the input was read, whatever was found.
-const FINE: u8 = 0;
-/// Exit status where the input could not be read, or not to its end.
-const UNREAD: u8 = 2;
 
 /// How the findings are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -56,13 +52,15 @@ pub fn run(
         Ok(opened) => opened,
         Err(error) => {
             writeln!(err, "{error}")?;
-            return Ok(UNREAD);
+            return Ok(BAD_INPUT);
         }
     };
     let progress = opened.progress();
     let mut derivation = Derivation::new(identity);
     let mut events = Vec::new();
+    let mut records = 0;
     for sighted in opened {
+        records += 1;
         derivation.feed(&sighted.merged, &mut |event| events.push(event));
     }
     derivation.finish(&mut |event| events.push(event));
@@ -74,14 +72,19 @@ pub fn run(
         for rejected in progress.rejections().iter().filter(|r| r.place.line == 0) {
             writeln!(err, "{}: {}", rejected.place.file, rejected.reason)?;
         }
-        return Ok(UNREAD);
+        return Ok(BAD_INPUT);
     }
     let diagnosis = diagnose(&mut events);
     match args.format {
         Format::Json => print_json(&diagnosis, &events, progress.rejected(), out)?,
         Format::Text => print_text(&diagnosis, out)?,
     }
-    Ok(if troubles.is_empty() { FINE } else { UNREAD })
+    // Silence over lines that nobody could read must not pass for calm.
+    Ok(if progress.went_well(records) {
+        FINE
+    } else {
+        BAD_INPUT
+    })
 }
 
 /// Runs every rule over the events, which it puts in order; each is taken once.

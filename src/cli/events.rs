@@ -5,16 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
+use super::{BAD_INPUT, FINE};
 use crate::audit::derive::{Derivation, Sources};
 use crate::audit::identity::{IdentityError, IdentityRules};
 use crate::audit::{self, Options, Progress};
 use crate::model::text::shown;
 use crate::model::{Event, Source};
-
-/// Exit status where everything that was named could be read.
-const FINE: u8 = 0;
-/// Exit status where nothing could be read, or something not or not to its end.
-const UNREAD: u8 = 2;
 
 /// Print what audit logs yield, one event a line.
 #[derive(Clone, Debug, ClapArgs)]
@@ -60,14 +56,14 @@ fn try_run(
         Ok(rules) => rules,
         Err(words) => {
             writeln!(err, "{words}")?;
-            return Ok(UNREAD);
+            return Ok(BAD_INPUT);
         }
     };
     let opened = match audit::open(&args.paths, &Options::default()) {
         Ok(opened) => opened,
         Err(error) => {
             writeln!(err, "{error}")?;
-            return Ok(UNREAD);
+            return Ok(BAD_INPUT);
         }
     };
     let progress = opened.progress();
@@ -142,9 +138,11 @@ fn summary(progress: &Progress, read: u64, err: &mut dyn Write) -> io::Result<u8
     }
     writeln!(err, "rejected {}", progress.rejected())?;
     err.flush()?;
-    let nothing = !progress.read_something() || (read == 0 && progress.rejected() > 0);
-    let fine = troubles.is_empty() && !nothing;
-    Ok(if fine { FINE } else { UNREAD })
+    Ok(if progress.went_well(read) {
+        FINE
+    } else {
+        BAD_INPUT
+    })
 }
 
 #[cfg(test)]

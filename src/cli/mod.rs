@@ -20,6 +20,9 @@ use clap::{Parser, Subcommand};
 use crate::config::Paths;
 use complaint::Complaint;
 
+/// The exit status of a command that did what it was asked for.
+pub const FINE: u8 = 0;
+
 /// The exit status of a command that was used wrongly or whose input could not be read.
 pub const BAD_INPUT: u8 = 2;
 
