@@ -68,3 +68,47 @@ pub fn is_name(key: &str) -> bool {
             | "deletion_allowed"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every string that Vault's engines answer with as secret material must stay unknown here:
+    /// one of them in the list of names would let it through everywhere.
+    #[test]
+    fn no_key_of_secret_material_is_a_name() {
+        for key in [
+            "password",
+            "last_password",
+            "secret_id",
+            "token",
+            "client_token",
+            "accessor",
+            "jwt",
+            "private_key",
+            "rsa_private_key",
+            "key",
+            "data",
+            "value",
+            "plaintext",
+            "ciphertext",
+            "secret_key",
+            "access_key",
+            "security_token",
+            "input",
+            "context",
+            "signature",
+        ] {
+            assert!(!is_name(key), "{key} would be shown");
+        }
+        assert!(is_name("username"));
+    }
+
+    #[test]
+    fn only_a_whole_keyed_hash_is_one() {
+        let hash = format!("hmac-sha256:{}", "0a".repeat(32));
+        assert!(is_hashed(&hash));
+        assert!(!is_hashed(&format!("{hash}0")));
+        assert!(!is_hashed("hmac-sha256:s3cret"));
+    }
+}
