@@ -493,6 +493,8 @@ fn finding(mode: Mode, open: &Open, event: &Event) -> Finding {
             _ => 0.85,
         },
         evidence: open.spike.windows.clone(),
+        ruled_out: Vec::new(),
+        cannot_know: Vec::new(),
     }
 }
 

@@ -115,6 +115,8 @@ pub(super) fn about(
         suppressed: false,
         confidence,
         evidence,
+        ruled_out: Vec::new(),
+        cannot_know: Vec::new(),
     }
 }
 

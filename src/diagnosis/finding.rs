@@ -135,4 +135,17 @@ pub struct Finding {
     pub confidence: f64,
     /// The events that show it, none later than `detected_at`.
     pub evidence: Vec<Evidence>,
+    /// What it might have been and is not.
+    pub ruled_out: Vec<RuledOut>,
+    /// What nobody can know here, and why, each as a sentence for a person.
+    pub cannot_know: Vec<String>,
+}
+
+/// A failure mode that was looked at beside a finding and is not it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuledOut {
+    /// The mode.
+    pub mode: Mode,
+    /// Why not, in harmless words for a person.
+    pub why: String,
 }

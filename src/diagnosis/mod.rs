@@ -27,7 +27,7 @@ mod unattributed;
 mod words;
 
 pub use all::rules;
-pub use finding::{Evidence, Finding, Mode, Subject};
+pub use finding::{Evidence, Finding, Mode, RuledOut, Subject};
 pub use findings::Findings;
 pub use throttling::is_throttling;
 
