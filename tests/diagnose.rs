@@ -111,8 +111,8 @@ fn one_json_object_holds_what_the_contract_says() {
     assert_eq!((status, out.lines().count()), (0, 1));
     let report: Value = serde_json::from_str(&out).unwrap();
     let names: Vec<&String> = report.as_object().unwrap().keys().collect();
-    assert_eq!(names.len(), 5);
-    for name in ["events", "rejected", "span", "findings", "slis"] {
+    assert_eq!(names.len(), 6);
+    for name in ["events", "rejected", "span", "findings", "slis", "cannot_know"] {
         assert!(!report[name].is_null(), "{name}");
     }
     for finding in report["findings"].as_array().unwrap() {
@@ -130,6 +130,8 @@ fn one_json_object_holds_what_the_contract_says() {
             "evidence",
             "suggest",
             "runbook",
+            "ruled_out",
+            "cannot_know",
         ] {
             assert!(finding.get(name).is_some(), "{name}");
         }

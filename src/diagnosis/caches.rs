@@ -1,6 +1,6 @@
 //! Caches that keep entries older than a cutover.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::incident::{EventRef, TIE};
 use crate::model::event::CacheSample;
@@ -99,6 +99,28 @@ impl Caches {
             cache.usual *= 1.02;
         }
         cache.seen = cache.seen.saturating_add(1);
+    }
+
+    /// True where any cache of a service was ever told of.
+    pub(super) fn is_reported(&self, service: &ServiceName) -> bool {
+        self.of
+            .get(service)
+            .is_some_and(|caches| !caches.is_empty())
+    }
+
+    /// Those of the regions that no cache of a service was told of in.
+    pub(super) fn unreported<'r>(
+        &self,
+        service: &ServiceName,
+        regions: &'r BTreeSet<Region>,
+    ) -> Vec<&'r Region> {
+        let caches = self.of.get(service).map_or(&[][..], Vec::as_slice);
+        // One that names no region may stand anywhere.
+        if caches.is_empty() || caches.iter().any(|cache| cache.region.is_none()) {
+            return Vec::new();
+        }
+        let told = |region: &&Region| caches.iter().any(|c| c.region.as_ref() == Some(region));
+        regions.iter().filter(|region| !told(region)).collect()
     }
 
     /// The caches of a service, of this secret if both name one, that still hold entries older

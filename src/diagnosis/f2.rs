@@ -12,14 +12,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::beside::{self, list};
 use super::book::{Book, about, after, evidence, id_of, seconds, settle};
-use super::finding::{Evidence, Mode, Subject};
+use super::finding::{Evidence, Mode, RuledOut, Subject};
+use super::throttling::is_throttling;
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{
     BackendState, ConsumerState, ConsumerVersion, Outcome, RotationStage, Stage, StageStatus,
 };
-use crate::model::{ConsumerId, Data, Event, Region, RotationId, Source, Span, Timestamp};
+use crate::model::{ConsumerId, Data, Event, Region, RotationId, Source, Span, Text, Timestamp};
 
 /// A failed distribution may be retried for so long (the contract's rule).
 const RETRY: Span = Span::seconds(60);
@@ -40,6 +42,8 @@ struct Place {
     done: Option<EventRef>,
     /// Its first failure that nothing cured yet, and all since.
     failed: Vec<EventRef>,
+    /// True once one of these failures was throttling.
+    throttled: bool,
     /// Its consumers that have the new version.
     reached: BTreeMap<ConsumerId, EventRef>,
     /// The first word that any consumer of it said about this version.
@@ -99,7 +103,7 @@ impl Rule for Partial {
     fn pass(
         &mut self,
         now: Timestamp,
-        cause: &EventRef,
+        cause: &Event,
         incident: &Incident,
         findings: &mut Findings,
     ) {
@@ -131,6 +135,8 @@ impl Partial {
         match data.status {
             StageStatus::Failed => {
                 place.failed.push(EventRef::of(event));
+                let error = data.error.as_ref().map_or("", Text::raw);
+                place.throttled |= is_throttling(error);
                 if place.failed.len() == 1 {
                     self.due
                         .insert((after(event.time, RETRY), rotation.id.clone()));
@@ -139,6 +145,7 @@ impl Partial {
             StageStatus::Completed | StageStatus::Skipped => {
                 let failed = !place.failed.is_empty();
                 place.failed.clear();
+                place.throttled = false;
                 place.done.get_or_insert_with(|| EventRef::of(event));
                 if failed && place.found {
                     place.found = false;
@@ -191,7 +198,7 @@ impl Partial {
         &mut self,
         id: &RotationId,
         now: Timestamp,
-        cause: &EventRef,
+        cause: &Event,
         incident: &Incident,
         findings: &mut Findings,
     ) {
@@ -250,6 +257,7 @@ impl Partial {
             rollout.places.entry(region.clone()).or_default().found = true;
         }
         let mut finding = about(Mode::F2, rotation, cause.time, 0.95, proof);
+        finding.ruled_out = rollout.ruled_out(&bad, rotation, now, incident);
         finding.regions = bad;
         findings.raise(
             Subject::Rotation(rotation.id.clone()),
@@ -331,6 +339,45 @@ impl Rollout {
             silent.push((region.clone(), shown));
         }
         silent
+    }
+
+    /// What was looked at beside regions that are behind.
+    fn ruled_out(
+        &self,
+        bad: &BTreeSet<Region>,
+        rotation: &Rotation,
+        now: Timestamp,
+        incident: &Incident,
+    ) -> Vec<RuledOut> {
+        let mut out = Vec::new();
+        let mut rule_out = |mode, why: String| out.push(RuledOut { mode, why });
+        let places = || bad.iter().filter_map(|region| self.places.get(region));
+        let others = self
+            .places
+            .iter()
+            .filter(|(region, _)| !bad.contains(*region));
+        let served = others
+            .filter(|(_, place)| !place.reached.is_empty())
+            .count();
+        if places().all(|place| place.reached.is_empty()) {
+            let who = list(bad);
+            rule_out(
+                Mode::F1,
+                format!(
+                    "no consumer of {who} has the new version, while {served} other regions have it"
+                ),
+            );
+        }
+        let failed = || places().filter(|place| !place.failed.is_empty());
+        if failed().next().is_some() && !failed().any(|place| place.throttled) {
+            rule_out(
+                Mode::F3,
+                "the errors of the distribution do not speak of throttling".to_owned(),
+            );
+        }
+        out.extend(beside::not_revoked_early(rotation, now));
+        out.extend(beside::no_format_errors(rotation, incident));
+        out
     }
 
     fn shown(

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::book::{about, evidence, id_of, settle};
-use super::finding::{Mode, Subject};
+use super::finding::{Mode, RuledOut, Subject};
 use super::throttling::is_throttling;
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident};
@@ -187,6 +187,20 @@ impl RateLimit {
         };
         let mut finding = about(Mode::F3, rotation, cause.time, confidence, proof);
         finding.regions.extend(place.2.clone());
+        if place.1 != Stage::Distribute {
+            finding.ruled_out.push(RuledOut {
+                mode: Mode::F2,
+                why: format!(
+                    "it is {} that fails, not the distribution to a region",
+                    place.1
+                ),
+            });
+        }
+        if throttled.len() < AGAIN {
+            finding.cannot_know.push(
+                "which quota the rotation draws on: every quota of its region counts".to_owned(),
+            );
+        }
         let subject = Subject::Rotation(rotation.id.clone());
         findings.raise(subject, settle(finding, rotation, incident));
         if let Some(streak) = self.streaks.get_mut(place) {

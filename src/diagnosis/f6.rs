@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::beside;
 use super::book::{Book, about, evidence, id_of, settle};
-use super::finding::{Mode, Subject};
+use super::finding::{Mode, RuledOut, Subject};
 use super::throttling::is_throttling;
 use super::words::{has, words};
 use super::{Findings, Rule};
@@ -169,6 +170,12 @@ impl Format {
             .rev()
             .map(|(event, name)| evidence(event, format!("{name} cannot read the new version")))
             .collect();
+        finding.ruled_out.push(RuledOut {
+            mode: Mode::F7,
+            why: "it is the new version that they cannot read, not an old entry".to_owned(),
+        });
+        let early = beside::not_revoked_early(rotation, event.time);
+        finding.ruled_out.extend(early);
         findings.raise(
             Subject::Rotation(rotation.id.clone()),
             settle(finding, rotation, incident),
@@ -282,6 +289,11 @@ const OTHER: &[&str] = &[
     "canceled",
     "cancelled",
 ];
+
+/// True where an error speaks of a parser, a decoder or a decryption. `error` is read raw.
+pub(super) fn is_format(error: &str) -> bool {
+    verdict(error) == Verdict::Format
+}
 
 fn verdict(error: &str) -> Verdict {
     let words = words(error);

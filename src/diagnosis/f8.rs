@@ -99,7 +99,7 @@ impl Rule for Missing {
     fn pass(
         &mut self,
         now: Timestamp,
-        cause: &EventRef,
+        cause: &Event,
         incident: &Incident,
         findings: &mut Findings,
     ) {
@@ -230,7 +230,7 @@ impl Missing {
         id: &RotationId,
         stage: &Stage,
         now: Timestamp,
-        cause: &EventRef,
+        cause: &Event,
         incident: &Incident,
         findings: &mut Findings,
     ) {
@@ -285,9 +285,15 @@ impl Missing {
         );
         let proof = vec![
             evidence(done, note),
-            evidence(cause, format!("{source} was connected all the while")),
+            evidence(
+                &EventRef::of(cause),
+                format!("{source} was connected all the while"),
+            ),
         ];
-        let finding = about(Mode::F8, rotation, cause.time, 0.95, proof);
+        let mut finding = about(Mode::F8, rotation, cause.time, 0.95, proof);
+        finding.cannot_know.push(format!(
+            "who did the {stage} stage, and whether its entry was never written or lost on its way"
+        ));
         findings.raise(
             Subject::Rotation(rotation.id.clone()),
             settle(finding, rotation, incident),

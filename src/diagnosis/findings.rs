@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::finding::{Finding, Mode, Subject};
 use crate::model::Timestamp;
+use crate::model::event::Severity;
 
 /// All findings so far. A subject may be found with a mode again after it healed.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +15,8 @@ pub struct Findings {
 
 impl Findings {
     /// Puts a finding up. One of the same mode about the same subject that stands already keeps
-    /// its `detected_at` and its evidence, and gains the services and regions of this one.
+    /// its `detected_at` and its evidence, and gains the services and regions of this one; when it comes to concern several services
+    /// it pages, and is quiet no more.
     /// One symptom, one cause: a mode that displaces F1 takes back the F1 of the same rotation,
     /// and F1 is not put up beside one.
     pub fn raise(&mut self, subject: Subject, finding: Finding) {
@@ -29,6 +31,11 @@ impl Findings {
                 held.services.extend(finding.services.iter().cloned());
                 held.regions.extend(finding.regions.iter().cloned());
                 held.confidence = held.confidence.max(finding.confidence);
+                let pages = [&held.severity, &finding.severity].contains(&&Severity::Page);
+                if pages || held.services.len() > 1 {
+                    held.severity = Severity::Page;
+                    held.suppressed = false;
+                }
             })
             .or_insert(finding);
     }

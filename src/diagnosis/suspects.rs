@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
+use super::finding::{Mode, RuledOut};
 use crate::incident::{Consumer, EventRef, Incident, Rotation, TIE};
 use crate::model::event::{
     ConsumerState, Operation, RotationStage, RotationStarted, SecretKind, Stage, StageStatus,
@@ -32,6 +33,24 @@ pub(super) enum Change {
     Cutover,
     /// The old version ceased to be accepted.
     Revoke,
+}
+
+impl Change {
+    /// The mode of what it breaks.
+    pub(super) fn mode(self) -> Mode {
+        match self {
+            Self::Cutover => Mode::F1,
+            Self::Revoke => Mode::F4,
+        }
+    }
+
+    /// What it is called.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Cutover => "cutover",
+            Self::Revoke => "revocation",
+        }
+    }
 }
 
 /// A change and when it was.
@@ -277,6 +296,67 @@ impl Suspects {
             })
             .filter(|(lag, _)| *lag <= LAG)
             .max_by_key(|(_, moved)| moved.event.time)
+    }
+
+    /// Why none of the rotations of the secrets that a service depends on (or that its samples
+    /// name) answers for failures that began in this window; `None` where no such secret is known.
+    pub(super) fn excuses(
+        &self,
+        service: &ServiceName,
+        secret: Option<&SecretPath>,
+        (start, end): (Timestamp, Timestamp),
+        incident: &Incident,
+    ) -> Option<Vec<RuledOut>> {
+        let own = secret.map(std::slice::from_ref);
+        let secrets = own.or_else(|| self.secrets.get(service).map(Vec::as_slice))?;
+        let ids = secrets.iter().filter_map(|s| self.rotations.get(s));
+        let mut moves: Vec<(&RotationId, &Moved)> = ids
+            .flatten()
+            .filter_map(|id| Some((id, self.moves.get(id)?)))
+            .flat_map(|(id, moves)| moves.iter().map(move |moved| (id, moved)))
+            .collect();
+        // The latest first: it is the one that a person would suspect.
+        moves.sort_by_key(|(_, moved)| std::cmp::Reverse(moved.event.time));
+        let mut excuses: Vec<RuledOut> = Vec::new();
+        for (id, moved) in moves {
+            let mode = moved.change.mode();
+            if excuses.iter().any(|excuse| excuse.mode == mode) {
+                continue;
+            }
+            let did = moved.change.words();
+            let lag = start.since(moved.event.time);
+            let id = incident.rotation(id).map_or(id, |rotation| &rotation.id);
+            let why = if moved.event.time.since(end) > TIE {
+                format!("the failures began before the {did} of {id}")
+            } else if lag > LAG {
+                format!("the {did} of {id} was {} s before", lag.as_seconds())
+            } else {
+                format!(
+                    "the {did} of {id} was {} s before, and every consumer that is known has the new version",
+                    lag.as_seconds().max(0)
+                )
+            };
+            excuses.push(RuledOut { mode, why });
+        }
+        if excuses.is_empty() {
+            let why = format!("no rotation of a secret of {service} cut over or revoked anything");
+            excuses.push(RuledOut {
+                mode: Mode::F1,
+                why,
+            });
+        }
+        Some(excuses)
+    }
+
+    /// How many consumers of a service are known, over all its secrets.
+    pub(super) fn consumers(&self, service: &ServiceName, incident: &Incident) -> usize {
+        let secrets = self.secrets.get(service).into_iter().flatten();
+        let names: BTreeSet<_> = secrets
+            .flat_map(|secret| incident.consumers(secret))
+            .filter(|consumer| consumer.service.as_ref() == Some(service))
+            .map(|consumer| &consumer.name)
+            .collect();
+        names.len()
     }
 
     /// The first change of this kind of a rotation under any of its ids.
