@@ -112,7 +112,14 @@ fn one_json_object_holds_what_the_contract_says() {
     let report: Value = serde_json::from_str(&out).unwrap();
     let names: Vec<&String> = report.as_object().unwrap().keys().collect();
     assert_eq!(names.len(), 6);
-    for name in ["events", "rejected", "span", "findings", "slis", "cannot_know"] {
+    for name in [
+        "events",
+        "rejected",
+        "span",
+        "findings",
+        "slis",
+        "cannot_know",
+    ] {
         assert!(!report[name].is_null(), "{name}");
     }
     for finding in report["findings"].as_array().unwrap() {

@@ -82,6 +82,7 @@ pub(super) fn no_format_errors(rotation: &Rotation, incident: &Incident) -> Opti
     let why = match (known, failed) {
         (0, _) => return None,
         (_, 0) => "no consumer says that it failed on the new version".to_owned(),
+        (_, 1) => "one consumer failed, not in words of a parser or a decryption".to_owned(),
         (_, n) => format!("{n} consumers failed, none in words of a parser or a decryption"),
     };
     Some(RuledOut {

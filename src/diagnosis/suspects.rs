@@ -17,7 +17,7 @@ use crate::model::{
 const LAG: Span = Span::seconds(300);
 
 /// The same where every consumer that is known has it: then only a close coincidence counts.
-const CLOSE: Span = Span::seconds(60);
+pub(super) const CLOSE: Span = Span::seconds(60);
 
 /// Rotations of one secret, and changes of one rotation, that are remembered.
 const KEPT: usize = 16;
@@ -423,7 +423,7 @@ fn suspect(
 }
 
 /// True where a consumer uses a version, or did and went on to another.
-fn is_on(consumer: &Consumer, version: &Version) -> bool {
+pub(super) fn is_on(consumer: &Consumer, version: &Version) -> bool {
     let uses = matches!(
         consumer.state,
         ConsumerState::InUse | ConsumerState::Validated

@@ -3,6 +3,7 @@
 //! together, and every source for itself, since two sources' samples are alternatives.
 
 mod feed;
+mod outage;
 mod spike;
 mod verdict;
 
@@ -17,7 +18,7 @@ use super::finding::{Mode, Subject};
 use super::findings::Findings;
 use super::suspects::{Change, Suspect, Suspects};
 use super::{Rule, f1, f4, f7, unattributed};
-use crate::incident::{EventRef, Incident};
+use crate::incident::Incident;
 use crate::measure::Verdict;
 use crate::model::event::{AuthSample, SignalSample, Stage, StageStatus};
 use crate::model::{Data, Event, Region, RotationId, ServiceName, Span, Timestamp};
@@ -33,6 +34,8 @@ pub struct AuthFailures {
     caches: Caches,
     /// The services whose open spikes a rotation answers for.
     suffering: HashMap<RotationId, BTreeSet<ServiceName>>,
+    /// The services that are down somewhere.
+    down: BTreeSet<ServiceName>,
 }
 
 impl Rule for AuthFailures {
@@ -44,20 +47,17 @@ impl Rule for AuthFailures {
                 self.caches.observe(event, sample);
                 self.reconsider(&sample.service, event, incident, findings);
             }
-            Data::ServiceHealth(told) => {
-                let service = self.service(&told.service);
-                service.down.retain(|(region, _)| *region != told.region);
-                if !told.up {
-                    service
-                        .down
-                        .push((told.region.clone(), EventRef::of(event)));
-                    self.judge(&told.service, event, incident, findings);
-                }
-            }
+            Data::ServiceHealth(told) => self.health(event, told, incident, findings),
             Data::RotationStage(stage)
                 if stage.stage == Stage::Revoke && stage.status == StageStatus::Skipped =>
             {
                 self.brought_back(event, incident, findings);
+            }
+            Data::RotationStage(stage) => {
+                self.suspects.observe(event);
+                if stage.stage == Stage::Revoke {
+                    self.revoked(event, incident, findings);
+                }
             }
             _ => self.suspects.observe(event),
         }
@@ -263,6 +263,7 @@ impl AuthFailures {
                 suspect,
                 mode: None,
                 firm,
+                outage: false,
             });
         }
     }
@@ -337,7 +338,7 @@ impl AuthFailures {
                 let secret = suspect.secret.as_ref();
                 let stale = self.caches.stale(name, secret, cutover.event.time);
                 if !stale.is_empty() && suspect.is_delivered() {
-                    (Mode::F7, f7::evidence(suspect, cutover, &stale))
+                    (Mode::F7, f7::evidence(cutover, &stale))
                 } else if suspect.moved.change == Change::Revoke {
                     (Mode::F4, f4::evidence(suspect))
                 } else {
@@ -379,7 +380,7 @@ impl AuthFailures {
         let suspect = service
             .open
             .as_ref()
-            .filter(|o| o.firm)
+            .filter(|o| o.firm && !o.outage)
             .and_then(|o| o.suspect.as_ref());
         if !suspect.is_some_and(|s| service.is_quiet() && s.is_cured(incident)) {
             return;
@@ -396,16 +397,11 @@ impl AuthFailures {
         if service.is_spiking() {
             return;
         }
-        let Some(open) = service.open.take() else {
+        let Some(open) = service.open.take_if(|open| !open.outage) else {
             return;
         };
-        if let Some(suspect) = &open.suspect
-            && let Some(suffering) = self.suffering.get_mut(&suspect.id)
-        {
-            suffering.remove(name);
-            if !suffering.is_empty() {
-                return;
-            }
+        if self.others_suffer(name, &open) {
+            return;
         }
         let Some(mode) = open.mode else { return };
         let subject = subject(&open);

@@ -37,6 +37,8 @@ pub(super) struct Open {
     pub(super) mode: Option<Mode>,
     /// True once it lasted longer than a blip does. One that ends before is taken back.
     pub(super) firm: bool,
+    /// True where it is an outage that was told, and no authentications were counted.
+    pub(super) outage: bool,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +58,14 @@ impl Service {
         });
         #[expect(clippy::indexing_slicing, reason = "found or pushed just above")]
         &mut self.feeds[at].1
+    }
+
+    /// True where it is known how much is usually refused here.
+    pub(super) fn has_baseline(&self) -> bool {
+        let parts = self.feeds.iter().flat_map(|(_, feed)| &feed.parts);
+        parts
+            .filter(|part| part.signal.is_none())
+            .any(|part| part.series.expected().is_some())
     }
 
     /// The largest spike of authentication that is certain even without `but` windows.

@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::diagnosis::{Diagnosis, Rule};
+use crate::diagnosis::{Diagnosis, Finding, Rule};
+use crate::model::Source;
 
 /// A story: events, put in order of time when it is told.
 #[derive(Default)]
