@@ -1,17 +1,15 @@
 //! Which rotation an event is about, and what every finding about a rotation has in common.
 
-use std::collections::HashMap;
-
 use super::beside;
 use super::finding::{Evidence, Finding, Mode};
+use super::map::Map;
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{Severity, Tier};
 use crate::model::{Data, Event, RotationId, SecretPath, Span, Timestamp, Version};
-
 /// The rotations of each secret, so that an event that names none finds its own.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    of: HashMap<SecretPath, Vec<(RotationId, Option<Version>)>>,
+    of: Map<SecretPath, Vec<(RotationId, Option<Version>)>>,
 }
 
 impl Book {

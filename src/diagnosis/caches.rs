@@ -1,11 +1,11 @@
 //! Caches that keep entries older than a cutover.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use super::map::Map;
 use crate::incident::{EventRef, TIE};
 use crate::model::event::CacheSample;
 use crate::model::{Event, Region, SecretPath, ServiceName, Span, Timestamp};
-
 /// Fewer samples than this say nothing of how old a cache's entries usually become.
 const ENOUGH: u32 = 3;
 
@@ -36,7 +36,7 @@ struct Latest {
 /// Every cache by its service.
 #[derive(Debug, Default)]
 pub(super) struct Caches {
-    of: HashMap<ServiceName, Vec<Cache>>,
+    of: Map<ServiceName, Vec<Cache>>,
 }
 
 /// A cache that keeps what a cutover should have ended.

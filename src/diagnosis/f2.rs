@@ -10,11 +10,12 @@
 //! in a total waiting time `T`: the posterior predictive of exponential waiting times under the
 //! prior `1/λ` (Gelman et al., Bayesian Data Analysis, 3rd ed., §2.6–2.7).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::beside::{self, list};
 use super::book::{Book, about, after, evidence, id_of, seconds, settle};
 use super::finding::{Evidence, Mode, RuledOut, Subject};
+use super::map::Map;
 use super::throttling::is_throttling;
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident, Rotation};
@@ -22,7 +23,6 @@ use crate::model::event::{
     BackendState, ConsumerState, ConsumerVersion, Outcome, RotationStage, Stage, StageStatus,
 };
 use crate::model::{ConsumerId, Data, Event, Region, RotationId, Source, Span, Text, Timestamp};
-
 /// A failed distribution may be retried for so long (the contract's rule).
 const RETRY: Span = Span::seconds(60);
 
@@ -64,11 +64,11 @@ struct Rollout {
 #[derive(Debug, Default)]
 pub(super) struct Partial {
     book: Book,
-    rollouts: HashMap<RotationId, Rollout>,
+    rollouts: Map<RotationId, Rollout>,
     /// When to look again at which rotation.
     due: BTreeSet<(Timestamp, RotationId)>,
     /// The regions of consumers that an event did not name.
-    regions: HashMap<ConsumerId, Region>,
+    regions: Map<ConsumerId, Region>,
     fleet: Option<Source>,
 }
 
@@ -88,12 +88,12 @@ impl Rule for Partial {
             }
             Data::ConsumerVersion(data) => self.consumer(event, data, incident, findings),
             Data::RotationFinished(data) if data.outcome != Outcome::Succeeded => {
-                let Some(rotation) = id_of(event).and_then(|id| incident.rotation(&id)) else {
+                let Some(id) = id_of(event).and_then(|id| incident.canonical(&id).cloned()) else {
                     return;
                 };
                 // Nobody waits for a version that is given up.
-                self.rollouts.remove(&rotation.id);
-                let subject = Subject::Rotation(rotation.id.clone());
+                self.rollouts.remove(&id);
+                let subject = Subject::Rotation(id);
                 findings.resolve(Mode::F2, &subject, event.time);
             }
             _ => {}
@@ -126,11 +126,13 @@ impl Partial {
         incident: &Incident,
         findings: &mut Findings,
     ) {
-        let rotation = id_of(event).and_then(|id| incident.rotation(&id));
-        let (Some(rotation), Some(region)) = (rotation, &data.region) else {
+        let Some(region) = &data.region else {
             return;
         };
-        let rollout = self.rollouts.entry(rotation.id.clone()).or_default();
+        let Some(id) = id_of(event).and_then(|id| incident.canonical(&id).cloned()) else {
+            return;
+        };
+        let rollout = self.rollouts.entry(id.clone()).or_default();
         let place = rollout.places.entry(region.clone()).or_default();
         match data.status {
             StageStatus::Failed => {
@@ -138,8 +140,7 @@ impl Partial {
                 let error = data.error.as_ref().map_or("", Text::raw);
                 place.throttled |= is_throttling(error);
                 if place.failed.len() == 1 {
-                    self.due
-                        .insert((after(event.time, RETRY), rotation.id.clone()));
+                    self.due.insert((after(event.time, RETRY), id.clone()));
                 }
             }
             StageStatus::Completed | StageStatus::Skipped => {
@@ -149,7 +150,10 @@ impl Partial {
                 place.done.get_or_insert_with(|| EventRef::of(event));
                 if failed && place.found {
                     place.found = false;
-                    settle_down(&rotation.id, rollout, event.time, findings);
+                    settle_down(&id, rollout, event.time, findings);
+                }
+                if rollout.begin_to_look(event.time) {
+                    self.due.insert((after(event.time, LOOK), id));
                 }
             }
             _ => {}
@@ -179,6 +183,9 @@ impl Partial {
         let place = rollout.places.entry(region.clone()).or_default();
         place.heard.get_or_insert_with(|| EventRef::of(event));
         if matches!(data.state, ConsumerState::Pending | ConsumerState::Failed) {
+            if rollout.begin_to_look(event.time) {
+                self.due.insert((after(event.time, LOOK), id.clone()));
+            }
             return;
         }
         place
@@ -188,8 +195,7 @@ impl Partial {
         if place.found && place.failed.is_empty() {
             place.found = false;
             settle_down(id, rollout, event.time, findings);
-        } else if rollout.looks.is_none() {
-            rollout.looks = Some(event.time);
+        } else if rollout.begin_to_look(event.time) {
             self.due.insert((after(event.time, LOOK), id.clone()));
         }
     }
@@ -237,12 +243,7 @@ impl Partial {
         }
         // As long as one region waits for its first, time alone may decide.
         if let Some(since) = rollout.looks {
-            let waits = rollout
-                .places
-                .iter()
-                .any(|(_, place)| place.reached.is_empty() && !place.found);
-            let waits = waits || fleet.0.keys().any(|r| !rollout.places.contains_key(r));
-            if waits && bad.is_empty() {
+            if rollout.waits() && bad.is_empty() {
                 // The longer it has lasted, the less a second matters.
                 let pause = LOOK.max(Span::micros(now.since(since).as_micros() / 10));
                 self.due.insert((after(now, pause), id.clone()));
@@ -270,7 +271,7 @@ impl Partial {
 struct Sizes(BTreeMap<Region, usize>);
 
 impl Sizes {
-    fn of(rotation: &Rotation, incident: &Incident, regions: &HashMap<ConsumerId, Region>) -> Self {
+    fn of(rotation: &Rotation, incident: &Incident, regions: &Map<ConsumerId, Region>) -> Self {
         let mut sizes = BTreeMap::new();
         let secret = rotation.secret.as_ref();
         for consumer in secret
@@ -290,6 +291,23 @@ impl Sizes {
 }
 
 impl Rollout {
+    /// True where a region was served and spoke, and none of its consumers has the version, while
+    /// another's have: time alone may decide.
+    fn waits(&self) -> bool {
+        let silent =
+            |p: &Place| p.reached.is_empty() && !p.found && p.done.is_some() && p.heard.is_some();
+        self.places.values().any(silent) && self.places.values().any(|p| !p.reached.is_empty())
+    }
+
+    /// True where it is to be looked at from now on, and was not before.
+    fn begin_to_look(&mut self, now: Timestamp) -> bool {
+        let begins = self.looks.is_none() && self.waits();
+        if begins {
+            self.looks = Some(now);
+        }
+        begins
+    }
+
     /// The regions none of whose consumers has the version, though it took the others far less.
     #[expect(
         clippy::cast_precision_loss,

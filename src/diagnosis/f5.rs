@@ -5,42 +5,40 @@
 //! identity, and no operator whose act is recorded. Who cannot be matched cannot be a stranger:
 //! where no known identity was ever seen on the path, nothing is said.
 
-use std::collections::{HashMap, HashSet};
-
 use super::beside::list;
 use super::book::{Book, about, evidence, id_of, settle};
 use super::finding::{Evidence, Mode, Subject};
+use super::map::{Map, Set};
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{
     AuditEntry, AuditOutcome, LeakConfidence, LeakFinding, Operation, StageStatus,
 };
 use crate::model::{Actor, Data, Event, RotationId, SecretPath, Timestamp};
-
 /// What is known of the paths of one secret.
 #[derive(Debug, Default)]
 struct Known {
     /// The names by which its consumers are known.
-    identities: HashSet<Actor>,
+    identities: Set<Actor>,
     /// Who was allowed anything on it, before or otherwise in the order of things.
-    seen: HashSet<Actor>,
+    seen: Set<Actor>,
     /// When anybody was first allowed anything on it.
     since: Option<Timestamp>,
     /// True once a consumer was seen there under a known identity.
     matched: bool,
     /// Strangers that a finding stands on.
-    strangers: HashMap<Actor, RotationId>,
+    strangers: Map<Actor, RotationId>,
     /// Rotations of it that a leak was confirmed for.
-    leaked: HashSet<RotationId>,
+    leaked: Set<RotationId>,
 }
 
 /// The rule.
 #[derive(Debug, Default)]
 pub(super) struct Leak {
     book: Book,
-    secrets: HashMap<SecretPath, Known>,
+    secrets: Map<SecretPath, Known>,
     /// What each responder acted on: a rotation's id or a secret.
-    acts: HashMap<Actor, HashSet<String>>,
+    acts: Map<Actor, Set<String>>,
 }
 
 impl Rule for Leak {
@@ -208,7 +206,7 @@ impl Leak {
         let Some(known) = known.filter(|_| good) else {
             return;
         };
-        let earlier: HashSet<RotationId> = known
+        let earlier: Set<RotationId> = known
             .leaked
             .drain()
             .chain(known.strangers.drain().map(|(_, id)| id))
@@ -236,7 +234,7 @@ fn take_back(known: &mut Known, actor: &Actor, findings: &mut Findings) {
 }
 
 /// True where this actor's act on the rotation or its secret is recorded.
-fn acted(acts: &HashMap<Actor, HashSet<String>>, actor: &Actor, rotation: &Rotation) -> bool {
+fn acted(acts: &Map<Actor, Set<String>>, actor: &Actor, rotation: &Rotation) -> bool {
     let Some(targets) = acts.get(actor) else {
         return false;
     };

@@ -2,18 +2,18 @@
 //! help. A single consumer that stumbles once and then works with it is none; a refusal of the
 //! old version is F4's.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::beside;
 use super::book::{Book, about, evidence, id_of, settle};
 use super::finding::{Mode, RuledOut, Subject};
+use super::map::Map;
 use super::throttling::is_throttling;
 use super::words::{has, words};
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{ConsumerState, ConsumerVersion, Outcome};
 use crate::model::{ConsumerId, Data, Event, Region, RotationId, ServiceName, Text};
-
 /// The most events kept as evidence.
 const PROOF: usize = 12;
 
@@ -49,7 +49,7 @@ struct Fleet {
 #[derive(Debug, Default)]
 pub(super) struct Format {
     book: Book,
-    fleets: HashMap<RotationId, Fleet>,
+    fleets: Map<RotationId, Fleet>,
 }
 
 impl Rule for Format {
@@ -58,14 +58,14 @@ impl Rule for Format {
         match &event.data {
             Data::ConsumerVersion(data) => self.consumer(event, data, incident, findings),
             Data::RotationFinished(data) => {
-                let rotation = id_of(event).and_then(|id| incident.rotation(&id));
-                let Some(rotation) = rotation else {
+                let id = id_of(event).and_then(|id| incident.canonical(&id).cloned());
+                let Some(id) = id else {
                     return;
                 };
                 // Whoever failed on a version that is gone fails no more.
                 if data.outcome == Outcome::RolledBack || data.outcome == Outcome::Aborted {
-                    self.fleets.remove(&rotation.id);
-                    let subject = Subject::Rotation(rotation.id.clone());
+                    self.fleets.remove(&id);
+                    let subject = Subject::Rotation(id);
                     findings.resolve(Mode::F6, &subject, event.time);
                 }
             }

@@ -7,20 +7,20 @@
 //! revocation, from whoever has the new one. Where the one who presents it lacks the new version,
 //! it was revoked too early (F4), and nothing is said here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::beside;
 use super::book::{about, after, evidence as piece, id_of, settle};
 use super::caches::Stale;
 use super::finding::{Evidence, Mode, RuledOut, Subject};
+use super::map::Map;
 use super::suspects::{Moved, is_on};
 use super::{Findings, Rule};
 use crate::incident::{Consumer, EventRef, Incident, Rotation, TIE};
 use crate::model::event::{
     AuditEntry, AuditOutcome, ConsumerState, Operation, RotationStage, Stage, StageStatus,
 };
-use crate::model::{Actor, Data, Event, RotationId, SecretPath, Span, Timestamp, Version};
-
+use crate::model::{Actor, Data, Event, RotationId, SecretPath, Span, Timestamp};
 /// So many presentations by one, each later than the last by more than clocks may differ: a
 /// request that was under way and its retry are two.
 const AGAIN: usize = 3;
@@ -60,7 +60,7 @@ pub(super) fn evidence(cutover: &Moved, stale: &[Stale]) -> Vec<Evidence> {
 struct Revoked {
     rotation: RotationId,
     event: EventRef,
-    by: HashMap<Actor, Presenter>,
+    by: Map<Actor, Presenter>,
     /// How often it was presented in all.
     times: usize,
     found: bool,
@@ -75,15 +75,19 @@ struct Presenter {
     times: usize,
 }
 
-type Name = (SecretPath, Version);
+/// A secret, and the rotation that revoked a version of it.
+type Name = (SecretPath, RotationId);
+
+/// The most revocations of one secret that are remembered.
+const KEPT: usize = 16;
 
 /// The rule of the second way.
 #[derive(Debug, Default)]
 pub(super) struct Presented {
-    revoked: HashMap<Name, Revoked>,
+    revoked: Map<SecretPath, Vec<Revoked>>,
     /// How often the revoked versions of a secret were presented at most, before: a few stale
     /// logins after each rotation are what is usual there.
-    usual: HashMap<SecretPath, usize>,
+    usual: Map<SecretPath, usize>,
     /// When to look whether a presenter fell silent.
     due: BTreeSet<(Timestamp, Name)>,
 }
@@ -112,7 +116,9 @@ impl Rule for Presented {
             let Some((_, name)) = self.due.pop_first() else {
                 return;
             };
-            let Some(revoked) = self.revoked.get_mut(&name).filter(|r| r.found) else {
+            let of = self.revoked.get_mut(&name.0).into_iter().flatten();
+            let mut standing = of.filter(|revoked| revoked.found && revoked.rotation == name.1);
+            let Some(revoked) = standing.next() else {
                 continue;
             };
             revoked.by.retain(|_, by| by.silent_at() >= now);
@@ -134,33 +140,36 @@ impl Presented {
         incident: &Incident,
         findings: &mut Findings,
     ) {
-        let Some(rotation) = id_of(event).and_then(|id| incident.rotation(&id)) else {
+        let Some(id) = id_of(event).and_then(|id| incident.canonical(&id).cloned()) else {
             return;
         };
-        let (Some(secret), Some(old)) = (&rotation.secret, &rotation.from_version) else {
+        let Some(secret) = incident.secret_of(&id) else {
             return;
         };
-        let name = (secret.clone(), old.clone());
-        match data.status {
-            StageStatus::Completed => {
-                let others = self.revoked.iter().filter(|((of, _), _)| of == secret);
-                let usual = others.map(|(_, revoked)| revoked.times).max();
-                let held = self.usual.entry(secret.clone()).or_default();
-                *held = (*held).max(usual.unwrap_or(0));
-                // Two sources, or two regions, may tell of one revocation: the first counts.
-                self.revoked.entry(name).or_insert_with(|| Revoked {
-                    rotation: rotation.id.clone(),
+        let of = self.revoked.entry(secret.clone()).or_default();
+        let known = of.iter().position(|revoked| revoked.rotation == id);
+        match (&data.status, known) {
+            // Two sources, or two regions, may tell of one revocation: the first counts.
+            (StageStatus::Completed, None) => {
+                let usual = of.iter().map(|revoked| revoked.times).max();
+                if let Some(usual) = usual.filter(|usual| *usual > 0) {
+                    let held = self.usual.entry(secret.clone()).or_default();
+                    *held = (*held).max(usual);
+                }
+                if of.len() >= KEPT {
+                    of.remove(0);
+                }
+                of.push(Revoked {
+                    rotation: id,
                     event: EventRef::of(event),
-                    by: HashMap::new(),
+                    by: Map::default(),
                     times: 0,
                     found: false,
                 });
             }
             // Brought back: whoever presents it is right.
-            StageStatus::Skipped => {
-                if let Some(mut revoked) = self.revoked.remove(&name) {
-                    revoked.heal(event.time, findings);
-                }
+            (StageStatus::Skipped, Some(known)) => {
+                of.remove(known).heal(event.time, findings);
             }
             _ => {}
         }
@@ -176,8 +185,12 @@ impl Presented {
         let (Some(secret), Some(version)) = (&data.secret, &data.version) else {
             return;
         };
-        let name = (secret.clone(), version.clone());
-        let Some(revoked) = self.revoked.get_mut(&name) else {
+        let ended = |revoked: &&mut Revoked| {
+            let rotation = incident.rotation(&revoked.rotation);
+            rotation.is_some_and(|rotation| rotation.from_version.as_ref() == Some(version))
+        };
+        let of = self.revoked.get_mut(secret).into_iter().flatten();
+        let Some(revoked) = of.rev().find(ended) else {
             if data.outcome == AuditOutcome::Allowed {
                 self.moved_on(secret, &data.actor, event.time, findings);
             }
@@ -204,7 +217,8 @@ impl Presented {
             return;
         }
         revoked.found = true;
-        self.due.insert((silent_at, name.clone()));
+        self.due
+            .insert((silent_at, (secret.clone(), rotation.id.clone())));
         let finding = revoked.finding(event, data, who, rotation, incident);
         findings.raise(subject, settle(finding, rotation, incident));
     }
@@ -217,8 +231,8 @@ impl Presented {
         at: Timestamp,
         findings: &mut Findings,
     ) {
-        for ((of, _), revoked) in &mut self.revoked {
-            if of == secret && revoked.by.remove(actor).is_some() && revoked.by.is_empty() {
+        for revoked in self.revoked.get_mut(secret).into_iter().flatten() {
+            if revoked.by.remove(actor).is_some() && revoked.by.is_empty() {
                 revoked.heal(at, findings);
             }
         }

@@ -1,9 +1,10 @@
 //! Which rotation can have caused what a service suffers: the rotations by the services that
 //! depend on their secrets, and the moments at which each can have broken something.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::finding::{Mode, RuledOut};
+use super::map::{Map, Set};
 use crate::incident::{Consumer, EventRef, Incident, Rotation, TIE};
 use crate::model::event::{
     ConsumerState, Operation, RotationStage, RotationStarted, SecretKind, Stage, StageStatus,
@@ -11,7 +12,6 @@ use crate::model::event::{
 use crate::model::{
     Data, Event, Region, RotationId, SecretPath, ServiceName, Span, Timestamp, Version,
 };
-
 /// How long after a change failures may begin, where consumers still lack the new version:
 /// connections and sessions that were open live on for a while.
 const LAG: Span = Span::seconds(300);
@@ -64,11 +64,11 @@ pub(super) struct Moved {
 /// The rotations, by what depends on them.
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
-    secrets: HashMap<ServiceName, Vec<SecretPath>>,
-    rotations: HashMap<SecretPath, Vec<RotationId>>,
-    moves: HashMap<RotationId, Vec<Moved>>,
+    secrets: Map<ServiceName, Vec<SecretPath>>,
+    rotations: Map<SecretPath, Vec<RotationId>>,
+    moves: Map<RotationId, Vec<Moved>>,
     /// Accounts that logged in somewhere by their own name, as a database's log tells.
-    accounts: HashSet<ServiceName>,
+    accounts: Set<ServiceName>,
     /// The rotations that changed something last, the latest last.
     recent: VecDeque<RotationId>,
 }

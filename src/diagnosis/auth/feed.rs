@@ -1,12 +1,13 @@
 //! Windows as one source tells of them: each region and secret of a service for itself, and all
 //! together, round by round.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
 
+use crate::diagnosis::map::Hashing;
 use crate::incident::EventRef;
 use crate::measure::{Series, Verdict};
 use crate::model::{Event, Region, SecretPath, Text, Timestamp};
+use hashbrown::HashTable;
 
 /// A window, and who told it.
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ pub(super) struct Key<'a>(
 /// One series of a source: a region and a secret of a service, or a signal of it.
 #[derive(Debug)]
 pub(super) struct Part {
+    hash: u64,
     pub(super) signal: Option<Text>,
     pub(super) region: Option<Region>,
     pub(super) secret: Option<SecretPath>,
@@ -52,7 +54,8 @@ pub(super) struct Round {
 #[derive(Debug, Default)]
 pub(super) struct Feed {
     pub(super) parts: Vec<Part>,
-    pub(super) find: HashMap<u64, Vec<usize>>,
+    /// The parts by the hash of their keys.
+    find: HashTable<usize>,
     pub(super) whole: Series<Told>,
     pub(super) round: Round,
     /// So many parts are awaited in a round.
@@ -63,21 +66,23 @@ pub(super) struct Feed {
 
 impl Feed {
     fn part(&mut self, key: Key<'_>, end: Timestamp) -> Option<usize> {
-        let hash = self.find.hasher().hash_one(key);
-        let of = self.find.entry(hash).or_default();
+        let hash = Hashing.hash_one(key);
         let parts = &mut self.parts;
-        let same = |at: &&usize| {
-            parts.get(**at).is_some_and(|part| {
-                part.signal.as_ref() == key.0
+        let same = |at: &usize| {
+            parts.get(*at).is_some_and(|part| {
+                part.hash == hash
+                    && part.signal.as_ref() == key.0
                     && part.region.as_ref() == key.1
                     && part.secret.as_ref() == key.2
             })
         };
-        if let Some(at) = of.iter().find(same) {
+        if let Some(at) = self.find.find(hash, same) {
             return Some(*at);
         }
-        of.push(parts.len());
+        let rehash = |at: &usize| parts.get(*at).map_or(0, |part| part.hash);
+        self.find.insert_unique(hash, parts.len(), rehash);
         parts.push(Part {
+            hash,
             signal: key.0.cloned(),
             region: key.1.cloned(),
             secret: key.2.cloned(),

@@ -7,7 +7,7 @@ mod outage;
 mod spike;
 mod verdict;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use self::feed::Key;
 use self::spike::{Open, Service, Spike};
@@ -16,24 +16,24 @@ use super::beside::list;
 use super::caches::Caches;
 use super::finding::{Mode, Subject};
 use super::findings::Findings;
+use super::map::Map;
 use super::suspects::{Change, Suspect, Suspects};
 use super::{Rule, f1, f4, f7, unattributed};
 use crate::incident::Incident;
 use crate::measure::Verdict;
 use crate::model::event::{AuthSample, SignalSample, Stage, StageStatus};
 use crate::model::{Data, Event, Region, RotationId, ServiceName, Span, Timestamp};
-
 /// So many windows in a row may be a deploy, a restart or a failover.
 const BLIP: usize = 2;
 
 /// The rule of the four modes that begin with refused authentications.
 #[derive(Debug, Default)]
 pub struct AuthFailures {
-    services: HashMap<ServiceName, Service>,
+    services: Map<ServiceName, Service>,
     suspects: Suspects,
     caches: Caches,
     /// The services whose open spikes a rotation answers for.
-    suffering: HashMap<RotationId, BTreeSet<ServiceName>>,
+    suffering: Map<RotationId, BTreeSet<ServiceName>>,
     /// The services that are down somewhere.
     down: BTreeSet<ServiceName>,
 }
@@ -45,7 +45,9 @@ impl Rule for AuthFailures {
             Data::SignalSample(sample) => self.signal(event, sample, incident, findings),
             Data::CacheSample(sample) => {
                 self.caches.observe(event, sample);
-                self.reconsider(&sample.service, event, incident, findings);
+                if !self.suffering.is_empty() {
+                    self.reconsider(&sample.service, event, incident, findings);
+                }
             }
             Data::ServiceHealth(told) => self.health(event, told, incident, findings),
             Data::RotationStage(stage)

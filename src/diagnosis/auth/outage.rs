@@ -152,10 +152,14 @@ impl AuthFailures {
         let Some(suspect) = &open.suspect else {
             return false;
         };
-        self.suffering.get_mut(&suspect.id).is_some_and(|all| {
+        let others = self.suffering.get_mut(&suspect.id).is_some_and(|all| {
             all.remove(name);
             !all.is_empty()
-        })
+        });
+        if !others {
+            self.suffering.remove(&suspect.id);
+        }
+        others
     }
 }
 
