@@ -131,17 +131,19 @@ pub(super) fn caches(
             suspect.without, suspect.known
         )));
     }
-    let silent = caches.unreported(service, regions);
-    if silent.is_empty() && caches.is_reported(service) {
+    let since = suspect.moved.event.time;
+    let did = suspect.moved.change.words();
+    let silent = caches.unreported(service, regions, since);
+    if silent.is_empty() && caches.is_reported(service, since) {
         return Ok(ruled_out(format!(
             "no cache of {service} is known to hold entries older than the cutover"
         )));
     }
     Err(if silent.is_empty() {
-        format!("who answers from a cache: no cache of {service} is reported")
+        format!("who answers from a cache: none of {service} was reported since the {did}")
     } else {
         format!(
-            "who answers from a cache: no cache of {service} is reported by {}",
+            "who answers from a cache: none of {service} was reported by {} since the {did}",
             list(silent)
         )
     })

@@ -101,26 +101,30 @@ impl Caches {
         cache.seen = cache.seen.saturating_add(1);
     }
 
-    /// True where any cache of a service was ever told of.
-    pub(super) fn is_reported(&self, service: &ServiceName) -> bool {
-        self.of
-            .get(service)
-            .is_some_and(|caches| !caches.is_empty())
+    /// True where any cache of a service was told of since a moment.
+    pub(super) fn is_reported(&self, service: &ServiceName, since: Timestamp) -> bool {
+        self.told_since(service, since).next().is_some()
     }
 
-    /// Those of the regions that no cache of a service was told of in.
+    /// Those of the regions that no cache of a service was told of in since a moment.
     pub(super) fn unreported<'r>(
         &self,
         service: &ServiceName,
         regions: &'r BTreeSet<Region>,
+        since: Timestamp,
     ) -> Vec<&'r Region> {
-        let caches = self.of.get(service).map_or(&[][..], Vec::as_slice);
+        let told = || self.told_since(service, since);
         // One that names no region may stand anywhere.
-        if caches.is_empty() || caches.iter().any(|cache| cache.region.is_none()) {
+        if told().next().is_none() || told().any(|cache| cache.region.is_none()) {
             return Vec::new();
         }
-        let told = |region: &&Region| caches.iter().any(|c| c.region.as_ref() == Some(region));
-        regions.iter().filter(|region| !told(region)).collect()
+        let here = |region: &&Region| told().any(|cache| cache.region.as_ref() == Some(region));
+        regions.iter().filter(|region| !here(region)).collect()
+    }
+
+    fn told_since(&self, service: &ServiceName, since: Timestamp) -> impl Iterator<Item = &Cache> {
+        let caches = self.of.get(service).into_iter().flatten();
+        caches.filter(move |cache| cache.latest.as_ref().is_some_and(|l| l.event.time > since))
     }
 
     /// The caches of a service, of this secret if both name one, that still hold entries older
