@@ -141,7 +141,7 @@ fn a_deploy_during_the_cutover_is_taken_back_and_what_follows_is_found() {
     shape.auth(&mut story, 1500, |end| if blip(end) { 200 } else { 2 });
     assert_eq!(guilty(&story), []);
 
-    // The same blip, and ten minutes later an expired session after the other.
+    // The same blip long before a cutover after which it is no blip.
     let mut story = Story::default();
     shape.rotation(&mut story, ("k7", "door/pin"), (500, 1100), (1, 3));
     shape.auth(&mut story, 1500, |end| match end {
