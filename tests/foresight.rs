@@ -146,22 +146,20 @@ fn all_faults_at_once_are_told_apart() {
     wanted.sort_unstable();
     assert_eq!(modes, wanted, "{whole:?}");
     for finding in &whole {
-        let plan = FAULTS.iter().position(|(fault, _)| *fault == Fault::Spike);
-        match &finding.rotation {
-            Some(rotation) => {
-                let n: usize = rotation.raw().trim_start_matches("rot").parse().unwrap();
-                assert_eq!(FAULTS[n].1, Some(finding.mode.name()), "{finding:?}");
-            }
-            None => {
-                let service = format!("svc{}", plan.unwrap());
-                assert!(finding.services.iter().any(|s| s.raw() == service));
-            }
+        if let Some(rotation) = &finding.rotation {
+            let n: usize = rotation.raw().trim_start_matches("rot").parse().unwrap();
+            assert_eq!(FAULTS[n].1, Some(finding.mode.name()), "{finding:?}");
+        } else {
+            let spike = FAULTS.iter().position(|(fault, _)| *fault == Fault::Spike);
+            let service = format!("svc{}", spike.unwrap());
+            assert!(finding.services.iter().any(|s| s.raw() == service));
         }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    // `PROPTEST_CASES` sets how many.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_finding_of_any_incident_knows_the_future(
@@ -181,6 +179,19 @@ proptest! {
         let mut sorted = shuffled.clone();
         sorted.sort();
         prop_assert_eq!(printed(&shuffled), printed(&sorted));
+    }
+
+    #[test]
+    fn whatever_is_found_is_what_went_wrong(
+        plans in prop::collection::vec(made::plan(), 1..4),
+        mess in made::mess(),
+    ) {
+        for finding in found(&of(&made::events(&made::lines(&plans, &mess)))) {
+            let service = finding.services.first().map(|s| s.raw().trim_start_matches("svc"));
+            let plan = &plans[service.unwrap().parse::<usize>().unwrap()];
+            let mode = FAULTS.iter().find(|(fault, _)| *fault == plan.fault).unwrap().1;
+            prop_assert_eq!(mode, Some(finding.mode.name()), "{:?} {:?}", plan, finding);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::beside;
 use super::book::{Book, about, evidence, id_of, settle};
-use super::finding::{Mode, RuledOut, Subject};
+use super::finding::{Evidence, Mode, RuledOut, Subject};
 use super::map::Map;
 use super::throttling::is_throttling;
 use super::words::{has, words};
@@ -157,19 +157,7 @@ impl Format {
             .values()
             .filter_map(|f| f.region.clone())
             .collect();
-        let mut proof: Vec<_> = fleet
-            .failing
-            .iter()
-            .flat_map(|(name, failing)| failing.events.iter().map(move |event| (event, name)))
-            .collect();
-        proof.sort();
-        finding.evidence = proof
-            .into_iter()
-            .rev()
-            .take(PROOF)
-            .rev()
-            .map(|(event, name)| evidence(event, format!("{name} cannot read the new version")))
-            .collect();
+        finding.evidence = fleet.proof();
         finding.ruled_out.push(RuledOut {
             mode: Mode::F7,
             why: "it is the new version that they cannot read, not an old entry".to_owned(),
@@ -188,6 +176,21 @@ impl Fleet {
     /// stumble at once over the same version is no chance either.
     fn goes_on(&self) -> bool {
         self.failing.len() >= 3 || self.failing.values().any(|failing| failing.times >= 2)
+    }
+
+    /// The latest failures, in order of time.
+    fn proof(&self) -> Vec<Evidence> {
+        let mut proof: Vec<_> = self
+            .failing
+            .iter()
+            .flat_map(|(name, failing)| failing.events.iter().map(move |event| (event, name)))
+            .collect();
+        proof.sort();
+        let more = proof.len().saturating_sub(PROOF);
+        let latest = proof.into_iter().skip(more);
+        latest
+            .map(|(event, name)| evidence(event, format!("{name} cannot read the new version")))
+            .collect()
     }
 
     fn confidence(&self) -> f64 {

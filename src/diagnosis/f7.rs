@@ -329,10 +329,9 @@ fn holder<'i>(actor: &Actor, rotation: &Rotation, incident: &'i Incident) -> Hol
         Some(consumer) if has(consumer) => Holder::HasTheNew {
             who: Some(consumer),
         },
-        Some(_) => Holder::Lacks,
         // Nobody known: whoever it is, he is behind only if somebody is.
         None if incident.consumers(secret).all(has) => Holder::HasTheNew { who: None },
-        None => Holder::Lacks,
+        _ => Holder::Lacks,
     }
 }
 

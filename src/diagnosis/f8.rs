@@ -12,7 +12,7 @@ use super::book::{Book, about, after, evidence, id_of, seconds, settle};
 use super::finding::{Mode, Subject};
 use super::map::Map;
 use super::{Findings, Rule};
-use crate::incident::{EventRef, Incident};
+use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{
     ActionPhase, AuditEntry, BackendState, RotationStage, Stage, StageStatus,
 };
@@ -217,6 +217,21 @@ impl Missing {
         }
     }
 
+    /// How many entries of a stage of a rotation came, under any of its ids.
+    fn entries(&self, rotation: &Rotation, stage: &Stage) -> usize {
+        // Another source may have told it under another id since.
+        let entries: usize = std::iter::once(&rotation.id)
+            .chain(&rotation.aliases)
+            .filter_map(|id| self.trails.get(&(id.clone(), stage.clone())))
+            .map(|trail| trail.entries)
+            .sum();
+        let early = rotation.secret.clone().zip(rotation.to_version.clone());
+        let early = early.and_then(|(secret, version)| {
+            self.orphans.get(&(secret, version, stage.clone())).copied()
+        });
+        entries + early.unwrap_or(0)
+    }
+
     #[expect(
         clippy::too_many_arguments,
         reason = "what is due, and the moment that shows it"
@@ -247,17 +262,7 @@ impl Missing {
         else {
             return;
         };
-        // Another source may have told it under another id since.
-        let entries: usize = std::iter::once(&rotation.id)
-            .chain(&rotation.aliases)
-            .filter_map(|id| self.trails.get(&(id.clone(), stage.clone())))
-            .map(|trail| trail.entries)
-            .sum();
-        let early = rotation.secret.clone().zip(rotation.to_version.clone());
-        let early = early.and_then(|(secret, version)| {
-            self.orphans.get(&(secret, version, stage.clone())).copied()
-        });
-        let entries = entries + early.unwrap_or(0);
+        let entries = self.entries(rotation, stage);
         let missing = self.trails.get(&key).is_none_or(|trail| trail.missing);
         if entries >= mine || missing {
             return;

@@ -148,7 +148,7 @@ pub fn lines(plans: &[Plan], mess: &Mess) -> Vec<String> {
         "/session",
         None,
         "backend.status",
-        json!({"backend": "/vault",
+        &json!({"backend": "/vault",
         "state": "connected", "lag_ms": 400}),
     );
     for (n, plan) in plans.iter().enumerate() {
@@ -161,7 +161,7 @@ pub fn lines(plans: &[Plan], mess: &Mess) -> Vec<String> {
         "/scanner",
         None,
         "scan.completed",
-        json!({"detector": "d",
+        &json!({"detector": "d",
         "repository": "r", "findings": 0}),
     );
     let mut lines = Vec::new();
@@ -214,7 +214,7 @@ struct Maker {
 }
 
 impl Maker {
-    fn tell(&mut self, at: i64, source: &str, rotation: Option<&str>, kind: &str, data: Value) {
+    fn tell(&mut self, at: i64, source: &str, rotation: Option<&str>, kind: &str, data: &Value) {
         self.n += 1;
         let is_sample = kind.ends_with("sample");
         let skew = if is_sample { self.ahead } else { 0 };
@@ -231,23 +231,23 @@ impl Maker {
         self.lines.push((is_sample, line.to_string()));
     }
 
-    fn stage(&mut self, at: i64, names: &Names, stage: &str, status: &str, more: Value) {
+    fn stage(&mut self, at: i64, names: &Names, stage: &str, status: &str, more: &Value) {
         let mut data = json!({"stage": stage, "status": status});
         for (name, value) in more.as_object().into_iter().flatten() {
             data[name] = value.clone();
         }
         let rotation = Some(names.rotation.as_str());
-        self.tell(at, "/engine", rotation, "rotation.stage", data);
+        self.tell(at, "/engine", rotation, "rotation.stage", &data);
     }
 
     fn consumer(&mut self, at: i64, names: &Names, who: &Who, state: &str, error: Option<&str>) {
         let data = json!({"consumer": who.name, "service": names.service, "region": who.region,
             "secret": names.secret, "version": "2", "state": state, "error": error});
         let rotation = Some(names.rotation.as_str());
-        self.tell(at, "/fleet", rotation, "consumer.version", data);
+        self.tell(at, "/fleet", rotation, "consumer.version", &data);
     }
 
-    fn audit(&mut self, at: i64, names: &Names, data: Value) {
+    fn audit(&mut self, at: i64, names: &Names, data: &Value) {
         let mut all = json!({"path": names.secret, "secret": names.secret, "outcome": "allowed"});
         for (name, value) in data.as_object().into_iter().flatten() {
             all[name] = value.clone();
@@ -256,14 +256,14 @@ impl Maker {
             .get("stage")
             .is_some()
             .then_some(names.rotation.as_str());
-        self.tell(at, "/vault", rotation, "audit.entry", all);
+        self.tell(at, "/vault", rotation, "audit.entry", &all);
     }
 
     /// Started at `start`, distributed at 300, cut over at 600, revoked at 1200 after that.
     fn rotation(&mut self, names: &Names, plan: &Plan) {
         let (t, rotation) = (plan.start, Some(names.rotation.as_str()));
         let fleet = Who::all(names, plan);
-        let named: Vec<Value> = fleet
+        let consumers: Vec<Value> = fleet
             .iter()
             .map(|who| {
                 json!({"consumer": who.name, "service": names.service,
@@ -271,36 +271,36 @@ impl Maker {
             })
             .collect();
         let data = json!({"secret": names.secret, "from_version": "1", "to_version": "2",
-            "services": [names.service], "consumers": named});
-        self.tell(t, "/engine", rotation, "rotation.started", data);
+            "services": [names.service], "consumers": consumers});
+        self.tell(t, "/engine", rotation, "rotation.started", &data);
         self.audit(
             t - 100,
             names,
-            json!({"actor": format!("role:{}", fleet[0].name),
+            &json!({"actor": format!("role:{}", fleet[0].name),
             "operation": "read", "version": "1"}),
         );
         let audited = |stage: &str| {
             json!({"actor": "engine", "operation": "update",
             "version": "2", "stage": stage})
         };
-        self.stage(t + 100, names, "generate", "completed", Value::Null);
-        self.audit(t + 102, names, audited("generate"));
+        self.stage(t + 100, names, "generate", "completed", &Value::Null);
+        self.audit(t + 102, names, &audited("generate"));
         if plan.fault == Fault::Throttled {
             for n in 0..3 {
                 let error = json!({"error": "HTTP 429", "attempt": n + 1});
-                self.stage(t + 150 + 20 * n, names, "store", "failed", error);
+                self.stage(t + 150 + 20 * n, names, "store", "failed", &error);
             }
         }
-        self.stage(t + 220, names, "store", "completed", Value::Null);
+        self.stage(t + 220, names, "store", "completed", &Value::Null);
         if plan.fault != Fault::Unaudited {
-            self.audit(t + 222, names, audited("store"));
+            self.audit(t + 222, names, &audited("store"));
         }
         self.distribute(names, plan, &fleet);
-        self.stage(t + 600, names, "cutover", "completed", Value::Null);
-        self.audit(t + 601, names, audited("cutover"));
+        self.stage(t + 600, names, "cutover", "completed", &Value::Null);
+        self.audit(t + 601, names, &audited("cutover"));
         if !matches!(plan.fault, Fault::Behind | Fault::Stale | Fault::Region) {
-            self.stage(t + 1200, names, "revoke", "completed", Value::Null);
-            self.audit(t + 1203, names, audited("revoke"));
+            self.stage(t + 1200, names, "revoke", "completed", &Value::Null);
+            self.audit(t + 1203, names, &audited("revoke"));
         }
         self.others(names, plan, &fleet);
     }
@@ -311,11 +311,11 @@ impl Maker {
             let failed = plan.fault == Fault::Region && region == 0;
             let status = if failed { "failed" } else { "completed" };
             let place = json!({"region": format!("r{region}")});
-            self.stage(t + 300, names, "distribute", status, place);
+            self.stage(t + 300, names, "distribute", status, &place);
             if !failed {
                 let data = json!({"actor": "engine", "operation": "update", "version": "2",
                     "stage": "distribute"});
-                self.audit(t + 303, names, data);
+                self.audit(t + 303, names, &data);
             }
         }
         for (n, who) in fleet.iter().enumerate() {
@@ -344,12 +344,12 @@ impl Maker {
             Fault::Leak => {
                 let data = json!({"detector": "gitleaks", "rule": "key", "location": "a.py",
                     "secret": names.secret, "confidence": "confirmed", "fingerprint": "f"});
-                self.tell(t + 400, "/gitleaks", None, "leak.finding", data);
+                self.tell(t + 400, "/gitleaks", None, "leak.finding", &data);
             }
             Fault::Stranger => self.audit(
                 t + 400,
                 names,
-                json!({"actor": "role:nobody",
+                &json!({"actor": "role:nobody",
                 "operation": "read", "version": "2"}),
             ),
             Fault::Presented => {
@@ -357,7 +357,7 @@ impl Maker {
                     self.audit(
                         t + 1200 + 20 * n,
                         names,
-                        json!({"operation": "login",
+                        &json!({"operation": "login",
                         "actor": format!("role:{}", fleet[0].name), "version": "1",
                         "outcome": "denied"}),
                     );
@@ -365,9 +365,9 @@ impl Maker {
             }
             Fault::Outage => {
                 let told = |up| json!({"service": names.service, "region": "r0", "up": up});
-                self.tell(t + 1210, "/probe", None, "service.health", told(false));
+                self.tell(t + 1210, "/probe", None, "service.health", &told(false));
                 if plan.cured {
-                    self.tell(t + 1900, "/probe", None, "service.health", told(true));
+                    self.tell(t + 1900, "/probe", None, "service.health", &told(true));
                 }
             }
             _ => {}
@@ -396,12 +396,12 @@ impl Maker {
                 let bad = (0..plan.rate).filter(|_| numbers.below(1000) < bad).count();
                 let data = json!({"service": names.service, "region": format!("r{region}"),
                     "window_seconds": plan.window, "total": plan.rate, "failed_401": bad});
-                self.tell(end, "/metrics", None, "auth.sample", data);
+                self.tell(end, "/metrics", None, "auth.sample", &data);
                 if plan.fault == Fault::Stale {
                     let age = if end > t + 600 { end - t - 540 } else { 50 };
                     let data = json!({"service": names.service, "region": format!("r{region}"),
                         "hit_ratio": 0.95, "oldest_entry_seconds": age});
-                    self.tell(end, "/metrics", None, "cache.sample", data);
+                    self.tell(end, "/metrics", None, "cache.sample", &data);
                 }
             }
         }
