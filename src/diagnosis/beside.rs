@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::caches::Caches;
-use super::f6;
 use super::finding::{Mode, RuledOut};
+use super::format::is_format;
 use super::suspects::{Change, Suspect};
 use crate::incident::{Incident, Rotation};
 use crate::model::event::{BackendState, ConsumerState};
@@ -74,7 +74,7 @@ pub(super) fn no_format_errors(rotation: &Rotation, incident: &Incident) -> Opti
             && consumer.error.is_some()
         {
             failed += 1;
-            if f6::is_format(consumer.error.as_ref().map_or("", Text::raw)) {
+            if is_format(consumer.error.as_ref().map_or("", Text::raw)) {
                 return None;
             }
         }

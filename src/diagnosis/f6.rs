@@ -7,26 +7,14 @@ use std::collections::BTreeMap;
 use super::beside;
 use super::book::{Book, about, evidence, id_of, settle};
 use super::finding::{Evidence, Mode, RuledOut, Subject};
+use super::format::{Verdict, verdict};
 use super::map::Map;
-use super::throttling::is_throttling;
-use super::words::{has, words};
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{ConsumerState, ConsumerVersion, Outcome};
 use crate::model::{ConsumerId, Data, Event, Region, RotationId, ServiceName, Text};
 /// The most events kept as evidence.
 const PROOF: usize = 12;
-
-/// What an error says of the format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// The secret was read and not understood.
-    Format,
-    /// It was not read at all, or something else went wrong.
-    Other,
-    /// Nobody can tell from the words.
-    Unclear,
-}
 
 /// A consumer that cannot work with the new version.
 #[derive(Debug)]
@@ -195,118 +183,6 @@ impl Fleet {
 
     fn confidence(&self) -> f64 {
         if self.failing.len() >= 2 { 0.95 } else { 0.8 }
-    }
-}
-
-/// Words of a parser, a decoder or a decryption that met what it does not know.
-const FORMAT: &[&str] = &[
-    "parse",
-    "parser",
-    "parsing",
-    "decode",
-    "decoding",
-    "decoder",
-    "decrypt",
-    "decryption",
-    "unmarshal",
-    "unmarshalling",
-    "deserialize",
-    "deserialization",
-    "malformed",
-    "syntax error",
-    "syntax",
-    "invalid pem",
-    "no start line",
-    "asn 1",
-    "base 64",
-    "utf 8",
-    "json",
-    "yaml",
-    "toml",
-    "xml",
-    "bad magic",
-    "bad decrypt",
-    "padding",
-    "message authentication failed",
-    "unsupported key",
-    "unsupported algorithm",
-    "unsupported format",
-    "unknown key type",
-    "unknown format",
-    "invalid format",
-    "wrong format",
-    "incompatible",
-    "invalid key",
-    "bad key",
-    "unexpected character",
-    "unexpected token",
-    "unexpected end of",
-    "illegal",
-    "invalid character",
-    "invalid encoding",
-    "cannot read key",
-    "unable to load",
-    "key length",
-    "key size",
-    "invalid length",
-    "missing field",
-    "unknown field",
-    "mac mismatch",
-    "cipher",
-];
-
-/// Words of a network, a limit or a refusal: the version was not even looked at.
-const OTHER: &[&str] = &[
-    "timeout",
-    "timed out",
-    "deadline",
-    "connection",
-    "refused",
-    "reset by peer",
-    "dial",
-    "no route",
-    "unreachable",
-    "unavailable",
-    "permission denied",
-    "access denied",
-    "forbidden",
-    "unauthorized",
-    "unauthorised",
-    "internal server error",
-    "bad gateway",
-    "500",
-    "502",
-    "503",
-    "504",
-    "401",
-    "403",
-    "lag",
-    "not found",
-    "404",
-    "disk",
-    "no space",
-    "out of memory",
-    "dns",
-    "no such host",
-    "certificate has expired",
-    "canceled",
-    "cancelled",
-];
-
-/// True where an error speaks of a parser, a decoder or a decryption. `error` is read raw.
-pub(super) fn is_format(error: &str) -> bool {
-    verdict(error) == Verdict::Format
-}
-
-fn verdict(error: &str) -> Verdict {
-    let words = words(error);
-    let any = |list: &[&str]| list.iter().any(|phrase| has(&words, phrase));
-    if is_throttling(error) || any(OTHER) {
-        Verdict::Other
-    } else if any(FORMAT) {
-        Verdict::Format
-    } else {
-        Verdict::Unclear
     }
 }
 

@@ -20,6 +20,7 @@ mod f7;
 mod f8;
 mod finding;
 mod findings;
+mod format;
 mod map;
 mod suspects;
 #[cfg(test)]
