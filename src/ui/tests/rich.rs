@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::diagnosis::Known;
 use crate::incident::Incident;
 use crate::model::rejected::{Place, Rejected};
 use crate::model::replay::{Loading, Mark, MarkKind, PlayerStatus, Speed};
@@ -283,6 +284,8 @@ pub fn night() -> State {
     };
     State {
         incident: story.incident,
+        known: Known::default(),
+        event: None,
         player: PlayerStatus {
             playing: true,
             speed: Speed::Times(10.0),
