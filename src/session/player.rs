@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::incident::{Incident, Recording};
+use crate::incident::{EventRef, Incident, Recording};
 use crate::model::replay::{Direction, Mark, MarkKind, PlayerStatus, ReplayCommand, SeekTo, Speed};
 use crate::model::{Event, Span, Timestamp};
 
@@ -195,6 +195,11 @@ impl Player {
             ReplayCommand::Pause => self.playing = false,
             ReplayCommand::Speed(speed) => self.speed = speed,
             ReplayCommand::Step(direction) => self.step(direction),
+            ReplayCommand::Event { time, source, id } => {
+                (self.playing, self.pending) = (false, None);
+                let event = EventRef { time, source, id };
+                self.stand_at(self.recording.position_after(&event));
+            }
             // A moment that has not been read yet may still come. What is told by the recording
             // itself is told by what has been read: a person who presses a key is not made to
             // wait for the end of a stream.
@@ -343,14 +348,15 @@ impl Player {
             Direction::Forward => (self.position + 1).min(self.recording.len()),
             Direction::Backward => self.position.saturating_sub(1).max(1),
         };
-        if position == self.position {
-            return;
+        if position != self.position {
+            self.stand_at(position);
         }
+    }
+
+    /// Stands behind so many events, at the moment of the last of them.
+    fn stand_at(&mut self, position: usize) {
         self.stand(position);
-        let last = position
-            .checked_sub(1)
-            .and_then(|last| self.recording.get(last));
-        self.at = last.map(|event| event.time).or(self.at);
+        self.at = self.last().map(|event| event.time).or(self.at);
     }
 
     fn mark(&mut self, direction: Direction, kind: Option<MarkKind>) -> Option<Timestamp> {

@@ -253,6 +253,22 @@ fn a_step_is_one_event_and_playing_goes_on_from_there() {
 }
 
 #[test]
+fn an_event_is_stood_on_at_its_own_moment() {
+    let mut events = night();
+    let same = stage(50, "store");
+    events.push(same.clone());
+    let mut desk = Desk::of(events, Start::default());
+    desk.ask(ReplayCommand::Event {
+        time: same.time,
+        source: same.source.clone(),
+        id: same.id.clone(),
+    });
+    assert_eq!(desk.player.last(), Some(&same));
+    assert_eq!(desk.stands(), 50);
+    assert!(!desk.player.status().playing);
+}
+
+#[test]
 fn steps_stop_at_both_ends() {
     let mut desk = Desk::of(moves(0..3), paused());
     for _ in 0..9 {
