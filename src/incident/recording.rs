@@ -370,7 +370,7 @@ mod tests {
     fn an_event_is_stood_on_though_others_share_its_moment() {
         let events = [auth("/a", 30, 1), auth("/a", 60, 1), auth("/b", 60, 1)];
         let recording = recording(&events);
-        let after = |event| recording.position_after(&EventRef::of(event));
+        let after = |event: &Event| recording.position_after(&EventRef::of(event));
         assert_eq!(events.each_ref().map(after), [1, 2, 3]);
         assert_eq!(after(&auth("/0", 30, 1)), 0);
         assert_eq!(after(&auth("/a", 99, 1)), 3);

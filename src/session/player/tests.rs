@@ -216,7 +216,7 @@ fn a_step_or_another_place_makes_a_pending_moment_void() {
         let mut desk = Desk::new(paused());
         desk.push(moves(0..50));
         desk.seek(SeekTo::Time(at(90)));
-        desk.ask(other);
+        desk.ask(other.clone());
         let stands = desk.stands();
         desk.push(moves(50..101));
         desk.loaded();

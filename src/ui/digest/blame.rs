@@ -7,7 +7,7 @@ use crate::model::{ServiceName, Span};
 use crate::ui::fit::{count, plural, span, width};
 use crate::ui::state::State;
 
-use super::headline::{failing, old_version, refused, stage, version_or};
+use super::headline::{failing, how_often, old_version, refused, stage, version_or};
 use super::{AuthRow, Digest};
 
 /// Longer ids than this are no names for a person; the secret says more.
@@ -64,7 +64,13 @@ pub fn said(finding: &Finding, digest: &Digest, state: &State) -> Said {
         sentence: format!("{mode} {} {doing}{number}", who(finding, rotation)),
         short: format!("{mode} {what}{place}{number}"),
         // Where no number of consumers could be told, the note speaks of the refusals itself.
-        refused: refusal.filter(|_| told && hurts_logins(finding.mode)),
+        refused: hot
+            .filter(|_| told && hurts_logins(finding.mode))
+            .map(|row| match finding.services.len() {
+                // The sentence has named it.
+                1 => how_often(row),
+                _ => refused(row),
+            }),
     }
 }
 

@@ -358,21 +358,19 @@ pub(super) fn refused(row: &AuthRow) -> String {
         .as_ref()
         .map(|region| format!(" in {region}"))
         .unwrap_or_default();
-    let service = &row.series.service;
+    format!("{}{place} is {}", row.series.service, how_often(row))
+}
+
+/// How often a series is refused, against what is usual.
+pub(super) fn how_often(row: &AuthRow) -> String {
     if let Some(usual) = row.usual {
-        return format!(
-            "{service}{place} is refused {} (usual {})",
-            percent(row.share.unwrap_or(0.0)),
-            percent(usual)
-        );
+        let share = percent(row.share.unwrap_or(0.0));
+        return format!("refused {share} (usual {})", percent(usual));
     }
     // A share of few says nothing by itself.
     let (failed, total) = auth::together(&row.series);
-    format!(
-        "{service}{place} is refused {} of {} times (no baseline)",
-        count(failed),
-        count(total)
-    )
+    let (failed, total) = (count(failed), count(total));
+    format!("refused {failed} of {total} times (no baseline)")
 }
 
 fn calm(digest: &Digest, state: &State) -> Headline {

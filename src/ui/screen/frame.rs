@@ -153,15 +153,7 @@ fn matters(screen: Screen) -> &'static [&'static str] {
             "play",
             "next-mark",
         ],
-        Screen::Why => &[
-            "back",
-            "help",
-            "open",
-            "next",
-            "detail",
-            "pane-next",
-            "palette",
-        ],
+        Screen::Why => &["back", "help", "open", "next", "detail", "palette"],
         Screen::Event => &["back", "help", "step-forward", "step-back", "palette"],
         Screen::Detail => &["back", "help", "palette", "next", "play", "next-mark"],
         Screen::Backends | Screen::Rejected | Screen::Help => {

@@ -51,7 +51,7 @@ fn columns(all: u16) -> Columns {
     if name(&columns) < 22 {
         columns.owner = 0;
     }
-    if name(&columns) < 20 {
+    if name(&columns) < 19 {
         columns.latency = 0;
     }
     if name(&columns) < 16 {

@@ -43,6 +43,20 @@ impl Ground<'_> {
         )
     }
 
+    fn is_narrow(&self) -> bool {
+        self.note < 8
+    }
+
+    /// A moment as short as it must be.
+    fn time(&self, at: Timestamp) -> String {
+        let clock = self.desk.clock();
+        if self.is_narrow() {
+            clock.minute(at)
+        } else {
+            clock.time(at)
+        }
+    }
+
     fn empty(&self) -> Cells {
         vec![(' ', Role::Dim); usize::from(self.axis.columns)]
     }
@@ -73,7 +87,7 @@ impl Ground<'_> {
     }
 }
 
-/// The rows, in as many columns as there are.
+/// The rows under their rule, in as many columns as there are.
 pub fn lines(desk: &Desk, finding: &Finding, width: u16) -> Vec<Line> {
     let incident = &desk.state.incident;
     let rotation = finding
@@ -82,7 +96,7 @@ pub fn lines(desk: &Desk, finding: &Finding, width: u16) -> Vec<Line> {
         .and_then(|id| incident.rotation(id));
     let (name, note) = match width {
         0..60 => (13, 6),
-        60..110 => (20, 16),
+        60..110 => (22, 17),
         _ => (26, 20),
     };
     let columns = width.saturating_sub(name + note + 4).min(200);
@@ -99,7 +113,12 @@ pub fn lines(desk: &Desk, finding: &Finding, width: u16) -> Vec<Line> {
     };
     let mut lines = vec![scale(&ground)];
     causes(&mut lines, &ground);
-    symptoms(&mut lines, &ground);
+    let top = symptoms(&mut lines, &ground);
+    let title = match top {
+        Some(top) => format!("Cause and symptom; top {}", percent(top)),
+        None => "Cause and symptom".to_owned(),
+    };
+    lines.insert(0, Line::Rule(title));
     lines
 }
 
@@ -138,7 +157,6 @@ fn axis(desk: &Desk, finding: &Finding, rotation: Option<&Rotation>, columns: u1
 
 /// The axis itself: its ends, and the marks of cutover, revocation, acts and the finding.
 fn scale(ground: &Ground<'_>) -> Line {
-    let clock = ground.desk.clock();
     let axis = ground.axis;
     let mut cells = vec![('─', Role::Rule); usize::from(axis.columns)];
     let mut mark = |at: Timestamp, kind: MarkKind| {
@@ -163,8 +181,7 @@ fn scale(ground: &Ground<'_>) -> Line {
     if let Some(at) = ground.rotation.and_then(|rotation| rotation.cutover_at) {
         mark(at, MarkKind::Cutover);
     }
-    let from = clock.time(axis.from);
-    let to = clock.time(axis.to);
+    let (from, to) = (ground.time(axis.from), ground.time(axis.to));
     let from = Piece::new(from, Role::Dim).right(ground.name);
     Line::Track(from, cells, Piece::new(to, Role::Dim).wide(ground.note))
 }
@@ -195,7 +212,7 @@ fn causes(lines: &mut Vec<Line>, ground: &Ground<'_>) {
         let mut cells = ground.empty();
         ground.fill(&mut cells, at, ground.axis.to, '─', Role::Rule);
         ground.put(&mut cells, at.max(ground.axis.from), c, role);
-        let note = ground.desk.clock().time(at);
+        let note = ground.time(at);
         lines.push(ground.line(name, cells, &note, (Role::Text, Role::Dim)));
     }
     if matches!(
@@ -475,7 +492,8 @@ fn caches(lines: &mut Vec<Line>, ground: &Ground<'_>) {
     }
 }
 
-fn symptoms(lines: &mut Vec<Line>, ground: &Ground<'_>) {
+/// Who is refused, and who is not; gives the share at the top of the charts.
+fn symptoms(lines: &mut Vec<Line>, ground: &Ground<'_>) -> Option<f64> {
     let finding = ground.finding;
     let incident = &ground.desk.state.incident;
     let suffers = |series: &AuthSeries| concerns(finding, &series.service, series.region.as_ref());
@@ -517,6 +535,7 @@ fn symptoms(lines: &mut Vec<Line>, ground: &Ground<'_>) {
         lines.push(refusals(ground, series, top, contrast));
     }
     signals(lines, ground);
+    (!series.is_empty()).then_some(top)
 }
 
 /// One series against its usual share.
@@ -529,7 +548,9 @@ fn refusals(ground: &Ground<'_>, series: &AuthSeries, top: f64, contrast: bool) 
     });
     let usual = row.and_then(|row| row.usual);
     let place = series.region.as_ref().map(|region| format!(" {region}"));
-    let name = format!("refused {}{}", series.service, place.unwrap_or_default());
+    // Where there is little room, the charts alone say that it is about refusals.
+    let what = if ground.is_narrow() { "" } else { "refused " };
+    let name = format!("{what}{}{}", series.service, place.unwrap_or_default());
     let now = share(
         series
             .windows
@@ -537,7 +558,7 @@ fn refusals(ground: &Ground<'_>, series: &AuthSeries, top: f64, contrast: bool) 
             .and_then(crate::incident::AuthWindow::share),
     );
     let note = match usual {
-        Some(usual) if ground.note > 8 => format!("{now} usual {}", percent(usual)),
+        Some(usual) if !ground.is_narrow() => format!("{now} usual {}", percent(usual)),
         _ => now,
     };
     let cells = chart_cells(ground.axis, points(series), (top, usual));

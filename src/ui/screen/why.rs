@@ -43,7 +43,6 @@ pub fn lines(look: Look<'_>, columns: u16) -> (Vec<Line>, usize) {
     sentence(&mut lines, look, finding, known, columns);
     facts(&mut lines, look, finding, known, columns);
     next(&mut lines, look, finding, columns);
-    lines.push(Line::Rule("From cause to symptom".to_owned()));
     lines.extend(tracks::lines(desk, finding, columns));
     let selected = evidence(&mut lines, look, finding, columns);
     ruled_out(&mut lines, finding, columns);
@@ -111,11 +110,18 @@ fn facts(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, known: bool, 
 
 /// The acts that cure it, and its runbook.
 fn next(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u16) {
-    let mut pieces = acts::pieces(look, finding.mode.suggest());
-    pieces.push(Piece::new("runbook:", Role::Dim));
-    pieces.push(Piece::new(finding.mode.runbook(), Role::Text));
+    let acts = acts::pieces(look, finding.mode.suggest());
+    let runbook = vec![
+        Piece::new("runbook:", Role::Dim),
+        Piece::new(finding.mode.runbook(), Role::Text),
+    ];
     let room = usize::from(columns.saturating_sub(2));
-    lines.extend(acts::lines(pieces, room).into_iter().map(Line::Pieces));
+    if acts::columns(&acts) + acts::columns(&runbook) <= room {
+        lines.push(Line::Pieces(acts.into_iter().chain(runbook).collect()));
+    } else {
+        lines.extend(acts::lines(acts, room).into_iter().map(Line::Pieces));
+        lines.push(Line::Pieces(runbook));
+    }
 }
 
 /// The evidence; gives the line of the selected piece.
@@ -130,7 +136,16 @@ fn evidence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u
         false => "Evidence".to_owned(),
     }));
     let mut selected = 0;
-    let narrow = columns < 60;
+    let source_columns = match columns {
+        0..60 => 0,
+        _ => {
+            let sources = finding
+                .evidence
+                .iter()
+                .map(|e| width(&e.event.source.to_string()));
+            cols(sources.max().unwrap_or(0)).min(20)
+        }
+    };
     for (n, evidence) in finding.evidence.iter().enumerate() {
         let chosen = n == desk.evidence;
         if chosen {
@@ -138,11 +153,6 @@ fn evidence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u
         }
         let time = look.clock().time(evidence.event.time);
         let source = evidence.event.source.to_string();
-        let source_columns = if narrow {
-            0
-        } else {
-            cols(width(&source)).min(20)
-        };
         let taken = 2 + 9 + source_columns + u16::from(source_columns > 0) + 1;
         let room = usize::from(columns.saturating_sub(taken));
         let words = wrap(&evidence.note, room, if chosen { 3 } else { 1 });
