@@ -94,7 +94,8 @@ fn of_finding(digest: &Digest, state: &State, finding: &Arc<Finding>) -> Headlin
     }
     more.extend(said.refused);
     if others > 0 {
-        more.push(format!("{} more", plural(others, "finding")));
+        let noun = if others == 1 { "finding" } else { "findings" };
+        more.push(format!("{} more {noun}", count(others as u64)));
     }
     let revoked = rotation
         .filter(|_| finding.mode == Mode::F4)

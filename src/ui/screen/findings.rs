@@ -107,7 +107,9 @@ fn row(pen: &mut Pen<'_>, y: u16, look: Look<'_>, finding: &Arc<Finding>, index:
         Mode::Unattributed => blame::place(finding).trim_start().to_owned(),
         _ => format!("{}{}", blame::services(finding), blame::place(finding)),
     };
-    let words = if width(&what) + width(&whom) + 2 <= usize::from(room) {
+    let words = if whom.is_empty() {
+        what
+    } else if width(&what) + width(&whom) + 2 <= usize::from(room) {
         format!("{what}: {whom}")
     } else {
         whom

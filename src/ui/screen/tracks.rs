@@ -8,7 +8,7 @@ use crate::model::event::{Stage, StageStatus};
 use crate::model::replay::MarkKind;
 use crate::model::{Region, Span, Timestamp};
 use crate::ui::desk::Desk;
-use crate::ui::digest::blame::concerns;
+use crate::ui::digest::blame::{concerns, is_evidence, suffers};
 use crate::ui::fit::{fit_end, percent, span, version};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Axis, Line, Piece, Point, chart_cells, letter};
@@ -196,10 +196,12 @@ fn causes(lines: &mut Vec<Line>, ground: &Ground<'_>) {
         Mode::F8 | Mode::F5 => trail(lines, ground, rotation),
         _ => {}
     }
-    for (name, stage, done) in [
+    // Where there is little room, the marks on the axis say it.
+    let moments = [
         ("cutover", Stage::Cutover, rotation.cutover_at),
         ("old version revoked", Stage::Revoke, rotation.revoked_at),
-    ] {
+    ];
+    for (name, stage, done) in moments.into_iter().filter(|_| !ground.is_narrow()) {
         let Some(at) = done.filter(|at| *at <= ground.axis.to) else {
             continue;
         };
@@ -221,7 +223,9 @@ fn causes(lines: &mut Vec<Line>, ground: &Ground<'_>) {
     ) {
         versions(lines, ground, rotation);
     }
-    caches(lines, ground);
+    if ground.finding.mode == Mode::F7 {
+        caches(lines, ground);
+    }
 }
 
 /// Where the new version was brought to, and where that failed.
@@ -495,8 +499,11 @@ fn caches(lines: &mut Vec<Line>, ground: &Ground<'_>) {
 /// Who is refused, and who is not; gives the share at the top of the charts.
 fn symptoms(lines: &mut Vec<Line>, ground: &Ground<'_>) -> Option<f64> {
     let finding = ground.finding;
+    if matches!(finding.mode, Mode::F3 | Mode::F5 | Mode::F8) {
+        return None;
+    }
     let incident = &ground.desk.state.incident;
-    let suffers = |series: &AuthSeries| concerns(finding, &series.service, series.region.as_ref());
+    let suffers = |series: &AuthSeries| suffers(finding, series);
     let mut series: Vec<&AuthSeries> = incident.auth().filter(|series| suffers(series)).collect();
     let bad = |series: &AuthSeries| -> u64 {
         let seen = series
@@ -506,7 +513,7 @@ fn symptoms(lines: &mut Vec<Line>, ground: &Ground<'_>) -> Option<f64> {
             .take_while(|w| w.end > ground.axis.from);
         seen.fold(0, |sum, window| sum.saturating_add(window.failed()))
     };
-    series.sort_by_key(|series| std::cmp::Reverse(bad(series)));
+    series.sort_by_key(|series| std::cmp::Reverse((is_evidence(finding, series), bad(series))));
     series.truncate(ROWS);
     // The same service elsewhere, else another service beside it.
     let mut others: Vec<&AuthSeries> = incident
@@ -571,29 +578,26 @@ fn refusals(ground: &Ground<'_>, series: &AuthSeries, top: f64, contrast: bool) 
     ground.line(&name, cells, &note, roles)
 }
 
-/// Other signals of the services, where anything went wrong in them.
+/// Other signals that are evidence.
 fn signals(lines: &mut Vec<Line>, ground: &Ground<'_>) {
+    let finding = ground.finding;
+    let is_evidence = |window: &CountWindow| {
+        let mut evidence = finding.evidence.iter();
+        window.bad > 0 && evidence.any(|evidence| evidence.event == window.event)
+    };
     let signals = ground.desk.state.incident.signals().filter(|signal| {
-        concerns(ground.finding, &signal.service, signal.region.as_ref())
-            && signal
-                .windows
-                .iter()
-                .rev()
-                .take_while(|w| w.end > ground.axis.from)
-                .any(|w| w.bad > 0)
+        let mut seen = signal.windows.iter().rev();
+        seen.any(is_evidence)
     });
     for signal in signals.take(ROWS) {
         let points = || signal.windows.iter().rev().map(point);
-        let place = signal
-            .region
-            .as_ref()
-            .unwrap_or(&Region::from(""))
-            .to_string();
-        let name = format!("{} fails {} {place}", signal.signal, signal.service);
+        let place = signal.region.as_ref().map(|region| format!(" {region}"));
+        let place = place.unwrap_or_default();
+        let name = format!("{} fails {}{place}", signal.signal, signal.service);
         let cells = chart_cells(ground.axis, points(), (top(points(), ground.axis), None));
         let last = signal.windows.last();
         let note = share(last.and_then(|window| portion(window.bad, window.total)));
-        lines.push(ground.line(name.trim_end(), cells, &note, (Role::Text, Role::Text)));
+        lines.push(ground.line(&name, cells, &note, (Role::Text, Role::Text)));
     }
 }
 
