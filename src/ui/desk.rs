@@ -329,17 +329,31 @@ impl Desk {
     }
 
     /// The finding that a person who asks why means: the selected one, where that list is in use;
-    /// else the worst of the selected rotation; else the worst of all.
+    /// else that of the rotation that the person selected; else the one of the headline.
     pub fn meant(&self) -> Option<&Arc<Finding>> {
         let findings = &self.digest.findings;
-        if self.pane == Pane::Findings && self.on_call().findings.height > 0 {
+        if self.lists_findings() {
             return findings.get(self.pointed);
         }
-        let of_rotation = self.selected.as_ref().and_then(|id| findings.of(id));
-        of_rotation
+        let chosen = self.chosen.as_ref().and_then(|id| findings.of(id));
+        chosen
             .map(|(finding, _)| finding)
             .or_else(|| findings.worst())
             .or_else(|| findings.get(0))
+    }
+
+    /// The finding that opening what is selected opens.
+    pub fn selected_finding(&self) -> Option<&Arc<Finding>> {
+        if self.lists_findings() {
+            return self.meant();
+        }
+        let of_row = self.digest.findings.of(self.selected.as_ref()?);
+        of_row.map(|(finding, _)| finding)
+    }
+
+    /// True where the list of findings is in use.
+    fn lists_findings(&self) -> bool {
+        self.pane == Pane::Findings && self.on_call().findings.height > 0
     }
 
     /// Opens the screen that says how a finding is known.

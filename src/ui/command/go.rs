@@ -1,14 +1,12 @@
 //! Commands that go somewhere.
 
-use std::sync::Arc;
-
 use crate::diagnosis::Reach;
 use crate::incident::EventRef;
 use crate::model::effect::{Effect, Effects};
 use crate::model::replay::ReplayCommand;
 
 use super::{Command, Group, Place};
-use crate::ui::desk::{Desk, Pane, Screen};
+use crate::ui::desk::{Desk, Screen};
 use crate::ui::prompt::{Kind, Prompt};
 
 pub const GROUP: Group = Group {
@@ -128,15 +126,7 @@ fn enter(desk: &mut Desk) -> Effects {
         Screen::OnCall => {}
         _ => return Effects::none(),
     }
-    let in_list = desk.pane == Pane::Findings && desk.on_call().findings.height > 0;
-    let found = if in_list {
-        desk.meant().cloned()
-    } else {
-        let selected = desk.selected.as_ref();
-        let found = selected.and_then(|id| desk.digest.findings.of(id));
-        found.map(|(finding, _)| Arc::clone(finding))
-    };
-    match found {
+    match desk.selected_finding().cloned() {
         Some(finding) => {
             desk.chosen.clone_from(&desk.selected);
             desk.ask_why(finding);

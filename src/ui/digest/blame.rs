@@ -204,7 +204,11 @@ fn behind_in(finding: &Finding, rotation: &Rotation, tally: &Tally) -> Option<St
         });
     (total > 0).then(|| {
         let new = version_or(rotation.to_version.as_ref(), "the new version");
-        format!("{on_new} of {} there on {new}", plural(total, "consumer"))
+        let all = plural(total, "consumer");
+        match on_new {
+            0 => format!("none of its {all} is on {new}"),
+            _ => format!("{on_new} of its {all} on {new}"),
+        }
     })
 }
 

@@ -103,16 +103,16 @@ fn row(pen: &mut Pen<'_>, y: u16, look: Look<'_>, finding: &Arc<Finding>, index:
     x += name + 1;
     room = room.saturating_sub(name + 1);
     let what = finding.mode.runbook().replace('-', " ");
-    let whom = match finding.mode {
-        Mode::Unattributed => blame::place(finding).trim_start().to_owned(),
-        _ => format!("{}{}", blame::services(finding), blame::place(finding)),
+    let place = blame::place(finding);
+    let (long, short) = match finding.mode {
+        // Its name is the service.
+        Mode::Unattributed => (format!("{what}{place}"), what),
+        _ => {
+            let whom = format!("{}{place}", blame::services(finding));
+            (format!("{what}: {whom}"), whom)
+        }
     };
-    let words = if whom.is_empty() {
-        what
-    } else if width(&what) + width(&whom) + 2 <= usize::from(room) {
-        format!("{what}: {whom}")
-    } else {
-        whom
-    };
+    let fits = width(&long) <= usize::from(room);
+    let words = if fits { long } else { short };
     pen.put(x, y, room, &words, look.style(plain));
 }

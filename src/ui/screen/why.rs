@@ -78,7 +78,10 @@ fn sentence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, known: boo
 fn facts(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, known: bool, columns: u16) {
     let (desk, clock) = (look.desk, look.clock());
     let now = desk.now();
-    let found = clock.time(finding.detected_at);
+    let found = match columns {
+        0..NARROW => clock.minute(finding.detected_at),
+        _ => clock.time(finding.detected_at),
+    };
     let mut facts = vec![match columns {
         0..NARROW => format!("{:.2}", finding.confidence),
         _ => format!("certain {:.2}", finding.confidence),
