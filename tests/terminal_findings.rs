@@ -119,59 +119,8 @@ fn stands(screen: &str) -> i64 {
     next() * 3600 + next() * 60 + next()
 }
 
-#[test]
-fn an_incident_is_followed_from_quiet_to_the_act_that_cures_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let events = incident();
-    let path = written(&folder, &events);
-    let at = format!("2026-11-14T{}Z", clock(CUTOVER + 30));
-    let args = ["replay", "--paused", "--at", &at, path.to_str().unwrap()];
-    let mut terminal = Terminal::start(&args, 100, 30);
-
-    // Quiet: the rotation runs, some consumers are behind, nobody is refused.
-    let quiet = terminal.wait_for("calm", |screen| {
-        screen.contains("payments/api") && !screen.contains("diagnosing")
-    });
-    assert!(quiet.contains("hurts nobody"), "{quiet}");
-    assert!(!quiet.contains("F1"), "{quiet}");
-
-    // The next failure is the finding.
-    terminal.press("f");
-    let behind = format!("{BEHIND} of {CONSUMERS} consumers still on v17");
-    let found = terminal.wait_for("the finding", |screen| screen.contains(&behind));
-    let moment = stands(&found);
-    assert!((ONSET..=ONSET + 170).contains(&moment), "{found}");
-    assert!(
-        found.contains("F1 rot-test broke checkout in eu-1"),
-        "{found}"
-    );
-    assert!(found.contains("re-push"), "the act is named: {found}");
-    let row = terminal.row("payments/api    ").unwrap_or_default();
-    assert!(
-        found
-            .lines()
-            .any(|line| line.starts_with("▌F1 payments/api")),
-        "{row}"
-    );
-
-    // Why: the evidence, and again the act.
-    terminal.press("e");
-    let why = terminal.wait_for("why", |screen| screen.contains("Why ▸ F1"));
-    assert!(
-        why.contains("next: re-push, extend the grace period or roll back"),
-        "{why}"
-    );
-    assert!(
-        why.contains(&clock(CUTOVER)),
-        "the cutover is on the axis: {why}"
-    );
-    let samples = why
-        .lines()
-        .filter(|line| line.contains("/prometheus/test"))
-        .count();
-    assert!(samples > 0, "{why}");
-
-    // Its first sample: gone to, and shown as the file tells it.
+/// Goes to the first sample among the evidence.
+fn an_evidence_is_shown_as_the_file_tells_it(terminal: &mut Terminal, events: &[Value]) {
     let selected = |screen: &str| {
         let line = screen
             .lines()
@@ -212,6 +161,59 @@ fn an_incident_is_followed_from_quiet_to_the_act_that_cures_it() {
         clock(stands(&shown)),
         wanted["time"].as_str().unwrap()[11..19]
     );
+}
+
+#[test]
+fn an_incident_is_followed_from_quiet_to_the_act_that_cures_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = incident();
+    let path = written(&folder, &events);
+    let at = format!("2026-11-14T{}Z", clock(CUTOVER + 30));
+    let args = ["replay", "--paused", "--at", &at, path.to_str().unwrap()];
+    let mut terminal = Terminal::start(&args, 100, 30);
+
+    // Quiet: the rotation runs, some consumers are behind, nobody is refused.
+    let quiet = terminal.wait_for("calm", |screen| {
+        screen.contains("payments/api") && !screen.contains("diagnosing")
+    });
+    assert!(quiet.contains("hurts nobody"), "{quiet}");
+    assert!(!quiet.contains("F1"), "{quiet}");
+
+    // The next failure is the finding.
+    terminal.press("f");
+    let behind = format!("{BEHIND} of {CONSUMERS} consumers still on v17");
+    let found = terminal.wait_for("the finding", |screen| screen.contains(&behind));
+    let moment = stands(&found);
+    assert!((ONSET..=ONSET + 170).contains(&moment), "{found}");
+    assert!(
+        found.contains("F1 rot-test broke checkout in eu-1"),
+        "{found}"
+    );
+    assert!(found.contains("re-push"), "the act is named: {found}");
+    let selected_row = found.lines().find(|line| line.starts_with('▌'));
+    assert!(
+        selected_row.is_some_and(|row| row.starts_with("▌F1 payments/api")),
+        "{found}"
+    );
+
+    // Why: the evidence, and again the act.
+    terminal.press("e");
+    let why = terminal.wait_for("why", |screen| screen.contains("Why ▸ F1"));
+    assert!(
+        why.contains("next: re-push, extend the grace period or roll back"),
+        "{why}"
+    );
+    assert!(
+        why.contains(&clock(CUTOVER)),
+        "the cutover is on the axis: {why}"
+    );
+    let samples = why
+        .lines()
+        .filter(|line| line.contains("/prometheus/test"))
+        .count();
+    assert!(samples > 0, "{why}");
+
+    an_evidence_is_shown_as_the_file_tells_it(&mut terminal, &events);
 
     // Back, and on to the end: it healed after the cure.
     terminal.press("\u{1b}");

@@ -140,15 +140,14 @@ fn why(desk: &mut Desk) -> Effects {
     if desk.screen() == Screen::Why {
         return Effects::none();
     }
-    match desk.meant().cloned() {
-        Some(finding) => desk.ask_why(finding),
-        None => {
-            let so_far = match desk.state.known.reach {
-                Reach::Whole => "Nothing has been found up to this moment",
-                Reach::UpTo(_) => "Nothing has been found so far; the diagnosis goes on",
-            };
-            desk.notice = Some(so_far.to_owned());
-        }
+    if let Some(finding) = desk.meant().cloned() {
+        desk.ask_why(finding);
+    } else {
+        let so_far = match desk.state.known.reach {
+            Reach::Whole => "Nothing has been found up to this moment",
+            Reach::UpTo(_) => "Nothing has been found so far; the diagnosis goes on",
+        };
+        desk.notice = Some(so_far.to_owned());
     }
     Effects::none()
 }
@@ -157,6 +156,7 @@ fn why(desk: &mut Desk) -> Effects {
 fn detail(desk: &mut Desk) -> Effects {
     if desk.screen() == Screen::Why
         && let Some(id) = desk
+            .why
             .finding
             .as_ref()
             .and_then(|finding| finding.rotation.clone())
@@ -184,9 +184,10 @@ fn detail(desk: &mut Desk) -> Effects {
 /// Goes to the event of the selected evidence and shows it.
 fn evidence(desk: &mut Desk) -> Effects {
     let evidence = desk
+        .why
         .finding
         .as_ref()
-        .and_then(|finding| finding.evidence.get(desk.evidence));
+        .and_then(|finding| finding.evidence.get(desk.why.evidence));
     let Some(event) = evidence.map(|evidence| evidence.event.clone()) else {
         return Effects::none();
     };

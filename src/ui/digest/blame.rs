@@ -265,8 +265,8 @@ pub fn is_evidence(finding: &Finding, series: &AuthSeries) -> bool {
     })
 }
 
-fn listed(names: Vec<String>) -> String {
-    match names.as_slice() {
+fn listed(names: &[String]) -> String {
+    match names {
         [] => String::new(),
         [one] => one.clone(),
         [first, second] => format!("{first} and {second}"),
@@ -276,7 +276,8 @@ fn listed(names: Vec<String>) -> String {
 
 /// Who suffers.
 pub fn services(finding: &Finding) -> String {
-    match listed(finding.services.iter().map(ToString::to_string).collect()) {
+    let names: Vec<String> = finding.services.iter().map(ToString::to_string).collect();
+    match listed(&names) {
         none if none.is_empty() => "its services".to_owned(),
         some => some,
     }
@@ -284,7 +285,8 @@ pub fn services(finding: &Finding) -> String {
 
 /// Where, with `in` before it.
 pub fn place(finding: &Finding) -> String {
-    match listed(finding.regions.iter().map(ToString::to_string).collect()) {
+    let names: Vec<String> = finding.regions.iter().map(ToString::to_string).collect();
+    match listed(&names) {
         none if none.is_empty() => none,
         some => format!(" in {some}"),
     }

@@ -104,13 +104,12 @@ fn row(pen: &mut Pen<'_>, y: u16, look: Look<'_>, finding: &Arc<Finding>, index:
     room = room.saturating_sub(name + 1);
     let what = finding.mode.runbook().replace('-', " ");
     let place = blame::place(finding);
-    let (long, short) = match finding.mode {
-        // Its name is the service.
-        Mode::Unattributed => (format!("{what}{place}"), what),
-        _ => {
-            let whom = format!("{}{place}", blame::services(finding));
-            (format!("{what}: {whom}"), whom)
-        }
+    let (long, short) = if finding.mode == Mode::Unattributed {
+        // The service has been named.
+        (format!("{what}{place}"), what)
+    } else {
+        let whom = format!("{}{place}", blame::services(finding));
+        (format!("{what}: {whom}"), whom)
     };
     let fits = width(&long) <= usize::from(room);
     let words = if fits { long } else { short };

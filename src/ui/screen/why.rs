@@ -152,23 +152,21 @@ fn evidence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u
         return 0;
     }
     let keys = look.keymap.keys("open").unwrap_or_default();
-    lines.push(Line::Rule(match desk.replay {
-        true => format!("Evidence: {keys} goes to its event"),
-        false => "Evidence".to_owned(),
+    lines.push(Line::Rule(if desk.replay {
+        format!("Evidence: {keys} goes to its event")
+    } else {
+        "Evidence".to_owned()
     }));
     let mut selected = 0;
-    let source_columns = match columns {
-        0..NARROW => 0,
-        _ => {
-            let sources = finding
-                .evidence
-                .iter()
-                .map(|e| width(&e.event.source.to_string()));
-            cols(sources.max().unwrap_or(0)).min(20)
-        }
+    let sources = finding.evidence.iter();
+    let sources = sources.map(|evidence| width(&evidence.event.source.to_string()));
+    let source_columns = if columns < NARROW {
+        0
+    } else {
+        cols(sources.max().unwrap_or(0)).min(20)
     };
     for (n, evidence) in finding.evidence.iter().enumerate() {
-        let chosen = n == desk.evidence;
+        let chosen = n == desk.why.evidence;
         if chosen {
             selected = lines.len();
         }

@@ -265,7 +265,7 @@ fn every_size_is_drawn() {
         (rich::found(), "e"),
     ] {
         let mut cockpit = cockpit("night", "default", state);
-        for key in Key::parse(keys) {
+        if let Some(key) = Key::parse(keys) {
             let _ = update(&mut cockpit, Message::Key(key));
         }
         for columns in (1..=220).step_by(3) {
