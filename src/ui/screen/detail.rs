@@ -70,10 +70,10 @@ fn found(lines: &mut Vec<Line>, desk: &Desk, rotation: &Rotation) {
         let what = finding.mode.runbook().replace('-', " ");
         let (how, role) = match finding.resolved_at {
             Some(at) => (format!("healed {}", clock.ago(at, now)), Role::Dim),
-            None => {
-                let since = clock.ago(finding.detected_at, now);
-                (format!("found {since}"), super::findings::role(finding))
-            }
+            None => (
+                format!("found {}", clock.ago(finding.detected_at, now)),
+                super::findings::role(finding),
+            ),
         };
         fact(lines, finding.mode.name(), format!("{what}, {how}"), role);
     }
