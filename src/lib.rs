@@ -23,6 +23,8 @@ pub mod backend;
 // floor 3: siblings, none imports another
 pub mod session;
 
+pub mod rotation;
+
 pub mod ui;
 
 // floor 4: where the world meets the program

@@ -3,6 +3,7 @@
 pub mod effect;
 pub mod event;
 pub mod id;
+pub mod intent;
 pub mod json;
 pub mod mask;
 pub mod rejected;
