@@ -1,7 +1,7 @@
 //! `file`: a secret in a file that a program or a sidecar reads, replaced whole. With `dual_run`
 //! the program also accepts what lies in `PATH.next` and `PATH.previous`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -67,18 +67,18 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
+fn holds(path: &Path, version: &Versioned, doing: &str) -> Result<bool, Fault> {
+    let found = content(path, doing)?.map(Zeroizing::new);
+    Ok(found.is_some_and(|found| same(&found, version.material.expose())))
+}
+
 impl InFile {
     fn doing(&self, what: &str) -> String {
         format!("{what} {}", self.path.display())
     }
 
-    fn holds(&self, path: &PathBuf, version: &Versioned, doing: &str) -> Result<bool, Fault> {
-        let found = content(path, doing)?.map(Zeroizing::new);
-        Ok(found.is_some_and(|found| same(&found, version.material.expose())))
-    }
-
-    fn write(&self, path: &PathBuf, version: &Versioned, doing: &str) -> Result<(), Fault> {
-        if self.holds(path, version, doing)? {
+    fn write(&self, path: &Path, version: &Versioned, doing: &str) -> Result<(), Fault> {
+        if holds(path, version, doing)? {
             return Ok(());
         }
         replace(path, version.material.expose(), self.mode, doing)
@@ -101,7 +101,7 @@ impl InFile {
             self.write(&self.previous, before, doing)?;
         }
         self.write(&self.path, version, doing)?;
-        if self.holds(&self.next, version, doing)? {
+        if holds(&self.next, version, doing)? {
             remove(&self.next, doing)?;
         }
         self.tell(call).await
@@ -134,7 +134,7 @@ impl Target for InFile {
         call: &Call,
     ) -> Result<(), Fault> {
         let doing = self.doing("stage a version of");
-        if self.holds(&self.path, new, &doing)? {
+        if holds(&self.path, new, &doing)? {
             return Ok(());
         }
         self.write(&self.next, new, &doing)?;
@@ -162,10 +162,10 @@ impl Target for InFile {
             };
         }
         let doing = self.doing("look into");
-        let mut accepted = self.holds(&self.path, with, &doing)?;
+        let mut accepted = holds(&self.path, with, &doing)?;
         if self.dual_run {
-            accepted |= self.holds(&self.next, with, &doing)?;
-            accepted |= self.holds(&self.previous, with, &doing)?;
+            accepted |= holds(&self.next, with, &doing)?;
+            accepted |= holds(&self.previous, with, &doing)?;
         }
         Ok(if accepted {
             Answer::Accepted
@@ -190,11 +190,11 @@ impl Target for InFile {
             return Ok(());
         }
         for path in [&self.next, &self.previous] {
-            if self.holds(path, gone, &doing)? {
+            if holds(path, gone, &doing)? {
                 remove(path, &doing)?;
             }
         }
-        if self.holds(&self.path, gone, &doing)? {
+        if holds(&self.path, gone, &doing)? {
             self.write(&self.path, keep, &doing)?;
         }
         self.tell(call).await
@@ -209,7 +209,7 @@ impl Target for InFile {
         let doing = self.doing("bring a former version back to");
         self.make_current(old, new, call, &doing).await?;
         // It is the current one now, not the one before it.
-        if self.holds(&self.previous, old, &doing)? {
+        if holds(&self.previous, old, &doing)? {
             remove(&self.previous, &doing)?;
         }
         Ok(())

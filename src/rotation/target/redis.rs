@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::shared::login::Login;
 use super::shared::settings::{ADMIN_PASSWORD, SecretRef, SettingError, Settings};
-use super::shared::words::said;
+use super::shared::words::{hex, said};
 use super::{Answer, Call, Presence, Target, Versioned};
 use crate::model::event::SecretKind;
 use crate::model::{Actor, ConsumerId, Text, Version};
@@ -228,10 +228,7 @@ fn words(value: &Value) -> Option<String> {
 }
 
 fn hash(login: &Login) -> String {
-    Sha256::digest(login.password.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(login.password.as_bytes()))
 }
 
 #[async_trait]

@@ -210,23 +210,26 @@ impl Target for Acme {
         let fitting = Fitting::of(with, &doing)?;
         let refused = |said: String| Ok(Answer::Refused(Text::from(said)));
         let is_current = self.folder.current(&doing)?.as_ref() == Some(&fitting.serial);
-        let mut serves = String::new();
+        let mut instead = String::new();
         if let Some(probe) = &self.probe {
             let served = self.served(probe, call).await?;
             if Some(&served) == fitting.leaf() {
                 return Ok(self.trusted(&fitting));
             }
             let other = serial(&served).unwrap_or_default();
-            serves = format!("; {probe} serves serial {other}");
+            instead = format!("; {probe} serves serial {other}");
             if is_current {
-                return refused(format!("serial {} is in place{serves}", fitting.serial));
+                return refused(format!("serial {} is in place{instead}", fitting.serial));
             }
         }
         if self.folder.is_revoked(&fitting.serial, &doing)? {
-            return refused(format!("serial {} is revoked{serves}", fitting.serial));
+            return refused(format!("serial {} is revoked{instead}", fitting.serial));
         }
         if !self.folder.is_staged(&fitting.serial) {
-            return refused(format!("serial {} is not in place{serves}", fitting.serial));
+            return refused(format!(
+                "serial {} is not in place{instead}",
+                fitting.serial
+            ));
         }
         Ok(self.trusted(&fitting))
     }

@@ -222,10 +222,10 @@ impl Authority {
         let mut authorizations = order.authorizations();
         while let Some(authorization) = authorizations.next().await {
             let mut authorization = authorization.map_err(failed)?;
-            if let Some(mut challenge) = authorization.challenge(ChallengeType::Http01) {
-                if open.contains(&challenge.token) {
-                    challenge.set_ready().await.map_err(failed)?;
-                }
+            if let Some(mut challenge) = authorization.challenge(ChallengeType::Http01)
+                && open.contains(&challenge.token)
+            {
+                challenge.set_ready().await.map_err(failed)?;
             }
         }
         Ok(answering)

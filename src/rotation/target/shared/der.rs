@@ -1,5 +1,7 @@
 //! The little of DER that is needed here: the serial number of a certificate.
 
+use super::words::hex;
+
 /// The serial number of an X.509 certificate as hex digits, or nothing where it is none.
 pub fn serial(certificate: &[u8]) -> Option<String> {
     let (_, outer, _) = element(certificate)?;
@@ -9,8 +11,8 @@ pub fn serial(certificate: &[u8]) -> Option<String> {
         // The version stands before it.
         (tag, value, _) = element(rest)?;
     }
-    let digits = value.iter().skip_while(|byte| **byte == 0);
-    (tag == 0x02).then(|| digits.map(|byte| format!("{byte:02x}")).collect())
+    let digits = value.strip_prefix(&[0]).unwrap_or(value);
+    (tag == 0x02).then(|| hex(digits))
 }
 
 /// Tag, value and what follows.

@@ -306,16 +306,15 @@ impl Trouble {
 fn kind(error: &Error) -> Option<FaultKind> {
     let code = error.as_db_error()?.code();
     Some(match code.code() {
-        // Statement or lock timeout: the server gave up in the middle.
-        "57014" | "55P03" => FaultKind::Unanswered,
-        // Shutting down, crashed, starting up.
-        "57P01" | "57P02" => FaultKind::Unanswered,
+        // Statement or lock timeout, shut down or crashed in the middle.
+        "57014" | "55P03" | "57P01" | "57P02" => FaultKind::Unanswered,
+        // Starting up.
         "57P03" => FaultKind::Unreachable,
         code if code.starts_with("08") => FaultKind::Unreachable,
+        // Serialisation failures and deadlocks.
+        code if code.starts_with("40") => FaultKind::Unanswered,
         // Too many connections, out of memory or disk: later.
         code if code.starts_with("53") => FaultKind::Throttled { retry_after: None },
-        // Serialisation failures and deadlocks, an internal error.
-        code if code.starts_with("40") => FaultKind::Unanswered,
         _ => FaultKind::Refused,
     })
 }

@@ -1,5 +1,7 @@
 //! What the other side said, made safe to repeat: it may have repeated the secret itself.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
@@ -27,6 +29,16 @@ pub fn said(words: &str, hide: &[&[u8]]) -> Text {
         words = words.chars().take(MOST).chain("…".chars()).collect();
     }
     Text::from(words)
+}
+
+/// Bytes as hex digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
 }
 
 /// Where a JSON text went wrong. The parser's own words may repeat a value of it, these do not.
