@@ -66,7 +66,9 @@ impl Core {
         let rules = if emergency {
             policy::emergency(&plan, target.dual_run(), start.grace)
         } else {
-            policy::rules(&plan, target.dual_run())
+            let mut rules = policy::rules(&plan, target.dual_run());
+            rules.grace = rules.grace.max(target.shortest_grace());
+            rules
         };
         let id = self.new_id(stage);
         let mut r = self.new_rotation(stage, &id, &plan, rules, start);
