@@ -10,6 +10,7 @@
     reason = "a measurement says what it measured and fails as tests do"
 )]
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -74,12 +75,14 @@ fn path(n: usize) -> SecretPath {
 fn plan() -> Plan {
     let mut text = "[engine]\nname = 'bench'\nconcurrency = 100000\n".to_owned();
     for n in 0..IN_FLIGHT + MORE {
-        text += &format!(
+        let _ = write!(
+            text,
             "[[secret]]\npath = '{}'\nowner = 'team'\ngrace = '12h'\n[secret.target]\nkind = 'free'\n",
             path(n)
         );
         for c in 0..4 {
-            text += &format!(
+            let _ = write!(
+                text,
                 "[[secret.consumer]]\nname = 'c{n}-{c}'\nservice = 's{}'\nregion = 'eu-{}'\n",
                 n % 50,
                 c % 2

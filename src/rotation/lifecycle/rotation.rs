@@ -493,7 +493,7 @@ impl Rotation {
         let effects = self
             .pending
             .iter()
-            .filter(|p| !busy(&p.key) && !(frozen && matches!(p.what, Effect::Revoke { .. })));
+            .filter(|p| !(busy(&p.key) || frozen && matches!(p.what, Effect::Revoke { .. })));
         let effects = effects.filter_map(|p| p.due).min();
         let state = match &self.state {
             State::Waiting { not_before } if !frozen => Some(*not_before),

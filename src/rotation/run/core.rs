@@ -22,7 +22,7 @@ use super::super::outbox::Delivered;
 use super::super::store::{Loaded, SecretRow, SideCall, Store, StoreError};
 use super::super::target::Versioned;
 use super::shared::Shared;
-use super::stage::{Frozen, Stage};
+use super::stage::{Freeze, Frozen, Stage};
 use super::{calls, side};
 use crate::model::event::{BackendState, Stage as Phase};
 use crate::model::intent::{Intent, Outcome, Verb};
@@ -604,7 +604,7 @@ impl Core {
             self.secrets.extend(stage.secrets);
             self.publish_current();
         }
-        if let Some(frozen) = stage.frozen {
+        if let Some(Freeze(frozen)) = stage.freeze {
             self.frozen = frozen;
         }
         for rotation in stage.rotations.into_values() {

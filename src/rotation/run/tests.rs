@@ -24,7 +24,6 @@ use crate::rotation::target::{Answer, Call, Target, Versioned};
 use crate::rotation::{Clock, Material};
 
 /// A target that answers when it is let.
-#[derive(Default)]
 struct Gated(tokio::sync::Semaphore);
 
 #[async_trait]
@@ -77,7 +76,7 @@ fn bench() -> Bench {
     let (store, loaded) = Store::open(&folder.path().join("engine.db"), &key).unwrap();
     let log = EventLog::after_store(loaded.last_event, store.older().unwrap());
     let text = "[[secret]]\npath = 'a'\n[secret.target]\nkind = 'x'\n";
-    let gate = Arc::new(Gated::default());
+    let gate = Arc::new(Gated(tokio::sync::Semaphore::new(0)));
     let target: Arc<dyn Target> = gate.clone();
     let shared = Arc::new(Shared::new(
         &Plan::parse(text).unwrap(),
