@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::super::lifecycle::{Pending, Rotation, State};
 use super::super::store::{SecretRow, SideCall, StoreError};
 use super::core::{Core, EffectDone, Message, Reply};
-use super::stage::{Freeze, Stage};
+use super::staged::{Freeze, Stage};
 use super::{calls, side};
 use crate::model::event::Stage as Phase;
 use crate::model::{RotationId, SecretPath, Timestamp};

@@ -12,15 +12,15 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::super::engine::{ConsumerReport, Receipt};
 use super::super::fault::Fault;
 use super::super::lifecycle::{Input, Refusal, RefusalKind, Report, Rotation, Standing, Trouble};
 use super::super::material::Material;
 use super::super::outbox::Delivered;
+use super::super::report::{ConsumerReport, Receipt};
 use super::super::store::{Loaded, SecretRow, Store, StoreError};
 use super::super::target::Versioned;
 use super::shared::Shared;
-use super::stage::{Frozen, Stage};
+use super::staged::{Frozen, Stage};
 use crate::model::event::BackendState;
 use crate::model::intent::{Intent, Outcome, Verb};
 use crate::model::{Actor, RotationId, SecretPath, Timestamp};

@@ -7,6 +7,7 @@ mod intents;
 pub(in crate::rotation) mod shared;
 mod side;
 mod stage;
+mod staged;
 mod starts;
 mod ticks;
 

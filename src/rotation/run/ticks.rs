@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::super::lifecycle::Input;
 use super::core::{Core, MOST};
-use super::stage::Stage;
+use super::staged::Stage;
 use crate::model::event::BackendState;
 use crate::model::{RotationId, SecretPath, Span, Timestamp};
 
