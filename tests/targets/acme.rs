@@ -141,7 +141,7 @@ async fn a_certificate_is_ordered_served_rolled_back_and_revoked() {
         .join("tls/versions")
         .join(&here[0])
         .join("privkey.pem");
-    assert_eq!(found, [only.clone()]);
+    assert_eq!(found, std::slice::from_ref(&only));
     let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(only).unwrap());
     assert_eq!(mode & 0o777, 0o600);
 }

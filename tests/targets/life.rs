@@ -45,11 +45,11 @@ pub fn canary(name: &str) -> String {
 }
 
 /// Makes a version: what the target generated, with the canary that stands for its secret.
-pub trait Mark: Fn(Material) -> (Material, String) {}
-impl<F: Fn(Material) -> (Material, String)> Mark for F {}
+pub trait Mark: Fn(&Material) -> (Material, String) {}
+impl<F: Fn(&Material) -> (Material, String)> Mark for F {}
 
 /// For logins: the password is replaced by a canary.
-pub fn marked_login(material: Material) -> (Material, String) {
+pub fn marked_login(material: &Material) -> (Material, String) {
     let mut login: serde_json::Value = serde_json::from_slice(material.expose()).unwrap();
     let canary = canary("password");
     login["password"] = canary.as_str().into();
@@ -58,10 +58,10 @@ pub fn marked_login(material: Material) -> (Material, String) {
 
 /// For material of a provider: the member of its JSON that is the secret.
 pub fn member(name: &'static str) -> impl Mark {
-    move |material| {
+    move |material: &Material| {
         let json: serde_json::Value = serde_json::from_slice(material.expose()).unwrap();
         let secret = json[name].as_str().unwrap().to_owned();
-        (material, secret)
+        (material.clone(), secret)
     }
 }
 
@@ -109,7 +109,7 @@ pub async fn live(target: &dyn Target, mark: impl Mark, reissue: bool) -> Lived 
             .generate(&name.into(), current, &call(&format!("generate {name}")))
             .await
             .unwrap();
-        let (material, canary) = mark(generated);
+        let (material, canary) = mark(&generated);
         canaries.push(canary);
         Versioned {
             version: name.into(),
@@ -236,6 +236,7 @@ fn traces() -> &'static Traces {
 /// Fails where a secret was traced.
 pub fn never_traced(canaries: &[String]) {
     assert!(!canaries.is_empty());
+    listen();
     let seen = traces().0.lock().unwrap();
     assert!(!seen.is_empty(), "the traces are not listened to");
     for canary in canaries {

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
+use super::shared::http::LONGEST_WAIT;
 use super::shared::settings::{SettingError, Settings};
 use super::shared::words::{place, said};
 use super::{Answer, Call, Presence, Target, Versioned};
@@ -311,7 +312,9 @@ fn judged(reply: Reply, doing: &str, hide: &[&[u8]]) -> Result<Reply, Fault> {
     };
     let kind = match name.as_str() {
         "throttled" => FaultKind::Throttled {
-            retry_after: reply.retry_after_seconds.map(Duration::from_secs),
+            retry_after: reply
+                .retry_after_seconds
+                .map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT)),
         },
         "unreachable" => FaultKind::Unreachable,
         "unanswered" => FaultKind::Unanswered,

@@ -183,16 +183,16 @@ impl Jwks {
         if before.as_ref() == Some(&after) {
             return Ok(());
         }
-        replace(&self.document, &after, PUBLIC, doing)
+        replace(&self.document, &after, PUBLIC, doing).await
     }
 
     /// Hands the issuer the key that signs from now on.
-    fn hand_over(&self, jwk: &Jwk, doing: &str) -> Result<(), Fault> {
+    async fn hand_over(&self, jwk: &Jwk, doing: &str) -> Result<(), Fault> {
         let Some(path) = &self.signing_key else {
             return Ok(());
         };
         let words = Zeroizing::new(serde_json::to_vec(jwk).unwrap_or_default());
-        replace(path, &words, PRIVATE, doing)
+        replace(path, &words, PRIVATE, doing).await
     }
 
     /// The key that signs now, as far as the file for it tells.
@@ -353,7 +353,7 @@ impl Target for Jwks {
         let doing = self.doing("sign with a key of");
         let jwk = Jwk::of(new, &doing)?;
         self.publish(&[&jwk], None, &doing).await?;
-        self.hand_over(&jwk, &doing)
+        self.hand_over(&jwk, &doing).await
     }
 
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, _: &Call) -> Result<(), Fault> {
@@ -364,7 +364,7 @@ impl Target for Jwks {
         }
         // Nothing may be signed with a key that is about to leave the set.
         if self.signs(&doing)?.as_ref() == Some(&gone.kid) {
-            self.hand_over(&keep, &doing)?;
+            self.hand_over(&keep, &doing).await?;
         }
         self.publish(&[&keep], Some(&gone.kid), &doing).await
     }
@@ -378,7 +378,7 @@ impl Target for Jwks {
         let doing = self.doing("give a former key back to");
         let jwk = Jwk::of(old, &doing)?;
         self.publish(&[&jwk], None, &doing).await?;
-        self.hand_over(&jwk, &doing)
+        self.hand_over(&jwk, &doing).await
     }
 }
 

@@ -127,7 +127,9 @@ impl Acme {
 
     async fn put_in_place(&self, fitting: &Fitting, call: &Call, doing: &str) -> Result<(), Fault> {
         let Pair { key, chain } = &fitting.pair;
-        self.folder.stage(&fitting.serial, key, chain, doing)?;
+        self.folder
+            .stage(&fitting.serial, key, chain, doing)
+            .await?;
         self.folder.make_current(&fitting.serial, doing)?;
         let telling = self.doing("have the server read again the certificate of");
         self.reload.tell(&call.key, call.within, &telling).await
@@ -200,7 +202,9 @@ impl Target for Acme {
         let doing = self.doing("stage the certificate of");
         let fitting = Fitting::of(new, &doing)?;
         let Pair { key, chain } = &fitting.pair;
-        self.folder.stage(&fitting.serial, key, chain, &doing)?;
+        self.folder
+            .stage(&fitting.serial, key, chain, &doing)
+            .await?;
         // Whoever calls has kept the material by now.
         self.folder.forget_order(&doing)
     }
@@ -256,7 +260,7 @@ impl Target for Acme {
         }
         if let Some(leaf) = gone.leaf().filter(|_| self.revoke_at_ca) {
             self.authority.revoke(leaf, call, &doing).await?;
-            self.folder.note_revoked(&gone.serial, &doing)?;
+            self.folder.note_revoked(&gone.serial, &doing).await?;
         }
         self.folder.unstage(&gone.serial, &doing)
     }
