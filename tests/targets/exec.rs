@@ -28,7 +28,8 @@ if operation == "generate":
 elif operation in ("install", "activate"):
     let_in(call["new"]); print('{"ok": true}')
 elif operation == "revoke":
-    let_in(call["new"]); shut_out(call["old"]); print('{"ok": true}')
+    if "new" in call: let_in(call["new"])
+    shut_out(call["old"]); print('{"ok": true}')
 elif operation == "reinstate":
     let_in(call["old"]); print('{"ok": true}')
 elif operation == "attempt":

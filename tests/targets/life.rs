@@ -100,7 +100,7 @@ pub struct Lived {
     pub canaries: Vec<String>,
 }
 
-/// One secret's life: a first version; a second that is rolled back and revoked; a third that
+/// One secret's life: a version that is withdrawn before there is another; a first version; a second that is rolled back and revoked; a third that
 /// stays, the first revoked, and then given out again.
 pub async fn live(target: &dyn Target, mark: impl Mark, reissue: bool) -> Lived {
     let mut canaries = Vec::new();
@@ -116,6 +116,16 @@ pub async fn live(target: &dyn Target, mark: impl Mark, reissue: bool) -> Lived 
             material,
         }
     };
+    let zeroth = make("v0", None).await;
+    twice("install v0", async || target.install(&zeroth, None, &call("i0")).await).await;
+    twice("activate v0", async || target.activate(&zeroth, None, &call("a0")).await).await;
+    lets_in(target, &zeroth).await;
+    twice("withdraw v0, the only one", async || {
+        target.revoke(&zeroth, &zeroth, &call("r0")).await
+    })
+    .await;
+    turns_away(target, &zeroth).await;
+
     let first = make("v1", None).await;
     twice("install v1", async || {
         target.install(&first, None, &call("i1")).await

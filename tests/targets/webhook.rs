@@ -37,6 +37,7 @@ async fn an_api_key_is_rotated() {
         .map(|(name, _, active)| (name.clone(), *active))
         .collect();
     let expected = [
+        ("rotascope v0", false),
         ("rotascope v1", true),
         ("rotascope v2", false),
         ("rotascope v3", true),
@@ -46,9 +47,9 @@ async fn an_api_key_is_rotated() {
         expected.map(|(name, active)| (name.to_owned(), active))
     );
     let seen = target.presence(&[lived.last]).await.unwrap().unwrap();
-    assert_eq!(seen.len(), 3);
-    assert_eq!(seen[2].version.as_ref().unwrap().raw(), "v3");
-    assert_eq!(seen[2].actor.raw(), "user of rotascope v3");
+    assert_eq!(seen.len(), 4);
+    assert_eq!(seen[3].version.as_ref().unwrap().raw(), "v3");
+    assert_eq!(seen[3].actor.raw(), "user of rotascope v3");
 }
 
 #[tokio::test]

@@ -395,7 +395,8 @@ impl Target for Exec {
 
     /// The program gets what is to be refused as `old` and what stays as `new`.
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
-        self.change("revoke", Some(keep), Some(gone), call).await
+        let keep = super::kept(gone, keep);
+        self.change("revoke", keep, Some(gone), call).await
     }
 
     /// The program gets what comes back as `old` and what it replaces as `new`.

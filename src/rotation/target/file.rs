@@ -186,16 +186,16 @@ impl Target for InFile {
 
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
         let doing = self.doing("remove a version of");
-        if same(gone.material.expose(), keep.material.expose()) {
-            return Ok(());
-        }
         for path in [&self.next, &self.previous] {
             if holds(path, gone, &doing)? {
                 remove(path, &doing)?;
             }
         }
         if holds(&self.path, gone, &doing)? {
-            self.write(&self.path, keep, &doing).await?;
+            match super::kept(gone, keep) {
+                Some(keep) => self.write(&self.path, keep, &doing).await?,
+                None => remove(&self.path, &doing)?,
+            }
         }
         self.tell(call).await
     }

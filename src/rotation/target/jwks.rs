@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use super::shared::http::{Ask, Http};
 use super::shared::login::random_words;
-use super::shared::replace::{PRIVATE, content, replace};
+use super::shared::replace::{PRIVATE, content, remove, replace};
 use super::shared::settings::{SettingError, Settings};
 use super::shared::words::place;
 use super::{Answer, Call, Target, Versioned};
@@ -358,15 +358,21 @@ impl Target for Jwks {
 
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, _: &Call) -> Result<(), Fault> {
         let doing = self.doing("retire a key of");
-        let (gone, keep) = (Jwk::of(gone, &doing)?, Jwk::of(keep, &doing)?);
-        if gone.kid == keep.kid {
-            return Ok(());
-        }
+        let keep = match super::kept(gone, keep) {
+            Some(keep) => Some(Jwk::of(keep, &doing)?),
+            None => None,
+        };
+        let gone = Jwk::of(gone, &doing)?;
         // Nothing may be signed with a key that is about to leave the set.
         if self.signs(&doing)?.as_ref() == Some(&gone.kid) {
-            self.hand_over(&keep, &doing).await?;
+            match (&keep, &self.signing_key) {
+                (Some(keep), _) => self.hand_over(keep, &doing).await?,
+                (None, Some(path)) => remove(path, &doing)?,
+                (None, None) => {}
+            }
         }
-        self.publish(&[&keep], Some(&gone.kid), &doing).await
+        let keep: Vec<&Jwk> = keep.iter().collect();
+        self.publish(&keep, Some(&gone.kid), &doing).await
     }
 
     async fn reinstate(

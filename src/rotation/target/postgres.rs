@@ -99,8 +99,15 @@ impl Target for Postgres {
         self.set(new, call).await
     }
 
-    async fn revoke(&self, _: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
-        self.set(keep, call).await?;
+    async fn revoke(&self, gone: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
+        match super::kept(gone, keep) {
+            Some(keep) => self.set(keep, call).await?,
+            None => {
+                let doing = self.doing("shut out");
+                let admin = self.server.admin(call.within, &doing).await?;
+                admin.shut_out(&self.role).await?;
+            }
+        }
         if self.end_sessions {
             let doing = self.doing("end the sessions of");
             let admin = self.server.admin(call.within, &doing).await?;

@@ -92,6 +92,11 @@ impl Folder {
             .map_err(|e| local(&link, &e, doing))
     }
 
+    /// Leaves no pair in use.
+    pub fn leave_none(&self, doing: &str) -> Result<(), Fault> {
+        remove(&self.0.join("current"), doing)
+    }
+
     /// The serial number of the pair in use.
     pub fn current(&self, doing: &str) -> Result<Option<String>, Fault> {
         let link = self.0.join("current");

@@ -251,12 +251,18 @@ impl Target for Acme {
 
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
         let doing = self.doing("revoke a certificate of");
-        let (gone, keep) = (Fitting::of(gone, &doing)?, Fitting::of(keep, &doing)?);
-        if gone.serial == keep.serial {
-            return Ok(());
-        }
-        if self.folder.current(&doing)?.as_ref() != Some(&keep.serial) {
-            self.put_in_place(&keep, call, &doing).await?;
+        let keep = match super::kept(gone, keep) {
+            Some(keep) => Some(Fitting::of(keep, &doing)?),
+            None => None,
+        };
+        let gone = Fitting::of(gone, &doing)?;
+        let current = self.folder.current(&doing)?;
+        match &keep {
+            Some(keep) if current.as_ref() != Some(&keep.serial) => {
+                self.put_in_place(keep, call, &doing).await?;
+            }
+            None if current.as_ref() == Some(&gone.serial) => self.folder.leave_none(&doing)?,
+            _ => {}
         }
         if let Some(leaf) = gone.leaf().filter(|_| self.revoke_at_ca) {
             self.authority.revoke(leaf, call, &doing).await?;
