@@ -117,8 +117,14 @@ pub async fn live(target: &dyn Target, mark: impl Mark, reissue: bool) -> Lived 
         }
     };
     let zeroth = make("v0", None).await;
-    twice("install v0", async || target.install(&zeroth, None, &call("i0")).await).await;
-    twice("activate v0", async || target.activate(&zeroth, None, &call("a0")).await).await;
+    twice("install v0", async || {
+        target.install(&zeroth, None, &call("i0")).await
+    })
+    .await;
+    twice("activate v0", async || {
+        target.activate(&zeroth, None, &call("a0")).await
+    })
+    .await;
     lets_in(target, &zeroth).await;
     twice("withdraw v0, the only one", async || {
         target.revoke(&zeroth, &zeroth, &call("r0")).await

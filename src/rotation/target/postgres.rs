@@ -100,13 +100,12 @@ impl Target for Postgres {
     }
 
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
-        match super::kept(gone, keep) {
-            Some(keep) => self.set(keep, call).await?,
-            None => {
-                let doing = self.doing("shut out");
-                let admin = self.server.admin(call.within, &doing).await?;
-                admin.shut_out(&self.role).await?;
-            }
+        if let Some(keep) = super::kept(gone, keep) {
+            self.set(keep, call).await?;
+        } else {
+            let doing = self.doing("shut out");
+            let admin = self.server.admin(call.within, &doing).await?;
+            admin.shut_out(&self.role).await?;
         }
         if self.end_sessions {
             let doing = self.doing("end the sessions of");

@@ -131,8 +131,12 @@ impl Acme {
             .stage(&fitting.serial, key, chain, doing)
             .await?;
         self.folder.make_current(&fitting.serial, doing)?;
-        let telling = self.doing("have the server read again the certificate of");
-        self.reload.tell(&call.key, call.within, &telling).await
+        self.tell(call).await
+    }
+
+    async fn tell(&self, call: &Call) -> Result<(), Fault> {
+        let doing = self.doing("have the server read again the certificate of");
+        self.reload.tell(&call.key, call.within, &doing).await
     }
 
     /// The certificate that the endpoint serves.
@@ -214,19 +218,26 @@ impl Target for Acme {
         let fitting = Fitting::of(with, &doing)?;
         let refused = |said: String| Ok(Answer::Refused(Text::from(said)));
         let is_current = self.folder.current(&doing)?.as_ref() == Some(&fitting.serial);
+        let is_revoked = self.folder.is_revoked(&fitting.serial, &doing)?;
         let mut instead = String::new();
         if let Some(probe) = &self.probe {
-            let served = self.served(probe, call).await?;
-            if Some(&served) == fitting.leaf() {
-                return Ok(self.trusted(&fitting));
+            match self.served(probe, call).await {
+                Ok(served) if Some(&served) == fitting.leaf() => {
+                    return Ok(self.trusted(&fitting));
+                }
+                Ok(served) => {
+                    let other = serial(&served).unwrap_or_default();
+                    instead = format!("; {probe} serves serial {other}");
+                }
+                // What is revoked and served by nobody is refused all the same.
+                Err(fault) if !is_revoked => return Err(fault),
+                Err(_) => {}
             }
-            let other = serial(&served).unwrap_or_default();
-            instead = format!("; {probe} serves serial {other}");
             if is_current {
                 return refused(format!("serial {} is in place{instead}", fitting.serial));
             }
         }
-        if self.folder.is_revoked(&fitting.serial, &doing)? {
+        if is_revoked {
             return refused(format!("serial {} is revoked{instead}", fitting.serial));
         }
         if !self.folder.is_staged(&fitting.serial) {
@@ -261,7 +272,10 @@ impl Target for Acme {
             Some(keep) if current.as_ref() != Some(&keep.serial) => {
                 self.put_in_place(keep, call, &doing).await?;
             }
-            None if current.as_ref() == Some(&gone.serial) => self.folder.leave_none(&doing)?,
+            None if current.as_ref() == Some(&gone.serial) => {
+                self.folder.leave_none(&doing)?;
+                self.tell(call).await?;
+            }
             _ => {}
         }
         if let Some(leaf) = gone.leaf().filter(|_| self.revoke_at_ca) {
