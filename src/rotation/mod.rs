@@ -7,6 +7,7 @@ pub mod clock;
 pub mod fault;
 pub mod material;
 pub mod plan;
+pub mod server;
 pub mod target;
 
 pub use clock::Clock;
