@@ -1,14 +1,26 @@
 //! The rotation engine: rotates secrets for real, and the lab that it is tried in.
 //!
 //! Rooms, each seeing only those before it: clock, material and faults; the plan
-//! (`rotation.toml`); the lifecycle (pure); targets, a file a kind of secret.
+//! (`rotation.toml`); targets, a file a kind of secret; the lifecycle (pure); the store; the engine
+//! that runs the one on the other.
 
 pub mod clock;
+pub mod engine;
 pub mod fault;
+pub mod lifecycle;
+pub mod log;
 pub mod material;
 pub mod plan;
+pub mod server;
+pub mod store;
 pub mod target;
 
 pub use clock::Clock;
+pub use engine::{
+    ConsumerReport, ConsumerStatus, Engine, EngineError, Metrics, Receipt, Settings, Status,
+};
 pub use fault::{Fault, FaultKind};
+pub use lifecycle::{Refusal, RefusalKind};
+pub use log::EventLog;
 pub use material::Material;
+pub use store::{KeyError, SealKey};
