@@ -2,11 +2,12 @@
 //!
 //! Rooms, each seeing only those before it: clock, material and faults; the plan
 //! (`rotation.toml`); targets, a file a kind of secret; the lifecycle (pure); the store; the engine
-//! that runs the one on the other.
+//! that runs the one on the other; the server; the lab.
 
 pub mod clock;
 pub mod engine;
 pub mod fault;
+pub mod lab;
 pub mod lifecycle;
 pub mod log;
 pub mod material;

@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::quota::Quota;
-use super::record::Record;
 use super::settings::LabError;
 use super::town::{Change, Secret};
 use super::wire::{Tasks, serve};
 use crate::model::event::{AuditEntry, AuditOutcome, Operation};
 use crate::model::{Actor, Event, SecretPath, Text, Version};
+use crate::rotation::server::MemoryLog;
 use crate::rotation::{Clock, Material};
 
 /// How every key begins that was ever issued, and how the new ones do.
@@ -31,7 +31,7 @@ pub(super) const OLD_FORMAT: &str = "rk_";
 const NEW_FORMAT: &str = "rk2.";
 
 /// How a password begins.
-const PASSWORD: &str = "pw_";
+pub(super) const PASSWORD: &str = "pw_";
 
 /// The user of a secret that is a password.
 pub(super) const USER: &str = "app";
@@ -40,6 +40,18 @@ type Hash = [u8; 32];
 
 fn hash(material: &[u8]) -> Hash {
     Sha256::digest(material).into()
+}
+
+/// Material that nobody can guess, after a beginning that says what it is.
+pub(super) fn by_chance(beginning: &str) -> String {
+    use std::fmt::Write as _;
+    let mut bytes = [0_u8; 20];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes.iter().fold(beginning.to_owned(), |mut made, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(made, "{byte:02x}");
+        made
+    })
 }
 
 /// One secret's provider. Cheap to clone; clones are one.
@@ -57,7 +69,7 @@ struct Inner {
     managers: Vec<(Material, Actor)>,
     kept: Mutex<Kept>,
     clock: Clock,
-    record: Record,
+    record: MemoryLog,
 }
 
 #[derive(Debug, Default)]
@@ -94,7 +106,7 @@ impl Authority {
         quota: Quota,
         managers: Vec<(Material, Actor)>,
         clock: Clock,
-        record: Record,
+        record: MemoryLog,
     ) -> Self {
         Self(Arc::new(Inner {
             secret: secret.path.clone(),
@@ -137,7 +149,9 @@ impl Authority {
         let value = headers.get(header::AUTHORIZATION);
         let value = value.and_then(|v| v.to_str().ok()).ok_or("no credential")?;
         let material = match self.0.change {
-            Change::Keys => value.strip_prefix("Bearer ").map(|key| key.as_bytes().to_vec()),
+            Change::Keys => value
+                .strip_prefix("Bearer ")
+                .map(|key| key.as_bytes().to_vec()),
             Change::InPlace => value
                 .strip_prefix("Basic ")
                 .and_then(|pair| STANDARD.decode(pair).ok())
@@ -163,27 +177,29 @@ impl Authority {
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Makes the version that is accepted from the beginning.
+    pub(super) fn found(&self) -> Material {
+        let first = Material::new(self.make().into_bytes());
+        let hash = hash(first.expose());
+        self.kept().accepted.insert(hash, Version::from("1"));
+        first
+    }
+
     /// Makes material: a key in the provider's format, or a password.
-    pub(super) fn make(&self) -> String {
-        use std::fmt::Write as _;
-        let mut bytes = [0_u8; 20];
-        rand::rng().fill_bytes(&mut bytes);
+    fn make(&self) -> String {
         let new = self
             .0
             .new_format
             .load(std::sync::atomic::Ordering::Relaxed);
-        if new {
-            return format!("{NEW_FORMAT}{}", STANDARD.encode(bytes));
+        match self.0.change {
+            Change::InPlace => by_chance(PASSWORD),
+            Change::Keys if new => {
+                let mut bytes = [0_u8; 20];
+                rand::rng().fill_bytes(&mut bytes);
+                format!("{NEW_FORMAT}{}", STANDARD.encode(bytes))
+            }
+            Change::Keys => by_chance(OLD_FORMAT),
         }
-        let mut made = match self.0.change {
-            Change::Keys => OLD_FORMAT.to_owned(),
-            Change::InPlace => PASSWORD.to_owned(),
-        };
-        for byte in bytes {
-            // Writing to a string cannot fail.
-            let _ = write!(made, "{byte:02x}");
-        }
-        made
     }
 
     /// Lets a call in that manages keys: its token must be known and its quota not used up.
@@ -198,8 +214,8 @@ impl Authority {
             .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
             .unwrap_or_default();
         let known = self.0.managers.iter();
-        let known = known.filter(|(own, _)| bool::from(own.expose().ct_eq(token)));
-        let Some((_, actor)) = known.last() else {
+        let mut known = known.filter(|(own, _)| bool::from(own.expose().ct_eq(token)));
+        let Some((_, actor)) = known.next_back() else {
             return Err((StatusCode::UNAUTHORIZED, "unknown token").into_response());
         };
         if let Err(wait) = self.0.quota.admit(self.0.clock.now()) {
@@ -232,7 +248,7 @@ impl Authority {
         };
         let id = format!("{}/{number}", secret.raw());
         let event = Event::new("/lab/audit", id, self.0.clock.now(), entry.into());
-        self.0.record.write(event.about(secret.0.clone()));
+        self.0.record.push(event.about(secret.0.clone()));
     }
 }
 

@@ -3,10 +3,9 @@
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rand::Rng as _;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 
-use super::authority::{Ask, Issued, presented};
+use super::authority::{Ask, Issued, PASSWORD, by_chance, presented};
 use super::town::Change;
 use crate::model::event::SecretKind;
 use crate::model::{Span, Text, Version};
@@ -98,7 +97,7 @@ impl Target for AuthorityTarget {
         call: &Call,
     ) -> Result<Material, Fault> {
         if self.change == Change::InPlace {
-            return Ok(password());
+            return Ok(Material::new(by_chance(PASSWORD).into_bytes()));
         }
         let ask = Ask {
             key: call.key.clone(),
@@ -181,16 +180,4 @@ impl Target for AuthorityTarget {
             Change::InPlace => self.accept(old, "/password", call).await,
         }
     }
-}
-
-fn password() -> Material {
-    use std::fmt::Write as _;
-    let mut bytes = [0_u8; 20];
-    rand::rng().fill_bytes(&mut bytes);
-    let mut made = "pw_".to_owned();
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(made, "{byte:02x}");
-    }
-    Material::new(made.into_bytes())
 }

@@ -54,8 +54,8 @@ struct Held {
     using: Option<Credential>,
     /// What was pushed and is not used yet.
     staged: Option<(Credential, ConsumerState)>,
-    /// The version that it cannot work with, and why.
-    failed: Option<(Version, String)>,
+    /// The version that it cannot work with, why, and how often it tried.
+    failed: Option<(Version, String, u32)>,
 }
 
 /// A version and how it is presented.
@@ -161,7 +161,8 @@ impl Consumer {
             return Ok(self.standing());
         }
         // One that cannot take a credential while it runs cannot try one either.
-        let tries = self.0.client.takes == Takes::AtOnce;
+        let tries =
+            self.0.client.takes == Takes::AtOnce && self.parse(&credential.material).is_ok();
         let state = if tries && self.tries(&credential).await {
             ConsumerState::Validated
         } else {
@@ -197,7 +198,10 @@ impl Consumer {
                 held.using = Some(credential);
             }
             Err(why) => {
-                held.failed = Some((credential.version, why));
+                let again = held.failed.take();
+                let again = again.filter(|(version, ..)| *version == credential.version);
+                let tries = again.map_or(1, |(.., tries)| tries + 1);
+                held.failed = Some((credential.version, why, tries));
                 held.using = None;
             }
         }
@@ -208,7 +212,8 @@ impl Consumer {
             .expose_str()
             .ok_or("cannot parse the credential: not UTF-8")?;
         if self.0.client.strict && !words.starts_with(OLD_FORMAT) {
-            let why = format!("cannot parse the key: malformed, it does not begin with {OLD_FORMAT}");
+            let why =
+                format!("cannot parse the key: malformed, it does not begin with {OLD_FORMAT}");
             return Err(why);
         }
         Ok(())
@@ -241,7 +246,10 @@ impl Consumer {
     pub(super) fn standing(&self) -> Standing {
         let held = self.held();
         let (version, state, error) = match (&held.failed, &held.staged, &held.using) {
-            (Some((version, why)), ..) => (Some(version), ConsumerState::Failed, Some(why.clone())),
+            (Some((version, why, tries)), ..) => {
+                let why = format!("{why} (try {tries})");
+                (Some(version), ConsumerState::Failed, Some(why))
+            }
             (None, Some((staged, state)), _) => (Some(&staged.version), state.clone(), None),
             (None, None, Some(using)) => (Some(&using.version), ConsumerState::InUse, None),
             (None, None, None) => (None, ConsumerState::Pending, None),

@@ -23,7 +23,7 @@ impl Link {
     pub(super) async fn to(far: SocketAddr, tasks: &Tasks) -> Result<Self, LabError> {
         let (listener, near) = listen("a region's link").await?;
         let up = Arc::new(watch::Sender::new(true));
-        tasks.spawn(relay(listener, far, up.subscribe(), tasks.clone()));
+        tasks.spawn(relay(listener, far, Arc::clone(&up), tasks.clone()));
         Ok(Self { near, up })
     }
 
@@ -41,9 +41,11 @@ impl Link {
 async fn relay(
     mut listener: TcpListener,
     far: SocketAddr,
-    mut up: watch::Receiver<bool>,
+    // Held, so that a link nobody can cut any more goes on carrying.
+    held: Arc<watch::Sender<bool>>,
     tasks: Tasks,
 ) {
+    let mut up = held.subscribe();
     let Ok(near) = listener.local_addr() else {
         return;
     };

@@ -115,7 +115,10 @@ mod tests {
 
     #[test]
     fn masking_a_secret_covers_what_was_written_and_what_will_be() {
-        let (old, new) = (format!("rk_{}", "a".repeat(40)), format!("rk_{}", "b".repeat(40)));
+        let (old, new) = (
+            format!("rk_{}", "a".repeat(40)),
+            format!("rk_{}", "b".repeat(40)),
+        );
         let logs = Logs::default();
         logs.write("checkout", format!("reloaded pay/key: key={old}"));
         logs.write("checkout", format!("reloaded mail/key: key={old}"));

@@ -5,15 +5,16 @@ use std::collections::HashMap;
 
 use super::authority::Authority;
 use super::cache::Cache;
-use super::record::Record;
 use super::service::{Health, Service};
+use super::sink::Sink;
 use super::traffic::{Seen, Tally};
 use crate::model::event::{
     AuthSample, BackendState, BackendStatus, CacheSample, CanarySample, Cohort, QuotaSample,
-    Seconds, ServiceHealth,
+    Seconds, ServiceHealth, SignalSample,
 };
-use crate::model::{BackendName, Data, Event, Span, Text, Timestamp};
+use crate::model::{BackendName, Data, Event, ServiceName, Span, Text, Timestamp};
 use crate::rotation::Clock;
+use crate::rotation::server::MemoryLog;
 
 const METRICS: &str = "/lab/prometheus";
 
@@ -29,8 +30,9 @@ pub(super) struct Observer {
     pub(super) services: Vec<(Service, Tally)>,
     pub(super) caches: Vec<Cache>,
     pub(super) authorities: Vec<Authority>,
+    pub(super) sink: Sink,
     pub(super) clock: Clock,
-    pub(super) record: Record,
+    pub(super) record: MemoryLog,
 }
 
 /// What was read at the end of the window before.
@@ -40,6 +42,7 @@ struct Before {
     quotas: HashMap<String, (u64, u64)>,
     caches: HashMap<String, (u64, u64)>,
     down: HashMap<String, bool>,
+    sink: (u64, u64),
 }
 
 /// One window: its end and its length.
@@ -104,6 +107,11 @@ impl Observer {
                 self.quota(window, authority, total - was.0, throttled - was.1);
             }
         }
+        let (total, refused) = self.sink.counts();
+        let was = std::mem::replace(&mut before.sink, (total, refused));
+        if let Some(window) = window.filter(|_| total > was.0) {
+            self.sink(window, total - was.0, refused - was.1);
+        }
         for cache in &self.caches {
             let (service, region, _) = cache.place();
             let key = format!("{}/{}", service.raw(), region.raw());
@@ -119,7 +127,7 @@ impl Observer {
         let id = format!("{what}/{place}/{at}");
         let subject = place.split('/').next().unwrap_or(place);
         let event = Event::new(METRICS, id, at, data);
-        self.record.write(event.about(subject));
+        self.record.push(event.about(subject));
     }
 
     fn auth(&self, window: Window, service: &Service, total: u64, failed: u64) {
@@ -201,6 +209,20 @@ impl Observer {
         self.tell("quota", authority.secret().raw(), window.end, sample.into());
     }
 
+    /// Deliveries to the audit sink; a window without any is none.
+    fn sink(&self, window: Window, total: u64, bad: u64) {
+        let sample = SignalSample {
+            signal: Text::from("audit-delivery"),
+            service: ServiceName::from("audit-sink"),
+            region: None,
+            secret: None,
+            window_seconds: Seconds(window.seconds),
+            total,
+            bad,
+        };
+        self.tell("signal", "audit-sink", window.end, sample.into());
+    }
+
     fn cache(&self, window: Window, cache: &Cache, counts: (u64, u64), oldest: Option<Span>) {
         let (service, region, secret) = cache.place();
         let all = counts.0 + counts.1;
@@ -230,6 +252,6 @@ impl Observer {
         };
         let at = self.clock.now();
         let event = Event::new(backend, format!("status/{at}"), at, status.into());
-        self.record.write(event.about(backend));
+        self.record.push(event.about(backend));
     }
 }

@@ -37,10 +37,7 @@ impl Quota {
     /// Counts a call. A refused one is told how many seconds to wait (the value of
     /// `Retry-After`).
     pub(super) fn admit(&self, now: Timestamp) -> Result<(), u64> {
-        let mut counted = self
-            .counted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.total += 1;
         while counted
             .calls
@@ -67,10 +64,7 @@ impl Quota {
 
     /// All calls and the refused ones since it began.
     pub(super) fn counts(&self) -> (u64, u64) {
-        let counted = self
-            .counted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         (counted.total, counted.throttled)
     }
 }

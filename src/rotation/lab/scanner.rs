@@ -9,10 +9,10 @@ use sha2::Sha256;
 
 use super::authority::Authority;
 use super::logs::{Line, credentials};
-use super::record::Record;
 use crate::model::event::{LeakConfidence, LeakFinding, ScanCompleted};
 use crate::model::{Event, Span, Text};
 use crate::rotation::Clock;
+use crate::rotation::server::MemoryLog;
 
 /// Its name in events.
 const DETECTOR: &str = "lab-scanner";
@@ -25,7 +25,7 @@ pub(super) struct Scanner {
     pub(super) every: Span,
     pub(super) clock: Clock,
     pub(super) http: reqwest::Client,
-    pub(super) record: Record,
+    pub(super) record: MemoryLog,
     /// Keys the fingerprints.
     pub(super) key: [u8; 32],
 }
@@ -59,7 +59,7 @@ impl Scanner {
             };
             let id = format!("scan/{scans}");
             let event = Event::new("/lab/scanner", id, self.clock.now(), done.into());
-            self.record.write(event.about("service logs"));
+            self.record.push(event.about("service logs"));
         }
     }
 
@@ -93,7 +93,7 @@ impl Scanner {
             let id = format!("leak/{log}/{fingerprint}");
             let mut event = Event::new("/lab/scanner", id, self.clock.now(), leak.into());
             event.subject = owner.map(|authority| authority.secret().0.clone());
-            self.record.write(event);
+            self.record.push(event);
         }
         found
     }

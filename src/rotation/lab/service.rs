@@ -106,8 +106,7 @@ async fn work(State(service): State<Service>, headers: HeaderMap) -> Response {
     }
     if answer.is_err() || number.is_multiple_of(LOGGED) {
         let status = if answer.is_ok() { 200 } else { 401 };
-        it.logs
-            .write(&service.log(), format!("GET /work {status}"));
+        it.logs.write(&service.log(), format!("GET /work {status}"));
     }
     verdict(answer.map(drop))
 }

@@ -158,6 +158,12 @@ pub enum LabError {
     /// No HTTP client could be made.
     #[error("no HTTP client: {0}")]
     Client(#[from] reqwest::Error),
+    /// The stream cannot be served.
+    #[error(transparent)]
+    Stream(#[from] crate::rotation::server::ServeError),
+    /// A part that every lab has is not there: a fault of the lab's own.
+    #[error("the lab is incomplete")]
+    Incomplete,
     /// The plan that the lab wrote is none: a fault of the lab's own.
     #[error("the lab's rotation.toml is none: {0}")]
     Plan(#[from] crate::rotation::plan::PlanError),

@@ -12,11 +12,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::record::Record;
 use super::settings::LabError;
 use super::wire::{Tasks, serve};
 use crate::model::{Data, Event, Source, Text};
 use crate::rotation::Clock;
+use crate::rotation::server::MemoryLog;
 
 /// The size of its disk, in bytes.
 const DISK: usize = 256 * 1024;
@@ -29,7 +29,7 @@ pub(super) struct Sink(Arc<Inner>);
 struct Inner {
     kept: Mutex<Kept>,
     clock: Clock,
-    record: Record,
+    record: MemoryLog,
 }
 
 #[derive(Debug, Default)]
@@ -37,11 +37,13 @@ struct Kept {
     /// What it holds already, by source and id.
     known: HashSet<(Source, Text)>,
     used: usize,
+    /// Deliveries of entries, and those that found no room.
+    deliveries: u64,
     refused: u64,
 }
 
 impl Sink {
-    pub(super) fn new(clock: Clock, record: Record) -> Self {
+    pub(super) fn new(clock: Clock, record: MemoryLog) -> Self {
         Self(Arc::new(Inner {
             kept: Mutex::default(),
             clock,
@@ -53,9 +55,10 @@ impl Sink {
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many deliveries it refused for want of room.
-    pub(super) fn refused(&self) -> u64 {
-        self.kept().refused
+    /// Deliveries of entries since it began, and those that found no room.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        let kept = self.kept();
+        (kept.deliveries, kept.refused)
     }
 
     /// Writes where there is room.
@@ -64,8 +67,6 @@ impl Sink {
         let room = kept.used.saturating_add(bytes) <= DISK;
         if room {
             kept.used += bytes;
-        } else {
-            kept.refused += 1;
         }
         room
     }
@@ -87,11 +88,13 @@ async fn deliver(State(sink): State<Sink>, body: Bytes) -> Response {
         Ok(_) => return (StatusCode::UNPROCESSABLE_ENTITY, "no audit entry").into_response(),
         Err(why) => return (StatusCode::BAD_REQUEST, why.to_string()).into_response(),
     };
+    sink.kept().deliveries += 1;
     let key = (event.source.clone(), event.id.0.clone());
     if sink.kept().known.contains(&key) {
         return StatusCode::OK.into_response();
     }
     if !sink.room(body.len()) {
+        sink.kept().refused += 1;
         return (StatusCode::INSUFFICIENT_STORAGE, "the disk is full").into_response();
     }
     sink.kept().known.insert(key);
@@ -101,7 +104,7 @@ async fn deliver(State(sink): State<Sink>, body: Bytes) -> Response {
         time: sink.0.clock.now(),
         ..event
     };
-    sink.0.record.write(told);
+    sink.0.record.push(told);
     StatusCode::CREATED.into_response()
 }
 
