@@ -187,10 +187,7 @@ impl Authority {
 
     /// Makes material: a key in the provider's format, or a password.
     fn make(&self) -> String {
-        let new = self
-            .0
-            .new_format
-            .load(std::sync::atomic::Ordering::Relaxed);
+        let new = self.0.new_format.load(std::sync::atomic::Ordering::Relaxed);
         match self.0.change {
             Change::InPlace => by_chance(PASSWORD),
             Change::Keys if new => {

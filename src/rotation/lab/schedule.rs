@@ -21,6 +21,9 @@ use crate::rotation::{Clock, Material};
 const BATCH: usize = 12;
 const STEADY: i64 = 3;
 
+/// So long caches are filled before a rotation that they outlive, at least.
+const EARLY: Span = Span::seconds(7);
+
 /// A link that was cut stays so for this long.
 const CUT_FOR: Span = Span::seconds(50);
 
@@ -63,20 +66,18 @@ impl Happenings {
             let paths = self.town.secrets.iter().map(|secret| secret.path.clone());
             paths.filter(|path| *path != self.town.hurt).collect()
         };
-        // Where a fault shows only once the old version is gone, its rotation begins in the quiet:
-        // until then it disturbs nobody.
-        let early = self.cause == Some(Cause::StaleCache);
-        if early {
-            self.hurt(&engine).await;
-        }
         // One healthy rotation begins early, so that the audit sink is known to write.
         if let Some(last) = others.last() {
             self.rotate(&engine, last).await;
         }
-        self.clock.sleep(self.quiet).await;
-        if !early {
-            self.hurt(&engine).await;
-        }
+        // Where a fault shows only once the old version is gone, its rotation begins in the quiet:
+        // until then it disturbs nobody.
+        let quiet = match self.cause {
+            Some(Cause::StaleCache) => self.quiet.min(EARLY),
+            _ => self.quiet,
+        };
+        self.clock.sleep(quiet).await;
+        self.hurt(&engine).await;
         for other in others.iter().rev().skip(1) {
             self.clock.sleep(Span::seconds(3)).await;
             self.rotate(&engine, other).await;

@@ -9,6 +9,9 @@ pub(super) const REGIONS: [&str; 3] = ["eu-1", "us-2", "ap-3"];
 /// The region whose link a cut link cuts.
 pub(super) const FAR: &str = "ap-3";
 
+/// The service whose clients ask a shared cache for their credential.
+const CACHED: &str = "refunds";
+
 /// Clients of each service in each region.
 const CLIENTS: usize = 3;
 
@@ -189,6 +192,7 @@ impl Town {
         }
         let (hurt, victim) = match settings.fault {
             Some(Cause::NeedsRestart) => ("ledger/db-password", "billing"),
+            Some(Cause::StaleCache) => ("payments/api-key", CACHED),
             _ => ("payments/api-key", "checkout"),
         };
         let victim = ServiceName::from(victim);
@@ -238,7 +242,7 @@ fn clients(secret: &Secret, fault: Option<Cause>, victim: &ServiceName) -> Vec<C
                     secret: secret.path.clone(),
                     takes,
                     strict: odd && fault == Some(Cause::NewFormat),
-                    cached: hurt && secret.change == Change::Keys,
+                    cached: service.raw() == CACHED,
                 });
             }
         }
