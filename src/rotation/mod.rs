@@ -5,13 +5,19 @@
 //! that runs the one on the other; the server; the lab.
 
 pub mod clock;
+mod deliver;
 pub mod engine;
+pub mod failpoint;
 pub mod fault;
+mod health;
 pub mod lab;
 pub mod lifecycle;
 pub mod log;
 pub mod material;
+mod outbox;
 pub mod plan;
+pub mod policy;
+mod run;
 pub mod server;
 pub mod store;
 pub mod target;

@@ -142,7 +142,9 @@ impl Turn<'_> {
 
     fn re_push(&mut self, act: &Act) -> Result<(), Refusal> {
         let mine = self.members(|m| {
-            act.region.as_ref().is_none_or(|r| m.region.as_ref() == Some(r))
+            act.region
+                .as_ref()
+                .is_none_or(|r| m.region.as_ref() == Some(r))
                 && act.service.as_ref().is_none_or(|s| m.service == *s)
         });
         self.send_again(act, &mine, true)
@@ -154,20 +156,35 @@ impl Turn<'_> {
             || matches!(&self.r.state, State::Finished { end } if *end != End::Succeeded);
         if self.r.state.before_cutover() || self.r.state == State::Activating {
             return Err(Refusal::state(
-                format!("{}: the new version is not the current one yet; the rotation is {}", act.verb, self.here()),
+                format!(
+                    "{}: the new version is not the current one yet; the rotation is {}",
+                    act.verb,
+                    self.here()
+                ),
                 "retry-stage does again what failed",
             ));
         }
         if back && self.r.from.is_none() {
-            return Err(Refusal::state("there is no version to send", "start a new rotation"));
+            return Err(Refusal::state(
+                "there is no version to send",
+                "start a new rotation",
+            ));
         }
-        let wanted = if back { self.r.from.clone() } else { Some(self.r.to.clone()) };
+        let wanted = if back {
+            self.r.from.clone()
+        } else {
+            Some(self.r.to.clone())
+        };
         let reached = match self.r.state {
             State::Taking { wave, .. } => wave,
             _ => usize::MAX,
         };
         let may = |m: &Member| m.pushed && m.wave <= reached && (!back || m.offered);
-        let may: Vec<usize> = self.members(may).into_iter().filter(|n| mine.contains(n)).collect();
+        let may: Vec<usize> = self
+            .members(may)
+            .into_iter()
+            .filter(|n| mine.contains(n))
+            .collect();
         if may.is_empty() {
             return Err(Refusal::state(
                 format!("{}: nobody there is pushed to in this wave", act.verb),
@@ -178,7 +195,10 @@ impl Turn<'_> {
         let behind: Vec<usize> = may.iter().copied().filter(behind).collect();
         let to = if behind.is_empty() { may } else { behind };
         self.r.round = self.r.round.saturating_add(1);
-        let keys = to.into_iter().map(|n| self.push(n, back, true, restart)).collect();
+        let keys = to
+            .into_iter()
+            .map(|n| self.push(n, back, true, restart))
+            .collect();
         self.r.failures_told.clear();
         if let State::Taking { since, .. } = &mut self.r.state {
             *since = self.at.now;
@@ -211,14 +231,20 @@ impl Turn<'_> {
                 self.seen(&act.key, format!("grace ends at {ends_at}"));
                 Ok(())
             }
-            state if state.before_cutover() || matches!(state, State::Activating | State::Taking { .. }) => {
+            state
+                if state.before_cutover()
+                    || matches!(state, State::Activating | State::Taking { .. }) =>
+            {
                 self.r.rules.grace = self.r.rules.grace + by;
                 let length = self.r.rules.grace.as_seconds();
                 self.seen(&act.key, format!("grace will be {length} s long"));
                 Ok(())
             }
             _ => Err(Refusal::state(
-                format!("there is no grace period to extend; the rotation is {}", self.here()),
+                format!(
+                    "there is no grace period to extend; the rotation is {}",
+                    self.here()
+                ),
                 "reissue-previous makes the old version valid again",
             )),
         }
@@ -245,7 +271,9 @@ impl Turn<'_> {
         }
         if self.r.is_over() && !self.at.previous_kept {
             return Err(Refusal::state(
-                format!("{verb}: the previous version is not kept any more, or a newer rotation ran"),
+                format!(
+                    "{verb}: the previous version is not kept any more, or a newer rotation ran"
+                ),
                 "start a new rotation",
             ));
         }
@@ -266,7 +294,10 @@ impl Turn<'_> {
             State::Finished { end } if *end == End::Succeeded => None,
             _ => {
                 return Err(Refusal::state(
-                    format!("the old version was not revoked by this rotation; it is {}", self.here()),
+                    format!(
+                        "the old version was not revoked by this rotation; it is {}",
+                        self.here()
+                    ),
                     "wait, or roll back",
                 ));
             }
@@ -303,7 +334,10 @@ impl Turn<'_> {
             self.plain(crate::model::event::Stage::Revoke, StageStatus::Skipped);
         }
         self.r.ended_at = None;
-        let why = act.reason.as_ref().map_or_else(String::new, |r| format!(": {r}"));
+        let why = act
+            .reason
+            .as_ref()
+            .map_or_else(String::new, |r| format!(": {r}"));
         self.r.end_reason = Some(format!("{} by {}{why}", act.verb, act.by).into());
         self.open_act(&act.key, act.verb, Vec::new());
         self.go_back(end);
@@ -361,11 +395,17 @@ impl Turn<'_> {
                 "retry-stage does again what failed",
             )),
             State::Auditing { .. } | State::Finished { .. } => Err(Refusal::state(
-                format!("there is nothing left to revoke; the rotation is {}", self.here()),
+                format!(
+                    "there is nothing left to revoke; the rotation is {}",
+                    self.here()
+                ),
                 "start an emergency rotation where the current version leaked",
             )),
             _ => Err(Refusal::state(
-                format!("the old version is the only one in use; the rotation is {}", self.here()),
+                format!(
+                    "the old version is the only one in use; the rotation is {}",
+                    self.here()
+                ),
                 "start an emergency rotation, or wait for the cutover",
             )),
         }
@@ -374,7 +414,10 @@ impl Turn<'_> {
     /// Revokes whoever uses the old version; members of waves to come are told at the same time.
     fn force_revoke(&mut self, act: &Act, wave: usize) -> Result<(), Refusal> {
         if self.r.gone().is_empty() {
-            return Err(Refusal::state("there is no old version", "nothing needs to be done"));
+            return Err(Refusal::state(
+                "there is no old version",
+                "nothing needs to be done",
+            ));
         }
         self.r.forced = true;
         self.r.hold = None;

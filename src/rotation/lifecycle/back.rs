@@ -121,8 +121,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn withdrawn(&mut self, end: End) {
-        let revoking =
-            |what: &Effect| matches!(what, Effect::Revoke { .. } | Effect::Prove { .. });
+        let revoking = |what: &Effect| matches!(what, Effect::Revoke { .. } | Effect::Prove { .. });
         if self.is_pending(revoking) {
             return;
         }

@@ -78,7 +78,10 @@ impl Turn<'_> {
         let name = self.r.members.get(member).map(|m| m.consumer.to_string());
         let error = error.map_or_else(|| "it does not say why".to_owned(), ToString::to_string);
         let to = &self.r.to;
-        format!("{} cannot work with version {to}: {error}", name.unwrap_or_default())
+        format!(
+            "{} cannot work with version {to}: {error}",
+            name.unwrap_or_default()
+        )
     }
 
     /// An effect failed: it is tried again, or waits for a person.
@@ -119,7 +122,14 @@ impl Turn<'_> {
         }
         let wait = self.wait(pending.attempt).as_micros();
         let wait = Span::micros(wait.max(self.r.rules.poll.as_micros()));
-        pending.due = Some(self.now() + if last_look { self.r.rules.backoff } else { wait });
+        pending.due = Some(
+            self.now()
+                + if last_look {
+                    self.r.rules.backoff
+                } else {
+                    wait
+                },
+        );
         pending.why = Some(trouble.words.clone());
         self.r.pending.push(pending);
     }
@@ -233,8 +243,16 @@ impl Turn<'_> {
         if !taking {
             return;
         }
-        let wanted = if back { self.r.from.as_ref() } else { Some(&self.r.to) };
-        let there = self.r.members.get(member).is_some_and(|m| m.using.as_ref() == wanted);
+        let wanted = if back {
+            self.r.from.as_ref()
+        } else {
+            Some(&self.r.to)
+        };
+        let there = self
+            .r
+            .members
+            .get(member)
+            .is_some_and(|m| m.using.as_ref() == wanted);
         if !there && matches!(done.what, Effect::Push { now: true, .. }) {
             self.ask(member, self.r.rules.poll);
         }
@@ -326,7 +344,8 @@ impl Turn<'_> {
         };
         self.stage(Stage::Cutover, StageStatus::Started, detail);
         let to = self.r.to.clone();
-        for member in self.members(|m| m.pushed && m.wave == wave && m.using.as_ref() != Some(&to)) {
+        for member in self.members(|m| m.pushed && m.wave == wave && m.using.as_ref() != Some(&to))
+        {
             self.push(member, false, true, false);
         }
         for member in self.members(|m| m.pushed && m.wave < wave && m.using.as_ref() != Some(&to)) {
@@ -457,7 +476,10 @@ impl Turn<'_> {
             };
             let share = share(failed, total);
             if total >= CALLS_THAT_TELL && share > rule.max_failed {
-                let region = rule.region.as_ref().map_or_else(String::new, |r| format!(" in {r}"));
+                let region = rule
+                    .region
+                    .as_ref()
+                    .map_or_else(String::new, |r| format!(" in {r}"));
                 sick = Some(format!(
                     "{}{region} fails {:.1} % of its calls, more than the {:.1} % that are well",
                     rule.service,
@@ -482,7 +504,11 @@ impl Turn<'_> {
         } else {
             self.plain(Stage::Grace, StageStatus::Skipped);
         }
-        self.grace_until(if self.r.rules.dual_run { ends_at } else { self.now() });
+        self.grace_until(if self.r.rules.dual_run {
+            ends_at
+        } else {
+            self.now()
+        });
         if self.r.rules.dual_run {
             self.say(RotationGrace {
                 ends_at,
@@ -563,7 +589,12 @@ impl Turn<'_> {
     }
 
     fn last_look_pending(&self) -> bool {
-        self.is_pending(|what| matches!(what, Effect::Ask { .. } | Effect::Presence | Effect::Push { .. }))
+        self.is_pending(|what| {
+            matches!(
+                what,
+                Effect::Ask { .. } | Effect::Presence | Effect::Push { .. }
+            )
+        })
     }
 
     /// The grace period is over and somebody who matters is on the old version.
@@ -571,8 +602,16 @@ impl Turn<'_> {
         let blockers = self.r.blockers();
         let named: Vec<&str> = blockers.iter().take(3).map(String::as_str).collect();
         let more = blockers.len().saturating_sub(3);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let from = self.r.from.as_ref().map_or("the old version".to_owned(), |v| format!("version {v}"));
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let from = self
+            .r
+            .from
+            .as_ref()
+            .map_or("the old version".to_owned(), |v| format!("version {v}"));
         let words = format!(
             "{from} is not revoked: {}{more} not on version {}; re-push, extend grace, or revoke now",
             named.join(", "),
@@ -643,7 +682,8 @@ impl Turn<'_> {
             return;
         }
         self.r.state = State::Auditing { since, late: true };
-        let words = "audit entries of this rotation are not delivered; restore-sink, then replay-outbox";
+        let words =
+            "audit entries of this rotation are not delivered; restore-sink, then replay-outbox";
         let detail = Detail {
             error: Some(words.into()),
             ..Detail::default()

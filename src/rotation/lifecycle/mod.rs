@@ -25,27 +25,21 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use input::{
-    Act, Input, Moment, Report, Standing, Transition, Trouble, VersionChange,
-};
+pub use input::{Act, Input, Moment, Report, Standing, Transition, Trouble, VersionChange};
 pub use refusal::{Refusal, RefusalKind};
 pub use rotation::{
     Effect, HealthRule, Hold, Look, Member, OpenAct, Pending, Reading, Rotation, Rules, State,
 };
 
-use crate::model::event::{Outcome as End, RotationGrace};
 use crate::model::Span;
+use crate::model::event::{Outcome as End, RotationGrace};
 use turn::{Turn, engine, seconds};
 
 /// The one way a rotation changes.
 ///
 /// # Errors
 /// [`Refusal`] for an act that makes no sense where the rotation stands; nothing else is refused.
-pub fn transition(
-    rotation: &Rotation,
-    input: Input,
-    at: &Moment,
-) -> Result<Transition, Refusal> {
+pub fn transition(rotation: &Rotation, input: Input, at: &Moment) -> Result<Transition, Refusal> {
     let mut turn = Turn::new(rotation, at);
     match input {
         Input::Tick => {}
@@ -145,9 +139,7 @@ impl Turn<'_> {
                 let grace = RotationGrace {
                     ends_at: *ends_at,
                     extended_seconds: (by > Span::ZERO).then(|| seconds(by)),
-                    reason: Some(
-                        format!("the clock jumped by {} s", by.as_seconds()).into(),
-                    ),
+                    reason: Some(format!("the clock jumped by {} s", by.as_seconds()).into()),
                     by: Some(engine()),
                 };
                 self.say(grace);

@@ -210,8 +210,14 @@ impl Node {
     fn check(&self) {
         let r = &self.rotation;
         let w = &self.world;
-        assert!(w.accepted.contains(&w.current), "the current version is refused");
-        let moving = r.pending.iter().any(|p| matches!(p.what, Effect::Activate | Effect::Reinstate));
+        assert!(
+            w.accepted.contains(&w.current),
+            "the current version is refused"
+        );
+        let moving = r
+            .pending
+            .iter()
+            .any(|p| matches!(p.what, Effect::Activate | Effect::Reinstate));
         assert!(
             moving || w.believed == w.current,
             "the engine takes {} for current, the target {}: {:?}",
@@ -240,7 +246,10 @@ impl Node {
     fn next(&self) -> Vec<(Step, Self)> {
         let mut all = Vec::new();
         let r = &self.rotation;
-        let due: Vec<Pending> = r.due(self.moment().now, self.world.frozen).cloned().collect();
+        let due: Vec<Pending> = r
+            .due(self.moment().now, self.world.frozen)
+            .cloned()
+            .collect();
         for pending in due {
             let poll = matches!(pending.what, Effect::Ask { .. } | Effect::Presence);
             let kind = if poll { Step::Poll } else { Step::Progress };
@@ -289,7 +298,10 @@ impl Node {
     }
 
     fn acted(&self) -> Vec<(Step, Self)> {
-        let mut all: Vec<Self> = VERBS.iter().filter_map(|verb| self.step(asked(*verb))).collect();
+        let mut all: Vec<Self> = VERBS
+            .iter()
+            .filter_map(|verb| self.step(asked(*verb)))
+            .collect();
         let mut frozen = self.clone();
         frozen.world.frozen = !frozen.world.frozen;
         all.push(frozen);

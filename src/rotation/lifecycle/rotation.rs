@@ -436,7 +436,9 @@ impl Rotation {
     pub fn blockers(&self) -> Vec<String> {
         let behind = self.members.iter().filter(|m| self.is_behind(m, &self.to));
         let known = behind.map(|m| m.consumer.to_string());
-        known.chain(self.sitters.iter().map(Text::to_string)).collect()
+        known
+            .chain(self.sitters.iter().map(Text::to_string))
+            .collect()
     }
 
     /// The versions that are revoked at the end.
@@ -473,13 +475,19 @@ impl Rotation {
     /// something to happen. `busy` tells effects that are under way; a deadline of the state that
     /// lies at or before `now` was looked at already.
     #[must_use]
-    pub fn wake_at(&self, now: Timestamp, frozen: bool, busy: impl Fn(&str) -> bool) -> Option<Timestamp> {
+    pub fn wake_at(
+        &self,
+        now: Timestamp,
+        frozen: bool,
+        busy: impl Fn(&str) -> bool,
+    ) -> Option<Timestamp> {
         if self.hold.is_some() {
             return None;
         }
-        let effects = self.pending.iter().filter(|p| {
-            !busy(&p.key) && !(frozen && matches!(p.what, Effect::Revoke { .. }))
-        });
+        let effects = self
+            .pending
+            .iter()
+            .filter(|p| !busy(&p.key) && !(frozen && matches!(p.what, Effect::Revoke { .. })));
         let effects = effects.filter_map(|p| p.due).min();
         let state = match &self.state {
             State::Waiting { not_before } if !frozen => Some(*not_before),

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::model::event::{SecretKind, Trigger};
-use crate::model::{Actor, ConsumerId, Region, RotationId, SecretPath, ServiceName, Timestamp, Version};
+use crate::model::{
+    Actor, ConsumerId, Region, RotationId, SecretPath, ServiceName, Timestamp, Version,
+};
 
 /// The moment all tests begin at.
 pub(super) const START: i64 = 1_800_000_000;
