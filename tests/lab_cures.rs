@@ -125,7 +125,7 @@ async fn throttle_cures_a_quota_that_counts_refused_calls() {
         made = run.events().iter().any(|event| {
             event.rotation == found.rotation
                 && matches!(&event.data, Data::RotationStage(stage)
-                    if stage.stage == Stage::Cutover && stage.status == StageStatus::Completed)
+                    if stage.stage == Stage::Generate && stage.status == StageStatus::Completed)
         });
         if made {
             break;
