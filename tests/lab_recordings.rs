@@ -1,5 +1,6 @@
 //! Recordings of the lab, one a fault and seed: diagnosis calls the right mode in each, and none
-//! where nothing is broken. `scripts/prove-lab` runs more of them.
+//! where nothing is broken. `scripts/prove-lab` runs more of them; with `ROTASCOPE_LAB_SCALE=1` it
+//! tells how long each fault takes at the pace of the world.
 
 // The lints that spare tests know them by this.
 #![cfg(test)]
@@ -11,6 +12,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rotascope::diagnosis::Finding;
+use rotascope::model::event::{ConsumerState, StageStatus};
+use rotascope::model::{Data, Event, Timestamp};
 use rotascope::rotation::lab::Cause;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -18,10 +21,10 @@ use tokio::task::JoinSet;
 use lab_run::{Run, diagnose, modes, name, record};
 
 /// How many times faster than the world the lab runs.
-const SCALE: f64 = 60.0;
+const SCALE: u64 = 60;
 
 /// How long a recording is, in seconds of the lab.
-const LENGTH: i64 = 330;
+const LENGTH: u64 = 330;
 
 /// A number from the environment.
 fn number(name: &str, otherwise: u64) -> u64 {
@@ -31,14 +34,23 @@ fn number(name: &str, otherwise: u64) -> u64 {
 
 /// Runs one lab, keeps its recording, and says what is wrong with what was found.
 async fn recorded(fault: Option<Cause>, seed: u64) -> Result<(), String> {
-    let run = Run::start(fault, seed, SCALE).await;
-    run.wait(LENGTH).await;
+    let scale = number("ROTASCOPE_LAB_SCALE", SCALE);
+    let run = Run::start(fault, seed, f64::from(u32::try_from(scale).unwrap())).await;
+    let began = run.lab.clock().now();
+    let length = number("ROTASCOPE_LAB_LENGTH", LENGTH);
+    run.wait(i64::try_from(length).unwrap()).await;
     let events = run.events();
     let hurt = run.lab.hurt().clone();
     run.end().await;
     let findings = diagnose(&events);
     let label = format!("{}-{seed}", fault.map_or("none", Cause::mode));
     let verdict = verdict(fault, &findings, &hurt);
+    if let Some(found) = findings.first() {
+        let after = |at: Timestamp| at.since(began).as_seconds();
+        let shown = events.iter().find(|event| is_symptom(event));
+        let shown = shown.map_or(-1, |event| after(event.time));
+        println!("{label}: visible after {shown} s, named after {} s", after(found.detected_at));
+    }
     let keep = std::env::var_os("ROTASCOPE_RECORDINGS").map(PathBuf::from);
     let folder = keep.clone().unwrap_or_else(std::env::temp_dir);
     if keep.is_some() || verdict.is_err() {
@@ -46,6 +58,21 @@ async fn recorded(fault: Option<Cause>, seed: u64) -> Result<(), String> {
         return verdict.map_err(|why| format!("{label}: {why}; see {}", path.display()));
     }
     verdict
+}
+
+/// What a person sees first of any fault.
+fn is_symptom(event: &Event) -> bool {
+    match &event.data {
+        Data::AuthSample(sample) => {
+            let failed = sample.failed_401.unwrap_or(0);
+            failed >= 5 && failed * 10 > sample.total
+        }
+        Data::RotationStage(stage) => stage.status == StageStatus::Failed,
+        Data::ConsumerVersion(told) => told.state == ConsumerState::Failed,
+        Data::SignalSample(sample) => sample.bad > 0,
+        Data::LeakFinding(_) => true,
+        _ => false,
+    }
 }
 
 fn verdict(

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rotascope::diagnosis::{Diagnosis, Finding, Mode, rules};
 use rotascope::model::intent::{Intent, Verb};
-use rotascope::model::{Actor, Event, Region, RotationId, SecretPath, Span};
+use rotascope::model::{Actor, Event, Span};
 use rotascope::rotation::lab::{Cause, Lab, LabSettings};
 use rotascope::rotation::server::Log as _;
 use rotascope::rotation::{Clock, Engine, SealKey, Settings};
