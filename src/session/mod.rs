@@ -162,6 +162,8 @@ impl Desk {
                 (self.loading.bytes, self.loading.of_bytes) = (bytes, of_bytes);
                 self.loading.rejected = rejected;
             }
+            // A recording has neither clock nor connection.
+            Sent::Clock { .. } | Sent::Link(_) => {}
             Sent::Trouble(words) => self.loading.trouble.push(words),
             Sent::Done => {
                 self.loading.done = true;

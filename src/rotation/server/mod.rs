@@ -12,7 +12,7 @@ pub mod stream;
 
 pub use access::{Access, AccessError, Scope};
 pub use answer::Problem;
-pub use log::{Log, MemoryLog};
+pub use log::Log;
 pub use serve::{Running, ServeError, serve};
 pub use stream::{ClockNote, Feed};
 
