@@ -19,6 +19,7 @@ mod f7;
 mod f8;
 mod finding;
 mod findings;
+mod history;
 mod suspects;
 #[cfg(test)]
 mod testing;
@@ -29,6 +30,7 @@ mod words;
 pub use all::rules;
 pub use finding::{Evidence, Finding, Mode, RuledOut, Subject};
 pub use findings::Findings;
+pub use history::{Found, Historian, History, Known, Reach};
 pub use throttling::is_throttling;
 
 use crate::incident::{Applied, EventRef, Incident};

@@ -1,5 +1,8 @@
 //! The headline: what a person would say, with the one number that matters.
 
+use std::sync::Arc;
+
+use crate::diagnosis::{Finding, Mode, Reach};
 use crate::incident::{Rotation, Tally};
 use crate::model::event::{ConsumerState, StageStatus};
 use crate::model::{Timestamp, Version};
@@ -7,7 +10,7 @@ use crate::model::{Timestamp, Version};
 use crate::ui::fit::{bytes, count, percent, plural, version};
 use crate::ui::state::State;
 
-use super::{AuthRow, CanaryRow, Digest, Hurt, auth};
+use super::{AuthRow, CanaryRow, Digest, Hurt, auth, blame};
 
 /// How loud the headline is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +26,7 @@ pub enum Tone {
 
 /// What a person would say. Times in it are not written out, since they pass: the screen puts
 /// them behind it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Headline {
     /// How loud.
     pub tone: Tone,
@@ -36,13 +39,83 @@ pub struct Headline {
     /// A moment that is counted down to, and what happens then.
     pub until: Option<(Timestamp, &'static str)>,
     /// A moment that has passed, and what happened.
-    pub since: Option<(Timestamp, &'static str)>,
+    pub since: Option<(Timestamp, String)>,
+    /// The finding that it is about.
+    pub finding: Option<Arc<Finding>>,
+    /// Where not all that happened was looked at yet: the moment up to which it was.
+    pub diagnosed: Option<Option<Timestamp>>,
 }
 
-/// The headline of a state. In this order: the worst rotation, where it needs a look; a service
-/// that is refused more than usual though no rotation explains it; a canary that does worse; what
-/// runs; why there is nothing.
+/// The headline of a state. In this order: the worst finding that stands; the worst rotation,
+/// where it needs a look; a service that is refused more than usual though no rotation explains
+/// it; a canary that does worse; what runs; why there is nothing. Nothing is called calm before
+/// all of it was looked at.
 pub fn of(digest: &Digest, state: &State) -> Headline {
+    let mut headline = match digest.findings.worst() {
+        Some(finding) => of_finding(digest, state, finding),
+        None => of_incident(digest, state),
+    };
+    if let Reach::UpTo(through) = state.known.reach {
+        headline.diagnosed = Some(through);
+        if headline.tone == Tone::Calm && digest.len() > 0 {
+            headline.tone = Tone::Look;
+            headline.sentence = match digest.open {
+                0 => "All rotations are over; diagnosing whether any of them did harm".to_owned(),
+                n => format!(
+                    "{}; diagnosing whether anybody is hurt",
+                    match n {
+                        1 => "1 rotation runs".to_owned(),
+                        n => format!("{} rotations run", count(n as u64)),
+                    }
+                ),
+            };
+        }
+    }
+    headline
+}
+
+/// The worst finding in the words of a person.
+fn of_finding(digest: &Digest, state: &State, finding: &Arc<Finding>) -> Headline {
+    let said = blame::said(finding, digest, state);
+    let rotation = finding
+        .rotation
+        .as_ref()
+        .and_then(|id| state.incident.rotation(id));
+    let now = state.incident.now();
+    let ends = rotation
+        .filter(|rotation| rotation.revoked_at.is_none() && rotation.is_open())
+        .and_then(|rotation| rotation.grace.as_ref())
+        .map(|grace| grace.ends_at)
+        .filter(|ends| now.is_none_or(|now| *ends > now));
+    let others = digest.findings.standing().count().saturating_sub(1);
+    let mut more: Vec<String> = Vec::new();
+    if finding.suppressed {
+        more.push("kept quiet: a planned window".to_owned());
+    }
+    more.extend(said.refused);
+    if others > 0 {
+        more.push(format!("{} more", plural(others, "finding")));
+    }
+    let revoked = rotation
+        .filter(|_| finding.mode == Mode::F4)
+        .and_then(|rotation| rotation.revoked_at);
+    Headline {
+        tone: if finding.suppressed {
+            Tone::Look
+        } else {
+            Tone::Bad
+        },
+        sentence: said.sentence,
+        short: Some(said.short),
+        more: (!more.is_empty()).then(|| more.join(" · ")),
+        until: ends.map(|ends| (ends, "grace ends")),
+        since: revoked.map(|at| (at, "old version revoked".to_owned())),
+        finding: Some(Arc::clone(finding)),
+        diagnosed: None,
+    }
+}
+
+fn of_incident(digest: &Digest, state: &State) -> Headline {
     let worst = digest
         .id(0)
         .filter(|_| digest.hurt(0).needs_a_look())
@@ -145,7 +218,10 @@ fn of_rotation(digest: &Digest, state: &State, rotation: &Rotation, tally: &Tall
             format!("{} more {noun} {verb} a look", count(others as u64))
         }),
         until: ends.map(|ends| (ends, "grace ends")),
-        since: rotation.revoked_at.map(|at| (at, "old version revoked")),
+        since: rotation
+            .revoked_at
+            .map(|at| (at, "old version revoked".to_owned())),
+        ..Headline::default()
     }
 }
 
@@ -156,7 +232,7 @@ fn name(rotation: &Rotation) -> String {
     }
 }
 
-fn stage(rotation: &Rotation) -> Option<String> {
+pub(super) fn stage(rotation: &Rotation) -> Option<String> {
     let (stage, view) = rotation.stage()?;
     let tries = if view.attempt > 1 {
         format!(" at the {}", ordinal(view.attempt))
@@ -186,7 +262,7 @@ fn ordinal(n: u32) -> String {
     format!("{n}{end} try")
 }
 
-fn failing(state: &State, rotation: &Rotation, tally: &Tally) -> Option<String> {
+pub(super) fn failing(state: &State, rotation: &Rotation, tally: &Tally) -> Option<String> {
     if tally.failed == 0 {
         return None;
     }
@@ -207,7 +283,7 @@ fn failing(state: &State, rotation: &Rotation, tally: &Tally) -> Option<String> 
     ))
 }
 
-fn version_or(words: Option<&Version>, otherwise: &str) -> String {
+pub(super) fn version_or(words: Option<&Version>, otherwise: &str) -> String {
     let Some(words) = words else {
         return otherwise.to_owned();
     };
@@ -261,7 +337,7 @@ fn behind(rotation: &Rotation, tally: &Tally) -> Option<String> {
 }
 
 /// The old version's name where it is short enough to be said.
-fn old_version(rotation: &Rotation) -> String {
+pub(super) fn old_version(rotation: &Rotation) -> String {
     match &rotation.from_version {
         Some(from) if from.raw().len() <= 12 => version_or(Some(from), ""),
         _ => "the old version".to_owned(),
@@ -275,28 +351,26 @@ fn hot_row<'a>(digest: &'a Digest, rotation: &Rotation) -> Option<&'a AuthRow> {
     })
 }
 
-fn refused(row: &AuthRow) -> String {
+pub(super) fn refused(row: &AuthRow) -> String {
     let place = row
         .series
         .region
         .as_ref()
         .map(|region| format!(" in {region}"))
         .unwrap_or_default();
-    let service = &row.series.service;
+    format!("{}{place} is {}", row.series.service, how_often(row))
+}
+
+/// How often a series is refused, against what is usual.
+pub(super) fn how_often(row: &AuthRow) -> String {
     if let Some(usual) = row.usual {
-        return format!(
-            "{service}{place} is refused {} (usual {})",
-            percent(row.share.unwrap_or(0.0)),
-            percent(usual)
-        );
+        let share = percent(row.share.unwrap_or(0.0));
+        return format!("refused {share} (usual {})", percent(usual));
     }
     // A share of few says nothing by itself.
     let (failed, total) = auth::together(&row.series);
-    format!(
-        "{service}{place} is refused {} of {} times (no baseline)",
-        count(failed),
-        count(total)
-    )
+    let (failed, total) = (count(failed), count(total));
+    format!("refused {failed} of {total} times (no baseline)")
 }
 
 fn calm(digest: &Digest, state: &State) -> Headline {
@@ -335,10 +409,15 @@ fn calm(digest: &Digest, state: &State) -> Headline {
         1 => Some("1 waits for consumers to take the new version".to_owned()),
         n => Some(format!("{n} wait for consumers to take the new version")),
     };
+    let healed = digest.findings.healed_last();
     Headline {
         tone: Tone::Calm,
         sentence,
         more,
+        since: healed.and_then(|finding| {
+            let what = format!("{} of {} healed", finding.mode, blame::subject(finding));
+            Some((finding.resolved_at?, what))
+        }),
         ..Headline::default()
     }
 }
