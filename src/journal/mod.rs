@@ -10,13 +10,14 @@ mod read;
 mod write;
 
 pub use line::{Entry, Kind};
-pub use read::{Broken, History, read};
+pub use read::{Broken, History, OpenAct, read};
 pub use write::{Journal, JournalError};
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::model::Timestamp;
-use crate::model::intent::Intent;
+use crate::model::intent::Outcome;
 
 /// So many of the newest journals of a folder are looked through for acts without an end.
 const LOOKED_AT: usize = 64;
@@ -28,10 +29,10 @@ pub fn file_in(folder: &Path, now: Timestamp, process: u32) -> PathBuf {
     folder.join(format!("acts-{when}-{process}.jsonl"))
 }
 
-/// The acts that were written down as sent and never as ended, in the journals of a folder, the
-/// oldest first. What cannot be read is passed over: it is `rotascope verify` that judges it.
+/// The acts that were written down as sent and nowhere as ended, in the journals of a folder, the
+/// oldest first. What cannot be read is passed over: judging it is for whoever verifies.
 #[must_use]
-pub fn open_acts(folder: &Path) -> Vec<Intent> {
+pub fn open_acts(folder: &Path) -> Vec<OpenAct> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
     };
@@ -39,8 +40,20 @@ pub fn open_acts(folder: &Path) -> Vec<Intent> {
     files.retain(|path| path.extension().is_some_and(|e| e == "jsonl"));
     files.sort();
     let newest = files.iter().rev().take(LOOKED_AT).rev();
-    newest
-        .filter_map(|path| read(path).ok())
-        .flat_map(|history| history.open)
+    let histories: Vec<History> = newest.filter_map(|path| read(path).ok()).collect();
+    // A later session may have learned the end of an earlier one's act.
+    let entries = histories.iter().flat_map(|history| &history.entries);
+    let ended: HashSet<&str> = entries
+        .filter_map(|entry| match &entry.kind {
+            Kind::Ended {
+                key,
+                outcome: Outcome::Observed { .. } | Outcome::Failed { .. },
+            } => Some(key.as_str()),
+            _ => None,
+        })
+        .collect();
+    let open = histories.iter().flat_map(|history| &history.open);
+    open.filter(|act| !ended.contains(act.intent.key.as_str()))
+        .cloned()
         .collect()
 }

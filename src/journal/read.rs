@@ -15,11 +15,20 @@ pub struct History {
     /// The hash of its last whole line; empty where there is none.
     pub head: String,
     /// The acts that were sent and whose end is not written down, or is unknown.
-    pub open: Vec<Intent>,
+    pub open: Vec<OpenAct>,
     /// What a crash left behind the last whole line.
     pub torn: Option<Torn>,
     /// The first line that is not what was written; what stands behind it is not read.
     pub broken: Option<Broken>,
+}
+
+/// An act that was sent and whose end nobody has written down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenAct {
+    /// Which.
+    pub intent: Intent,
+    /// To which backend.
+    pub to: String,
 }
 
 /// A line that is not what was written.
@@ -44,7 +53,7 @@ pub fn read(path: &Path) -> io::Result<History> {
 pub(super) fn of_bytes(bytes: &[u8]) -> History {
     let mut history = History::default();
     let mut scrap: Option<&[u8]> = None;
-    let mut open: BTreeMap<String, (usize, Intent)> = BTreeMap::new();
+    let mut open: BTreeMap<String, (usize, OpenAct)> = BTreeMap::new();
     let mut rest = bytes;
     let mut n = 0;
     while let Some(end) = memchr::memchr(b'\n', rest) {
@@ -83,9 +92,9 @@ pub(super) fn of_bytes(bytes: &[u8]) -> History {
             history.torn = Some(Torn::of(rest));
         }
     }
-    let mut acts: Vec<(usize, Intent)> = open.into_values().collect();
+    let mut acts: Vec<(usize, OpenAct)> = open.into_values().collect();
     acts.sort_by_key(|(place, _)| *place);
-    history.open = acts.into_iter().map(|(_, intent)| intent).collect();
+    history.open = acts.into_iter().map(|(_, act)| act).collect();
     history
 }
 
@@ -102,12 +111,12 @@ fn follows(history: &History, entry: &Entry, scrap: Option<&[u8]>) -> Result<(),
     Ok(())
 }
 
-fn note(open: &mut BTreeMap<String, (usize, Intent)>, entry: &Entry) {
+fn note(open: &mut BTreeMap<String, (usize, OpenAct)>, entry: &Entry) {
     match &entry.kind {
-        Kind::Intended { intent, .. } => {
+        Kind::Intended { intent, to } => {
             let place = open.len();
-            open.entry(intent.key.clone())
-                .or_insert_with(|| (place, intent.clone()));
+            let (key, intent, to) = (intent.key.clone(), intent.clone(), to.clone());
+            open.entry(key).or_insert((place, OpenAct { intent, to }));
         }
         Kind::Ended {
             key,

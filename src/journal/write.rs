@@ -193,7 +193,7 @@ mod tests {
     }
 
     fn open(history: &History) -> Vec<&str> {
-        history.open.iter().map(|i| i.key.as_str()).collect()
+        history.open.iter().map(|a| a.intent.key.as_str()).collect()
     }
     use crate::journal::History;
 

@@ -1,9 +1,37 @@
 //! How a live session stands with each of its backends, as plain data.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::act::ActNote;
+use super::id::Actor;
 use super::text::Text;
 use super::time::Span;
+
+/// How a live session stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    /// True where the newest is shown; false where a person looks at what was before.
+    pub following: bool,
+    /// How many of the emitters' seconds pass in one of the world's.
+    pub scale: f64,
+    /// The backends, in the order in which they were named.
+    pub links: Arc<[Link]>,
+    /// Acts of this session, and those before it that nobody knows the end of; the oldest first.
+    pub acts: Arc<[ActNote]>,
+    /// Who acts; `None` where nothing can be done here.
+    pub person: Option<Actor>,
+    /// The file that all of this is recorded to.
+    pub recording: Option<Text>,
+}
+
+impl Live {
+    /// The worst of its links.
+    #[must_use]
+    pub fn worst(&self) -> Option<&Link> {
+        self.links.iter().max_by_key(|link| link.state)
+    }
+}
 
 /// One backend of a live session.
 #[derive(Clone, Debug, PartialEq)]
