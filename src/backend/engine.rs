@@ -8,7 +8,7 @@ use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use tokio::runtime::Runtime;
 
-use super::http::{ANSWER_WITHIN, Address, body, reason, words};
+use super::http::{ANSWER_WITHIN, Address, body, denies, reason, words};
 use super::stream::Stream;
 use super::{Backend, Hands, Sent};
 use crate::guard::Warrant;
@@ -146,8 +146,10 @@ async fn send(client: &Client, address: &Address, intent: &Intent) -> Outcome {
         };
     }
     let why = format!("{} ({status})", words(&body));
-    // What is the asker's fault was not done; what is the engine's may have been.
-    if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
+    // What is the asker's fault was not done; what is the engine's may have been, unless it says
+    // itself that it was not.
+    let asker = status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT;
+    if asker || denies(&body) {
         Outcome::Failed { why }
     } else {
         Outcome::Unknown { why }

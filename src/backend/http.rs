@@ -156,6 +156,13 @@ struct Said {
     message: String,
     #[serde(default)]
     error: String,
+    done: Option<bool>,
+}
+
+/// True where an answer says itself that nothing was done.
+pub(super) fn denies(body: &Result<Vec<u8>, String>) -> bool {
+    let body = body.as_deref().unwrap_or_default();
+    serde_json::from_slice::<Said>(body).is_ok_and(|said| said.done == Some(false))
 }
 
 /// An answer's body, as far as it is read.
