@@ -167,7 +167,7 @@ impl Plan {
 }
 
 /// Lengths of time as people write them: `90s`, `10m`, `12h`, `30d`.
-mod length {
+pub(super) mod length {
     use serde::{Deserialize, Deserializer, de::Error};
 
     use crate::model::Span;
@@ -183,7 +183,8 @@ mod length {
         })
     }
 
-    fn read(words: &str) -> Option<Span> {
+    /// The length that these words mean, or nothing.
+    pub(in crate::rotation) fn read(words: &str) -> Option<Span> {
         let at = words.find(|c: char| !c.is_ascii_digit())?;
         let (number, unit) = words.split_at(at);
         let number: i64 = number.parse().ok()?;

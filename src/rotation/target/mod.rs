@@ -5,6 +5,18 @@
 //! `activate` · (grace) · `revoke` · `prove`. Every call may come again after a crash, with the
 //! same [`Call::key`]: doing it twice must be as doing it once.
 
+mod acme;
+mod exec;
+mod file;
+mod jwks;
+mod postgres;
+mod postgres_pair;
+mod redis;
+mod shared;
+mod webhook;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +24,63 @@ use async_trait::async_trait;
 use super::fault::Fault;
 use super::material::Material;
 use crate::model::event::SecretKind;
-use crate::model::{Actor, ConsumerId, Text, Version};
+use crate::model::{Actor, ConsumerId, Span, Text, Version};
+
+pub use shared::settings::SettingError;
+use shared::settings::Settings;
+
+/// How long a question may take that no step of a rotation depends on.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+type Opener = fn(&mut Settings) -> Result<Arc<dyn Target>, SettingError>;
+
+/// Every kind of target, by the name that `rotation.toml` gives it.
+const KINDS: [(&str, Opener); 8] = [
+    ("acme", acme::open),
+    ("exec", exec::open),
+    ("file", file::open),
+    ("jwks", jwks::open),
+    ("postgres", postgres::open),
+    ("postgres-pair", postgres_pair::open),
+    ("redis", redis::open),
+    ("webhook", webhook::open),
+];
+
+/// Makes the target that `[secret.target]` describes. Reads the settings, and no more of the
+/// world than the certificates that they name: passwords and tokens are read anew for each call.
+///
+/// # Errors
+/// [`SettingError`] with the key that is wrong.
+pub fn open(
+    kind: &str,
+    settings: &BTreeMap<String, toml::Value>,
+) -> Result<Arc<dyn Target>, SettingError> {
+    let Some((kind, opener)) = KINDS.iter().find(|(name, _)| *name == kind) else {
+        let known: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+        return Err(SettingError {
+            kind: kind.to_owned(),
+            key: "kind".to_owned(),
+            message: format!("is unknown; known are {}", known.join(", ")),
+        });
+    };
+    let mut settings = Settings::new(kind, settings);
+    let target = opener(&mut settings)?;
+    settings.finish()?;
+    Ok(target)
+}
+
+/// Reads `secret_kind` of the kinds that could hold anything: a word of the event contract.
+fn secret_kind(settings: &mut Settings) -> Result<SecretKind, SettingError> {
+    let words = settings.text_or("secret_kind", "other")?;
+    let kind = SecretKind::from(words.as_str());
+    match kind {
+        SecretKind::Other(_) => Err(settings.wrong(
+            "secret_kind",
+            format!("{words:?} is none of database, api-key, tls, signing-key, encryption-key, token, ssh, other"),
+        )),
+        kind => Ok(kind),
+    }
+}
 
 /// What accompanies every call.
 #[derive(Clone, Debug)]
@@ -63,6 +131,12 @@ pub trait Target: Send + Sync {
     /// Whether old and new are both accepted between `install` and `revoke`. Without it the old
     /// version dies with `activate`.
     fn dual_run(&self) -> bool;
+
+    /// How long the old version must stay accepted after the cutover, since what it made is still
+    /// about (a token that it signed). An emergency may go below it; a plan should not.
+    fn shortest_grace(&self) -> Span {
+        Span::default()
+    }
 
     /// Makes the material of a new version; where the provider makes it, asks the provider (the
     /// same key gives the same version). `current` is what holds now, for kinds that alternate.
