@@ -17,6 +17,7 @@ use super::guard::Taken;
 use super::input;
 use crate::backend::Backend;
 use crate::model::effect::{Effect, Effects};
+use crate::session::live::LiveStart;
 use crate::session::{Session, Start, Update};
 use crate::ui::{self, Cockpit, Message, Setup, State};
 
@@ -51,11 +52,19 @@ impl Slot {
 
 type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
 
-/// Opens the cockpit on a backend and runs it until the person leaves.
+/// What the cockpit is opened on.
+pub enum Opening {
+    /// A recording, played from somewhere.
+    Recording(Box<dyn Backend>, Start),
+    /// What happens now.
+    Live(LiveStart),
+}
+
+/// Opens the cockpit and runs it until the person leaves.
 ///
 /// # Errors
 /// Where standard output is no terminal, or cannot be written.
-pub fn run(setup: Setup, backend: Box<dyn Backend>, start: Start) -> io::Result<()> {
+pub fn run(setup: Setup, opening: Opening) -> io::Result<()> {
     let mut cockpit = Cockpit::new(setup);
     let taken = Taken::take()?;
     let mut screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(
@@ -75,7 +84,7 @@ pub fn run(setup: Setup, backend: Box<dyn Backend>, start: Start) -> io::Result<
     let (wake, woken) = unbounded();
     let slot = Slot::default();
     listen(&wake)?;
-    let session = open(backend, start, &slot, &wake);
+    let session = open(opening, &slot, &wake);
     let done = first.and_then(|()| turn(&mut screen, &mut cockpit, &session, &slot, &woken));
     drop(taken);
     tracing::info!(ended_well = done.is_ok(), "cockpit closed");
@@ -86,13 +95,17 @@ pub fn run(setup: Setup, backend: Box<dyn Backend>, start: Start) -> io::Result<
     }
 }
 
-fn open(backend: Box<dyn Backend>, start: Start, slot: &Slot, waker: &Sender<Wake>) -> Session {
+fn open(opening: Opening, slot: &Slot, waker: &Sender<Wake>) -> Session {
     let (slot, waker) = (slot.clone(), waker.clone());
-    Session::open(backend, start, move |update| {
+    let publish = move |update| {
         if slot.put(update) {
             let _ = waker.send(Wake::State);
         }
-    })
+    };
+    match opening {
+        Opening::Recording(backend, start) => Session::open(backend, start, publish),
+        Opening::Live(start) => Session::live(start, publish),
+    }
 }
 
 /// Starts the threads that wait for keys and for signals.
