@@ -80,7 +80,7 @@ impl Cockpit {
     fn list(&mut self) {
         self.listing = screen::listing(&self.desk, &self.theme, &self.keymap);
         if let Some(listing) = &self.listing {
-            (self.desk.lines, self.desk.evidence_line) = (listing.total, listing.selected);
+            (self.desk.lines, self.desk.why.line) = (listing.total, listing.selected);
         } else {
             self.desk.lines = 0;
         }

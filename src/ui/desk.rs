@@ -12,6 +12,7 @@ use crate::model::{RotationId, Span, Text, Timestamp};
 use super::digest::Digest;
 use super::fit::{Clock, wrap};
 use super::layout::{self, Amounts, OnCall, Room};
+use super::opened::Opened;
 use super::prompt::Prompt;
 use super::state::State;
 
@@ -117,14 +118,8 @@ pub struct Desk {
     pub scrolls: [usize; 4],
     /// The selected finding, by its place in the list.
     pub pointed: usize,
-    /// The finding whose screen was opened, as it was last known.
-    pub finding: Option<Arc<Finding>>,
-    /// The selected piece of its evidence.
-    pub evidence: usize,
-    /// Its line on the screen.
-    pub evidence_line: usize,
-    /// True where it was just selected: its line is brought into view.
-    pub follow_evidence: bool,
+    /// The finding whose screen was opened.
+    pub why: Opened,
     /// The event that was asked for, until the player stands on it.
     pub going: Option<EventRef>,
     /// How far the list of a whole screen is scrolled.
@@ -159,10 +154,7 @@ impl Desk {
             top: 0,
             scrolls: [0; 4],
             pointed: 0,
-            finding: None,
-            evidence: 0,
-            evidence_line: 0,
-            follow_evidence: false,
+            why: Opened::default(),
             going: None,
             scroll: 0,
             lines: 0,
@@ -315,31 +307,45 @@ impl Desk {
         let findings = &self.digest.findings;
         let place = pointed.and_then(|finding| findings.place_of(finding));
         self.pointed = place.unwrap_or(0);
-        if let Some(opened) = &self.finding
+        if let Some(opened) = &self.why.finding
             && let Some(known) = findings.place_of(opened).and_then(|n| findings.get(n))
         {
-            self.finding = Some(Arc::clone(known));
+            self.why.finding = Some(Arc::clone(known));
         }
     }
 
     /// The opened finding, and whether it is known at this moment.
     pub fn opened_finding(&self) -> Option<(&Arc<Finding>, bool)> {
-        let opened = self.finding.as_ref()?;
+        let opened = self.why.finding.as_ref()?;
         Some((opened, self.digest.findings.place_of(opened).is_some()))
     }
 
     /// The finding that a person who asks why means: the selected one, where that list is in use;
-    /// else the worst of the selected rotation; else the worst of all.
+    /// else that of the rotation that the person selected; else the one of the headline.
     pub fn meant(&self) -> Option<&Arc<Finding>> {
         let findings = &self.digest.findings;
-        if self.pane == Pane::Findings && self.on_call().findings.height > 0 {
+        if self.lists_findings() {
             return findings.get(self.pointed);
         }
-        let of_rotation = self.selected.as_ref().and_then(|id| findings.of(id));
-        of_rotation
+        let chosen = self.chosen.as_ref().and_then(|id| findings.of(id));
+        chosen
             .map(|(finding, _)| finding)
             .or_else(|| findings.worst())
             .or_else(|| findings.get(0))
+    }
+
+    /// The finding that opening what is selected opens.
+    pub fn selected_finding(&self) -> Option<&Arc<Finding>> {
+        if self.lists_findings() {
+            return self.meant();
+        }
+        let of_row = self.digest.findings.of(self.selected.as_ref()?);
+        of_row.map(|(finding, _)| finding)
+    }
+
+    /// True where the list of findings is in use.
+    fn lists_findings(&self) -> bool {
+        self.pane == Pane::Findings && self.on_call().findings.height > 0
     }
 
     /// Opens the screen that says how a finding is known.
@@ -349,15 +355,15 @@ impl Desk {
             .findings
             .place_of(&finding)
             .unwrap_or(self.pointed);
-        self.finding = Some(finding);
-        (self.evidence, self.scroll) = (0, 0);
+        self.why.open(finding);
+        self.scroll = 0;
         self.open(Screen::Why);
     }
 
     /// Opens the next finding in the list, or the one before; round the end.
     pub fn next_finding(&mut self, by: usize) {
         let all = self.digest.findings.len();
-        let at = self.finding.as_ref();
+        let at = self.why.finding.as_ref();
         let at = at.and_then(|finding| self.digest.findings.place_of(finding));
         let next = at.map_or(0, |at| (at + by) % all.max(1));
         if let Some(finding) = self.digest.findings.get(next).cloned() {
@@ -367,19 +373,13 @@ impl Desk {
 
     /// Moves among the evidence, and where there is none in that direction, scrolls.
     fn go_in_evidence(&mut self, by: Move) {
-        let all = self
-            .finding
-            .as_ref()
-            .map_or(0, |finding| finding.evidence.len());
-        let next = match by {
-            Move::Lines(n) => self.evidence.saturating_add_signed(n),
-            _ => all,
+        let selected = match by {
+            Move::Lines(n) => self.why.select(n),
+            _ => false,
         };
-        if matches!(by, Move::Lines(n) if n < 0 && self.evidence > 0) || next < all {
-            self.evidence = next;
-            self.follow_evidence = true;
-        } else {
+        if !selected {
             self.scroll = moved(self.scroll, by, self.list_page(), self.lines);
+            self.settle();
         }
     }
 
@@ -409,11 +409,8 @@ impl Desk {
                 *scroll = (*scroll).min(most);
             }
         }
-        if self.screen() == Screen::Why && std::mem::take(&mut self.follow_evidence) {
-            let page = self.list_page();
-            let line = self.evidence_line;
-            // A line of context stays below it where there is room.
-            self.scroll = self.scroll.clamp((line + 2).saturating_sub(page), line);
+        if self.screen() == Screen::Why {
+            self.scroll = self.why.followed(self.scroll, self.list_page());
         }
         self.scroll = self.scroll.min(self.lines.saturating_sub(self.list_page()));
     }
@@ -452,7 +449,6 @@ impl Desk {
             self.go_in(self.pane, by);
         } else if self.screen() == Screen::Why {
             self.go_in_evidence(by);
-            self.scroll = self.scroll.min(self.lines.saturating_sub(self.list_page()));
         } else {
             self.scroll = moved(self.scroll, by, self.list_page(), self.lines);
             self.settle();

@@ -1,14 +1,12 @@
 //! Commands that go somewhere.
 
-use std::sync::Arc;
-
 use crate::diagnosis::Reach;
 use crate::incident::EventRef;
 use crate::model::effect::{Effect, Effects};
 use crate::model::replay::ReplayCommand;
 
 use super::{Command, Group, Place};
-use crate::ui::desk::{Desk, Pane, Screen};
+use crate::ui::desk::{Desk, Screen};
 use crate::ui::prompt::{Kind, Prompt};
 
 pub const GROUP: Group = Group {
@@ -128,15 +126,7 @@ fn enter(desk: &mut Desk) -> Effects {
         Screen::OnCall => {}
         _ => return Effects::none(),
     }
-    let in_list = desk.pane == Pane::Findings && desk.on_call().findings.height > 0;
-    let found = if in_list {
-        desk.meant().cloned()
-    } else {
-        let selected = desk.selected.as_ref();
-        let found = selected.and_then(|id| desk.digest.findings.of(id));
-        found.map(|(finding, _)| Arc::clone(finding))
-    };
-    match found {
+    match desk.selected_finding().cloned() {
         Some(finding) => {
             desk.chosen.clone_from(&desk.selected);
             desk.ask_why(finding);
@@ -150,15 +140,14 @@ fn why(desk: &mut Desk) -> Effects {
     if desk.screen() == Screen::Why {
         return Effects::none();
     }
-    match desk.meant().cloned() {
-        Some(finding) => desk.ask_why(finding),
-        None => {
-            let so_far = match desk.state.known.reach {
-                Reach::Whole => "Nothing has been found up to this moment",
-                Reach::UpTo(_) => "Nothing has been found so far; the diagnosis goes on",
-            };
-            desk.notice = Some(so_far.to_owned());
-        }
+    if let Some(finding) = desk.meant().cloned() {
+        desk.ask_why(finding);
+    } else {
+        let so_far = match desk.state.known.reach {
+            Reach::Whole => "Nothing has been found up to this moment",
+            Reach::UpTo(_) => "Nothing has been found so far; the diagnosis goes on",
+        };
+        desk.notice = Some(so_far.to_owned());
     }
     Effects::none()
 }
@@ -167,6 +156,7 @@ fn why(desk: &mut Desk) -> Effects {
 fn detail(desk: &mut Desk) -> Effects {
     if desk.screen() == Screen::Why
         && let Some(id) = desk
+            .why
             .finding
             .as_ref()
             .and_then(|finding| finding.rotation.clone())
@@ -194,9 +184,10 @@ fn detail(desk: &mut Desk) -> Effects {
 /// Goes to the event of the selected evidence and shows it.
 fn evidence(desk: &mut Desk) -> Effects {
     let evidence = desk
+        .why
         .finding
         .as_ref()
-        .and_then(|finding| finding.evidence.get(desk.evidence));
+        .and_then(|finding| finding.evidence.get(desk.why.evidence));
     let Some(event) = evidence.map(|evidence| evidence.event.clone()) else {
         return Effects::none();
     };

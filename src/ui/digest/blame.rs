@@ -1,7 +1,7 @@
 //! A finding in the words of a person: who broke what, where, and the one number that matters.
 
 use crate::diagnosis::{Finding, Mode};
-use crate::incident::{Incident, Rotation, Tally};
+use crate::incident::{AuthSeries, AuthWindow, Incident, Rotation, Tally};
 use crate::model::event::{Stage, StageStatus};
 use crate::model::{ServiceName, Span};
 use crate::ui::fit::{count, plural, span, width};
@@ -41,7 +41,10 @@ pub fn said(finding: &Finding, digest: &Digest, state: &State) -> Said {
     let number = rotation.and_then(|rotation| number(finding, rotation, &tally, state));
     let told = number.is_some();
     let refusal = hot.map(refused);
+    let of_logins = hot.filter(|_| hurts_logins(finding.mode)).map(how_often);
     let number = number
+        .or(of_logins)
+        .or_else(|| cured(finding, &tally))
         .or_else(|| first_note(finding))
         .filter(|_| finding.mode != Mode::Unattributed);
     let mode = finding.mode.name();
@@ -160,6 +163,18 @@ fn still_on_old(rotation: &Rotation, tally: &Tally) -> Option<String> {
     })
 }
 
+/// That nobody lacks the new version any more, where that was what hurt.
+fn cured(finding: &Finding, tally: &Tally) -> Option<String> {
+    let lacked = matches!(finding.mode, Mode::F1 | Mode::F4);
+    (lacked && tally.total > 0 && tally.on_new >= tally.total).then(|| match tally.total {
+        1 => "its consumer is on the new version now".to_owned(),
+        n => format!(
+            "all {} consumers are on the new version now",
+            count(n as u64)
+        ),
+    })
+}
+
 fn behind_in(finding: &Finding, rotation: &Rotation, tally: &Tally) -> Option<String> {
     let view = Stage::Distribute
         .index()
@@ -189,7 +204,11 @@ fn behind_in(finding: &Finding, rotation: &Rotation, tally: &Tally) -> Option<St
         });
     (total > 0).then(|| {
         let new = version_or(rotation.to_version.as_ref(), "the new version");
-        format!("{on_new} of {} there on {new}", plural(total, "consumer"))
+        let all = plural(total, "consumer");
+        match on_new {
+            0 => format!("none of its {all} is on {new}"),
+            _ => format!("{on_new} of its {all} on {new}"),
+        }
     })
 }
 
@@ -202,7 +221,7 @@ fn oldest_entry(finding: &Finding, incident: &Incident) -> Option<String> {
         .max()?;
     let age = span(Span::seconds(i64::try_from(oldest.0).unwrap_or(i64::MAX)));
     Some(format!(
-        "caches still answer with entries of before it, the oldest {age} old"
+        "caches still answer with entries from before the cutover, the oldest {age} old"
     ))
 }
 
@@ -227,11 +246,27 @@ fn first_note(finding: &Finding) -> Option<String> {
 /// The worst series that a finding is about, where it is refused more than usual now.
 fn hot<'a>(finding: &Finding, digest: &'a Digest) -> Option<&'a AuthRow> {
     let mut rows = digest.auth.iter().filter(|row| row.elevated);
-    rows.find(|row| concerns(finding, &row.series.service, row.series.region.as_ref()))
+    rows.find(|row| suffers(finding, &row.series))
 }
 
-fn listed(names: Vec<String>) -> String {
-    match names.as_slice() {
+/// True for a series of a service and region that a finding is about, or one of whose windows is
+/// evidence of it: a database names accounts, not services.
+pub fn suffers(finding: &Finding, series: &AuthSeries) -> bool {
+    concerns(finding, &series.service, series.region.as_ref()) || is_evidence(finding, series)
+}
+
+/// True where a window of a series is evidence of a finding.
+pub fn is_evidence(finding: &Finding, series: &AuthSeries) -> bool {
+    finding.evidence.iter().any(|evidence| {
+        let at = |window: &AuthWindow| window.end.cmp(&evidence.event.time);
+        let window = series.windows.binary_search_by(at).ok();
+        let window = window.and_then(|n| series.windows.get(n));
+        window.is_some_and(|window| window.event == evidence.event)
+    })
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
         [] => String::new(),
         [one] => one.clone(),
         [first, second] => format!("{first} and {second}"),
@@ -241,7 +276,8 @@ fn listed(names: Vec<String>) -> String {
 
 /// Who suffers.
 pub fn services(finding: &Finding) -> String {
-    match listed(finding.services.iter().map(ToString::to_string).collect()) {
+    let names: Vec<String> = finding.services.iter().map(ToString::to_string).collect();
+    match listed(&names) {
         none if none.is_empty() => "its services".to_owned(),
         some => some,
     }
@@ -249,7 +285,8 @@ pub fn services(finding: &Finding) -> String {
 
 /// Where, with `in` before it.
 pub fn place(finding: &Finding) -> String {
-    match listed(finding.regions.iter().map(ToString::to_string).collect()) {
+    let names: Vec<String> = finding.regions.iter().map(ToString::to_string).collect();
+    match listed(&names) {
         none if none.is_empty() => none,
         some => format!(" in {some}"),
     }

@@ -37,8 +37,8 @@ impl Ranked {
         self.all.len()
     }
 
-    /// Worst first: by severity, then those that stand before those that healed, then by time:
-    /// what stands longest, what healed latest.
+    /// Worst first: by severity, then those that stand before those that healed, then the latest
+    /// first.
     pub fn all(&self) -> &[Arc<Finding>] {
         &self.all
     }
@@ -107,18 +107,14 @@ fn is_same(a: &Finding, b: &Finding) -> bool {
 }
 
 /// What the order goes by; the least is the worst.
-fn rank(finding: &Finding) -> (u8, bool, Reverse<Option<Timestamp>>, Timestamp) {
+fn rank(finding: &Finding) -> (u8, bool, Reverse<Timestamp>) {
     let severity = match finding.severity {
         Severity::Page => 0,
         Severity::Ticket => 1,
         _ => 2,
     };
-    (
-        severity,
-        !stands(finding),
-        Reverse(finding.resolved_at),
-        finding.detected_at,
-    )
+    let latest = finding.resolved_at.unwrap_or(finding.detected_at);
+    (severity, !stands(finding), Reverse(latest))
 }
 
 #[cfg(test)]
@@ -167,9 +163,9 @@ mod tests {
             finding(Mode::F3, Severity::Ticket, 1, Some(2)),
         ]);
         let order: Vec<Mode> = ranked.all().iter().map(|finding| finding.mode).collect();
-        let worst = [Mode::F6, Mode::F4, Mode::F2, Mode::F1, Mode::F8, Mode::F3];
+        let worst = [Mode::F4, Mode::F6, Mode::F2, Mode::F1, Mode::F8, Mode::F3];
         assert_eq!(order, worst);
-        assert_eq!(ranked.worst().unwrap().mode, Mode::F6);
+        assert_eq!(ranked.worst().unwrap().mode, Mode::F4);
         assert_eq!(ranked.healed_last().unwrap().mode, Mode::F2);
         assert_eq!(ranked.guilty().count(), 3);
     }

@@ -42,8 +42,8 @@ pub struct Headline {
     pub since: Option<(Timestamp, String)>,
     /// The finding that it is about.
     pub finding: Option<Arc<Finding>>,
-    /// Where not all that happened was looked at yet: the moment up to which it was.
-    pub diagnosed: Option<Option<Timestamp>>,
+    /// Whether all that happened was looked at.
+    pub reach: Reach,
 }
 
 /// The headline of a state. In this order: the worst finding that stands; the worst rotation,
@@ -55,21 +55,16 @@ pub fn of(digest: &Digest, state: &State) -> Headline {
         Some(finding) => of_finding(digest, state, finding),
         None => of_incident(digest, state),
     };
-    if let Reach::UpTo(through) = state.known.reach {
-        headline.diagnosed = Some(through);
-        if headline.tone == Tone::Calm && digest.len() > 0 {
-            headline.tone = Tone::Look;
-            headline.sentence = match digest.open {
-                0 => "All rotations are over; diagnosing whether any of them did harm".to_owned(),
-                n => format!(
-                    "{}; diagnosing whether anybody is hurt",
-                    match n {
-                        1 => "1 rotation runs".to_owned(),
-                        n => format!("{} rotations run", count(n as u64)),
-                    }
-                ),
-            };
-        }
+    headline.reach = state.known.reach;
+    let looked = headline.reach == Reach::Whole;
+    if !looked && headline.tone == Tone::Calm && digest.len() > 0 {
+        headline.tone = Tone::Look;
+        let runs = match digest.open {
+            0 => "No rotation runs now".to_owned(),
+            1 => "1 rotation runs".to_owned(),
+            n => format!("{} rotations run", count(n as u64)),
+        };
+        headline.sentence = format!("{runs}; diagnosing whether anybody is hurt");
     }
     headline
 }
@@ -94,7 +89,8 @@ fn of_finding(digest: &Digest, state: &State, finding: &Arc<Finding>) -> Headlin
     }
     more.extend(said.refused);
     if others > 0 {
-        more.push(format!("{} more", plural(others, "finding")));
+        let noun = if others == 1 { "finding" } else { "findings" };
+        more.push(format!("{} more {noun}", count(others as u64)));
     }
     let revoked = rotation
         .filter(|_| finding.mode == Mode::F4)
@@ -111,7 +107,7 @@ fn of_finding(digest: &Digest, state: &State, finding: &Arc<Finding>) -> Headlin
         until: ends.map(|ends| (ends, "grace ends")),
         since: revoked.map(|at| (at, "old version revoked".to_owned())),
         finding: Some(Arc::clone(finding)),
-        diagnosed: None,
+        reach: Reach::Whole,
     }
 }
 

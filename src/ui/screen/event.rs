@@ -43,10 +43,14 @@ pub fn lines(desk: &Desk, width: u16) -> Vec<Line> {
         clock.zone()
     );
     let mut lines = vec![member("when", &when, Role::Strong)];
-    let mut evidence = desk.finding.iter().flat_map(|finding| &finding.evidence);
+    let mut evidence = desk
+        .why
+        .finding
+        .iter()
+        .flat_map(|finding| &finding.evidence);
     let shown = evidence
         .find(|evidence| evidence.event.id == event.id && evidence.event.source == event.source);
-    if let (Some(finding), Some(evidence)) = (&desk.finding, shown) {
+    if let (Some(finding), Some(evidence)) = (&desk.why.finding, shown) {
         lines.push(member(
             &format!("shows {}", finding.mode),
             &evidence.note,

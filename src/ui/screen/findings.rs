@@ -103,14 +103,15 @@ fn row(pen: &mut Pen<'_>, y: u16, look: Look<'_>, finding: &Arc<Finding>, index:
     x += name + 1;
     room = room.saturating_sub(name + 1);
     let what = finding.mode.runbook().replace('-', " ");
-    let whom = match finding.mode {
-        Mode::Unattributed => blame::place(finding).trim_start().to_owned(),
-        _ => format!("{}{}", blame::services(finding), blame::place(finding)),
-    };
-    let words = if width(&what) + width(&whom) + 2 <= usize::from(room) {
-        format!("{what}: {whom}")
+    let place = blame::place(finding);
+    let (long, short) = if finding.mode == Mode::Unattributed {
+        // The service has been named.
+        (format!("{what}{place}"), what)
     } else {
-        whom
+        let whom = format!("{}{place}", blame::services(finding));
+        (format!("{what}: {whom}"), whom)
     };
+    let fits = width(&long) <= usize::from(room);
+    let words = if fits { long } else { short };
     pen.put(x, y, room, &words, look.style(plain));
 }

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::diagnosis::Mode;
+use crate::diagnosis::{Mode, Reach};
 use crate::ui::digest::Tone;
 use crate::ui::fit::{cols, countdown, wrap};
 use crate::ui::layout::{Room, room};
@@ -51,8 +51,8 @@ fn headline(pen: &mut Pen<'_>, look: Look<'_>, small: bool) {
     };
     let columns = usize::from(pen.width().saturating_sub(2));
     let more = facts(look).join(" · ");
-    let mode = headline.finding.as_ref().map(|finding| finding.mode);
-    let acts = acts::pieces(look, mode.map(Mode::suggest).unwrap_or_default());
+    let found = headline.finding.as_ref().map(|finding| finding.mode);
+    let acts = acts::pieces(look, found.map(Mode::suggest).unwrap_or_default());
     let mut acts = acts::lines(acts, columns);
     let all = usize::from(pen.height());
     // The sentence comes first; the acts and the countdown keep a line each, where there is room.
@@ -85,10 +85,12 @@ fn facts(look: Look<'_>) -> Vec<String> {
     let headline = &look.desk.digest.headline;
     let (clock, now) = (look.clock(), look.desk.now());
     let mut facts: Vec<String> = Vec::new();
-    match headline.diagnosed {
-        Some(Some(through)) => facts.push(format!("diagnosing…, up to {}", clock.time(through))),
-        Some(None) => facts.push("diagnosing…".to_owned()),
-        None => {}
+    match headline.reach {
+        Reach::UpTo(Some(through)) => {
+            facts.push(format!("diagnosing…, up to {}", clock.time(through)));
+        }
+        Reach::UpTo(None) => facts.push("diagnosing…".to_owned()),
+        Reach::Whole => {}
     }
     if let Some((at, what)) = headline.until {
         facts.push(match now {

@@ -11,6 +11,9 @@ use crate::ui::widget::{Line, Piece};
 
 use super::{Look, acts, findings, tracks};
 
+/// Narrower screens than this leave out what can be done without.
+const NARROW: u16 = 60;
+
 /// The most lines of one sentence.
 const SENTENCE_LINES: usize = 4;
 
@@ -45,6 +48,9 @@ pub fn lines(look: Look<'_>, columns: u16) -> (Vec<Line>, usize) {
     next(&mut lines, look, finding, columns);
     lines.extend(tracks::lines(desk, finding, columns));
     let selected = evidence(&mut lines, look, finding, columns);
+    if columns < NARROW {
+        lines.push(Line::Pieces(runbook(finding)));
+    }
     ruled_out(&mut lines, finding, columns);
     cannot_know(&mut lines, finding, columns);
     (lines, selected)
@@ -72,8 +78,14 @@ fn sentence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, known: boo
 fn facts(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, known: bool, columns: u16) {
     let (desk, clock) = (look.desk, look.clock());
     let now = desk.now();
-    let found = clock.time(finding.detected_at);
-    let mut facts = vec![format!("certain {:.2}", finding.confidence)];
+    let found = match columns {
+        0..NARROW => clock.minute(finding.detected_at),
+        _ => clock.time(finding.detected_at),
+    };
+    let mut facts = vec![match columns {
+        0..NARROW => format!("{:.2}", finding.confidence),
+        _ => format!("certain {:.2}", finding.confidence),
+    }];
     facts.push(finding.severity.to_string());
     if finding.suppressed {
         facts.push("kept quiet by a planned window".to_owned());
@@ -110,18 +122,27 @@ fn facts(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, known: bool, 
 
 /// The acts that cure it, and its runbook.
 fn next(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u16) {
-    let acts = acts::pieces(look, finding.mode.suggest());
-    let runbook = vec![
-        Piece::new("runbook:", Role::Dim),
-        Piece::new(finding.mode.runbook(), Role::Text),
-    ];
+    let acts = match finding.resolved_at {
+        None => acts::pieces(look, finding.mode.suggest()),
+        Some(_) => Vec::new(),
+    };
+    let runbook = runbook(finding);
     let room = usize::from(columns.saturating_sub(2));
-    if acts::columns(&acts) + acts::columns(&runbook) <= room {
+    if columns >= NARROW && acts::columns(&acts) + acts::columns(&runbook) <= room {
         lines.push(Line::Pieces(acts.into_iter().chain(runbook).collect()));
     } else {
         lines.extend(acts::lines(acts, room).into_iter().map(Line::Pieces));
-        lines.push(Line::Pieces(runbook));
+        if columns >= NARROW {
+            lines.push(Line::Pieces(runbook));
+        }
     }
+}
+
+fn runbook(finding: &Finding) -> Vec<Piece> {
+    vec![
+        Piece::new("runbook:", Role::Dim),
+        Piece::new(finding.mode.runbook(), Role::Text),
+    ]
 }
 
 /// The evidence; gives the line of the selected piece.
@@ -131,23 +152,21 @@ fn evidence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u
         return 0;
     }
     let keys = look.keymap.keys("open").unwrap_or_default();
-    lines.push(Line::Rule(match desk.replay {
-        true => format!("Evidence: {keys} goes to its event"),
-        false => "Evidence".to_owned(),
+    lines.push(Line::Rule(if desk.replay {
+        format!("Evidence: {keys} goes to its event")
+    } else {
+        "Evidence".to_owned()
     }));
     let mut selected = 0;
-    let source_columns = match columns {
-        0..60 => 0,
-        _ => {
-            let sources = finding
-                .evidence
-                .iter()
-                .map(|e| width(&e.event.source.to_string()));
-            cols(sources.max().unwrap_or(0)).min(20)
-        }
+    let sources = finding.evidence.iter();
+    let sources = sources.map(|evidence| width(&evidence.event.source.to_string()));
+    let source_columns = if columns < NARROW {
+        0
+    } else {
+        cols(sources.max().unwrap_or(0)).min(20)
     };
     for (n, evidence) in finding.evidence.iter().enumerate() {
-        let chosen = n == desk.evidence;
+        let chosen = n == desk.why.evidence;
         if chosen {
             selected = lines.len();
         }

@@ -21,6 +21,7 @@ pub fn at(seconds: i64) -> Timestamp {
 #[derive(Default)]
 pub struct Story {
     pub incident: Incident,
+    pub last: Option<Arc<Event>>,
     told: u64,
 }
 
@@ -43,6 +44,7 @@ impl Story {
         }
         let event = Event::from_json(line.to_string().as_bytes()).unwrap();
         self.incident.apply(&event);
+        self.last = Some(Arc::new(event));
     }
 
     pub fn stage(&mut self, seconds: i64, rotation: &str, stage: &str, status: &str) {
@@ -333,7 +335,8 @@ fn evidence(seconds: i64, source: &str, id: &str, note: &str) -> Evidence {
     }
 }
 
-fn finding(mode: Mode, rotation: Option<&str>, secret: &str, seconds: i64) -> Finding {
+/// A page of checkout in eu-1 that stands.
+pub fn finding(mode: Mode, rotation: Option<&str>, secret: &str, seconds: i64) -> Finding {
     Finding {
         mode,
         rotation: rotation.map(Into::into),
