@@ -240,9 +240,17 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line to `to`. The first connection is cut after `cut_after` bytes of what comes back;
-    /// with `half` only what goes there passes, and no answer comes back.
+    /// A line to `to`. The first connection is cut after `cut_after` bytes of what comes back.
     pub fn to(to: SocketAddr, cut_after: Option<usize>) -> Self {
+        Self::with(to, cut_after, false)
+    }
+
+    /// A line that lets acts through and is cut before their answer is back.
+    pub fn deaf_to_acts(to: SocketAddr) -> Self {
+        Self::with(to, None, true)
+    }
+
+    fn with(to: SocketAddr, cut_after: Option<usize>, deaf: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let open: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
@@ -257,8 +265,17 @@ impl Line {
                 held.lock().unwrap().extend(clones);
                 let back = (far.try_clone().unwrap(), near.try_clone().unwrap());
                 let budget = budget.take();
-                thread::spawn(move || copy(near, far, None));
-                thread::spawn(move || copy(back.0, back.1, budget));
+                thread::spawn(move || {
+                    let mut head = [0_u8; 5];
+                    let read = near.peek(&mut head).unwrap_or(0);
+                    let budget = if deaf && head[..read].starts_with(b"POST") {
+                        Some(0)
+                    } else {
+                        budget
+                    };
+                    thread::spawn(move || copy(back.0, back.1, budget));
+                    copy(near, far, None);
+                });
             }
         });
         Self { address, open }
