@@ -7,7 +7,7 @@ use crate::model::{ServiceName, Span};
 use crate::ui::fit::{count, plural, span, width};
 use crate::ui::state::State;
 
-use super::headline::{failing, how_often, old_version, refused, stage, version_or};
+use super::phrase::{failing, how_often, old_version, refused, stage, version_or};
 use super::{AuthRow, Digest};
 
 /// Longer ids than this are no names for a person; the secret says more.

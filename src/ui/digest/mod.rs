@@ -8,6 +8,7 @@ pub mod blame;
 mod canary;
 mod found;
 mod headline;
+mod phrase;
 
 use std::collections::HashSet;
 

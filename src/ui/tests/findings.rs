@@ -16,6 +16,7 @@ fn why_opens_the_finding_of_the_headline_and_enter_that_of_the_row() {
     bench.line_with("Why ▸ F3 rate limit · edge/tls");
     bench.press("d");
     bench.line_with("Rotation ▸ edge/tls (rot-c09)");
+    bench.line_with("F3         rate limit, found 4 min ago");
     bench.press("esc esc down down enter");
     bench.line_with("Rotation ▸ ledger/支付-token");
 }
