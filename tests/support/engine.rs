@@ -185,7 +185,7 @@ impl Served {
             .enable_all()
             .build()
             .unwrap();
-        let clock = Clock::from(at(1000), 60.0);
+        let clock = Clock::from(at(10_000), 60.0);
         let serving = engine(listen, toy.clone(), clock, access);
         let running = runtime.block_on(serving).unwrap();
         Self {
