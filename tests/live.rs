@@ -212,7 +212,11 @@ fn a_recording_is_the_session() {
     let mut replayed = recording.incident_at(recording.len());
     replayed.tick(update.incident.now().unwrap());
     assert!(replayed.same_state(&update.incident), "the same state");
-    assert_eq!(text.lines().count() as u64, events(&update) + 1, "the one that came twice too");
+    assert_eq!(
+        text.lines().count() as u64,
+        events(&update) + 1,
+        "the one that came twice too"
+    );
 }
 
 #[test]

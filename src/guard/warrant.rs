@@ -269,7 +269,8 @@ mod tests {
             rotation: Some("r9".into()),
             ..Wish::new(Verb::Pause)
         };
-        let why = |wish: &Wish, incident: &Incident| summary(wish, incident).unwrap_err().to_string();
+        let why =
+            |wish: &Wish, incident: &Incident| summary(wish, incident).unwrap_err().to_string();
         assert!(why(&unknown, &incident).contains("r9"));
         assert!(why(&Wish::new(Verb::Pause), &incident).contains("no rotation"));
         let finished = json!({"outcome": "succeeded"});

@@ -4,8 +4,9 @@
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::Terminal;
@@ -139,14 +140,23 @@ fn turn(
     slot: &Slot,
     wakes: &Receiver<Wake>,
 ) -> io::Result<()> {
+    let mut quiet = Quiet::default();
     loop {
-        let Ok(first) = wakes.recv() else {
-            return Ok(());
+        let first = match quiet.wait(wakes) {
+            Ok(wake) => Some(wake),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
-        for wake in std::iter::once(first).chain(wakes.try_iter()) {
+        if first.is_none() {
+            let _ = ui::update(cockpit, Message::Seen);
+        }
+        for wake in first.into_iter().chain(wakes.try_iter()) {
             let message = match wake {
                 Wake::Signal | Wake::InputEnded => return Ok(()),
-                Wake::Input(event) => input::message(event),
+                Wake::Input(event) => {
+                    quiet.since = None;
+                    input::message(event)
+                }
                 Wake::State => slot.take().map(state),
             };
             let Some(message) = message else { continue };
@@ -156,6 +166,33 @@ fn turn(
             }
         }
         draw(screen, cockpit)?;
+        quiet.follow(cockpit);
+    }
+}
+
+/// How long a question stands before it can be said to be seen, while nothing is pressed.
+const SEEN_AFTER: Duration = Duration::from_millis(400);
+
+/// Since when a question that nobody has seen yet stands and nothing was pressed.
+#[derive(Default)]
+struct Quiet {
+    since: Option<Instant>,
+}
+
+impl Quiet {
+    fn wait(&self, wakes: &Receiver<Wake>) -> Result<Wake, RecvTimeoutError> {
+        match self.since {
+            Some(since) => wakes.recv_deadline(since + SEEN_AFTER),
+            None => wakes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    fn follow(&mut self, cockpit: &Cockpit) {
+        if !cockpit.waits_to_be_seen() {
+            self.since = None;
+        } else if self.since.is_none() {
+            self.since = Some(Instant::now());
+        }
     }
 }
 
@@ -165,6 +202,7 @@ fn perform(effects: Effects, screen: &mut Screen, session: &Session) -> io::Resu
         match effect {
             Effect::Quit => return Ok(true),
             Effect::Replay(command) => session.command(command),
+            Effect::Act(asked) => session.act(*asked),
             Effect::Redraw => screen.clear()?,
             Effect::Copy(words) => copy(screen, &words)?,
         }
@@ -201,6 +239,7 @@ fn state(update: Update) -> Message {
         player: update.player,
         loading: update.loading,
         rejected: update.rejected,
+        live: update.live,
     }))
 }
 

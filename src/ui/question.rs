@@ -54,8 +54,8 @@ impl Question {
             wish,
             summary,
             focus: Focus::Cancel,
-            name: Prompt::new(Kind::Act),
-            reason: Prompt::new(Kind::Act),
+            name: Prompt::new(Kind::Answer),
+            reason: Prompt::new(Kind::Answer),
             note: String::new(),
             seen: false,
         })
@@ -76,9 +76,7 @@ impl Question {
         match self.summary.challenge {
             Challenge::Nothing | Challenge::Confirm => &[Focus::Cancel, Focus::Act],
             Challenge::Name(_) => &[Focus::Name, Focus::Cancel, Focus::Act],
-            Challenge::NameAndReason(_) => {
-                &[Focus::Name, Focus::Reason, Focus::Cancel, Focus::Act]
-            }
+            Challenge::NameAndReason(_) => &[Focus::Name, Focus::Reason, Focus::Cancel, Focus::Act],
         }
     }
 
@@ -123,7 +121,8 @@ impl Question {
     }
 
     fn lacks_name(&self) -> bool {
-        self.wanted().is_some_and(|name| self.name.words().trim() != name)
+        self.wanted()
+            .is_some_and(|name| self.name.words().trim() != name)
     }
 
     /// The state behind it changed: the question is asked anew where what it says is no more.

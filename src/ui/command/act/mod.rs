@@ -23,7 +23,7 @@ macro_rules! acts {
             help: $help,
             place: crate::ui::command::Place::Everywhere,
             run: |desk| {
-                let wish: fn(&Desk) -> Option<Wish> = $wish;
+                let wish: fn(&Desk) -> Option<crate::model::act::Wish> = $wish;
                 crate::ui::command::act::ask(desk, $title, wish)
             },
         }),+]
@@ -65,13 +65,14 @@ pub(super) fn about(desk: &Desk, verb: Verb) -> Option<Wish> {
 /// The same, where a finding says so for its one region and its one service only.
 pub(super) fn about_found(desk: &Desk, verb: Verb) -> Option<Wish> {
     let mut wish = about(desk, verb)?;
-    let mut found = findings(desk, wish.rotation.as_ref()?);
+    let rotation = wish.rotation.clone()?;
+    let mut found = findings(desk, &rotation);
     if let Some(finding) = found.find(|finding| finding.mode.suggest().contains(&verb.name())) {
-        if let [region] = finding.regions.as_slice() {
-            wish.region = Some(region.clone());
+        if finding.regions.len() == 1 {
+            wish.region = finding.regions.first().cloned();
         }
-        if let [service] = finding.services.as_slice() {
-            wish.service = Some(service.clone());
+        if finding.services.len() == 1 {
+            wish.service = finding.services.first().cloned();
         }
     }
     Some(wish)
@@ -102,7 +103,9 @@ pub(super) fn region_behind(desk: &Desk, rotation: &RotationId) -> Option<Region
     });
     let incident = &desk.state.incident;
     let rotation = incident.rotation(rotation)?;
-    let stage = Stage::Distribute.index().and_then(|at| rotation.stages.get(at));
+    let stage = Stage::Distribute
+        .index()
+        .and_then(|at| rotation.stages.get(at));
     let failed = || {
         let mut regions = stage.into_iter().flat_map(|stage| &stage.regions);
         let (region, _) = regions.find(|(_, status)| *status == StageStatus::Failed)?;
