@@ -218,8 +218,9 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A length of time, to the microsecond; may be negative.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+/// A length of time, to the microsecond; may be negative. Written as microseconds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Span(i64);
 
 impl Span {

@@ -3,15 +3,21 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+use crossbeam_channel::Sender;
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::clock::Clock;
-use super::lifecycle::Refusal;
+use super::deliver;
+use super::lifecycle::{Refusal, RefusalKind, Rotation, State};
 use super::log::EventLog;
 use super::plan::Plan;
-use super::store::SealKey;
+use super::run::core::{Core, Message};
+use super::run::shared::Shared;
+use super::store::{SealKey, Store, StoreError, Vault};
 use super::target::{Target, Versioned};
 use crate::model::event::{ConsumerState, SecretKind, Stage, Tier, Trigger};
 use crate::model::intent::{Intent, Outcome};
@@ -178,7 +184,21 @@ pub struct Metrics {
 /// The engine.
 #[derive(Clone)]
 pub struct Engine {
-    log: EventLog,
+    inner: Arc<Inner>,
+}
+
+/// Stops the engine when the last handle goes.
+struct Inner {
+    shared: Arc<Shared>,
+    core: Sender<Message>,
+    outbox: JoinHandle<()>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.outbox.abort();
+        let _ = self.core.send(Message::ShutDown(None));
+    }
 }
 
 impl Engine {
@@ -187,11 +207,68 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`] where the store is another engine's, is not usable, or a target is missing.
-    #[expect(clippy::unused_async, reason = "the shape first")]
-    pub async fn open(_settings: Settings) -> Result<Self, EngineError> {
+    pub async fn open(settings: Settings) -> Result<Self, EngineError> {
+        let plan = &settings.plan;
+        let missing = plan
+            .secrets
+            .iter()
+            .find(|s| !settings.targets.contains_key(&s.path));
+        if let Some(secret) = missing {
+            return Err(EngineError::NoTarget(secret.path.clone()));
+        }
+        let (path, key) = (settings.store.clone(), settings.key.clone());
+        let opened = tokio::task::spawn_blocking(move || {
+            let (store, loaded) = Store::open(&path, &key)?;
+            let older = store.older()?;
+            Ok((store, loaded, older))
+        });
+        let failed = |why: String| EngineError::Store {
+            path: settings.store.clone(),
+            why,
+        };
+        let opened = opened.await.map_err(|e| failed(e.to_string()))?;
+        let (store, mut loaded, older) = opened.map_err(|e| match e {
+            StoreError::Locked => EngineError::Locked(settings.store.clone()),
+            StoreError::Key => EngineError::Key(settings.store.clone()),
+            other => failed(other.to_string()),
+        })?;
+        let client = deliver::client().map_err(|e| failed(e.to_string()))?;
+        let log = EventLog::after_store(loaded.last_event, older);
+        let vault = Vault::new(settings.key.clone(), std::mem::take(&mut loaded.material));
+        let clock = settings.clock.clone();
+        let shared = Shared::new(plan, settings.targets, clock, client, vault, log);
+        let shared = Arc::new(shared);
+        let (to_core, from_all) = crossbeam_channel::unbounded();
+        let channel = (to_core.clone(), from_all);
+        let core = Core::new(store, loaded, shared.clone(), channel, settings.seed);
+        std::thread::Builder::new()
+            .name("rotation-core".to_owned())
+            .spawn(move || core.run())
+            .map_err(|e| failed(e.to_string()))?;
+        let outbox = tokio::spawn(deliver_entries(shared.clone(), to_core.clone()));
         Ok(Self {
-            log: EventLog::default(),
+            inner: Arc::new(Inner {
+                shared,
+                core: to_core,
+                outbox,
+            }),
         })
+    }
+
+    async fn ask<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> Message,
+    ) -> Result<T, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || {
+            Refusal::new(
+                RefusalKind::Closed,
+                "the engine is down",
+                "ask again when it is up",
+            )
+        };
+        self.inner.core.send(message(answer)).map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Gives the engine a secret's version that exists already, as its current one. Does nothing
@@ -199,61 +276,157 @@ impl Engine {
     ///
     /// # Errors
     /// [`Refusal`] where the plan has no such secret or the store cannot be written.
-    #[expect(clippy::unused_async, reason = "the shape first")]
-    pub async fn adopt(&self, secret: &SecretPath, _current: Versioned) -> Result<(), Refusal> {
-        Err(Refusal::unknown_secret(secret))
+    pub async fn adopt(&self, secret: &SecretPath, current: Versioned) -> Result<(), Refusal> {
+        let secret = secret.clone();
+        self.ask(|answer| Message::Adopt(secret, current, answer))
+            .await
     }
 
     /// Takes an intent; the same key again gets the same receipt and does nothing.
     ///
     /// # Errors
     /// [`Refusal`] where it makes no sense now, with what to do instead.
-    #[expect(clippy::unused_async, reason = "the shape first")]
     pub async fn execute(&self, intent: Intent) -> Result<Receipt, Refusal> {
-        Err(Refusal::not_for_the_engine(intent.verb))
+        self.ask(|answer| Message::Execute(intent, answer)).await
     }
 
     /// How far an intent has come; `None` for a key that was never taken.
     #[must_use]
-    pub fn outcome(&self, _key: &str) -> Option<Outcome> {
-        None
+    pub fn outcome(&self, key: &str) -> Option<Outcome> {
+        let acts = self.inner.shared.acts.read();
+        let acts = acts.unwrap_or_else(PoisonError::into_inner);
+        acts.get(key).map(|row| row.outcome.clone())
     }
 
     /// Every rotation that runs or that ended lately, the oldest first.
     #[must_use]
     pub fn rotations(&self) -> Vec<Status> {
-        Vec::new()
+        let all: Vec<Arc<Rotation>> = {
+            let all = self.inner.shared.rotations.read();
+            all.unwrap_or_else(PoisonError::into_inner)
+                .values()
+                .cloned()
+                .collect()
+        };
+        let mut all: Vec<(Timestamp, Status)> =
+            all.iter().map(|r| (r.asked_at, status(r))).collect();
+        all.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.rotation.cmp(&y.rotation)));
+        all.into_iter().map(|(_, status)| status).collect()
+    }
+
+    /// One rotation.
+    #[must_use]
+    pub fn rotation(&self, id: &RotationId) -> Option<Status> {
+        let all = self.inner.shared.rotations.read();
+        let all = all.unwrap_or_else(PoisonError::into_inner);
+        all.get(id).map(|r| status(r))
     }
 
     /// The event log.
     #[must_use]
     pub fn log(&self) -> EventLog {
-        self.log.clone()
+        self.inner.shared.log.clone()
     }
 
     /// The current version of a secret, for consumers that pull.
     #[must_use]
-    pub fn material(&self, _secret: &SecretPath) -> Option<Versioned> {
-        None
+    pub fn material(&self, secret: &SecretPath) -> Option<Versioned> {
+        let current = {
+            let all = self.inner.shared.current.read();
+            all.unwrap_or_else(PoisonError::into_inner)
+                .get(secret)
+                .cloned()
+        };
+        self.inner.shared.vault.open(secret, &current?)
     }
 
     /// A consumer says how it stands.
     ///
     /// # Errors
     /// [`Refusal`] where nobody knows that consumer or secret.
-    #[expect(clippy::unused_async, reason = "the shape first")]
     pub async fn report(&self, report: ConsumerReport) -> Result<(), Refusal> {
-        Err(Refusal::unknown_secret(&report.secret))
+        self.ask(|answer| Message::Report(report, answer)).await
     }
 
     /// Counters and gauges.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        Metrics::default()
+        let metrics = self.inner.shared.metrics.lock();
+        metrics.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Stops, lets calls under way end (at most 5 s) and gives the store's lock back. What was
     /// pending goes on when the store is opened again.
-    #[expect(clippy::unused_async, reason = "the shape first")]
-    pub async fn shut_down(self) {}
+    pub async fn shut_down(self) {
+        self.inner.outbox.abort();
+        let (answer, done) = oneshot::channel();
+        if self
+            .inner
+            .core
+            .send(Message::ShutDown(Some(answer)))
+            .is_ok()
+        {
+            let _ = done.await;
+        }
+    }
+}
+
+async fn deliver_entries(shared: Arc<Shared>, to_core: Sender<Message>) {
+    shared
+        .deliver_entries(move |delivered| {
+            let _ = to_core.send(Message::Audit(delivered));
+        })
+        .await;
+}
+
+fn status(r: &Rotation) -> Status {
+    let wave = match r.state {
+        State::Taking { wave, .. } => Some(number(wave)),
+        _ => None,
+    };
+    let consumers = r.members.iter().map(|m| ConsumerStatus {
+        consumer: m.consumer.clone(),
+        service: m.service.clone(),
+        region: m.region.clone(),
+        wave: number(m.wave),
+        using: m.using.clone(),
+        state: m
+            .told
+            .as_ref()
+            .map_or(ConsumerState::Pending, |(_, state)| state.clone()),
+        error: m.error.clone(),
+    });
+    Status {
+        rotation: r.id.clone(),
+        secret: r.secret.clone(),
+        kind: r.kind.clone(),
+        from_version: r.from.clone(),
+        to_version: r.to.clone(),
+        trigger: r.trigger.clone(),
+        by: r.by.clone(),
+        owner: r.owner.clone(),
+        tier: r.tier.clone(),
+        stage: r.state.stage(),
+        state: r.state.words().to_owned(),
+        outcome: match &r.state {
+            State::Finished { end } => Some(end.clone()),
+            _ => None,
+        },
+        paused_by: r.hold.as_ref().map(|hold| hold.by.clone()),
+        stalled: (!r.is_over()).then(|| r.stalled()).flatten(),
+        wave,
+        started_at: r.began_at,
+        grace_ends_at: match r.state {
+            State::Grace { ends_at, .. } => Some(ends_at),
+            _ => None,
+        },
+        next_at: r.pending.iter().filter_map(|p| p.due).min(),
+        dual_run: r.rules.dual_run,
+        consumers: consumers.collect(),
+    }
+}
+
+/// A wave's number for a person, from 1.
+fn number(wave: usize) -> u32 {
+    u32::try_from(wave + 1).unwrap_or(u32::MAX)
 }

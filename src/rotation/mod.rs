@@ -5,13 +5,19 @@
 //! that runs the one on the other.
 
 pub mod clock;
+mod deliver;
 pub mod engine;
+pub mod failpoint;
 pub mod fault;
+mod health;
 pub mod lifecycle;
 pub mod log;
 pub mod material;
+mod outbox;
 pub mod plan;
 pub mod server;
+pub mod policy;
+mod run;
 pub mod store;
 pub mod target;
 

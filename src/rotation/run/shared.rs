@@ -1,0 +1,211 @@
+//! What the core, its calls and the handle share.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use reqwest::Client;
+use tokio::sync::{Mutex as Turnstile, Semaphore};
+
+use super::super::clock::Clock;
+use super::super::engine::Metrics;
+use super::super::lifecycle::Rotation;
+use super::super::log::EventLog;
+use super::super::outbox::{Delivered, Outbox, Sink};
+use super::super::plan::{Plan, SecretPlan};
+use super::super::store::{ActRow, Vault};
+use super::super::target::Target;
+use crate::model::{RotationId, SecretPath, Span, Version};
+
+/// How many calls to the outside are under way at once.
+const CALLS: usize = 256;
+/// The upper bounds of the step histogram, in milliseconds.
+const BOUNDS: [f64; 12] = [
+    0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 5_000.0,
+];
+
+pub(in crate::rotation) struct Shared {
+    pub(super) name: String,
+    pub(super) secrets: BTreeMap<SecretPath, Arc<SecretPlan>>,
+    pub(super) concurrency: usize,
+    pub(super) sink: Option<String>,
+    pub(super) targets: BTreeMap<SecretPath, Arc<dyn Target>>,
+    pub(super) clock: Clock,
+    pub(super) client: Client,
+    pub(super) within: Duration,
+    pub(super) slots: Semaphore,
+    pub(super) lanes: Lanes,
+    pub(super) outbox: Outbox,
+    turnstiles: Mutex<HashMap<String, Arc<Turnstile<()>>>>,
+    pub(in crate::rotation) vault: Vault,
+    pub(in crate::rotation) log: EventLog,
+    pub(in crate::rotation) rotations: RwLock<BTreeMap<RotationId, Arc<Rotation>>>,
+    pub(in crate::rotation) acts: RwLock<HashMap<String, ActRow>>,
+    pub(in crate::rotation) current: RwLock<BTreeMap<SecretPath, Version>>,
+    pub(in crate::rotation) metrics: Mutex<Metrics>,
+}
+
+impl Shared {
+    pub(in crate::rotation) fn new(
+        plan: &Plan,
+        targets: BTreeMap<SecretPath, Arc<dyn Target>>,
+        clock: Clock,
+        client: Client,
+        vault: Vault,
+        log: EventLog,
+    ) -> Self {
+        let secrets = plan.secrets.iter();
+        let secrets = secrets.map(|s| (s.path.clone(), Arc::new(s.clone())));
+        // Networks do not go faster with the clock: a fast clock waits less, but not for nothing.
+        let within = Duration::from_secs_f64((10.0 / clock.scale()).max(2.0));
+        let mut metrics = Metrics::default();
+        metrics.step_ms = BOUNDS.iter().map(|b| (*b, 0)).collect();
+        metrics.step_ms.push((f64::INFINITY, 0));
+        Self {
+            name: plan.engine.name.clone(),
+            secrets: secrets.collect(),
+            concurrency: usize::try_from(plan.engine.concurrency)
+                .unwrap_or(usize::MAX)
+                .max(1),
+            sink: plan.engine.audit_sink.clone(),
+            targets,
+            clock,
+            client,
+            within,
+            slots: Semaphore::new(CALLS),
+            lanes: Lanes::default(),
+            outbox: Outbox::default(),
+            turnstiles: Mutex::default(),
+            vault,
+            log,
+            rotations: RwLock::default(),
+            acts: RwLock::default(),
+            current: RwLock::default(),
+            metrics: Mutex::new(metrics),
+        }
+    }
+
+    /// Delivers audit entries for ever.
+    pub(in crate::rotation) async fn deliver_entries(&self, told: impl Fn(Delivered)) {
+        let sink = Sink::of(self.sink.as_deref());
+        let (client, clock) = (self.client.clone(), self.clock.clone());
+        self.outbox
+            .work(sink, client, clock, self.within, told)
+            .await;
+    }
+
+    /// Whoever holds this has the target or the consumer of that name to itself: an answer that is
+    /// late cannot be overtaken by the next call.
+    pub(super) fn turnstile(&self, name: &str) -> Arc<Turnstile<()>> {
+        let mut all = self
+            .turnstiles
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if all.len() > 4 * CALLS {
+            all.retain(|_, t| Arc::strong_count(t) > 1);
+        }
+        all.entry(name.to_owned()).or_default().clone()
+    }
+
+    /// Counts a call.
+    pub(super) fn count_call(&self, kind: &str, ended: &str) {
+        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        *metrics
+            .calls
+            .entry((kind.to_owned(), ended.to_owned()))
+            .or_default() += 1;
+    }
+
+    /// Counts a step from its input to its commit.
+    pub(super) fn count_step(&self, took: Duration) {
+        let ms = took.as_secs_f64() * 1_000.0;
+        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        metrics.step_ms_sum += ms;
+        for (bound, count) in &mut metrics.step_ms {
+            if ms <= *bound {
+                *count += 1;
+            }
+        }
+    }
+}
+
+/// The paces of calls to targets. A lane is what shares a provider's quota.
+#[derive(Default)]
+pub(super) struct Lanes(Mutex<BTreeMap<String, Lane>>);
+
+#[derive(Default)]
+struct Lane {
+    per_minute: Option<u32>,
+    /// No call before this.
+    free: Option<Instant>,
+    /// When calls went through lately, in the world's time.
+    calls: std::collections::VecDeque<Instant>,
+}
+
+impl Lanes {
+    /// Takes a place in the lane; the call waits until then.
+    pub(super) fn take(&self, lane: &str, clock: &Clock) -> Option<Instant> {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = lanes.entry(lane.to_owned()).or_default();
+        let now = Instant::now();
+        let at = lane.free.map_or(now, |free| free.max(now));
+        if let Some(per_minute) = lane.per_minute {
+            lane.free =
+                Some(at + clock.real(Span::micros(60_000_000 / i64::from(per_minute.max(1)))));
+        }
+        (at > now).then_some(at)
+    }
+
+    /// A call went through.
+    pub(super) fn went(&self, lane: &str, clock: &Clock) {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = lanes.entry(lane.to_owned()).or_default();
+        lane.calls.push_back(Instant::now());
+        let minute = clock.real(Span::seconds(60));
+        while lane.calls.front().is_some_and(|at| at.elapsed() > minute) {
+            lane.calls.pop_front();
+        }
+    }
+
+    /// The provider said when it may be called again.
+    pub(super) fn hold(&self, lane: &str, wait: Duration) {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = lanes.entry(lane.to_owned()).or_default();
+        let until = Instant::now() + wait.min(Duration::from_secs(3_600));
+        lane.free = Some(lane.free.map_or(until, |free| free.max(until)));
+    }
+
+    /// Sets a pace. Without one, what went through in the last minute is what the quota allows.
+    pub(super) fn pace(&self, lane: &str, per_minute: Option<u32>, clock: &Clock) -> u32 {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = lanes.entry(lane.to_owned()).or_default();
+        let minute = clock.real(Span::seconds(60));
+        let went = lane
+            .calls
+            .iter()
+            .filter(|at| at.elapsed() <= minute)
+            .count();
+        let pace = per_minute
+            .unwrap_or_else(|| u32::try_from(went).unwrap_or(u32::MAX))
+            .max(1);
+        lane.per_minute = Some(pace);
+        pace
+    }
+
+    /// The paces that were set, to be kept.
+    pub(super) fn paces(&self) -> BTreeMap<String, u32> {
+        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let set = lanes
+            .iter()
+            .filter_map(|(name, lane)| Some((name.clone(), lane.per_minute?)));
+        set.collect()
+    }
+
+    /// Sets paces that were kept.
+    pub(super) fn restore(&self, paces: BTreeMap<String, u32>) {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, pace) in paces {
+            lanes.entry(name).or_default().per_minute = Some(pace);
+        }
+    }
+}

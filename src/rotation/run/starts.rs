@@ -1,0 +1,349 @@
+//! Starts: by a person, by cadence, in an emergency, and many at once without a stampede.
+
+use std::sync::Arc;
+
+use super::super::lifecycle::{Act, Input, Refusal, RefusalKind, Rotation, Rules, State};
+use super::super::plan::SecretPlan;
+use super::super::policy;
+use super::core::Core;
+use super::stage::Stage;
+use crate::model::event::{ActionPhase, Trigger};
+use crate::model::intent::{Intent, Verb};
+use crate::model::{Actor, RotationId, SecretPath, Span, Text, Timestamp};
+
+/// How far apart rotations start that were asked for together.
+const STAGGER: Span = Span::seconds(2);
+
+/// What a start is asked for with.
+pub(super) struct Start {
+    pub(super) trigger: Trigger,
+    pub(super) by: Actor,
+    pub(super) reason: Option<Text>,
+    pub(super) grace: Option<Span>,
+    pub(super) not_before: Timestamp,
+}
+
+impl Core {
+    /// Starts a rotation of one secret.
+    pub(super) fn start(
+        &mut self,
+        stage: &mut Stage,
+        path: &SecretPath,
+        start: Start,
+    ) -> Result<RotationId, Refusal> {
+        let plan = self.shared.secrets.get(path).cloned();
+        let plan = plan.ok_or_else(|| Refusal::unknown_secret(path))?;
+        let Some(target) = self.shared.targets.get(path).cloned() else {
+            return Err(Refusal::unknown_secret(path));
+        };
+        if let Some(frozen) = self.is_frozen(stage) {
+            return Err(Refusal::new(
+                RefusalKind::Frozen,
+                format!(
+                    "every start is frozen by {} since {}",
+                    frozen.by, frozen.since
+                ),
+                "unfreeze first",
+            ));
+        }
+        let others = self.others(stage, path, None);
+        let emergency = start.trigger == Trigger::Emergency;
+        let mut also_gone = Vec::new();
+        if emergency {
+            for other in others {
+                also_gone.extend(self.make_way(stage, &other, &start)?);
+            }
+        } else if let Some(other) = others.first() {
+            return Err(Refusal::state(
+                format!(
+                    "{path} is being rotated: {} is {}",
+                    other.id,
+                    other.state.words()
+                ),
+                "wait for its end; emergency-rotate takes its place where the new version leaked",
+            ));
+        }
+        let rules = if emergency {
+            policy::emergency(&plan, target.dual_run(), start.grace)
+        } else {
+            let mut rules = policy::rules(&plan, target.dual_run());
+            rules.grace = rules.grace.max(target.shortest_grace());
+            rules
+        };
+        let id = self.new_id(stage);
+        let mut r = self.new_rotation(stage, &id, &plan, rules, start);
+        r.kind = target.kind();
+        r.also_gone = also_gone;
+        stage.rotations.insert(id.clone(), Arc::new(r));
+        // Its turn may have come already.
+        self.apply(stage, &id, Input::Tick)?;
+        Ok(id)
+    }
+
+    /// An emergency takes the place of what runs: behind the cutover it goes on from there and
+    /// revokes what that would have; before it, that one is aborted first.
+    fn make_way(
+        &mut self,
+        stage: &mut Stage,
+        other: &Rotation,
+        start: &Start,
+    ) -> Result<Vec<crate::model::Version>, Refusal> {
+        match &other.state {
+            State::Waiting { .. } => {
+                self.apply(
+                    stage,
+                    &other.id,
+                    Input::Superseded(RotationId::from("an emergency")),
+                )?;
+                Ok(Vec::new())
+            }
+            State::Taking { .. }
+            | State::Grace { .. }
+            | State::Revoking
+            | State::Auditing { .. } => {
+                let left = if other.revoked_at.is_some() {
+                    Vec::new()
+                } else {
+                    other.gone()
+                };
+                self.apply(
+                    stage,
+                    &other.id,
+                    Input::Superseded(RotationId::from("an emergency")),
+                )?;
+                Ok(left)
+            }
+            State::Activating | State::Reissuing { .. } => Err(Refusal::state(
+                format!("{} changes the current version at this moment", other.id),
+                "ask again in a few seconds",
+            )),
+            state if state.before_cutover() && other.ending.is_none() => {
+                let act = Act {
+                    verb: Verb::Abort,
+                    region: None,
+                    service: None,
+                    length: None,
+                    by: start.by.clone(),
+                    reason: Some(Text::from("an emergency takes its place")),
+                    key: format!("make-way-{}", other.id),
+                };
+                self.apply(stage, &other.id, Input::Act(act))?;
+                Ok(Vec::new())
+            }
+            // It goes back already: the emergency waits for its end.
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn new_rotation(
+        &mut self,
+        stage: &mut Stage,
+        id: &RotationId,
+        plan: &SecretPlan,
+        mut rules: Rules,
+        start: Start,
+    ) -> Rotation {
+        let members = policy::members(plan, &mut rules);
+        let to = self.next_version(stage, &plan.path);
+        let canary = rules.waves.first().copied().filter(|share| *share < 100.0);
+        Rotation {
+            id: id.clone(),
+            secret: plan.path.clone(),
+            kind: crate::model::event::SecretKind::Unnamed,
+            owner: policy::owner(plan),
+            tier: plan.tier.clone(),
+            from: None,
+            to,
+            also_gone: Vec::new(),
+            trigger: start.trigger,
+            by: start.by,
+            reason: start.reason,
+            rules,
+            canary_percent: canary,
+            members,
+            state: State::Waiting {
+                not_before: start.not_before,
+            },
+            pending: Vec::new(),
+            hold: None,
+            round: 0,
+            asked_at: self.shared.clock.now(),
+            began_at: None,
+            stored_at: None,
+            activated_at: None,
+            revoked_at: None,
+            ended_at: None,
+            forced: false,
+            ending: None,
+            end_reason: None,
+            sitters: Vec::new(),
+            baseline: Vec::new(),
+            latest: Vec::new(),
+            healthy_at: None,
+            failures_told: Vec::new(),
+            acts: Vec::new(),
+        }
+    }
+
+    fn new_id(&mut self, stage: &Stage) -> RotationId {
+        loop {
+            let id = RotationId::from(format!("rot-{:08x}", self.lot()));
+            if self.rotation(stage, &id).is_none() {
+                return id;
+            }
+        }
+    }
+
+    /// Starts a rotation of every secret (or of those of a service), one after the other. A secret
+    /// that is being rotated is left out.
+    pub(super) fn start_many(
+        &mut self,
+        stage: &mut Stage,
+        intent: &Intent,
+    ) -> Result<usize, Refusal> {
+        let mine = |s: &Arc<SecretPlan>| {
+            let wanted = intent.service.as_ref();
+            wanted.is_none_or(|service| s.consumers.iter().any(|c| c.service == *service))
+        };
+        let paths: Vec<SecretPath> = self
+            .shared
+            .secrets
+            .values()
+            .filter(|s| mine(s))
+            .map(|s| s.path.clone())
+            .collect();
+        if paths.is_empty() {
+            return Err(Refusal::new(
+                RefusalKind::Unknown,
+                "no secret of the plan is meant",
+                "name a secret, or a service that uses one",
+            ));
+        }
+        let mut not_before = self.shared.clock.now();
+        let mut started = 0;
+        let mut last = None;
+        for path in paths {
+            let start = Start {
+                trigger: trigger(intent.verb),
+                by: intent.by.clone(),
+                reason: intent.reason.clone(),
+                grace: length(intent),
+                not_before,
+            };
+            match self.start(stage, &path, start) {
+                Ok(_) => {
+                    started += 1;
+                    not_before = not_before + STAGGER;
+                }
+                Err(refusal) => last = Some(refusal),
+            }
+        }
+        match last {
+            Some(refusal) if started == 0 => Err(refusal),
+            _ => Ok(started),
+        }
+    }
+
+    /// Starts what its cadence says is due, in its windows.
+    pub(super) fn schedule(&mut self, stage: &mut Stage) {
+        if self.is_frozen(stage).is_some() {
+            return;
+        }
+        let now = self.shared.clock.now();
+        let mut due = Vec::new();
+        for (path, plan) in &self.shared.secrets {
+            let Some(cadence) = plan.cadence else {
+                continue;
+            };
+            let secret = self.secret(stage, path);
+            let last = secret.rotated_at.or(secret.seen_at).unwrap_or(now);
+            // One that failed is not tried again at once, and not only after a whole cadence.
+            let tried = secret
+                .tried_at
+                .map(|at| at + Span::micros(cadence.as_micros() / 10));
+            let is_due = last + cadence <= now && tried.is_none_or(|at| at <= now);
+            if is_due && policy::in_window(&plan.windows, now) {
+                due.push(path.clone());
+            }
+        }
+        let mut not_before = now;
+        for path in due {
+            if !self.others(stage, &path, None).is_empty() {
+                continue;
+            }
+            let start = Start {
+                trigger: Trigger::Schedule,
+                by: super::core::engine_actor(),
+                reason: None,
+                grace: None,
+                not_before,
+            };
+            let mut secret = self.secret(stage, &path);
+            secret.tried_at = Some(now);
+            stage.secrets.insert(path.clone(), secret);
+            if self.start(stage, &path, start).is_ok() {
+                not_before = not_before + STAGGER;
+            }
+        }
+    }
+
+    /// Takes an intent that starts something.
+    pub(super) fn rotate(
+        &mut self,
+        stage: &mut Stage,
+        intent: &Intent,
+    ) -> Result<Option<RotationId>, Refusal> {
+        let Some(path) = &intent.secret else {
+            let started = self.start_many(stage, intent)?;
+            let words = format!(
+                "{started} rotations start, {} s apart",
+                STAGGER.as_seconds()
+            );
+            self.settle(
+                stage,
+                &intent.key,
+                crate::model::intent::Outcome::Observed { words },
+            );
+            return Ok(None);
+        };
+        let start = Start {
+            trigger: trigger(intent.verb),
+            by: intent.by.clone(),
+            reason: intent.reason.clone(),
+            grace: length(intent),
+            not_before: self.shared.clock.now(),
+        };
+        let id = self.start(stage, path, start)?;
+        if let Some(r) = stage.rotations.get_mut(&id) {
+            let mut started = (**r).clone();
+            started.acts.push(super::super::lifecycle::OpenAct {
+                key: intent.key.clone(),
+                verb: intent.verb,
+                effects: Vec::new(),
+            });
+            *r = Arc::new(started);
+        }
+        Ok(Some(id))
+    }
+
+    /// Tells that an act was not done.
+    pub(super) fn deny(&mut self, stage: &mut Stage, intent: &Intent, refusal: &Refusal) {
+        let error = Some(Text::from(refusal.to_string()));
+        self.say_action(stage, intent, None, ActionPhase::Denied, error);
+    }
+}
+
+fn trigger(verb: Verb) -> Trigger {
+    if verb == Verb::EmergencyRotate {
+        Trigger::Emergency
+    } else {
+        Trigger::Manual
+    }
+}
+
+pub(super) fn length(intent: &Intent) -> Option<Span> {
+    let seconds = intent.seconds?;
+    Some(Span::seconds(
+        i64::try_from(seconds).unwrap_or(i64::MAX / 1_000_000),
+    ))
+}

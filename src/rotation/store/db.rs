@@ -1,0 +1,575 @@
+//! The file itself: `SQLite`, write-ahead log, synced with every transaction. One engine at a time.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+
+use super::seal::{KeyError, SealKey};
+use crate::model::intent::{Intent, Outcome};
+use crate::model::{Event, RotationId, SecretPath, Timestamp, Version};
+use crate::rotation::failpoint::failpoint;
+use crate::rotation::lifecycle::Rotation;
+use crate::rotation::log::Older;
+use crate::rotation::material::Material;
+
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rotation (id TEXT PRIMARY KEY, over INTEGER NOT NULL, ended INTEGER, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS rotation_over ON rotation (over, ended);
+CREATE TABLE IF NOT EXISTS event (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS outbox (n INTEGER PRIMARY KEY, rotation TEXT NOT NULL, delivered INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (n) WHERE delivered = 0;
+CREATE INDEX IF NOT EXISTS outbox_rotation ON outbox (rotation);
+CREATE TABLE IF NOT EXISTS secret (path TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS material (secret TEXT NOT NULL, version TEXT NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (secret, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS act (key TEXT PRIMARY KEY, body TEXT NOT NULL);
+";
+
+/// The layout that is read and written here.
+const LAYOUT: &str = "1";
+/// What the key's own seal says.
+const KEY_WORDS: &[u8] = b"rotascope";
+/// How many rotations that ended are loaded.
+const ENDED_LOADED: usize = 1_000;
+/// How many acts are loaded; older ones are forgotten.
+const ACTS_LOADED: usize = 10_000;
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another engine holds it.
+    #[error("another engine holds it")]
+    Locked,
+    /// It was sealed with another key.
+    #[error("it was sealed with another key")]
+    Key,
+    /// Reading or writing failed.
+    #[error("{0}")]
+    Database(#[from] rusqlite::Error),
+    /// The file or its lock cannot be made.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// What is in it is not understood.
+    #[error("{what} in it cannot be read: {why}")]
+    Damaged {
+        /// What.
+        what: String,
+        /// Why.
+        why: String,
+    },
+    /// The system gives no randomness.
+    #[error("{0}")]
+    Seal(#[from] KeyError),
+}
+
+/// What is known of a secret.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct SecretRow {
+    /// The version in force.
+    pub current: Option<Version>,
+    /// The one before it.
+    pub previous: Option<Version>,
+    /// How many versions were named.
+    pub named: u64,
+    /// When a rotation of it succeeded last.
+    pub rotated_at: Option<Timestamp>,
+    /// When a rotation of it was started last by its cadence.
+    pub tried_at: Option<Timestamp>,
+    /// When it was first seen in a plan.
+    pub seen_at: Option<Timestamp>,
+}
+
+/// An act that was taken.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ActRow {
+    /// What was asked.
+    pub intent: Intent,
+    /// The rotation it is about.
+    pub rotation: Option<RotationId>,
+    /// How far it is.
+    pub outcome: Outcome,
+    /// Calls that it needs beside a rotation's own.
+    pub calls: Vec<SideCall>,
+}
+
+/// A call of an act that belongs to no stage.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct SideCall {
+    /// What.
+    pub what: SideKind,
+    /// Where.
+    pub url: String,
+    /// With which body.
+    pub body: serde_json::Value,
+    /// What came of it, in words; absent while it is to be done.
+    pub done: Option<Result<String, String>>,
+}
+
+/// What kind of call it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SideKind {
+    /// A cache is to forget.
+    Invalidate,
+    /// A log is to mask.
+    Mask,
+    /// The audit sink is to reopen.
+    RestoreSink,
+}
+
+/// An entry of the audit outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Its place.
+    pub n: i64,
+    /// Its rotation.
+    pub rotation: RotationId,
+    /// The event, a line of JSON.
+    pub body: String,
+}
+
+/// All that one transaction writes.
+#[derive(Default)]
+pub struct Batch {
+    /// Rotations as they are now.
+    pub rotations: Vec<std::sync::Arc<Rotation>>,
+    /// Events, in order, with their numbers.
+    pub events: Vec<(u64, Event)>,
+    /// Audit entries; true where nobody waits for their delivery.
+    pub outbox: Vec<(OutboxRow, bool)>,
+    /// Audit entries that were delivered.
+    pub delivered: Vec<i64>,
+    /// Secrets as they are now.
+    pub secrets: Vec<(SecretPath, SecretRow)>,
+    /// Material to be kept, sealed.
+    pub material: Vec<(SecretPath, Version, Vec<u8>)>,
+    /// Material that is not needed any more.
+    pub forget: Vec<(SecretPath, Version)>,
+    /// Acts as they are now.
+    pub acts: Vec<ActRow>,
+    /// Settings of the engine itself.
+    pub meta: Vec<(&'static str, String)>,
+    /// Entries that are to be delivered again: of a rotation, or all.
+    pub replay: Vec<Option<RotationId>>,
+}
+
+impl Batch {
+    /// True where there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rotations.is_empty()
+            && self.events.is_empty()
+            && self.outbox.is_empty()
+            && self.delivered.is_empty()
+            && self.secrets.is_empty()
+            && self.material.is_empty()
+            && self.forget.is_empty()
+            && self.acts.is_empty()
+            && self.meta.is_empty()
+            && self.replay.is_empty()
+    }
+}
+
+/// All that was there when the store was opened.
+#[derive(Default)]
+pub struct Loaded {
+    /// Names the store in ids of events.
+    pub name: String,
+    /// Rotations that run, and those that ended last.
+    pub rotations: Vec<Rotation>,
+    /// The secrets.
+    pub secrets: Vec<(SecretPath, SecretRow)>,
+    /// The sealed material.
+    pub material: Vec<(SecretPath, Version, Vec<u8>)>,
+    /// The acts.
+    pub acts: Vec<ActRow>,
+    /// The last event's number.
+    pub last_event: u64,
+    /// The last audit entry's number.
+    pub last_entry: i64,
+    /// Audit entries that wait.
+    pub outbox: Vec<OutboxRow>,
+    /// Who froze the engine, as JSON.
+    pub frozen: Option<String>,
+    /// The paces of the lanes, as JSON.
+    pub paces: Option<String>,
+}
+
+/// The store.
+pub struct Store {
+    db: Connection,
+    /// Held for as long as the engine lives; the system gives it back when the process dies.
+    _lock: Connection,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens or makes the store and takes its lock.
+    ///
+    /// # Errors
+    /// [`StoreError`] where another engine holds it, the key is another, or it cannot be used.
+    pub fn open(path: &Path, key: &SealKey) -> Result<(Self, Loaded), StoreError> {
+        let lock = lock(path)?;
+        private(path)?;
+        let db = Connection::open(path)?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.pragma_update(None, "synchronous", "FULL")?;
+        db.pragma_update(None, "secure_delete", "ON")?;
+        db.pragma_update(None, "temp_store", "MEMORY")?;
+        db.set_prepared_statement_cache_capacity(64);
+        db.execute_batch(TABLES)?;
+        let store = Self {
+            db,
+            _lock: lock,
+            path: path.to_owned(),
+        };
+        store.check_layout()?;
+        store.check_key(key)?;
+        let loaded = store.load()?;
+        Ok((store, loaded))
+    }
+
+    fn check_layout(&self) -> Result<(), StoreError> {
+        match self.meta("layout")? {
+            None => self.put_meta("layout", LAYOUT.as_bytes())?,
+            Some(layout) if layout == LAYOUT.as_bytes() => {}
+            Some(layout) => {
+                return Err(StoreError::Damaged {
+                    what: "the layout".to_owned(),
+                    why: format!("it is {}, not {LAYOUT}", String::from_utf8_lossy(&layout)),
+                });
+            }
+        }
+        if self.meta("name")?.is_none() {
+            let name = format!("{:06x}", rand::random::<u32>() & 0x00ff_ffff);
+            self.put_meta("name", name.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn check_key(&self, key: &SealKey) -> Result<(), StoreError> {
+        match self.meta("key")? {
+            Some(sealed) => {
+                let words = key.open(&sealed, "key").map_err(|_| StoreError::Key)?;
+                if words.expose() == KEY_WORDS {
+                    Ok(())
+                } else {
+                    Err(StoreError::Key)
+                }
+            }
+            None => {
+                let sealed = key.seal(&Material::new(KEY_WORDS.to_vec()), "key")?;
+                Ok(self.put_meta("key", &sealed)?)
+            }
+        }
+    }
+
+    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, rusqlite::Error> {
+        let sql = "SELECT value FROM meta WHERE name = ?1";
+        self.db.query_row(sql, [name], |row| row.get(0)).optional()
+    }
+
+    fn put_meta(&self, name: &str, value: &[u8]) -> Result<(), rusqlite::Error> {
+        let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)";
+        self.db.execute(sql, params![name, value]).map(|_| ())
+    }
+
+    fn load(&self) -> Result<Loaded, StoreError> {
+        let words = |name| -> Result<Option<String>, StoreError> {
+            let value = self.meta(name)?;
+            Ok(value.map(|v| String::from_utf8_lossy(&v).into_owned()))
+        };
+        let mut loaded = Loaded {
+            name: words("name")?.unwrap_or_default(),
+            frozen: words("frozen")?.filter(|w| !w.is_empty()),
+            paces: words("paces")?,
+            ..Loaded::default()
+        };
+        let running = "SELECT id, body FROM rotation WHERE over = 0 ORDER BY id";
+        loaded.rotations = self.bodies(running, "the rotation")?;
+        let ended = format!(
+            "SELECT id, body FROM rotation WHERE over = 1 ORDER BY ended DESC LIMIT {ENDED_LOADED}"
+        );
+        loaded
+            .rotations
+            .extend(self.bodies::<Rotation>(&ended, "the rotation")?);
+        let secrets = "SELECT path, json_array(path, json(body)) FROM secret";
+        loaded.secrets = self.bodies(secrets, "the secret")?;
+        let acts = format!("SELECT key, body FROM act ORDER BY rowid DESC LIMIT {ACTS_LOADED}");
+        loaded.acts = self.bodies(&acts, "the act")?;
+        loaded.material = self.material()?;
+        loaded.outbox = self.waiting()?;
+        let last = |sql: &str| self.db.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let last_event = last("SELECT coalesce(max(seq), 0) FROM event")?;
+        loaded.last_event = u64::try_from(last_event).unwrap_or(0);
+        loaded.last_entry = last("SELECT coalesce(max(n), 0) FROM outbox")?;
+        Ok(loaded)
+    }
+
+    fn bodies<T: serde::de::DeserializeOwned>(
+        &self,
+        sql: &str,
+        what: &str,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut query = self.db.prepare(sql)?;
+        let rows = query.query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
+        let mut all = Vec::new();
+        for row in rows {
+            let (name, body) = row?;
+            all.push(
+                serde_json::from_str(&body).map_err(|why| StoreError::Damaged {
+                    what: format!("{what} {}", crate::model::text::shown(&name)),
+                    why: why.to_string(),
+                })?,
+            );
+        }
+        Ok(all)
+    }
+
+    fn material(&self) -> Result<Vec<(SecretPath, Version, Vec<u8>)>, StoreError> {
+        let mut query = self
+            .db
+            .prepare("SELECT secret, version, sealed FROM material")?;
+        let rows = query.query_map([], |row| {
+            let (secret, version): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok((secret.into(), version.into(), row.get(2)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The audit entries that wait, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be read.
+    pub fn waiting(&self) -> Result<Vec<OutboxRow>, StoreError> {
+        let sql = "SELECT n, rotation, body FROM outbox WHERE delivered = 0 ORDER BY n";
+        let mut query = self.db.prepare(sql)?;
+        let rows = query.query_map([], |row| {
+            Ok(OutboxRow {
+                n: row.get(0)?,
+                rotation: row.get::<_, String>(1)?.into(),
+                body: row.get(2)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Writes all of it or nothing, synced to the disk.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it could not be written; nothing of it holds then.
+    pub fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        failpoint!(TransactionBegin);
+        let all = self.db.transaction()?;
+        put(&all, batch)?;
+        failpoint!(TransactionCommit);
+        all.commit()?;
+        failpoint!(TransactionDone);
+        Ok(())
+    }
+
+    /// Reads old events for the log, by a connection of its own.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be opened.
+    pub fn older(&self) -> Result<Older, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Mutex::new(Connection::open_with_flags(&self.path, flags)?);
+        Ok(std::sync::Arc::new(move |after, limit| {
+            let db = db.lock().unwrap_or_else(PoisonError::into_inner);
+            events(&db, after, limit).unwrap_or_default()
+        }))
+    }
+
+    /// Lets the file grow no further, as a full disk would.
+    #[cfg(test)]
+    pub(in crate::rotation) fn fill(&self, full: bool) {
+        let pages: i64 = self
+            .db
+            .query_row("PRAGMA page_count", [], |r| r.get(0))
+            .unwrap();
+        let most = if full { pages } else { 1 << 30 };
+        self.db
+            .query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(()))
+            .unwrap();
+    }
+}
+
+fn put(db: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let json = |what: &str, why: serde_json::Error| StoreError::Damaged {
+        what: what.to_owned(),
+        why: why.to_string(),
+    };
+    for r in &batch.rotations {
+        let body = serde_json::to_string(&**r).map_err(|e| json("a rotation", e))?;
+        db.prepare_cached(
+            "INSERT OR REPLACE INTO rotation (id, over, ended, body) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            r.id.raw(),
+            r.is_over(),
+            r.ended_at.map(Timestamp::seconds),
+            body
+        ])?;
+    }
+    for (seq, event) in &batch.events {
+        let body = event.to_json().map_err(|e| json("an event", e))?;
+        db.prepare_cached("INSERT INTO event (seq, body) VALUES (?1, ?2)")?
+            .execute(params![i64::try_from(*seq).unwrap_or(i64::MAX), body])?;
+    }
+    for (row, delivered) in &batch.outbox {
+        db.prepare_cached(
+            "INSERT INTO outbox (n, rotation, delivered, body) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![row.n, row.rotation.raw(), delivered, row.body])?;
+    }
+    for n in &batch.delivered {
+        db.prepare_cached("UPDATE outbox SET delivered = 1 WHERE n = ?1")?
+            .execute([n])?;
+    }
+    for rotation in &batch.replay {
+        match rotation {
+            Some(id) => db.execute(
+                "UPDATE outbox SET delivered = 0 WHERE rotation = ?1",
+                [id.raw()],
+            )?,
+            None => db.execute("UPDATE outbox SET delivered = 0", [])?,
+        };
+    }
+    for (path, secret) in &batch.secrets {
+        let body = serde_json::to_string(secret).map_err(|e| json("a secret", e))?;
+        db.prepare_cached("INSERT OR REPLACE INTO secret (path, body) VALUES (?1, ?2)")?
+            .execute(params![path.raw(), body])?;
+    }
+    for (secret, version, sealed) in &batch.material {
+        db.prepare_cached(
+            "INSERT OR REPLACE INTO material (secret, version, sealed) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![secret.raw(), version.raw(), sealed])?;
+    }
+    for (secret, version) in &batch.forget {
+        db.prepare_cached("DELETE FROM material WHERE secret = ?1 AND version = ?2")?
+            .execute(params![secret.raw(), version.raw()])?;
+    }
+    for act in &batch.acts {
+        let body = serde_json::to_string(act).map_err(|e| json("an act", e))?;
+        db.prepare_cached(
+            "INSERT INTO act (key, body) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET body = ?2",
+        )?
+        .execute(params![act.intent.key, body])?;
+    }
+    for (name, value) in &batch.meta {
+        db.execute(
+            "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",
+            params![name, value.as_bytes()],
+        )?;
+    }
+    Ok(())
+}
+
+fn events(db: &Connection, after: u64, limit: usize) -> Result<Vec<(u64, Event)>, StoreError> {
+    let sql = "SELECT seq, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    let mut query = db.prepare_cached(sql)?;
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = query.query_map([after, limit], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+    })?;
+    let mut all = Vec::new();
+    for row in rows {
+        let (seq, body) = row?;
+        if let Ok(event) = Event::from_json(body.as_bytes()) {
+            all.push((u64::try_from(seq).unwrap_or(0), event));
+        }
+    }
+    Ok(all)
+}
+
+/// Takes the lock that lies beside the store: a database of which one connection holds the only
+/// write lock. The system gives it back however the process ends.
+fn lock(path: &Path) -> Result<Connection, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    private(&name)?;
+    let lock = Connection::open(&name)?;
+    lock.busy_timeout(std::time::Duration::from_millis(200))?;
+    lock.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    match lock.execute_batch("BEGIN EXCLUSIVE") {
+        Ok(()) => Ok(lock),
+        Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+            Err(StoreError::Locked)
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Makes the file, its owner's alone, where there is none.
+fn private(path: &Path) -> Result<(), std::io::Error> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_engine_and_another_key_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.db");
+        let key = SealKey::random().unwrap();
+        let (store, loaded) = Store::open(&path, &key).unwrap();
+        assert_eq!(loaded.name.len(), 6);
+        assert!(matches!(Store::open(&path, &key), Err(StoreError::Locked)));
+        drop(store);
+        let other = SealKey::random().unwrap();
+        assert!(matches!(Store::open(&path, &other), Err(StoreError::Key)));
+        assert!(Store::open(&path, &key).is_ok());
+    }
+
+    #[test]
+    fn a_full_disk_leaves_nothing_half_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.db");
+        let key = SealKey::random().unwrap();
+        let (mut store, _) = Store::open(&path, &key).unwrap();
+        store.fill(true);
+        let entry = |n: i64| OutboxRow {
+            n,
+            rotation: RotationId::from("rot-1"),
+            body: "x".repeat(3_000),
+        };
+        let batch = Batch {
+            outbox: (1..=20).map(|n| (entry(n), false)).collect(),
+            ..Batch::default()
+        };
+        let error = store.write(&batch).unwrap_err().to_string();
+        assert!(error.contains("full"), "{error}");
+        assert!(store.waiting().unwrap().is_empty());
+        store.fill(false);
+        store.write(&batch).unwrap();
+        assert_eq!(store.waiting().unwrap().len(), 20);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.db");
+        let key = SealKey::random().unwrap();
+        let (store, _) = Store::open(&path, &key).unwrap();
+        store
+            .db
+            .execute("INSERT INTO rotation VALUES ('rot-7', 0, NULL, '{}')", [])
+            .unwrap();
+        drop(store);
+        let error = Store::open(&path, &key).err().unwrap().to_string();
+        assert!(error.contains("rot-7"), "{error}");
+    }
+}
