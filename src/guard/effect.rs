@@ -124,7 +124,7 @@ fn of_rotation(verb: Verb) -> Effect {
         ),
         Verb::RePush => effect(
             "Push {new} of {secret} again",
-            "{count} of {where} get {new} again and reload",
+            "{count} in {where} get {new} again and reload",
             "those consumers reload once for nothing",
             "roll back",
             true,
@@ -186,7 +186,7 @@ fn of_repair(verb: Verb) -> Effect {
         ),
         _ => effect(
             "Roll back {secret} to {old}",
-            "{count} of {where} return to {old}; {new} is withdrawn once none presents it",
+            "{count} in {where} return to {old}; {new} is withdrawn once none presents it",
             "consumers that know only {new} fail until they are told",
             "rotate forward again",
             true,

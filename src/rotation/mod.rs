@@ -15,9 +15,9 @@ pub mod log;
 pub mod material;
 mod outbox;
 pub mod plan;
-pub mod server;
 pub mod policy;
 mod run;
+pub mod server;
 pub mod store;
 pub mod target;
 

@@ -17,7 +17,10 @@ async fn stall(manner: Manner) -> String {
     let engine = world.engine(&plan, Clock::scaled(600.0)).await;
     rotate(&engine, "first").await;
     world.keys.lock().unwrap().manner = manner;
-    let receipt = engine.execute(intent(Verb::Rotate, "second")).await.unwrap();
+    let receipt = engine
+        .execute(intent(Verb::Rotate, "second"))
+        .await
+        .unwrap();
     let id = receipt.rotation.unwrap();
     until("the stall", || status(&engine, &id).stalled.is_some()).await;
     let words = status(&engine, &id).stalled.unwrap();
@@ -26,7 +29,9 @@ async fn stall(manner: Manner) -> String {
     assert!(world.keys.lock().unwrap().keys["id-1"].active);
     // It goes on from there once the service is well.
     world.keys.lock().unwrap().manner = Manner::Good;
-    assert!(observed(&act(&engine, intent(Verb::RetryStage, "retry")).await));
+    assert!(observed(
+        &act(&engine, intent(Verb::RetryStage, "retry")).await
+    ));
     assert!(observed(&outcome(&engine, "second").await));
     words
 }
@@ -46,7 +51,10 @@ async fn a_provider_that_answers_200_with_an_error_in_it_is_not_believed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_provider_that_hangs_is_given_up() {
     let words = stall(Manner::Hangs).await;
-    assert!(words.contains("no answer") || words.contains("within"), "{words}");
+    assert!(
+        words.contains("no answer") || words.contains("within"),
+        "{words}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,7 +68,9 @@ async fn a_second_engine_on_the_same_store_is_refused() {
     };
     assert_eq!(path, world.path("engine.db"));
     engine.shut_down().await;
-    Engine::open(world.settings(&plan, Clock::of_the_world())).await.unwrap();
+    Engine::open(world.settings(&plan, Clock::of_the_world()))
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -84,15 +94,27 @@ async fn a_clock_that_jumps_an_hour_shortens_no_grace() {
     let id = rotate_until(&engine, "second", "grace").await;
     let before = status(&engine, &id).grace_ends_at.unwrap();
     clock.jump(Span::seconds(3_600));
-    until("the deadline", || status(&engine, &id).grace_ends_at != Some(before)).await;
+    until("the deadline", || {
+        status(&engine, &id).grace_ends_at != Some(before)
+    })
+    .await;
     let moved = status(&engine, &id).grace_ends_at.unwrap().since(before);
-    assert!((moved.as_seconds() - 3_600).abs() < 120, "{} s", moved.as_seconds());
-    assert!(world.keys.lock().unwrap().keys["id-1"].active, "it was revoked by a jump");
+    assert!(
+        (moved.as_seconds() - 3_600).abs() < 120,
+        "{} s",
+        moved.as_seconds()
+    );
+    assert!(
+        world.keys.lock().unwrap().keys["id-1"].active,
+        "it was revoked by a jump"
+    );
     clock.jump(Span::seconds(-7_200));
     assert!(observed(&outcome(&engine, "second").await));
     let told = engine.log().after(0, usize::MAX);
-    let told = told.iter().filter(|(_, e)| matches!(&e.data, Data::BackendStatus(s)
-        if s.error.as_ref().is_some_and(|w| w.raw().contains("jumped"))));
+    let told = told.iter().filter(|(_, e)| {
+        matches!(&e.data, Data::BackendStatus(s)
+        if s.error.as_ref().is_some_and(|w| w.raw().contains("jumped")))
+    });
     assert_eq!(told.count(), 2);
 }
 
@@ -114,9 +136,19 @@ async fn acts_that_make_no_sense_are_refused_with_what_to_do_instead() {
     let engine = world.engine(&plan, Clock::scaled(600.0)).await;
     let refused = |verb: Verb, key: &'static str| {
         let engine = engine.clone();
-        async move { engine.execute(intent(verb, key)).await.unwrap_err().to_string() }
+        async move {
+            engine
+                .execute(intent(verb, key))
+                .await
+                .unwrap_err()
+                .to_string()
+        }
     };
-    assert!(refused(Verb::Rollback, "a").await.contains("no rotation of payments/key"));
+    assert!(
+        refused(Verb::Rollback, "a")
+            .await
+            .contains("no rotation of payments/key")
+    );
     rotate(&engine, "first").await;
     assert!(refused(Verb::Rollback, "b").await.contains("first version"));
     rotate_until(&engine, "second", "grace").await;
@@ -135,7 +167,11 @@ async fn acts_that_make_no_sense_are_refused_with_what_to_do_instead() {
     elsewhere.secret = Some("no/such".into());
     let why = engine.execute(elsewhere).await.unwrap_err().to_string();
     assert!(why.contains("no/such"), "{why}");
-    let unknown = engine.execute(intent(Verb::Pause, "")).await.unwrap_err().to_string();
+    let unknown = engine
+        .execute(intent(Verb::Pause, ""))
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(unknown.contains("idempotency key"), "{unknown}");
 }
 
@@ -147,7 +183,14 @@ async fn no_canary_of_any_secret_is_in_a_file_of_the_engine() {
     rotate(&engine, "first").await;
     rotate_until(&engine, "second", "grace").await;
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let canaries: Vec<String> = world.keys.lock().unwrap().keys.values().map(|k| k.key.clone()).collect();
+    let canaries: Vec<String> = world
+        .keys
+        .lock()
+        .unwrap()
+        .keys
+        .values()
+        .map(|k| k.key.clone())
+        .collect();
     assert_eq!(canaries.len(), 2);
     let mut files = 0;
     for entry in std::fs::read_dir(world.folder.path()).unwrap() {

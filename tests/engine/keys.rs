@@ -63,7 +63,9 @@ pub fn routes(shared: Shared) -> Router {
 
 fn bearer(headers: &HeaderMap) -> &str {
     let value = headers.get("authorization").and_then(|v| v.to_str().ok());
-    value.and_then(|v| v.strip_prefix("Bearer ")).unwrap_or_default()
+    value
+        .and_then(|v| v.strip_prefix("Bearer "))
+        .unwrap_or_default()
 }
 
 async fn admitted(shared: &Shared, headers: &HeaderMap) -> Result<(), Response> {
@@ -85,7 +87,11 @@ async fn admitted(shared: &Shared, headers: &HeaderMap) -> Result<(), Response> 
     }
 }
 
-async fn create(State(shared): State<Shared>, headers: HeaderMap, Json(wanted): Json<Value>) -> Response {
+async fn create(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    Json(wanted): Json<Value>,
+) -> Response {
     if let Err(refused) = admitted(&shared, &headers).await {
         return refused;
     }
@@ -122,7 +128,11 @@ async fn list(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     Json(json!({"keys": all})).into_response()
 }
 
-async fn revoke(State(shared): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+async fn revoke(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     if let Err(refused) = admitted(&shared, &headers).await {
         return refused;
     }
@@ -136,7 +146,11 @@ async fn revoke(State(shared): State<Shared>, Path(id): Path<String>, headers: H
     }
 }
 
-async fn restore(State(shared): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+async fn restore(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     if let Err(refused) = admitted(&shared, &headers).await {
         return refused;
     }
@@ -156,6 +170,10 @@ async fn verify(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     if keys.keys.values().any(|k| k.active && k.key == presented) {
         Json(json!({"valid": true})).into_response()
     } else {
-        (StatusCode::UNAUTHORIZED, Json(json!({"error": "not valid"}))).into_response()
+        (
+            StatusCode::UNAUTHORIZED,
+            Json(json!({"error": "not valid"})),
+        )
+            .into_response()
     }
 }

@@ -41,8 +41,10 @@ async fn script(engine: &Engine) {
     let receipt = engine.execute(intent(Verb::Rotate, "k6")).await.unwrap();
     let id = receipt.rotation.unwrap();
     until("grace", || {
-        matches!(status(engine, &id).stage.raw(), "grace" | "revoke" | "audit")
-            || engine.outcome("k8").is_some()
+        matches!(
+            status(engine, &id).stage.raw(),
+            "grace" | "revoke" | "audit"
+        ) || engine.outcome("k8").is_some()
     })
     .await;
     if engine.outcome("k8").is_none() {
@@ -56,7 +58,10 @@ async fn script(engine: &Engine) {
 async fn done(engine: &Engine, what: Intent) {
     let verb = what.verb;
     let outcome = act(engine, what).await;
-    assert!(matches!(outcome, Outcome::Observed { .. }), "{verb}: {outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::Observed { .. }),
+        "{verb}: {outcome:?}"
+    );
 }
 
 /// The child: only where the parent says so.
@@ -67,19 +72,29 @@ async fn child() {
     };
     let plan = std::fs::read_to_string(folder.join("rotation.toml")).unwrap();
     // The fast clock of a child goes on where its predecessor's was.
-    let origin: i64 = std::fs::read_to_string(folder.join("origin")).unwrap().parse().unwrap();
+    let origin: i64 = std::fs::read_to_string(folder.join("origin"))
+        .unwrap()
+        .parse()
+        .unwrap();
     let passed = now_micros() - origin;
     let at = Timestamp::new(origin / 1_000_000, 0)
         + rotascope::model::Span::micros((passed as f64 * SCALE) as i64);
     let clock = Clock::from(at, SCALE);
-    let settings = settings(&plan, &folder.join("engine.db"), &folder.join("seal-key"), clock);
+    let settings = settings(
+        &plan,
+        &folder.join("engine.db"),
+        &folder.join("seal-key"),
+        clock,
+    );
     let engine = Engine::open(settings).await.unwrap();
     script(&engine).await;
     engine.shut_down().await;
 }
 
 fn now_micros() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
     i64::try_from(since.as_micros()).unwrap()
 }
 
@@ -100,7 +115,9 @@ async fn webhook(world: &World) -> Option<Field> {
 
 async fn postgres(_: &World) -> Option<Field> {
     let server = Postgres::configured(&["max_connections=100"])?;
-    server.run("CREATE ROLE app_a LOGIN; CREATE ROLE app_b LOGIN").await;
+    server
+        .run("CREATE ROLE app_a LOGIN; CREATE ROLE app_b LOGIN")
+        .await;
     let target = format!(
         "kind = 'postgres-pair'\nhost = '127.0.0.1'\nport = {}\nadmin_user = 'admin'\nadmin_password_file = '{}'\nroles = ['app_a', 'app_b']\n",
         server.port,
@@ -157,13 +174,22 @@ fn run_child(folder: &Path, failpoint: Option<&str>) -> bool {
 }
 
 /// Runs the script with kills at one failpoint; what was wrong afterwards.
-async fn killed_at(make: Make, point: Option<Point>, tally: &mut Tally) -> Option<BTreeSet<String>> {
+async fn killed_at(
+    make: Make,
+    point: Option<Point>,
+    tally: &mut Tally,
+) -> Option<BTreeSet<String>> {
     let world = World::new(&["eu-0", "eu-1", "us-0"]).await;
     let field = make.0(&world).await?;
     let plan = world.plan(&field.target, "grace = '150s'\ncanary_percent = 30");
     std::fs::write(world.path("rotation.toml"), &plan).unwrap();
     std::fs::write(world.path("origin"), now_micros().to_string()).unwrap();
-    let opened = settings(&plan, &world.path("unused.db"), &world.path("seal-key"), Clock::of_the_world());
+    let opened = settings(
+        &plan,
+        &world.path("unused.db"),
+        &world.path("seal-key"),
+        Clock::of_the_world(),
+    );
     let target = opened.targets[&SecretPath::from(SECRET)].clone();
     let every = Duration::from_millis(if field.name == "postgres" { 100 } else { 10 });
     let traffic = world.authenticate(target.clone(), every);
@@ -172,7 +198,11 @@ async fn killed_at(make: Make, point: Option<Point>, tally: &mut Tally) -> Optio
     for start in 0..STARTS {
         // The first kills come at the first, then at later times that it is reached.
         let failpoint = point.filter(|_| kills < KILLS).map(|p| {
-            let nth = if start == 0 { 1 + usize::from(many(p)) } else { 1 };
+            let nth = if start == 0 {
+                1 + usize::from(many(p))
+            } else {
+                1
+            };
             format!("{}:{nth}", p.name())
         });
         let folder = world.folder.path().to_owned();
@@ -186,7 +216,10 @@ async fn killed_at(make: Make, point: Option<Point>, tally: &mut Tally) -> Optio
     traffic.abort();
     let at = format!("{} at {}", field.name, point.map_or("nowhere", Point::name));
     assert!(ended, "{at}: it never came to its end");
-    assert!(point.is_none() || kills >= KILLS, "{at}: killed only {kills} times");
+    assert!(
+        point.is_none() || kills >= KILLS,
+        "{at}: killed only {kills} times"
+    );
     tally.kills += kills;
     look(&world, &*target, &at, tally).await;
     let reached = std::fs::read_to_string(world.path("reached")).unwrap();
@@ -202,20 +235,29 @@ fn many(point: Point) -> bool {
 async fn look(world: &World, target: &dyn Target, at: &str, tally: &mut Tally) {
     let refused = world.refused();
     if refused > 0 {
-        tally.locked.push(format!("{at}: consumers were refused {refused} times"));
+        tally
+            .locked
+            .push(format!("{at}: consumers were refused {refused} times"));
     }
     try_all(&world.outside, target).await;
     if world.refused() > refused || world.using() != ["v2"; 3] {
-        tally.locked.push(format!("{at}: consumers ended on {:?}", world.using()));
+        tally
+            .locked
+            .push(format!("{at}: consumers ended on {:?}", world.using()));
     }
     {
         let keys = world.keys.lock().unwrap();
         let active: Vec<bool> = keys.keys.values().map(|k| k.active).collect();
         if !active.is_empty() && active.len() > 3 {
-            tally.doubled.push(format!("{at}: {} keys were made for 3 versions", active.len()));
+            tally.doubled.push(format!(
+                "{at}: {} keys were made for 3 versions",
+                active.len()
+            ));
         }
         if !active.is_empty() && active != [false, true, false] {
-            tally.lost.push(format!("{at}: the provider holds {active:?}"));
+            tally
+                .lost
+                .push(format!("{at}: the provider holds {active:?}"));
         }
     }
     look_at_store(world, at, tally);
@@ -223,13 +265,22 @@ async fn look(world: &World, target: &dyn Target, at: &str, tally: &mut Tally) {
 
 fn look_at_store(world: &World, at: &str, tally: &mut Tally) {
     let db = rusqlite::Connection::open(world.path("engine.db")).unwrap();
-    let mut events = db.prepare("SELECT seq, body FROM event ORDER BY seq").unwrap();
+    let mut events = db
+        .prepare("SELECT seq, body FROM event ORDER BY seq")
+        .unwrap();
     let events: Vec<(i64, Event)> = events
         .query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
         .unwrap()
-        .map(|row| row.map(|(n, body)| (n, Event::from_json(body.as_bytes()).unwrap())).unwrap())
+        .map(|row| {
+            row.map(|(n, body)| (n, Event::from_json(body.as_bytes()).unwrap()))
+                .unwrap()
+        })
         .collect();
-    if !events.iter().map(|(n, _)| *n).eq(1..=i64::try_from(events.len()).unwrap()) {
+    if !events
+        .iter()
+        .map(|(n, _)| *n)
+        .eq(1..=i64::try_from(events.len()).unwrap())
+    {
         tally.lost.push(format!("{at}: the event log has gaps"));
     }
     let mut done: BTreeMap<(String, String), usize> = BTreeMap::new();
@@ -245,19 +296,29 @@ fn look_at_store(world: &World, at: &str, tally: &mut Tally) {
         .map(|(_, e)| e.rotation.as_ref().unwrap().raw().to_owned())
         .collect();
     if rotations.len() != 3 {
-        tally.doubled.push(format!("{at}: {} rotations began", rotations.len()));
+        tally
+            .doubled
+            .push(format!("{at}: {} rotations began", rotations.len()));
     }
     for (n, rotation) in rotations.iter().enumerate() {
         for stage in ["trigger", "generate", "store", "distribute", "validate"] {
             match done.get(&(rotation.clone(), format!("{stage} completed"))) {
                 None => tally.lost.push(format!("{at}: {stage} of rotation {n}")),
                 Some(1) => {}
-                Some(times) => tally.doubled.push(format!("{at}: {stage} of rotation {n} {times} times")),
+                Some(times) => tally
+                    .doubled
+                    .push(format!("{at}: {stage} of rotation {n} {times} times")),
             }
         }
-        let end = if n < 2 { "finished succeeded" } else { "finished rolled_back" };
+        let end = if n < 2 {
+            "finished succeeded"
+        } else {
+            "finished rolled_back"
+        };
         if !done.contains_key(&(rotation.clone(), end.to_owned())) {
-            tally.lost.push(format!("{at}: rotation {n} did not end with {end}"));
+            tally
+                .lost
+                .push(format!("{at}: rotation {n} did not end with {end}"));
         }
     }
     let mut rows = db.prepare("SELECT body FROM outbox ORDER BY n").unwrap();
@@ -277,7 +338,11 @@ fn look_at_store(world: &World, at: &str, tally: &mut Tally) {
     }
     let wanted: Vec<&str> = rows.iter().map(|r| r["id"].as_str().unwrap()).collect();
     if first_seen != wanted {
-        tally.lost.push(format!("{at}: the sink has {} of {} audit entries, or not in order", first_seen.len(), wanted.len()));
+        tally.lost.push(format!(
+            "{at}: the sink has {} of {} audit entries, or not in order",
+            first_seen.len(),
+            wanted.len()
+        ));
     }
 }
 
@@ -296,7 +361,11 @@ const FIELDS: [(&str, Make); 3] = [
 async fn the_script_reaches_every_failpoint() {
     let mut tally = Tally::default();
     let reached = killed_at(FIELDS[0].1, None, &mut tally).await.unwrap();
-    let missing: Vec<&str> = Point::ALL.iter().map(|p| p.name()).filter(|n| !reached.contains(*n)).collect();
+    let missing: Vec<&str> = Point::ALL
+        .iter()
+        .map(|p| p.name())
+        .filter(|n| !reached.contains(*n))
+        .collect();
     assert!(missing.is_empty(), "never reached: {missing:?}");
     let wrong = (&tally.lost, &tally.doubled, &tally.locked);
     assert_eq!(wrong, (&vec![], &vec![], &vec![]));
@@ -307,7 +376,9 @@ async fn the_script_reaches_every_failpoint() {
 async fn kills_around_a_commit_and_a_revocation_lose_nothing() {
     let mut tally = Tally::default();
     for point in [Point::TransactionCommit, Point::RevokeAfter] {
-        killed_at(FIELDS[0].1, Some(point), &mut tally).await.unwrap();
+        killed_at(FIELDS[0].1, Some(point), &mut tally)
+            .await
+            .unwrap();
     }
     let wrong = (&tally.lost, &tally.doubled, &tally.locked);
     assert_eq!(wrong, (&vec![], &vec![], &vec![]));

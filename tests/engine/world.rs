@@ -84,7 +84,9 @@ impl World {
         let keys = keys::Shared::default();
         for name in consumers {
             let mut outside = outside.lock().unwrap();
-            outside.consumers.insert((*name).to_owned(), Consumer::default());
+            outside
+                .consumers
+                .insert((*name).to_owned(), Consumer::default());
         }
         let router = routes(outside.clone()).nest("/provider", keys::routes(keys.clone()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -141,7 +143,11 @@ impl World {
     }
 
     /// Has each consumer authenticate with what it uses, again and again.
-    pub fn authenticate(&self, target: Arc<dyn Target>, every: Duration) -> tokio::task::JoinHandle<()> {
+    pub fn authenticate(
+        &self,
+        target: Arc<dyn Target>,
+        every: Duration,
+    ) -> tokio::task::JoinHandle<()> {
         let outside = self.outside.clone();
         tokio::spawn(async move {
             loop {
@@ -160,7 +166,10 @@ impl World {
     /// Which versions are used.
     pub fn using(&self) -> Vec<String> {
         let outside = self.outside.lock().unwrap();
-        let using = outside.consumers.values().map(|c| c.using.clone().map_or_else(String::new, |u| u.0));
+        let using = outside
+            .consumers
+            .values()
+            .map(|c| c.using.clone().map_or_else(String::new, |u| u.0));
         using.collect()
     }
 }
@@ -170,7 +179,8 @@ pub async fn try_all(outside: &Shared, target: &dyn Target) {
     let all: Vec<(String, (String, Vec<u8>))> = {
         let outside = outside.lock().unwrap();
         let all = outside.consumers.iter();
-        all.filter_map(|(name, c)| Some((name.clone(), c.using.clone()?))).collect()
+        all.filter_map(|(name, c)| Some((name.clone(), c.using.clone()?)))
+            .collect()
     };
     for (name, (version, material)) in all {
         let with = Versioned {
@@ -193,7 +203,12 @@ pub async fn try_all(outside: &Shared, target: &dyn Target) {
 }
 
 /// The settings of an engine with this plan; targets are opened as the plan says.
-pub fn settings(plan: &str, store: &std::path::Path, key: &std::path::Path, clock: Clock) -> Settings {
+pub fn settings(
+    plan: &str,
+    store: &std::path::Path,
+    key: &std::path::Path,
+    clock: Clock,
+) -> Settings {
     let plan = Plan::parse(plan).unwrap();
     let targets = plan.secrets.iter().map(|s| {
         let target = open(&s.target.kind, &s.target.settings).unwrap();
@@ -230,7 +245,10 @@ pub fn intent(verb: Verb, key: &str) -> Intent {
 pub async fn until(what: &str, so: impl Fn() -> bool) {
     let began = Instant::now();
     while !so() {
-        assert!(began.elapsed() < Duration::from_secs(30), "{what} never came");
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "{what} never came"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -244,8 +262,12 @@ pub async fn act(engine: &Engine, intent: Intent) -> Outcome {
 
 /// Waits for an outcome.
 pub async fn outcome(engine: &Engine, key: &str) -> Outcome {
-    let done = |o: Option<Outcome>| matches!(o, Some(Outcome::Observed { .. } | Outcome::Failed { .. }));
-    until(&format!("the outcome of {key}"), || done(engine.outcome(key))).await;
+    let done =
+        |o: Option<Outcome>| matches!(o, Some(Outcome::Observed { .. } | Outcome::Failed { .. }));
+    until(&format!("the outcome of {key}"), || {
+        done(engine.outcome(key))
+    })
+    .await;
     engine.outcome(key).unwrap()
 }
 
@@ -279,7 +301,9 @@ pub async fn rotate_until(engine: &Engine, key: &str, state: &str) -> RotationId
 /// The stages that a rotation told of, each as `stage status`, but for those of a region or a wave.
 pub fn stages(engine: &Engine, id: &RotationId) -> Vec<String> {
     let events = engine.log().after(0, usize::MAX);
-    let mine = events.iter().filter(|(_, e)| e.rotation.as_ref() == Some(id));
+    let mine = events
+        .iter()
+        .filter(|(_, e)| e.rotation.as_ref() == Some(id));
     mine.filter_map(|(_, e)| stage_words(e)).collect()
 }
 
@@ -310,10 +334,15 @@ fn standing(consumer: &Consumer) -> Response {
         (None, Some(using)) => (Some(using.0.clone()), "in_use"),
         (None, None) => (None, "pending"),
     };
-    Json(json!({"secret": SECRET, "version": version, "state": state, "error": consumer.error})).into_response()
+    Json(json!({"secret": SECRET, "version": version, "state": state, "error": consumer.error}))
+        .into_response()
 }
 
-async fn take(State(shared): State<Shared>, Path(name): Path<String>, Json(body): Json<Value>) -> Response {
+async fn take(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    Json(body): Json<Value>,
+) -> Response {
     let mut outside = shared.lock().unwrap();
     let Some(consumer) = outside.consumers.get_mut(&name) else {
         return StatusCode::NOT_FOUND.into_response();

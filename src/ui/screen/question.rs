@@ -25,18 +25,16 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
     let Some(question) = &look.desk.question else {
         return;
     };
-    let room = usize::from(area.width.min(80).saturating_sub(LABELS + 4));
-    let rows: Vec<(&str, String)> = question
-        .summary
-        .rows
-        .iter()
-        .flat_map(|row| {
-            let lines = wrap(&row.words, room, LINES).into_iter().enumerate();
-            lines.map(|(n, line)| (if n == 0 { row.label } else { "" }, line))
-        })
-        .collect();
     let asked = asked(question);
     let below = cols(asked.len()) + 3;
+    let room = usize::from(area.width.min(80).saturating_sub(LABELS + 4));
+    let most = usize::from(area.height.saturating_sub(below + 4));
+    // Every row is seen, if need be shorter.
+    let rows = (1..=LINES)
+        .rev()
+        .map(|lines| rows(question, room, lines))
+        .find(|rows| rows.len() <= most)
+        .unwrap_or_else(|| rows(question, room, 1));
     let place = layout::prompt(area, cols(rows.len()) + below + 2);
     let mut pen = Pen::new(buf, place);
     prompts::frame(
@@ -69,6 +67,16 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
         look.style(Role::Warn),
     );
     buttons(&mut pen, look, question, y + 2);
+}
+
+/// The rows of the summary, each in at most so many lines.
+fn rows(question: &Question, room: usize, most: usize) -> Vec<(&'static str, String)> {
+    let rows = question.summary.rows.iter();
+    rows.flat_map(|row| {
+        let lines = wrap(&row.words, room, most).into_iter().enumerate();
+        lines.map(|(n, line)| (if n == 0 { row.label } else { "" }, line))
+    })
+    .collect()
 }
 
 /// The lines to type into.
