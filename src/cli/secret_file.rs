@@ -1,5 +1,6 @@
 //! Files that only their owner may read: tokens.
 
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -53,7 +54,7 @@ pub(super) fn make(path: &Path) -> Result<Zeroizing<String>, Complaint> {
         .map_err(|_| cannot().next("the system gives no randomness"))?;
     let mut line = Zeroizing::new(String::from("read,consumer,act "));
     for byte in bytes.iter() {
-        line.push_str(&format!("{byte:02x}"));
+        let _ = write!(line, "{byte:02x}");
     }
     line.push('\n');
     write(path, &line).map_err(|error| cannot().because(error))?;

@@ -111,8 +111,7 @@ impl Guard {
 /// The reason that was given, where all that was asked is answered.
 fn answered(challenge: &Challenge, answer: &Answer) -> Result<Option<Text>, Unmet> {
     let (name, needs_reason) = match challenge {
-        Challenge::Nothing => (None, false),
-        Challenge::Confirm => (None, false),
+        Challenge::Nothing | Challenge::Confirm => (None, false),
         Challenge::Name(name) => (Some(name), false),
         Challenge::NameAndReason(name) => (Some(name), true),
     };

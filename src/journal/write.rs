@@ -234,7 +234,8 @@ mod tests {
         let text = std::fs::read_to_string(written(folder.path())).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         let broken = |order: &[usize]| {
-            let text: String = order.iter().map(|n| format!("{}\n", lines[*n])).collect();
+            let lines: Vec<&str> = order.iter().map(|n| lines[*n]).collect();
+            let text = lines.join("\n") + "\n";
             of_bytes(text.as_bytes()).broken.map(|b| b.line)
         };
         assert_eq!(broken(&[0, 1, 2, 3, 4, 5]), None);

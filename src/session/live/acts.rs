@@ -181,13 +181,13 @@ fn begin(
         tell: tell.clone(),
         follow,
     };
-    let mut asker = Asker {
+    let mut pursuer = Pursuer {
         open: HashMap::new(),
         tell,
         learned,
     };
     thread::spawn(move || doer.run(&*hands, &asked, &learn));
-    thread::spawn(move || asker.run(&*asking, &followed));
+    thread::spawn(move || pursuer.run(&*asking, &followed));
 }
 
 /// Writes acts down and does them, one after the other.
@@ -302,7 +302,7 @@ impl Doer {
 type Ended = (String, Outcome);
 
 /// Asks about acts until their end is known.
-struct Asker {
+struct Pursuer {
     open: HashMap<String, Pursuit>,
     tell: Sender<News>,
     /// Ends are written down too.
@@ -317,7 +317,7 @@ struct Pursuit {
     said: Option<Outcome>,
 }
 
-impl Asker {
+impl Pursuer {
     fn run(&mut self, hands: &dyn Hands, followed: &Receiver<String>) {
         loop {
             let next = self.open.values().map(|pursuit| pursuit.next).min();

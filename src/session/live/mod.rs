@@ -99,8 +99,10 @@ impl Live {
 
     /// Takes in what a backend sent.
     pub(super) fn take(&mut self, from: usize, sent: Sent, now: Instant) -> Came {
-        let mut came = Came::default();
-        came.events = self.links.take(from, &sent, now);
+        let mut came = Came {
+            events: self.links.take(from, &sent, now),
+            ..Came::default()
+        };
         match sent {
             Sent::Events(mut events) => came.events.append(&mut events),
             Sent::Clock { now: at, scale, .. } if self.links.leads(from) => {
