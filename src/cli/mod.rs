@@ -54,7 +54,7 @@ enum Command {
     Events(events::Args),
     /// Say which failure modes events and logs show, whose fault it is and how that is known
     Diagnose(diagnose::Args),
-    /// Check the settings, keymaps and themes
+    /// Check the settings, keymaps, themes and plans of rotations
     Check(check::Args),
     /// Replay the night that comes with the program
     Demo(demo::Args),

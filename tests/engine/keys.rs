@@ -35,14 +35,14 @@ pub enum Manner {
 #[derive(Clone, Debug)]
 pub struct Key {
     pub name: String,
-    pub key: String,
+    pub words: String,
     pub active: bool,
 }
 
 /// What the service holds and what was done to it.
 #[derive(Default)]
 pub struct Keys {
-    pub keys: BTreeMap<String, Key>,
+    pub all: BTreeMap<String, Key>,
     by_call: BTreeMap<String, String>,
     pub manner: Manner,
     /// Calls of the admin.
@@ -98,18 +98,22 @@ async fn create(
     let call = headers["idempotency-key"].to_str().unwrap().to_owned();
     let mut keys = shared.lock().unwrap();
     if let Some(id) = keys.by_call.get(&call) {
-        let key = &keys.keys[id];
-        return Json(json!({"id": id, "key": key.key, "name": key.name})).into_response();
+        let key = &keys.all[id];
+        return Json(json!({"id": id, "key": key.words, "name": key.name})).into_response();
     }
-    let id = format!("id-{}", keys.keys.len() + 1);
+    let id = format!("id-{}", keys.all.len() + 1);
     let key = Key {
         name: wanted["name"].as_str().unwrap().to_owned(),
-        key: format!("canary-{:016x}", rand::random::<u64>()),
+        words: format!("canary-{:016x}", rand::random::<u64>()),
         active: true,
     };
     keys.by_call.insert(call, id.clone());
-    keys.keys.insert(id.clone(), key.clone());
-    (StatusCode::CREATED, Json(json!({"id": id, "key": key.key}))).into_response()
+    keys.all.insert(id.clone(), key.clone());
+    (
+        StatusCode::CREATED,
+        Json(json!({"id": id, "key": key.words})),
+    )
+        .into_response()
 }
 
 async fn list(State(shared): State<Shared>, headers: HeaderMap) -> Response {
@@ -118,7 +122,7 @@ async fn list(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     }
     let keys = shared.lock().unwrap();
     let all: Vec<Value> = keys
-        .keys
+        .all
         .iter()
         .map(|(id, key)| {
             let state = if key.active { "active" } else { "revoked" };
@@ -137,7 +141,7 @@ async fn revoke(
         return refused;
     }
     let mut keys = shared.lock().unwrap();
-    match keys.keys.get_mut(&id) {
+    match keys.all.get_mut(&id) {
         Some(key) if key.active => {
             key.active = false;
             StatusCode::NO_CONTENT.into_response()
@@ -155,7 +159,7 @@ async fn restore(
         return refused;
     }
     let mut keys = shared.lock().unwrap();
-    match keys.keys.get_mut(&id) {
+    match keys.all.get_mut(&id) {
         Some(key) => {
             key.active = true;
             Json(json!({})).into_response()
@@ -167,7 +171,7 @@ async fn restore(
 async fn verify(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     let keys = shared.lock().unwrap();
     let presented = bearer(&headers);
-    if keys.keys.values().any(|k| k.active && k.key == presented) {
+    if keys.all.values().any(|k| k.active && k.words == presented) {
         Json(json!({"valid": true})).into_response()
     } else {
         (

@@ -52,7 +52,7 @@ async fn a_rotation_goes_through_all_stages_and_locks_nobody_out() {
     assert_eq!(world.using(), ["v2"; 4]);
     assert_eq!(world.refused(), 0);
     let keys = world.keys.lock().unwrap();
-    let active: Vec<bool> = keys.keys.values().map(|k| k.active).collect();
+    let active: Vec<bool> = keys.all.values().map(|k| k.active).collect();
     assert_eq!(active, [false, true]);
     // Each completed stage left an entry with the sink, in order.
     let outside = world.outside.lock().unwrap();
@@ -103,7 +103,7 @@ async fn the_canary_goes_first_and_a_sick_service_turns_it_back() {
     let canaries = outside.consumers.values().filter(|c| told_now(c)).count();
     assert_eq!(canaries, 1, "the others were never told to take it");
     let keys = world.keys.lock().unwrap();
-    assert!(keys.keys["id-1"].active && !keys.keys["id-2"].active);
+    assert!(keys.all["id-1"].active && !keys.all["id-2"].active);
     let events = engine.log().after(0, usize::MAX);
     let reason = events.iter().find_map(|(_, e)| match &e.data {
         Data::RotationFinished(f) if f.outcome == End::RolledBack => f.reason.clone(),
@@ -134,13 +134,13 @@ async fn the_old_version_is_not_revoked_while_somebody_uses_it_and_re_push_cures
         .habit = Habit::NeedsRestart;
     let id = rotate_until(&engine, "second", "holding the revoke").await;
     assert!(stages(&engine, &id).contains(&"revoke paused".to_owned()));
-    assert!(world.keys.lock().unwrap().keys["id-1"].active);
+    assert!(world.keys.lock().unwrap().all["id-1"].active);
     let mut push = intent(Verb::RePush, "push");
     push.region = Some(Region::from("us"));
     assert!(observed(&act(&engine, push).await));
     assert!(observed(&outcome(&engine, "second").await));
     assert_eq!(world.using(), ["v2"; 2]);
-    assert!(!world.keys.lock().unwrap().keys["id-1"].active);
+    assert!(!world.keys.lock().unwrap().all["id-1"].active);
     assert_eq!(world.refused(), 0);
 }
 
@@ -163,16 +163,16 @@ async fn revoke_now_is_forced_and_reissue_takes_it_back() {
     assert!(observed(
         &act(&engine, intent(Verb::RevokeNow, "now")).await
     ));
-    assert!(!world.keys.lock().unwrap().keys["id-1"].active);
+    assert!(!world.keys.lock().unwrap().all["id-1"].active);
     let done = act(&engine, intent(Verb::ReissuePrevious, "again")).await;
     assert!(observed(&done), "{done:?}");
-    assert!(world.keys.lock().unwrap().keys["id-1"].active);
+    assert!(world.keys.lock().unwrap().all["id-1"].active);
     assert_eq!(status(&engine, &id).state, "grace");
     assert!(stages(&engine, &id).contains(&"revoke skipped".to_owned()));
     let done = act(&engine, intent(Verb::Rollback, "back")).await;
     assert!(observed(&done), "{done:?}");
     assert_eq!(world.using(), ["v1"; 2]);
-    assert!(!world.keys.lock().unwrap().keys["id-2"].active);
+    assert!(!world.keys.lock().unwrap().all["id-2"].active);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -269,7 +269,7 @@ async fn an_emergency_takes_the_place_of_what_runs_and_revokes_what_that_left() 
     assert_eq!(status(&engine, &id).outcome, Some(End::Aborted));
     assert_eq!(world.using(), ["v3"; 2]);
     let keys = world.keys.lock().unwrap();
-    let active: Vec<bool> = keys.keys.values().map(|k| k.active).collect();
+    let active: Vec<bool> = keys.all.values().map(|k| k.active).collect();
     assert_eq!(active, [false, false, true]);
 }
 
@@ -458,15 +458,13 @@ async fn an_abort_takes_the_new_version_back_from_whoever_got_it() {
     })
     .await;
     let done = outcome(&engine, "stop").await;
-    if !observed(&done) {
-        panic!("{done:?}");
-    }
+    assert!(observed(&done), "{done:?}");
     assert_eq!(status(&engine, &id).outcome, Some(End::Aborted));
     assert!(
-        !world.keys.lock().unwrap().keys["id-2"].active,
+        !world.keys.lock().unwrap().all["id-2"].active,
         "the new key is withdrawn"
     );
-    assert!(world.keys.lock().unwrap().keys["id-1"].active);
+    assert!(world.keys.lock().unwrap().all["id-1"].active);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

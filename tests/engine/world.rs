@@ -2,6 +2,7 @@
 //! counts what was done to it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -123,11 +124,13 @@ impl World {
         );
         for name in self.outside.lock().unwrap().consumers.keys() {
             let region = name.split('-').next().unwrap();
-            text += &format!(
+            let _ = write!(
+                text,
                 "[[secret.consumer]]\nname = '{name}'\nservice = 'checkout'\nregion = '{region}'\nendpoint = '{url}/c/{name}'\n"
             );
         }
-        text += &format!(
+        let _ = write!(
+            text,
             "[[secret.health]]\nservice = 'checkout'\nurl = '{url}/health'\nmax_failed = 0.2\n[[secret.cache]]\nservice = 'checkout'\ninvalidate = '{url}/cache'\n"
         );
         text

@@ -117,7 +117,7 @@ impl Core {
                 format!("{} changes the current version at this moment", other.id),
                 "ask again in a few seconds",
             )),
-            state if state.before_cutover() && other.ending.is_none() => {
+            at if at.before_cutover() && other.ending.is_none() => {
                 let act = Act {
                     verb: Verb::Abort,
                     region: None,
