@@ -163,3 +163,58 @@ fn an_escape_in_a_file_is_harmless_in_the_complaint() {
         "{err:?}"
     );
 }
+
+/// What `check --plan` said of this plan.
+fn check_plan(text: &str) -> (Option<i32>, String, String) {
+    let folder = folder("rotation.toml", text);
+    let state = TempDir::new().expect("a folder");
+    let done = Command::new(env!("CARGO_BIN_EXE_rotascope"))
+        .args(["check", "--config"])
+        .arg(folder.path())
+        .arg("--plan")
+        .arg(folder.path().join("rotation.toml"))
+        .env("ROTASCOPE_STATE_DIR", state.path())
+        .output()
+        .expect("the program starts");
+    let words = |bytes: Vec<u8>| String::from_utf8(bytes).expect("what is said is text");
+    (done.status.code(), words(done.stdout), words(done.stderr))
+}
+
+const PLAN: &str = "[[secret]]\npath = \"payments/key\"\nowner = \"payments\"\n[secret.target]\nkind = \"file\"\npath = \"/run/secrets/key\"\n[[secret.consumer]]\nname = \"checkout-0\"\nservice = \"checkout\"\n";
+
+#[test]
+fn a_plan_that_is_right_is_named() {
+    let (status, out, err) = check_plan(PLAN);
+    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("rotation.toml: plan of 1 secret"), "{out}");
+}
+
+#[test]
+fn what_is_unwise_in_a_plan_is_warned_of_with_its_place() {
+    let unwise = PLAN.replace("owner = \"payments\"\n", "cadence = \"1h\"\n") + "cache = \"2h\"\n";
+    let (status, out, err) = check_plan(&unwise);
+    assert_eq!(status, Some(0), "{out}{err}");
+    for words in [
+        "warning:",
+        "no owner",
+        "is rotated every 1 h",
+        "rotation.toml:3",
+    ] {
+        assert!(err.contains(words), "no {words:?} in\n{err}");
+    }
+}
+
+#[test]
+fn a_plan_that_is_wrong_is_refused_with_its_place() {
+    for (from, to, words) in [
+        ("owner", "ownr", "unknown field `ownr`"),
+        ("\"file\"", "\"fil\"", "known are"),
+        ("path = \"/run", "paht = \"/run", "path"),
+        ("owner = \"payments\"", "waves = [50, 20]", "waves rise"),
+        ("[[secret]]", "[[secret", "rotation.toml:1"),
+    ] {
+        let (status, out, err) = check_plan(&PLAN.replace(from, to));
+        assert_eq!(status, Some(2), "{out}{err}");
+        assert!(err.contains(words), "no {words:?} in\n{err}");
+    }
+}

@@ -1,4 +1,4 @@
-//! `rotascope check`: are the settings, keymaps and themes right, and where do they lie?
+//! `rotascope check`: are the settings, keymaps, themes and plans right, and where do they lie?
 
 use std::fs;
 use std::io::{self, Write};
@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Paths;
 use crate::model::text::shown;
+use crate::rotation::plan::Plan;
+use crate::rotation::target;
 use crate::ui::{ConfigError, Keymap, Theme};
 
 use super::BAD_INPUT;
@@ -18,6 +20,9 @@ pub struct Args {
     /// Another configuration folder than the user's
     #[arg(long, value_name = "FOLDER")]
     config: Option<PathBuf>,
+    /// Check this plan of rotations too, rotation.toml; may be given more than once
+    #[arg(long, value_name = "FILE")]
+    plan: Vec<PathBuf>,
 }
 
 /// Checks everything, also behind the first mistake.
@@ -84,6 +89,9 @@ pub fn run(args: &Args, paths: &Paths, out: &mut dyn Write, err: &mut dyn Write)
             "a keymap or theme that comes with the program is broken",
         ))?;
     }
+    for path in &args.plan {
+        report.plan(path)?;
+    }
     if let Some(log) = paths.log() {
         writeln!(report.out, "log    {}", shown(&log.to_string_lossy()))?;
     }
@@ -108,6 +116,52 @@ impl Report<'_> {
     fn wrong(&mut self, complaint: &Complaint) -> io::Result<()> {
         self.wrong += 1;
         writeln!(self.err, "{complaint}")
+    }
+
+    /// A warning tells what is allowed and unwise; it does not change the exit status.
+    fn unwise(&mut self, complaint: &Complaint) -> io::Result<()> {
+        write!(self.err, "warning: {complaint}")
+    }
+
+    /// Checks a plan of rotations, and the settings of each of its targets.
+    fn plan(&mut self, path: &Path) -> io::Result<()> {
+        let file = path.to_string_lossy();
+        let text = match look::read(path) {
+            Ok(Some(text)) => text,
+            Ok(None) => {
+                let missing = format!("there is no file {}", path.display());
+                return self.wrong(&Complaint::new(missing).next("name a rotation.toml"));
+            }
+            Err(complaint) => return self.wrong(&complaint),
+        };
+        let (plan, warnings) = match Plan::check(&text) {
+            Ok(checked) => checked,
+            Err(error) => {
+                let what = format!("the plan is wrong: {}", error.message);
+                return self.wrong(&Complaint::new(what).at(&*file, &text, error.span));
+            }
+        };
+        let before = self.wrong;
+        for (n, secret) in plan.secrets.iter().enumerate() {
+            if let Err(error) = target::open(&secret.target.kind, &secret.target.settings) {
+                let what = format!("the target of {} is wrong: {error}", secret.path);
+                let place = Plan::place_of_setting(&text, n, &error.key);
+                self.wrong(&Complaint::new(what).at(&*file, &text, place))?;
+            }
+        }
+        for warning in warnings {
+            let complaint = Complaint::new(warning.message).next(warning.next);
+            self.unwise(&complaint.at(&*file, &text, warning.span))?;
+        }
+        if self.wrong == before {
+            let count = plan.secrets.len();
+            let what = format!(
+                "plan of {count} secret{}",
+                if count == 1 { "" } else { "s" }
+            );
+            self.right(path, &what)?;
+        }
+        Ok(())
     }
 
     fn named(&mut self, complaint: Option<Complaint>) -> io::Result<()> {

@@ -1,6 +1,8 @@
 //! The engine's clock. Everything in `rotation/` asks this one and sleeps by it, so that a lab
 //! can run an hour in a minute.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::model::{Span, Timestamp};
@@ -11,6 +13,7 @@ pub struct Clock {
     began: Instant,
     origin: Timestamp,
     scale: f64,
+    jumped: Arc<AtomicI64>,
 }
 
 impl Clock {
@@ -39,7 +42,13 @@ impl Clock {
             began: Instant::now(),
             origin,
             scale,
+            jumped: Arc::default(),
         }
+    }
+
+    /// Has this clock and its clones jump, forward or back, as a wall clock that is set does.
+    pub fn jump(&self, by: Span) {
+        self.jumped.fetch_add(by.as_micros(), Ordering::Relaxed);
     }
 
     /// How many of its seconds pass in one of the world's.
@@ -51,11 +60,12 @@ impl Clock {
     /// The moment. A clock of the world's pace follows the world's jumps; a faster one does not.
     #[must_use]
     pub fn now(&self) -> Timestamp {
+        let jumped = Span::micros(self.jumped.load(Ordering::Relaxed));
         if self.scale > 1.0 {
             let passed = self.began.elapsed().as_secs_f64() * self.scale;
-            return self.origin + span(passed);
+            return self.origin + span(passed) + jumped;
         }
-        wall()
+        wall() + jumped
     }
 
     /// How long the world takes until this much has passed here.

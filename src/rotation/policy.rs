@@ -66,6 +66,20 @@ impl Plan {
         all
     }
 
+    /// Where a setting of the n-th secret's target stands in the text of a plan, in bytes; else
+    /// where that target, or that secret, begins.
+    #[must_use]
+    pub fn place_of_setting(text: &str, n: usize, key: &str) -> Range<usize> {
+        let mut places = Places::of(text);
+        let target = places.find(n, "target");
+        if let Some(start) = places.secrets.get_mut(n)
+            && target.start > *start
+        {
+            *start = target.start;
+        }
+        places.find(n, key)
+    }
+
     /// One credential that stands under several paths.
     fn shared(&self, places: &Places) -> Vec<Warning> {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();

@@ -498,25 +498,22 @@ impl Turn<'_> {
     }
 
     pub(super) fn enter_grace(&mut self) {
-        let ends_at = self.now() + self.r.rules.grace;
-        if self.r.rules.dual_run {
-            self.plain(Stage::Grace, StageStatus::Started);
-        } else {
+        // A first version has no old one that could be accepted beside it.
+        let overlaps = self.r.rules.dual_run && !self.r.gone().is_empty();
+        if !overlaps {
             self.plain(Stage::Grace, StageStatus::Skipped);
+            self.grace_until(self.now());
+            return;
         }
-        self.grace_until(if self.r.rules.dual_run {
-            ends_at
-        } else {
-            self.now()
+        let ends_at = self.now() + self.r.rules.grace;
+        self.plain(Stage::Grace, StageStatus::Started);
+        self.grace_until(ends_at);
+        self.say(RotationGrace {
+            ends_at,
+            extended_seconds: None,
+            reason: None,
+            by: Some(engine()),
         });
-        if self.r.rules.dual_run {
-            self.say(RotationGrace {
-                ends_at,
-                extended_seconds: None,
-                reason: None,
-                by: Some(engine()),
-            });
-        }
     }
 
     /// Enters grace until then; who is behind is asked meanwhile.
@@ -632,11 +629,11 @@ impl Turn<'_> {
 
     /// Revokes what is to be revoked.
     pub(super) fn enter_revoke(&mut self) {
-        if self.r.rules.dual_run {
+        let gone = self.r.gone();
+        if self.r.rules.dual_run && !gone.is_empty() {
             self.plain(Stage::Grace, StageStatus::Completed);
         }
         self.enter(State::Revoking);
-        let gone = self.r.gone();
         if gone.is_empty() {
             self.plain(Stage::Revoke, StageStatus::Skipped);
             return;

@@ -245,6 +245,12 @@ impl State {
         )
     }
 
+    /// True once it is over.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        matches!(self, Self::Finished { .. })
+    }
+
     /// True where it goes back to the previous version.
     #[must_use]
     pub fn goes_back(&self) -> bool {
@@ -417,7 +423,7 @@ impl Rotation {
     /// True once it ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        matches!(self.state, State::Finished { .. })
+        self.state.is_finished()
     }
 
     /// True where the consumer keeps the old version from being revoked: it is pushed to and not
@@ -487,7 +493,7 @@ impl Rotation {
         let effects = self
             .pending
             .iter()
-            .filter(|p| !busy(&p.key) && !(frozen && matches!(p.what, Effect::Revoke { .. })));
+            .filter(|p| !(busy(&p.key) || frozen && matches!(p.what, Effect::Revoke { .. })));
         let effects = effects.filter_map(|p| p.due).min();
         let state = match &self.state {
             State::Waiting { not_before } if !frozen => Some(*not_before),

@@ -281,7 +281,9 @@ fn answered(answer: Answer) -> (Report, Option<Material>) {
 /// Those who sit on an old version, in words.
 fn sitters(r: &Rotation, seen: &[Presence]) -> Vec<Text> {
     let gone = r.gone();
-    let old = |p: &&Presence| p.version.as_ref().is_some_and(|v| gone.contains(v));
+    // The synthetic consumer's own sessions may not have gone yet.
+    let ours = |p: &Presence| p.consumer.as_ref().is_some_and(|c| c.raw() == "rotascope");
+    let old = |p: &&Presence| p.version.as_ref().is_some_and(|v| gone.contains(v)) && !ours(p);
     let mut all: Vec<Text> = seen
         .iter()
         .filter(old)

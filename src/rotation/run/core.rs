@@ -22,7 +22,7 @@ use super::super::outbox::Delivered;
 use super::super::store::{Loaded, SecretRow, SideCall, Store, StoreError};
 use super::super::target::Versioned;
 use super::shared::Shared;
-use super::stage::{Frozen, Stage};
+use super::stage::{Freeze, Frozen, Stage};
 use super::{calls, side};
 use crate::model::event::{BackendState, Stage as Phase};
 use crate::model::intent::{Intent, Outcome, Verb};
@@ -56,6 +56,9 @@ pub(in crate::rotation) enum Message {
     },
     Audit(Delivered),
     ShutDown(Option<Answer<()>>),
+    /// Has the disk be full, or have room again.
+    #[cfg(test)]
+    Fill(bool, Answer<()>),
 }
 
 pub(in crate::rotation) struct EffectDone {
@@ -291,6 +294,11 @@ impl Core {
             Message::Effect(done) => self.effect_done(stage, done),
             Message::Side { key, index, ended } => self.side_done(stage, key, *index, ended),
             Message::Audit(delivered) => self.delivered(stage, delivered),
+            #[cfg(test)]
+            Message::Fill(full, answer) => {
+                self.store.fill(*full);
+                let _ = std::mem::replace(answer, nobody()).send(());
+            }
             Message::ShutDown(answer) => {
                 if self.closing.is_none() {
                     self.closing = Some((Instant::now() + PATIENCE, answer.take()));
@@ -596,7 +604,7 @@ impl Core {
             self.secrets.extend(stage.secrets);
             self.publish_current();
         }
-        if let Some(frozen) = stage.frozen {
+        if let Some(Freeze(frozen)) = stage.freeze {
             self.frozen = frozen;
         }
         for rotation in stage.rotations.into_values() {

@@ -8,7 +8,7 @@ use super::super::outbox::Sink;
 use super::super::policy;
 use super::super::store::{ActRow, SideCall, SideKind};
 use super::core::Core;
-use super::stage::{Frozen, Stage};
+use super::stage::{Freeze, Frozen, Stage};
 use super::starts::length;
 use crate::model::event::ActionPhase;
 use crate::model::intent::{Intent, Outcome, Verb};
@@ -150,7 +150,7 @@ impl Core {
         };
         let body = serde_json::to_string(&frozen).unwrap_or_default();
         stage.batch.meta.push(("frozen", body));
-        stage.frozen = Some(Some(frozen));
+        stage.freeze = Some(Freeze(Some(frozen)));
         let words = "every start and every revoke is held".to_owned();
         self.settle(stage, &intent.key, Outcome::Observed { words });
         Ok(())
@@ -164,7 +164,7 @@ impl Core {
             ));
         }
         stage.batch.meta.push(("frozen", String::new()));
-        stage.frozen = Some(None);
+        stage.freeze = Some(Freeze(None));
         for id in self.unfinished() {
             self.apply(stage, &id, Input::Tick)?;
         }
@@ -279,11 +279,11 @@ impl Core {
                 "add it to rotation.toml, or do it by hand",
             ));
         }
-        self.call(stage, intent, calls);
+        Self::call(stage, intent, calls);
         Ok(meant.map(|r| r.id.clone()))
     }
 
-    fn call(&mut self, stage: &mut Stage, intent: &Intent, calls: Vec<SideCall>) {
+    fn call(stage: &mut Stage, intent: &Intent, calls: Vec<SideCall>) {
         for n in 0..calls.len() {
             stage.sides.push((intent.key.clone(), n));
         }
@@ -304,7 +304,7 @@ impl Core {
             &format!("{url}/restore"),
             serde_json::json!({}),
         );
-        self.call(stage, intent, vec![call]);
+        Self::call(stage, intent, vec![call]);
         Ok(())
     }
 

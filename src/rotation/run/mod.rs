@@ -7,3 +7,6 @@ pub(in crate::rotation) mod shared;
 mod side;
 mod stage;
 mod starts;
+
+#[cfg(test)]
+mod tests;

@@ -58,9 +58,11 @@ impl Shared {
         let secrets = secrets.map(|s| (s.path.clone(), Arc::new(s.clone())));
         // Networks do not go faster with the clock: a fast clock waits less, but not for nothing.
         let within = Duration::from_secs_f64((10.0 / clock.scale()).max(2.0));
-        let mut metrics = Metrics::default();
-        metrics.step_ms = BOUNDS.iter().map(|b| (*b, 0)).collect();
-        metrics.step_ms.push((f64::INFINITY, 0));
+        let bounds = BOUNDS.iter().copied().chain([f64::INFINITY]);
+        let metrics = Metrics {
+            step_ms: bounds.map(|bound| (bound, 0)).collect(),
+            ..Metrics::default()
+        };
         Self {
             name: plan.engine.name.clone(),
             secrets: secrets.collect(),

@@ -19,12 +19,16 @@ pub(super) struct Frozen {
     pub(super) since: crate::model::Timestamp,
 }
 
+/// A freeze that begins, or none from now on.
+#[derive(Clone, Debug)]
+pub(super) struct Freeze(pub(super) Option<Frozen>);
+
 #[derive(Default)]
 pub(super) struct Stage {
     pub(super) rotations: BTreeMap<RotationId, Arc<Rotation>>,
     pub(super) secrets: BTreeMap<SecretPath, SecretRow>,
     pub(super) acts: HashMap<String, ActRow>,
-    pub(super) frozen: Option<Option<Frozen>>,
+    pub(super) freeze: Option<Freeze>,
     pub(super) batch: Batch,
     /// Rotations whose effects and wakes are to be looked at afterwards.
     pub(super) touched: BTreeSet<RotationId>,
@@ -43,7 +47,7 @@ pub(super) struct Mark {
     rotations: BTreeMap<RotationId, Arc<Rotation>>,
     secrets: BTreeMap<SecretPath, SecretRow>,
     acts: HashMap<String, ActRow>,
-    frozen: Option<Option<Frozen>>,
+    freeze: Option<Freeze>,
     begun: usize,
     lengths: [usize; 6],
 }
@@ -66,7 +70,7 @@ impl Stage {
             rotations: self.rotations.clone(),
             secrets: self.secrets.clone(),
             acts: self.acts.clone(),
-            frozen: self.frozen.clone(),
+            freeze: self.freeze.clone(),
             begun: self.begun,
             lengths: self.lengths(),
         }
@@ -76,7 +80,7 @@ impl Stage {
         self.rotations = mark.rotations;
         self.secrets = mark.secrets;
         self.acts = mark.acts;
-        self.frozen = mark.frozen;
+        self.freeze = mark.freeze;
         self.begun = mark.begun;
         let [events, outbox, forget, meta, replay, sides] = mark.lengths;
         self.batch.events.truncate(events);
@@ -105,7 +109,10 @@ impl Core {
     }
 
     pub(super) fn is_frozen(&self, stage: &Stage) -> Option<Frozen> {
-        stage.frozen.clone().unwrap_or_else(|| self.frozen.clone())
+        match &stage.freeze {
+            Some(Freeze(frozen)) => frozen.clone(),
+            None => self.frozen.clone(),
+        }
     }
 
     /// Rotations of a secret that are not over, but for this one.
@@ -334,13 +341,13 @@ impl Core {
         &mut self,
         stage: &mut Stage,
         part: &str,
-        state: BackendState,
+        how: BackendState,
         error: Option<String>,
     ) {
         let name = format!("/engine/{}{part}", self.shared.name);
         let status = BackendStatus {
             backend: BackendName::from(name.as_str()),
-            state,
+            state: how,
             lag_ms: None,
             error: error.map(Text::from),
         };

@@ -66,7 +66,9 @@ impl Core {
         let rules = if emergency {
             policy::emergency(&plan, target.dual_run(), start.grace)
         } else {
-            policy::rules(&plan, target.dual_run())
+            let mut rules = policy::rules(&plan, target.dual_run());
+            rules.grace = rules.grace.max(target.shortest_grace());
+            rules
         };
         let id = self.new_id(stage);
         let mut r = self.new_rotation(stage, &id, &plan, rules, start);
@@ -115,7 +117,7 @@ impl Core {
                 format!("{} changes the current version at this moment", other.id),
                 "ask again in a few seconds",
             )),
-            state if state.before_cutover() && other.ending.is_none() => {
+            at if at.before_cutover() && other.ending.is_none() => {
                 let act = Act {
                     verb: Verb::Abort,
                     region: None,

@@ -15,6 +15,9 @@ pub struct Problem {
     pub error: &'static str,
     /// What failed, on what, and what to do next; harmless to show.
     pub message: String,
+    /// False where nothing was done; absent where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub done: Option<bool>,
 }
 
 impl Problem {
@@ -25,7 +28,15 @@ impl Problem {
             status,
             error,
             message: message.into(),
+            done: Some(false),
         }
+    }
+
+    /// The same, where something may have been done all the same.
+    #[must_use]
+    pub fn perhaps_done(mut self) -> Self {
+        self.done = None;
+        self
     }
 
     /// The request makes no sense.

@@ -1,4 +1,4 @@
-//! The stream: server-sent events, each a CloudEvent with its number, and once a second the
+//! The stream: server-sent events, each an event with its number, and once a second the
 //! emitter's clock.
 //!
 //! A reader that asks for nothing gets all that the log has and then lives on; one that says what

@@ -249,19 +249,15 @@ impl Store {
     }
 
     fn check_key(&self, key: &SealKey) -> Result<(), StoreError> {
-        match self.meta("key")? {
-            Some(sealed) => {
-                let words = key.open(&sealed, "key").map_err(|_| StoreError::Key)?;
-                if words.expose() == KEY_WORDS {
-                    Ok(())
-                } else {
-                    Err(StoreError::Key)
-                }
-            }
-            None => {
-                let sealed = key.seal(&Material::new(KEY_WORDS.to_vec()), "key")?;
-                Ok(self.put_meta("key", &sealed)?)
-            }
+        let Some(sealed) = self.meta("key")? else {
+            let sealed = key.seal(&Material::new(KEY_WORDS.to_vec()), "key")?;
+            return Ok(self.put_meta("key", &sealed)?);
+        };
+        let words = key.open(&sealed, "key").map_err(|_| StoreError::Key)?;
+        if words.expose() == KEY_WORDS {
+            Ok(())
+        } else {
+            Err(StoreError::Key)
         }
     }
 
