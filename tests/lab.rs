@@ -13,7 +13,6 @@ use rotascope::model::{Data, SecretPath, ServiceName, Version};
 use rotascope::rotation::Clock;
 use rotascope::rotation::lab::{Cause, Health, Lab, LabSettings};
 use rotascope::rotation::plan::SecretPlan;
-use rotascope::rotation::server::Log as _;
 use rotascope::rotation::target::{Answer, Call, Versioned};
 use serde_json::{Value, json};
 

@@ -159,9 +159,9 @@ async fn mask_and_emergency_rotation_cure_a_leak() {
     assert!(healed(&run, &found).await);
     assert!(well(&run, run.lab.victim()).await);
     let events = run.events();
-    let leaks = events.iter().filter(|event| {
-        matches!(event.data, Data::LeakFinding(_)) && event.time > masked
-    });
+    let leaks = events
+        .iter()
+        .filter(|event| matches!(event.data, Data::LeakFinding(_)) && event.time > masked);
     assert_eq!(leaks.count(), 0, "the new version is masked");
     run.end().await;
 }

@@ -49,7 +49,10 @@ async fn recorded(fault: Option<Cause>, seed: u64) -> Result<(), String> {
         let after = |at: Timestamp| at.since(began).as_seconds();
         let shown = events.iter().find(|event| is_symptom(event));
         let shown = shown.map_or(-1, |event| after(event.time));
-        println!("{label}: visible after {shown} s, named after {} s", after(found.detected_at));
+        println!(
+            "{label}: visible after {shown} s, named after {} s",
+            after(found.detected_at)
+        );
     }
     let keep = std::env::var_os("ROTASCOPE_RECORDINGS").map(PathBuf::from);
     let folder = keep.clone().unwrap_or_else(std::env::temp_dir);

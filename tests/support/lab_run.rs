@@ -8,7 +8,6 @@ use rotascope::diagnosis::{Diagnosis, Finding, Mode, rules};
 use rotascope::model::intent::{Intent, Verb};
 use rotascope::model::{Actor, Event, Span};
 use rotascope::rotation::lab::{Cause, Lab, LabSettings};
-use rotascope::rotation::server::Log as _;
 use rotascope::rotation::{Clock, Engine, SealKey, Settings};
 
 /// A lab and its engine.

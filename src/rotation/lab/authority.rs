@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::quota::Quota;
+use super::record::Record;
 use super::settings::LabError;
 use super::town::{Change, Secret};
 use super::wire::{Tasks, serve};
 use crate::model::event::{AuditEntry, AuditOutcome, Operation};
 use crate::model::{Actor, Event, SecretPath, Text, Version};
-use crate::rotation::server::MemoryLog;
 use crate::rotation::{Clock, Material};
 
 /// How every key begins that was ever issued, and how the new ones do.
@@ -69,7 +69,7 @@ struct Inner {
     managers: Vec<(Material, Actor)>,
     kept: Mutex<Kept>,
     clock: Clock,
-    record: MemoryLog,
+    record: Record,
 }
 
 #[derive(Debug, Default)]
@@ -106,7 +106,7 @@ impl Authority {
         quota: Quota,
         managers: Vec<(Material, Actor)>,
         clock: Clock,
-        record: MemoryLog,
+        record: Record,
     ) -> Self {
         Self(Arc::new(Inner {
             secret: secret.path.clone(),

@@ -15,6 +15,7 @@ use super::logs::Logs;
 use super::observer::Observer;
 use super::plan::{Addresses, Pace};
 use super::quota::Quota;
+use super::record::Record;
 use super::scanner::Scanner;
 use super::schedule::Happenings;
 use super::service::Service;
@@ -27,7 +28,7 @@ use super::{Lab, plan};
 use crate::model::{Actor, Region, SecretPath, Span, Version};
 use crate::rotation::Material;
 use crate::rotation::plan::Plan;
-use crate::rotation::server::{Access, MemoryLog, observe};
+use crate::rotation::server::{Access, observe};
 use crate::rotation::target::{Target, Versioned};
 
 /// Calls in a minute that a provider lets through, and that one does which has a short quota.
@@ -43,7 +44,7 @@ struct Site<'s> {
     town: Town,
     tasks: Tasks,
     http: reqwest::Client,
-    record: MemoryLog,
+    record: Record,
     logs: Logs,
     pace: Pace,
 }
@@ -72,7 +73,7 @@ pub(super) async fn lab(settings: &LabSettings) -> Result<Lab, LabError> {
         town: Town::of(settings),
         tasks: Tasks::default(),
         http: client()?,
-        record: MemoryLog::default(),
+        record: Record::default(),
         logs: Logs::default(),
         pace: Pace {
             grace: Span::seconds(if slow { 5 } else { 60 }),
@@ -115,7 +116,13 @@ impl Site<'_> {
         let happenings = self.happenings(&providers, &places, &links, sink_at)?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let clock = self.settings.clock.clone();
-        let stream = observe(listen, self.record.clone(), clock.clone(), Access::open()).await?;
+        let stream = observe(
+            listen,
+            self.record.log().clone(),
+            clock.clone(),
+            Access::open(),
+        )
+        .await?;
         Ok(Lab {
             clock,
             plan,

@@ -3,7 +3,7 @@
 //! on the lab's own sockets. See docs/lab.md.
 //!
 //! Files, each seeing only those before it: settings and the town (who there is) · wire (HTTP) ·
-//! quota · authority (who accepts which credential) and the target that reaches it · logs ·
+//! record · quota · authority (who accepts which credential) and the target that reaches it · logs ·
 //! service · consumer and link · cache · sink · traffic · scanner · observer · plan · schedule ·
 //! build, which puts them together.
 
@@ -17,6 +17,7 @@ mod logs;
 mod observer;
 mod plan;
 mod quota;
+mod record;
 mod scanner;
 mod schedule;
 mod service;
@@ -33,14 +34,15 @@ pub use service::Health;
 pub use settings::{Cause, LabError, LabSettings, UnknownCause};
 
 use crate::model::{Region, SecretPath, ServiceName};
-use crate::rotation::Clock;
 use crate::rotation::engine::Engine;
 use crate::rotation::lifecycle::Refusal;
 use crate::rotation::plan::Plan;
-use crate::rotation::server::{MemoryLog, Running};
+use crate::rotation::server::Running;
 use crate::rotation::target::{Target, Versioned};
+use crate::rotation::{Clock, EventLog};
 
 use consumer::Consumer;
+use record::Record;
 use schedule::Happenings;
 use service::Service;
 use wire::Tasks;
@@ -55,7 +57,7 @@ pub struct Lab {
     first: Vec<(SecretPath, Versioned)>,
     services: Vec<Service>,
     consumers: Vec<Consumer>,
-    record: MemoryLog,
+    record: Record,
     stream: Running,
     happenings: Happenings,
     tasks: Tasks,
@@ -97,8 +99,8 @@ impl Lab {
 
     /// What monitoring wrote.
     #[must_use]
-    pub fn record(&self) -> &MemoryLog {
-        &self.record
+    pub fn record(&self) -> &EventLog {
+        self.record.log()
     }
 
     /// Where the same is served as a stream: `http://127.0.0.1:port`.

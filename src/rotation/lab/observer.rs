@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::authority::Authority;
 use super::cache::Cache;
+use super::record::Record;
 use super::service::{Health, Service};
 use super::sink::Sink;
 use super::traffic::{Seen, Tally};
@@ -14,7 +15,6 @@ use crate::model::event::{
 };
 use crate::model::{BackendName, Data, Event, ServiceName, Span, Text, Timestamp};
 use crate::rotation::Clock;
-use crate::rotation::server::MemoryLog;
 
 const METRICS: &str = "/lab/prometheus";
 
@@ -32,7 +32,7 @@ pub(super) struct Observer {
     pub(super) authorities: Vec<Authority>,
     pub(super) sink: Sink,
     pub(super) clock: Clock,
-    pub(super) record: MemoryLog,
+    pub(super) record: Record,
 }
 
 /// What was read at the end of the window before.

@@ -9,10 +9,10 @@ use sha2::Sha256;
 
 use super::authority::Authority;
 use super::logs::{Line, credentials};
+use super::record::Record;
 use crate::model::event::{LeakConfidence, LeakFinding, ScanCompleted};
 use crate::model::{Event, Span, Text};
 use crate::rotation::Clock;
-use crate::rotation::server::MemoryLog;
 
 /// Its name in events.
 const DETECTOR: &str = "lab-scanner";
@@ -25,7 +25,7 @@ pub(super) struct Scanner {
     pub(super) every: Span,
     pub(super) clock: Clock,
     pub(super) http: reqwest::Client,
-    pub(super) record: MemoryLog,
+    pub(super) record: Record,
     /// Keys the fingerprints.
     pub(super) key: [u8; 32],
 }

@@ -12,11 +12,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 
+use super::record::Record;
 use super::settings::LabError;
 use super::wire::{Tasks, serve};
 use crate::model::{Data, Event, Source, Text};
 use crate::rotation::Clock;
-use crate::rotation::server::MemoryLog;
 
 /// The size of its disk, in bytes.
 const DISK: usize = 256 * 1024;
@@ -29,7 +29,7 @@ pub(super) struct Sink(Arc<Inner>);
 struct Inner {
     kept: Mutex<Kept>,
     clock: Clock,
-    record: MemoryLog,
+    record: Record,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ struct Kept {
 }
 
 impl Sink {
-    pub(super) fn new(clock: Clock, record: MemoryLog) -> Self {
+    pub(super) fn new(clock: Clock, record: Record) -> Self {
         Self(Arc::new(Inner {
             kept: Mutex::default(),
             clock,
