@@ -13,10 +13,15 @@ pub mod incident;
 pub mod measure;
 
 pub mod diagnosis;
+
+pub mod guard;
+
 // floor 2: the outside world; knows floors 0 and 1, never ui
 pub mod config;
 
 pub mod audit;
+
+pub mod journal;
 
 pub mod backend;
 

@@ -33,12 +33,13 @@ fn out(args: &[&str]) -> String {
 }
 
 /// The commands that a person may type.
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "replay",
     "audit",
     "events",
     "check",
     "demo",
+    "engine",
     "completions",
     "man",
 ];

@@ -1,12 +1,20 @@
 //! The backends: whatever sends events. A recording is one; it refuses to act, as it has nothing
 //! to act on.
 
+pub mod engine;
+pub mod http;
 pub mod replay;
+mod sse;
+pub mod stream;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
 
+use crate::guard::Warrant;
+use crate::model::intent::Outcome;
 use crate::model::rejected::Rejected;
-use crate::model::{Event, Text};
+use crate::model::{Event, Text, Timestamp};
 
 /// What a backend sends.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,12 +34,61 @@ pub enum Sent {
     },
     /// Something that ended a part of it early, in words for a person.
     Trouble(Text),
+    /// The emitter's clock, where it tells it: also a sign of life.
+    Clock {
+        /// Its moment.
+        now: Timestamp,
+        /// How many of its seconds pass in one of the world's.
+        scale: f64,
+        /// How many of its events have not come yet.
+        behind: u64,
+    },
+    /// The connection to a live backend changed.
+    Link(LinkNews),
     /// There is nothing more.
     Done,
 }
 
+/// What happened to the connection to a live backend.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LinkNews {
+    /// It stands.
+    Connected,
+    /// It is gone, or could not be made.
+    Lost {
+        /// Why.
+        why: Text,
+        /// When it is tried again.
+        again: Duration,
+    },
+    /// So many events exist that never came.
+    Missing(u64),
+    /// The backend's log began anew; what it has is sent from its start.
+    Reset,
+}
+
 /// A source of events that runs on a thread of its own until it ends or nobody listens any more.
 pub trait Backend: Send {
+    /// What it is called on the screen.
+    fn name(&self) -> Text {
+        Text::from("recording")
+    }
+
+    /// What acts are done by; `None` where nothing can be done.
+    fn hands(&self) -> Option<Arc<dyn Hands>> {
+        None
+    }
+
     /// Sends all it has; stops early where `send` answers [`ControlFlow::Break`].
     fn run(self: Box<Self>, send: &mut dyn FnMut(Sent) -> ControlFlow<()>);
+}
+
+/// Does acts. Both calls wait for an answer from outside, some seconds at most.
+pub trait Hands: Send + Sync {
+    /// Does what the warrant is for, at most once. Where it is not known whether it was done, the
+    /// outcome is [`Outcome::Unknown`]: then it is to be asked, never done again.
+    fn perform(&self, warrant: Warrant, now: Timestamp) -> Outcome;
+
+    /// How far the act with this idempotency key has come.
+    fn ask(&self, key: &str) -> Outcome;
 }

@@ -5,17 +5,21 @@ mod check;
 mod complaint;
 mod demo;
 pub mod diagnose;
+mod engine;
 pub mod events;
 mod generated;
 mod input;
+mod live;
 mod log;
 mod look;
 mod replay;
+mod secret_file;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Paths;
 use complaint::Complaint;
@@ -32,9 +36,12 @@ pub const BAD_INPUT: u8 = 2;
 #[command(
     after_help = "Settings lie in the user's configuration folder; `rotascope check` says where and whether they are right."
 )]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 struct Cli {
+    #[command(flatten)]
+    live: live::Args,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -51,6 +58,8 @@ enum Command {
     Check(check::Args),
     /// Replay the night that comes with the program
     Demo(demo::Args),
+    /// Run the rotation engine and its server
+    Engine(engine::Args),
     /// Print the completions for a shell
     Completions(generated::CompletionArgs),
     /// Print the manual page
@@ -63,7 +72,17 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let paths = Paths::of_user();
     let _log = log::start(&paths);
-    match run(cli.command, &paths) {
+    let done = match cli.command {
+        Some(command) => run(command, &paths),
+        None if cli.live.names_anything() => live::run(&cli.live, &paths),
+        None => {
+            let words = "name an engine or a stream, or a command";
+            Cli::command()
+                .error(ErrorKind::MissingRequiredArgument, words)
+                .exit()
+        }
+    };
+    match done {
         Ok(status) => ExitCode::from(status),
         Err(complaint) => {
             let _ = writeln!(io::stderr().lock(), "{complaint}");
@@ -86,6 +105,7 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
         }
         Command::Check(args) => printed(|out, err| check::run(&args, paths, out, err)),
         Command::Demo(args) => demo::run(&args, paths),
+        Command::Engine(args) => engine::run(&args),
         Command::Completions(args) => printed(|out, _| generated::completions(&args, out)),
         Command::Man => printed(|out, _| generated::manual(out)),
     }

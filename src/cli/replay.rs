@@ -7,7 +7,7 @@ use crate::config::Paths;
 use crate::model::replay::{SeekTo, Speed};
 use crate::model::{Text, Timestamp};
 use crate::session::Start;
-use crate::shell::terminal;
+use crate::shell::terminal::{self, Opening};
 
 use super::complaint::Complaint;
 use super::look::{Look, LookArgs};
@@ -87,7 +87,7 @@ pub(super) fn open(
     start: Start,
 ) -> Result<u8, Complaint> {
     let setup = look.setup(Text::from(title));
-    terminal::run(setup, backend, start)
+    terminal::run(setup, Opening::Recording(backend, start))
         .map(|()| 0)
         .map_err(|error| Complaint::new("the cockpit cannot be shown").because(error))
 }

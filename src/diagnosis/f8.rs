@@ -207,7 +207,8 @@ impl Missing {
         };
         let cured = incident.acts().any(|act| {
             act.at >= found.detected_at
-                && act.action.phase == ActionPhase::Executed
+                // An act is told as executed once its effect is seen: the entries come before that.
+                && !matches!(act.action.phase, ActionPhase::Denied | ActionPhase::Failed)
                 && Mode::F8.suggest().contains(&act.action.action.raw())
         });
         if cured {

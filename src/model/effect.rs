@@ -1,5 +1,6 @@
 //! What the cockpit asks the shell to do. Plain data: it can be compared, logged and recorded.
 
+use super::act::Asked;
 use super::replay::ReplayCommand;
 
 /// The effects of one update, in order. Dropping them would drop what a person asked for.
@@ -26,6 +27,8 @@ pub enum Effect {
     Quit,
     /// Ask the player for something.
     Replay(ReplayCommand),
+    /// Do what was asked and answered, under the guard.
+    Act(Box<Asked>),
     /// Draw everything anew, as after the terminal was disturbed.
     Redraw,
     /// Put harmless words on the clipboard (OSC 52).

@@ -1,10 +1,12 @@
 //! Floor 0: the words that every other floor speaks. No I/O, no clock, no drawing.
 
+pub mod act;
 pub mod effect;
 pub mod event;
 pub mod id;
 pub mod intent;
 pub mod json;
+pub mod link;
 pub mod mask;
 pub mod rejected;
 pub mod replay;

@@ -2,7 +2,7 @@
 //!
 //! Rooms, each seeing only those before it: clock, material and faults; the plan
 //! (`rotation.toml`); targets, a file a kind of secret; the lifecycle (pure); the store; the engine
-//! that runs the one on the other.
+//! that runs the one on the other; the server; the lab.
 
 pub mod clock;
 mod deliver;
@@ -10,6 +10,7 @@ pub mod engine;
 pub mod failpoint;
 pub mod fault;
 mod health;
+pub mod lab;
 pub mod lifecycle;
 pub mod log;
 pub mod material;
@@ -18,6 +19,7 @@ pub mod plan;
 pub mod policy;
 pub mod report;
 mod run;
+pub mod server;
 pub mod store;
 pub mod target;
 

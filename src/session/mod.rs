@@ -3,6 +3,7 @@
 //! waits for any of them.
 
 mod inquiry;
+pub mod live;
 mod player;
 
 use std::ops::ControlFlow;
@@ -18,10 +19,13 @@ use crate::backend::{Backend, Sent};
 use crate::diagnosis::Known;
 use crate::incident::Incident;
 use crate::model::Event;
+use crate::model::act::Asked;
+use crate::model::link;
 use crate::model::rejected::Rejected;
 use crate::model::replay::{Loading, PlayerStatus, ReplayCommand};
 
 use inquiry::Inquiry;
+use live::{Live, LiveStart};
 
 /// While something moves, the cockpit is told at most this often: two frames of a 60 Hz screen.
 const PUBLISH_EVERY: Duration = Duration::from_millis(33);
@@ -44,11 +48,19 @@ pub struct Update {
     pub loading: Loading,
     /// What was rejected so far, as much of it as the backend keeps.
     pub rejected: Arc<[Rejected]>,
+    /// How it stands with what happens now; `None` where a recording is played.
+    pub live: Option<link::Live>,
+}
+
+/// What a person asks of a session.
+enum Request {
+    Play(ReplayCommand),
+    Act(Box<Asked>),
 }
 
 /// A running session. Dropping it stops its threads.
 pub struct Session {
-    commands: Sender<ReplayCommand>,
+    requests: Sender<Request>,
 }
 
 impl Session {
@@ -59,27 +71,56 @@ impl Session {
         start: Start,
         publish: impl Fn(Update) + Send + 'static,
     ) -> Self {
-        let (commands, asked) = unbounded();
+        Self::start(vec![backend], Desk::new(Player::new(start)), publish)
+    }
+
+    /// Follows what happens now; `publish` is called as for a recording.
+    pub fn live(start: LiveStart, publish: impl Fn(Update) + Send + 'static) -> Self {
+        let LiveStart {
+            backends,
+            recorder,
+            acting,
+        } = start;
+        let mut desk = Desk::new(Player::live());
+        desk.loading.done = true;
+        desk.live = Some(Live::new(&backends, recorder, acting, Instant::now()));
+        Self::start(backends, desk, publish)
+    }
+
+    fn start(
+        backends: Vec<Box<dyn Backend>>,
+        desk: Desk,
+        publish: impl Fn(Update) + Send + 'static,
+    ) -> Self {
+        let (requests, asked) = unbounded();
         // A few batches in flight keep the reader busy without letting it run away from the fold.
         let (sender, sent) = bounded(8);
-        thread::spawn(move || read(backend, &sender));
-        thread::spawn(move || Desk::new(start).run(&asked, &sent, &publish));
-        Self { commands }
+        for (from, backend) in backends.into_iter().enumerate() {
+            let sender = sender.clone();
+            thread::spawn(move || read(from, backend, &sender));
+        }
+        thread::spawn(move || desk.run(&asked, &sent, &publish));
+        Self { requests }
     }
 
     /// Asks the player for something; it answers by an update.
     pub fn command(&self, command: ReplayCommand) {
         // A player that is gone has nothing left to command.
-        let _ = self.commands.send(command);
+        let _ = self.requests.send(Request::Play(command));
+    }
+
+    /// Asks for an act; what becomes of it is in the updates that follow.
+    pub fn act(&self, asked: Asked) {
+        let _ = self.requests.send(Request::Act(Box::new(asked)));
     }
 }
 
-fn read(backend: Box<dyn Backend>, sender: &Sender<Sent>) {
-    backend.run(&mut |sent| match sender.send(sent) {
+fn read(from: usize, backend: Box<dyn Backend>, sender: &Sender<(usize, Sent)>) {
+    backend.run(&mut |sent| match sender.send((from, sent)) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     });
-    let _ = sender.send(Sent::Done);
+    let _ = sender.send((from, Sent::Done));
 }
 
 /// The player's thread: what it has been told, and when it last told the cockpit.
@@ -88,6 +129,7 @@ struct Desk {
     inquiry: Inquiry,
     /// The event that was last published.
     event: Option<Arc<Event>>,
+    live: Option<Live>,
     loading: Loading,
     rejected: Vec<Rejected>,
     published: Arc<[Rejected]>,
@@ -97,11 +139,12 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(start: Start) -> Self {
+    fn new(player: Player) -> Self {
         Self {
-            player: Player::new(start),
+            player,
             inquiry: Inquiry::start(),
             event: None,
+            live: None,
             loading: Loading::default(),
             rejected: Vec::new(),
             published: Arc::from([]),
@@ -113,23 +156,24 @@ impl Desk {
 
     fn run(
         mut self,
-        asked: &Receiver<ReplayCommand>,
-        sent: &Receiver<Sent>,
+        asked: &Receiver<Request>,
+        sent: &Receiver<(usize, Sent)>,
         publish: &dyn Fn(Update),
     ) {
         let nothing = never();
         let mut open = true;
         let mut told = self.inquiry.told.clone();
+        let mut acts = self.live.as_ref().map_or_else(never, Live::told);
         loop {
             let source = if open { sent } else { &nothing };
             let wait = self.wait(Instant::now());
             select! {
-                recv(asked) -> command => match command {
-                    Ok(command) => self.command(command),
+                recv(asked) -> request => match request {
+                    Ok(request) => self.request(request),
                     Err(_) => return,
                 },
                 recv(source) -> sent => match sent {
-                    Ok(sent) => self.take(sent),
+                    Ok((from, sent)) => self.came(from, sent),
                     Err(_) => open = false,
                 },
                 recv(told) -> history => match history {
@@ -137,15 +181,22 @@ impl Desk {
                     // The diagnosis gave up; the player plays on, and the screen says how far it came.
                     Err(_) => told = never(),
                 },
+                recv(acts) -> news => match news {
+                    Ok(news) => self.news(news),
+                    Err(_) => acts = never(),
+                },
                 default(wait) => {}
             }
-            while let Ok(command) = asked.try_recv() {
-                self.command(command);
+            while let Ok(request) = asked.try_recv() {
+                self.request(request);
+            }
+            if let Some(live) = &mut self.live {
+                self.changed |= live.beats(Instant::now());
             }
             if self.player.advance(Instant::now(), SLICE) {
                 self.changed = true;
             }
-            let loaded = self.loading.done;
+            let loaded = self.loading.done && self.live.is_none();
             self.inquiry.hand(&mut self.player, loaded, Instant::now());
             self.tell(publish);
         }
@@ -161,14 +212,57 @@ impl Desk {
             .next_due(now)
             .unwrap_or(Duration::from_secs(3600));
         let look = self.inquiry.wait(now).unwrap_or(play);
-        let wait = play.min(look);
+        let beat = self.live.as_ref().map_or(play, |live| live.wait(now));
+        let wait = play.min(look).min(beat);
         if self.changed { wait.min(due) } else { wait }
     }
 
-    fn command(&mut self, command: ReplayCommand) {
-        self.player.command(command, Instant::now());
+    fn request(&mut self, request: Request) {
+        match request {
+            Request::Play(command) => self.player.command(command, Instant::now()),
+            Request::Act(asked) => {
+                if let Some(live) = &mut self.live {
+                    let at = self.player.emitters_now(Instant::now());
+                    let following = self.player.is_following();
+                    live.act(&asked, self.player.incident(), following, at);
+                }
+            }
+        }
         self.changed = true;
         self.urgent = true;
+    }
+
+    fn news(&mut self, news: live::News) {
+        if let Some(live) = &mut self.live {
+            live.news(news);
+            (self.changed, self.urgent) = (true, true);
+        }
+    }
+
+    fn came(&mut self, from: usize, sent: Sent) {
+        let Some(live) = &mut self.live else {
+            return self.take(sent);
+        };
+        let now = Instant::now();
+        let kept = match &sent {
+            Sent::Rejected(_) => Some(sent.clone()),
+            Sent::Read { rejected, .. } => {
+                self.loading.rejected = live.rejected(from, *rejected);
+                None
+            }
+            _ => None,
+        };
+        let came = live.take(from, sent, now);
+        if let Some((at, scale)) = came.clock {
+            self.player.clock(at, scale, now);
+        }
+        if !came.events.is_empty() {
+            self.take(Sent::Events(came.events));
+        }
+        for sent in kept.into_iter().chain(came.trouble.map(Sent::Trouble)) {
+            self.take(sent);
+        }
+        self.changed = true;
     }
 
     fn take(&mut self, sent: Sent) {
@@ -190,6 +284,8 @@ impl Desk {
                 (self.loading.bytes, self.loading.of_bytes) = (bytes, of_bytes);
                 self.loading.rejected = rejected;
             }
+            // A recording has neither clock nor connection.
+            Sent::Clock { .. } | Sent::Link(_) => {}
             Sent::Trouble(words) => self.loading.trouble.push(words),
             Sent::Done => {
                 self.loading.done = true;
@@ -220,6 +316,10 @@ impl Desk {
             player: self.player.status(),
             loading: self.loading.clone(),
             rejected: Arc::clone(&self.published),
+            live: self
+                .live
+                .as_ref()
+                .map(|live| live.view(self.player.is_following(), now)),
         });
         (self.last, self.changed, self.urgent) = (Some(now), false, false);
     }

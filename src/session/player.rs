@@ -1,12 +1,16 @@
 //! Plays a recording: where it stands, how fast it goes, and what a person asks of it. The
 //! moment of the wall clock is an argument, so that a test can play an hour at once.
 
+mod live;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::incident::{EventRef, Incident, Recording};
 use crate::model::replay::{Direction, Mark, MarkKind, PlayerStatus, ReplayCommand, SeekTo, Speed};
 use crate::model::{Event, Span, Timestamp};
+
+use live::Live;
 
 /// How many events are folded between two looks at the clock.
 const BATCH: usize = 512;
@@ -54,6 +58,12 @@ pub struct Player {
     /// So many events at the beginning were handed to the diagnosis.
     handed: usize,
     loaded: bool,
+    /// What makes it a live one.
+    live: Option<Live>,
+    /// The latest moment that it stood at, where it is a live one.
+    seen: Option<Timestamp>,
+    /// When it last let time pass.
+    ticked: Option<Instant>,
 }
 
 impl Player {
@@ -74,6 +84,9 @@ impl Player {
             found: Vec::new(),
             handed: 0,
             loaded: false,
+            live: None,
+            seen: None,
+            ticked: None,
         }
     }
 
@@ -100,7 +113,7 @@ impl Player {
             playing: self.playing,
             speed: self.speed,
             from: self.recording.from(),
-            to: self.recording.to(),
+            to: self.end(),
             at: self.at,
             position: self.position as u64,
             events: self.recording.len() as u64,
@@ -184,6 +197,9 @@ impl Player {
 
     /// Does what a person asks.
     pub fn command(&mut self, command: ReplayCommand, now: Instant) {
+        if self.leads(&command) {
+            return;
+        }
         match command {
             ReplayCommand::Toggle if self.playing => self.playing = false,
             ReplayCommand::Toggle => {
@@ -217,6 +233,9 @@ impl Player {
 
     /// Plays up to `now`, for at most about `slice`; true where anything changed.
     pub fn advance(&mut self, now: Instant, slice: Duration) -> bool {
+        if self.is_following() {
+            return self.advance_live(now, slice);
+        }
         if !self.playing {
             return false;
         }
@@ -261,6 +280,9 @@ impl Player {
             if self.loaded {
                 self.playing = false;
                 changed = true;
+            } else if self.live.is_some() {
+                self.follow(true);
+                changed = true;
             } else {
                 // The end of what has been read is not the end: wait there for more.
                 self.anchor = Some((now, to));
@@ -272,6 +294,9 @@ impl Player {
     /// How long nothing needs to be done; `None` while it does not play.
     #[must_use]
     pub fn next_due(&self, now: Instant) -> Option<Duration> {
+        if self.is_following() {
+            return self.tick_due(now);
+        }
         if !self.playing {
             return None;
         }

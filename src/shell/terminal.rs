@@ -4,8 +4,9 @@
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::Terminal;
@@ -17,6 +18,7 @@ use super::guard::Taken;
 use super::input;
 use crate::backend::Backend;
 use crate::model::effect::{Effect, Effects};
+use crate::session::live::LiveStart;
 use crate::session::{Session, Start, Update};
 use crate::ui::{self, Cockpit, Message, Setup, State};
 
@@ -51,11 +53,19 @@ impl Slot {
 
 type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
 
-/// Opens the cockpit on a backend and runs it until the person leaves.
+/// What the cockpit is opened on.
+pub enum Opening {
+    /// A recording, played from somewhere.
+    Recording(Box<dyn Backend>, Start),
+    /// What happens now.
+    Live(LiveStart),
+}
+
+/// Opens the cockpit and runs it until the person leaves.
 ///
 /// # Errors
 /// Where standard output is no terminal, or cannot be written.
-pub fn run(setup: Setup, backend: Box<dyn Backend>, start: Start) -> io::Result<()> {
+pub fn run(setup: Setup, opening: Opening) -> io::Result<()> {
     let mut cockpit = Cockpit::new(setup);
     let taken = Taken::take()?;
     let mut screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(
@@ -75,7 +85,7 @@ pub fn run(setup: Setup, backend: Box<dyn Backend>, start: Start) -> io::Result<
     let (wake, woken) = unbounded();
     let slot = Slot::default();
     listen(&wake)?;
-    let session = open(backend, start, &slot, &wake);
+    let session = open(opening, &slot, &wake);
     let done = first.and_then(|()| turn(&mut screen, &mut cockpit, &session, &slot, &woken));
     drop(taken);
     tracing::info!(ended_well = done.is_ok(), "cockpit closed");
@@ -86,13 +96,17 @@ pub fn run(setup: Setup, backend: Box<dyn Backend>, start: Start) -> io::Result<
     }
 }
 
-fn open(backend: Box<dyn Backend>, start: Start, slot: &Slot, waker: &Sender<Wake>) -> Session {
+fn open(opening: Opening, slot: &Slot, waker: &Sender<Wake>) -> Session {
     let (slot, waker) = (slot.clone(), waker.clone());
-    Session::open(backend, start, move |update| {
+    let publish = move |update| {
         if slot.put(update) {
             let _ = waker.send(Wake::State);
         }
-    })
+    };
+    match opening {
+        Opening::Recording(backend, start) => Session::open(backend, start, publish),
+        Opening::Live(start) => Session::live(start, publish),
+    }
 }
 
 /// Starts the threads that wait for keys and for signals.
@@ -126,14 +140,23 @@ fn turn(
     slot: &Slot,
     wakes: &Receiver<Wake>,
 ) -> io::Result<()> {
+    let mut quiet = Quiet::default();
     loop {
-        let Ok(first) = wakes.recv() else {
-            return Ok(());
+        let first = match quiet.wait(wakes) {
+            Ok(wake) => Some(wake),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
-        for wake in std::iter::once(first).chain(wakes.try_iter()) {
+        if first.is_none() {
+            let _ = ui::update(cockpit, Message::Seen);
+        }
+        for wake in first.into_iter().chain(wakes.try_iter()) {
             let message = match wake {
                 Wake::Signal | Wake::InputEnded => return Ok(()),
-                Wake::Input(event) => input::message(event),
+                Wake::Input(event) => {
+                    quiet.since = None;
+                    input::message(event)
+                }
                 Wake::State => slot.take().map(state),
             };
             let Some(message) = message else { continue };
@@ -143,6 +166,33 @@ fn turn(
             }
         }
         draw(screen, cockpit)?;
+        quiet.follow(cockpit);
+    }
+}
+
+/// How long a question stands before it can be said to be seen, while nothing is pressed.
+const SEEN_AFTER: Duration = Duration::from_millis(400);
+
+/// Since when a question that nobody has seen yet stands and nothing was pressed.
+#[derive(Default)]
+struct Quiet {
+    since: Option<Instant>,
+}
+
+impl Quiet {
+    fn wait(&self, wakes: &Receiver<Wake>) -> Result<Wake, RecvTimeoutError> {
+        match self.since {
+            Some(since) => wakes.recv_deadline(since + SEEN_AFTER),
+            None => wakes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    fn follow(&mut self, cockpit: &Cockpit) {
+        if !cockpit.waits_to_be_seen() {
+            self.since = None;
+        } else if self.since.is_none() {
+            self.since = Some(Instant::now());
+        }
     }
 }
 
@@ -152,6 +202,7 @@ fn perform(effects: Effects, screen: &mut Screen, session: &Session) -> io::Resu
         match effect {
             Effect::Quit => return Ok(true),
             Effect::Replay(command) => session.command(command),
+            Effect::Act(asked) => session.act(*asked),
             Effect::Redraw => screen.clear()?,
             Effect::Copy(words) => copy(screen, &words)?,
         }
@@ -188,6 +239,7 @@ fn state(update: Update) -> Message {
         player: update.player,
         loading: update.loading,
         rejected: update.rejected,
+        live: update.live,
     }))
 }
 

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use crate::model::Text;
 use crate::model::effect::Effects;
 
+use super::asking;
 use super::command::{Command, seek_context};
 use super::desk::{Desk, Move, Pane, Screen};
 use super::key::Key;
@@ -66,6 +67,14 @@ impl Cockpit {
         std::mem::take(&mut self.dirty)
     }
 
+    /// True while a question stands that nobody can have seen yet: the shell says when
+    /// ([`Message::Seen`]).
+    #[must_use]
+    pub fn waits_to_be_seen(&self) -> bool {
+        let question = self.desk.question.as_ref();
+        question.is_some_and(|question| !question.is_seen())
+    }
+
     /// Makes ready what is drawn next, after a change.
     fn refresh(&mut self) {
         self.dirty = true;
@@ -94,7 +103,14 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
             if !cockpit.desk.state.looks_like(&state) {
                 cockpit.desk.take_state(*state);
                 prompt_follows(cockpit);
+                asking::follow(&mut cockpit.desk);
                 cockpit.refresh();
+            }
+            Effects::none()
+        }
+        Message::Seen => {
+            if let Some(question) = cockpit.desk.question.as_mut() {
+                question.show();
             }
             Effects::none()
         }
@@ -104,7 +120,9 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
             effects
         }
         Message::Paste(words) => {
-            if let Some(prompt) = cockpit.desk.prompt.as_mut()
+            // Nothing pasted answers a question.
+            if cockpit.desk.question.is_none()
+                && let Some(prompt) = cockpit.desk.prompt.as_mut()
                 && prompt.paste(&words)
             {
                 typed(cockpit);
@@ -149,6 +167,9 @@ pub fn view(cockpit: &Cockpit, frame: &mut Frame<'_>) {
 
 fn press(cockpit: &mut Cockpit, key: Key) -> Effects {
     cockpit.desk.notice = None;
+    if cockpit.desk.question.is_some() {
+        return asking::press(&mut cockpit.desk, &cockpit.keymap, key);
+    }
     let in_prompt = cockpit.desk.prompt.is_some();
     cockpit.pending.push(key);
     match cockpit.keymap.meaning(&cockpit.pending, in_prompt) {
@@ -212,6 +233,7 @@ fn prompt_follows(cockpit: &mut Cockpit) {
             prompt.hits = palette::hits(prompt.words(), desk, &cockpit.keymap);
             prompt.chosen = prompt.chosen.min(prompt.hits.len().saturating_sub(1));
         }
+        Kind::Answer => {}
         Kind::Seek => prompt.note = seek_note(prompt.words(), desk),
         Kind::Find => {
             let words = prompt.words().trim().to_lowercase();
@@ -259,7 +281,7 @@ fn seek_note(words: &str, desk: &Desk) -> String {
 
 fn point(cockpit: &mut Cockpit, mouse: Mouse) -> Effects {
     let desk = &mut cockpit.desk;
-    if desk.prompt.is_some() {
+    if desk.prompt.is_some() || desk.question.is_some() {
         return Effects::none();
     }
     let by = match mouse.what {

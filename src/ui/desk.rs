@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 
 use crate::diagnosis::Finding;
 use crate::incident::{EventRef, Rotation};
+use crate::model::act::{ActNote, ActState};
 use crate::model::{RotationId, Span, Text, Timestamp};
 
 use super::digest::Digest;
@@ -14,6 +15,7 @@ use super::fit::{Clock, wrap};
 use super::layout::{self, Amounts, OnCall, Room};
 use super::opened::Opened;
 use super::prompt::Prompt;
+use super::question::Question;
 use super::state::State;
 
 /// The lengths of time that the charts can show.
@@ -128,6 +130,10 @@ pub struct Desk {
     pub lines: usize,
     /// What is asked for.
     pub prompt: Option<Prompt>,
+    /// The question before an act.
+    pub question: Option<Question>,
+    /// What of each act has been read: its key, and how it stood then.
+    pub read: Vec<(String, ActState)>,
     /// The last words that were looked for.
     pub found: String,
     /// A word to the person, until the next key.
@@ -159,9 +165,32 @@ impl Desk {
             scroll: 0,
             lines: 0,
             prompt: None,
+            question: None,
+            read: Vec::new(),
             found: String::new(),
             notice: None,
         }
+    }
+
+    /// The newest act whose present state has not been read.
+    pub fn unread(&self) -> Option<&ActNote> {
+        let live = self.state.live.as_ref()?;
+        let is_read = |note: &ActNote| {
+            let mut read = self.read.iter();
+            read.any(|(key, state)| *key == note.key && *state == note.state)
+        };
+        live.acts.iter().rev().find(|note| !is_read(note))
+    }
+
+    /// Marks what is shown of acts as read; false where all was.
+    pub fn read(&mut self) -> bool {
+        let Some(note) = self.unread() else {
+            return false;
+        };
+        let read = (note.key.clone(), note.state.clone());
+        self.read.retain(|(key, _)| *key != read.0);
+        self.read.push(read);
+        true
     }
 
     /// The screen that is shown.

@@ -4,6 +4,7 @@
 //! Rooms, each seeing only those before it: keys, themes and words; the state and its digest;
 //! prompts and the desk they lie on; the command table; keymaps; widgets; screens; the loop.
 
+mod asking;
 mod cockpit;
 mod command;
 mod desk;
@@ -16,6 +17,7 @@ mod layout;
 mod opened;
 mod palette;
 mod prompt;
+mod question;
 mod screen;
 mod state;
 mod theme;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::diagnosis::Known;
 use crate::incident::Incident;
 use crate::model::Event;
+use crate::model::link::Live;
 use crate::model::rejected::Rejected;
 use crate::model::replay::{Loading, PlayerStatus, Speed};
 
@@ -25,6 +26,8 @@ pub struct State {
     pub loading: Loading,
     /// What could not be read (the first of it, where it is much).
     pub rejected: Arc<[Rejected]>,
+    /// How it stands with what happens now; `None` where a recording is played.
+    pub live: Option<Live>,
     /// The user's zone, in seconds east of UTC.
     pub local_offset_seconds: i32,
 }
@@ -47,6 +50,7 @@ impl Default for State {
             },
             loading: Loading::default(),
             rejected: Arc::new([]),
+            live: None,
             local_offset_seconds: 0,
         }
     }
@@ -64,6 +68,7 @@ impl State {
             && self.event == other.event
             && self.player == other.player
             && self.loading == other.loading
+            && self.live == other.live
             && self.rejected.len() == other.rejected.len()
             && self.local_offset_seconds == other.local_offset_seconds
     }
@@ -85,6 +90,8 @@ pub enum Message {
         /// Its height.
         rows: u16,
     },
+    /// What was drawn last has been there for long enough to be seen, and nothing was pressed.
+    Seen,
     /// The session published what it knows.
     State(Box<State>),
     /// The window came to the front.

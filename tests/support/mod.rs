@@ -9,6 +9,7 @@
     reason = "each test binary uses its own part of this, and helpers of tests fail as tests do"
 )]
 
+pub mod engine;
 pub mod pty;
 
 use std::path::{Path, PathBuf};

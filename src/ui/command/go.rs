@@ -99,7 +99,10 @@ pub const GROUP: Group = Group {
             help: "Goes back to the screen before; never does anything else.",
             place: Place::Everywhere,
             run: |desk| {
-                desk.back();
+                // What became of an act stands there until it has been read.
+                if !desk.read() {
+                    desk.back();
+                }
                 Effects::none()
             },
         },

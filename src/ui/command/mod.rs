@@ -1,6 +1,7 @@
 //! The one command table: it feeds keys, palette, help and footer. A command's keys are typed in
 //! `keymaps/` and nowhere else.
 
+mod act;
 mod go;
 mod prompts;
 mod replay;
@@ -49,9 +50,12 @@ pub struct Group {
 }
 
 /// Every command there is.
-pub const GROUPS: [Group; 5] = [
+pub const GROUPS: [Group; 8] = [
     go::GROUP,
     select::GROUP,
+    act::rollout::GROUP,
+    act::repair::GROUP,
+    act::rotate::GROUP,
     replay::GROUP,
     show::GROUP,
     prompts::GROUP,
@@ -59,7 +63,7 @@ pub const GROUPS: [Group; 5] = [
 
 /// Every command there is, in order.
 pub fn all() -> impl Iterator<Item = &'static Command> + Clone {
-    static TABLE: [Group; 5] = GROUPS;
+    static TABLE: [Group; 8] = GROUPS;
     TABLE.iter().flat_map(|group| group.commands)
 }
 

@@ -73,6 +73,7 @@ fn accept(desk: &mut Desk) -> Effects {
                 Effects::none()
             }
         },
+        Kind::Answer => Effects::none(),
         Kind::Find => {
             prompt.words().clone_into(&mut desk.found);
             Effects::none()
@@ -134,7 +135,7 @@ fn choose(desk: &mut Desk, next: bool) -> Effects {
                 desk.find(&words, from, next);
             }
         }
-        Kind::Seek => {}
+        Kind::Seek | Kind::Answer => {}
     }
     Effects::none()
 }

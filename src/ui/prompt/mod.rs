@@ -21,6 +21,8 @@ pub enum Kind {
     Find,
     /// A command, a rotation or a service.
     Palette,
+    /// A name or a reason, as part of a question.
+    Answer,
 }
 
 /// What a line of the palette leads to.

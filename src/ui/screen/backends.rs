@@ -14,7 +14,9 @@ const STALE: Span = Span::seconds(300);
 /// The list.
 pub fn lines(desk: &Desk, width: u16) -> Vec<Line> {
     let name = width.saturating_sub(62).clamp(12, 48);
-    let mut lines = vec![Line::Pieces(vec![
+    let mut lines = super::live::links(desk);
+    let before = lines.len();
+    lines.push(Line::Pieces(vec![
         Piece::new("backend", Role::Dim).wide(name + 2),
         Piece::new("state", Role::Dim).wide(12),
         Piece::new("events", Role::Dim).right(10),
@@ -22,7 +24,7 @@ pub fn lines(desk: &Desk, width: u16) -> Vec<Line> {
         Piece::new("lag", Role::Dim).right(8),
         Piece::new("late", Role::Dim).right(6),
         Piece::new("gaps", Role::Dim).right(5),
-    ])];
+    ]));
     for backend in desk.state.incident.backends() {
         lines.push(row(desk, backend, name));
         if let Some(error) = &backend.error {
@@ -33,10 +35,11 @@ pub fn lines(desk: &Desk, width: u16) -> Vec<Line> {
         }
         lines.extend(gaps(desk, backend));
     }
-    if lines.len() == 1 {
+    if lines.len() == before + 1 {
         let why =
             "No event has come yet, so no backend is known: each source of events stands here.";
-        return vec![Line::plain(why, Role::Dim)];
+        lines.truncate(before);
+        lines.push(Line::plain(why, Role::Dim));
     }
     lines
 }

@@ -10,7 +10,7 @@ use crate::ui::fit::{bytes, cols, plural, width};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Axis, Pen, replay_bar};
 
-use super::Look;
+use super::{Look, live};
 
 /// The player's state in words: `playing ×10`, `paused ×1`, `at the end`.
 fn player(desk: &Desk) -> String {
@@ -69,7 +69,9 @@ pub fn header(pen: &mut Pen<'_>, look: Look<'_>) {
     put("rotascope", Role::Accent, 1);
     put("▸", Role::Dim, 1);
     put(&desk.title.to_string(), Role::Strong, 2);
-    if desk.replay {
+    if let Some((words, role)) = live::header(desk) {
+        put(&words, role, 2);
+    } else if desk.replay {
         put(&player(desk), Role::Text, 2);
     }
     if let Some(reading) = reading(desk) {
@@ -168,6 +170,15 @@ pub fn footer(pen: &mut Pen<'_>, look: Look<'_>) {
     let all = pen.width();
     if let Some(notice) = &desk.notice {
         pen.put(1, 0, all.saturating_sub(2), notice, look.style(Role::Warn));
+        return;
+    }
+    if let Some((words, role)) = live::outcome(desk) {
+        let keys = look.keymap.keys("back").unwrap_or_default();
+        let read = format!("{keys} read");
+        let wide = cols(width(&read));
+        pen.put_right(0, 0, all.saturating_sub(1), &read, look.style(Role::Dim));
+        let room = all.saturating_sub(wide + 4);
+        pen.put(1, 0, room, &words, look.style(role));
         return;
     }
     let right = missing(desk, all);

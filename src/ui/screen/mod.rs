@@ -10,9 +10,11 @@ mod event;
 mod findings;
 mod frame;
 mod help;
+mod live;
 mod on_call;
 mod pane;
 mod prompts;
+mod question;
 mod rejected;
 mod rotations;
 mod tracks;
@@ -129,6 +131,7 @@ pub fn draw(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: R
         _ => list(look, listing, buf, area),
     }
     prompts::draw(look, buf, area);
+    question::draw(look, buf, area);
 }
 
 fn too_small(pen: &mut Pen<'_>, look: Look<'_>) {

@@ -20,6 +20,8 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
         return;
     };
     let (title, height) = match prompt.kind {
+        // Part of a question, which draws it.
+        Kind::Answer => return,
         Kind::Seek => ("Go to a time of the recording", 4),
         Kind::Find => ("Find a rotation", 4),
         Kind::Palette => (
@@ -29,18 +31,24 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
     };
     let place = layout::prompt(area, height);
     let mut pen = Pen::new(buf, place);
-    frame(&mut pen, look, title);
+    frame(
+        &mut pen,
+        look,
+        title,
+        &[("accept", "do it"), ("cancel", "cancel")],
+    );
     input(&mut pen, look, prompt);
     match prompt.kind {
         Kind::Palette => hits(&mut pen, look, prompt),
-        Kind::Seek | Kind::Find => {
+        Kind::Seek | Kind::Find | Kind::Answer => {
             let room = pen.width().saturating_sub(4);
             pen.put(2, 2, room, &prompt.note, look.style(Role::Dim));
         }
     }
 }
 
-fn frame(pen: &mut Pen<'_>, look: Look<'_>, title: &str) {
+/// The frame of a prompt, with the keys that count in it.
+pub(super) fn frame(pen: &mut Pen<'_>, look: Look<'_>, title: &str, keys: &[(&str, &str)]) {
     let style = look.style(Role::Frame);
     pen.clear(look.style(Role::Text));
     let (right, bottom) = (
@@ -71,7 +79,7 @@ fn frame(pen: &mut Pen<'_>, look: Look<'_>, title: &str) {
     );
     pen.cell(1, 0, ' ', style);
     pen.cell(2 + taken, 0, ' ', style);
-    let keys = [("accept", "do it"), ("cancel", "cancel")]
+    let keys = keys
         .iter()
         .filter_map(|(id, label)| Some(format!("{} {label}", look.keymap.keys(id)?)))
         .collect::<Vec<_>>()

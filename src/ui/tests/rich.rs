@@ -320,6 +320,7 @@ pub fn night() -> State {
             ),
             rejected(0, "unknown format", ""),
         ]),
+        live: None,
         local_offset_seconds: 3600,
     }
 }
@@ -425,4 +426,16 @@ pub fn knowing(findings: Vec<Finding>) -> State {
 /// A state before anything was read.
 pub fn nothing() -> State {
     State::default()
+}
+
+/// Somebody else moves the end of the grace period.
+pub fn extend(state: &mut State) {
+    let mut story = Story {
+        incident: state.incident.clone(),
+        last: None,
+        told: 90_000,
+    };
+    let data = json!({"ends_at": at(4000).to_string(), "extended_seconds": 1800, "by": "noor"});
+    story.tell(761, "/engine/prod", "rotation.grace", "rot-7f3a", &data);
+    state.incident = story.incident;
 }

@@ -1,0 +1,121 @@
+//! Commands that act: each asks first. A command is called as its act is, so that what a finding
+//! suggests has its key.
+
+pub mod repair;
+pub mod rollout;
+pub mod rotate;
+
+use crate::model::act::Wish;
+use crate::model::effect::Effects;
+use crate::model::event::{Stage, StageStatus};
+use crate::model::intent::Verb;
+use crate::model::{Region, RotationId};
+use crate::ui::desk::Desk;
+use crate::ui::question::Question;
+
+/// A command for each act: its verb, its title, its word for the footer, what it does.
+macro_rules! acts {
+    ($($id:literal $title:literal $label:literal $help:literal => $wish:expr;)+) => {
+        &[$(crate::ui::command::Command {
+            id: $id,
+            title: $title,
+            label: $label,
+            help: $help,
+            place: crate::ui::command::Place::Everywhere,
+            run: |desk| {
+                let wish: fn(&Desk) -> Option<crate::model::act::Wish> = $wish;
+                crate::ui::command::act::ask(desk, $title, wish)
+            },
+        }),+]
+    };
+}
+pub(super) use acts;
+
+/// Asks whether an act is meant; says why not where nothing can be done.
+pub(super) fn ask(desk: &mut Desk, title: &str, wish: fn(&Desk) -> Option<Wish>) -> Effects {
+    let why = match &desk.state.live {
+        None => Some("a recording is played, and the past cannot be acted on"),
+        Some(live) if live.person.is_none() => Some("this session is read-only"),
+        Some(live) if !live.following => Some("this is the past; return to now first"),
+        Some(_) => None,
+    };
+    if let Some(why) = why {
+        desk.notice = Some(format!("{title}: {why}"));
+        return Effects::none();
+    }
+    let Some(wish) = wish(desk) else {
+        desk.notice = Some(format!("{title}: no rotation is selected"));
+        return Effects::none();
+    };
+    match Question::new(wish, &desk.state.incident) {
+        Ok(question) => desk.question = Some(question),
+        Err(why) => desk.notice = Some(why.to_string()),
+    }
+    Effects::none()
+}
+
+/// A wish about the rotation that is looked at.
+pub(super) fn about(desk: &Desk, verb: Verb) -> Option<Wish> {
+    Some(Wish {
+        rotation: Some(chosen(desk)?),
+        ..Wish::new(verb)
+    })
+}
+
+/// The same, where a finding says so for its one region and its one service only.
+pub(super) fn about_found(desk: &Desk, verb: Verb) -> Option<Wish> {
+    let mut wish = about(desk, verb)?;
+    let rotation = wish.rotation.clone()?;
+    let mut found = findings(desk, &rotation);
+    if let Some(finding) = found.find(|finding| finding.mode.suggest().contains(&verb.name())) {
+        if finding.regions.len() == 1 {
+            wish.region = finding.regions.first().cloned();
+        }
+        if finding.services.len() == 1 {
+            wish.service = finding.services.first().cloned();
+        }
+    }
+    Some(wish)
+}
+
+/// The rotation that is looked at: on its own screen that one, else the selected one.
+fn chosen(desk: &Desk) -> Option<RotationId> {
+    let rotation = desk.opened().or_else(|| desk.rotation())?;
+    Some(rotation.id.clone())
+}
+
+fn findings<'a>(
+    desk: &'a Desk,
+    rotation: &'a RotationId,
+) -> impl Iterator<Item = &'a crate::diagnosis::Finding> {
+    let known = desk.state.known.findings.iter();
+    known
+        .map(AsRef::as_ref)
+        .filter(move |f| f.resolved_at.is_none() && f.rotation.as_ref() == Some(rotation))
+}
+
+/// The region that a rotation is behind in: as a finding says, else where distribution failed,
+/// else where the fewest consumers are on the new version.
+pub(super) fn region_behind(desk: &Desk, rotation: &RotationId) -> Option<Region> {
+    let named = findings(desk, rotation).find_map(|finding| {
+        let retries = finding.mode.suggest().contains(&Verb::RetryRegion.name());
+        finding.regions.first().filter(|_| retries).cloned()
+    });
+    let incident = &desk.state.incident;
+    let rotation = incident.rotation(rotation)?;
+    let stage = Stage::Distribute
+        .index()
+        .and_then(|at| rotation.stages.get(at));
+    let failed = || {
+        let mut regions = stage.into_iter().flat_map(|stage| &stage.regions);
+        let (region, _) = regions.find(|(_, status)| *status == StageStatus::Failed)?;
+        Some(region.clone())
+    };
+    let slowest = || {
+        let tally = incident.tally(rotation);
+        let behind = tally.regions.iter().filter(|r| r.on_new < r.total);
+        let slowest = behind.max_by_key(|r| r.total - r.on_new)?;
+        slowest.region.clone()
+    };
+    named.or_else(failed).or_else(slowest)
+}

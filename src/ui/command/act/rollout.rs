@@ -1,0 +1,38 @@
+//! Acts that move a rotation on, hold it, or give it time.
+
+use super::{about, about_found, acts, region_behind};
+use crate::model::act::Wish;
+use crate::model::intent::Verb;
+use crate::ui::command::Group;
+use crate::ui::desk::Desk;
+
+/// By how much one key extends a grace period, in seconds.
+const EXTENSION: u64 = 30 * 60;
+
+pub const GROUP: Group = Group {
+    title: "Act: pace",
+    commands: acts! {
+        "extend-grace" "Extend the grace period" "extend" "Keeps the old version valid for 30 minutes longer." => extend;
+        "pause" "Pause the rotation" "pause" "Holds the rotation where it is." => |desk| about(desk, Verb::Pause);
+        "resume" "Resume the rotation" "resume" "Lets a held rotation go on." => |desk| about(desk, Verb::Resume);
+        "throttle" "Slow the rotation down" "throttle" "Calls the provider no faster than its quota allows." => |desk| about(desk, Verb::Throttle);
+        "re-push" "Push the new version again" "re-push" "Sends the new version to consumers again and has them take it." => |desk| about_found(desk, Verb::RePush);
+        "retry-stage" "Retry the failed stage" "retry" "Does the stage that failed once more." => |desk| about(desk, Verb::RetryStage);
+        "retry-region" "Retry the region" "retry region" "Distributes to the region that is behind once more." => retry_region;
+    },
+};
+
+fn extend(desk: &Desk) -> Option<Wish> {
+    Some(Wish {
+        seconds: Some(EXTENSION),
+        ..about(desk, Verb::ExtendGrace)?
+    })
+}
+
+fn retry_region(desk: &Desk) -> Option<Wish> {
+    let wish = about(desk, Verb::RetryRegion)?;
+    Some(Wish {
+        region: region_behind(desk, wish.rotation.as_ref()?),
+        ..wish
+    })
+}

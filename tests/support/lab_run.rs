@@ -1,0 +1,131 @@
+//! A lab with an engine on it, run at many times the world's pace, and what diagnosis makes of all
+//! that both said.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rotascope::diagnosis::{Diagnosis, Finding, Mode, rules};
+use rotascope::model::intent::{Intent, Verb};
+use rotascope::model::{Actor, Event, Span};
+use rotascope::rotation::lab::{Cause, Lab, LabSettings};
+use rotascope::rotation::{Clock, Engine, SealKey, Settings};
+
+/// A lab and its engine.
+pub struct Run {
+    pub lab: Lab,
+    pub engine: Engine,
+    pub store: tempfile::TempDir,
+}
+
+impl Run {
+    /// Starts both; rotations begin by themselves.
+    pub async fn start(fault: Option<Cause>, seed: u64, scale: f64) -> Self {
+        let settings = LabSettings {
+            fault,
+            services: 4,
+            seed,
+            clock: Clock::scaled(scale),
+        };
+        let lab = Lab::start(settings).await.unwrap();
+        let store = tempfile::tempdir().unwrap();
+        let engine = Engine::open(Settings {
+            plan: lab.plan().clone(),
+            store: store.path().join("engine.db"),
+            key: SealKey::random().unwrap(),
+            clock: lab.clock().clone(),
+            targets: lab.targets(),
+            seed: Some(seed),
+        })
+        .await
+        .unwrap();
+        lab.drive(&engine).await.unwrap();
+        Self { lab, engine, store }
+    }
+
+    /// Waits until this much of the lab's time has passed.
+    pub async fn wait(&self, seconds: i64) {
+        self.lab.clock().sleep(Span::seconds(seconds)).await;
+    }
+
+    /// All that was said so far, in order of time.
+    pub fn events(&self) -> Vec<Event> {
+        let engine = self.engine.log().after(0, usize::MAX);
+        let lab = self.lab.record().after(0, usize::MAX);
+        let all = engine.into_iter().chain(lab);
+        let mut all: Vec<Event> = all.map(|(_, event)| event).collect();
+        all.sort_by_key(|event| event.time);
+        all
+    }
+
+    /// Waits until a mode is found and stands, at most so many seconds of the lab.
+    pub async fn found(&self, mode: &str, within: i64) -> Option<Finding> {
+        for _ in 0..within / 5 {
+            self.wait(5).await;
+            let all = diagnose(&self.events());
+            if let Some(found) = all.into_iter().find(|f| name(f.mode) == mode) {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// Asks for an act, as a responder does.
+    pub async fn act(&self, verb: Verb, change: impl FnOnce(&mut Intent)) -> String {
+        let at = self.lab.clock().now();
+        let mut intent = Intent {
+            verb,
+            rotation: None,
+            secret: None,
+            region: None,
+            service: None,
+            seconds: None,
+            per_minute: None,
+            by: Actor::from("test:responder"),
+            reason: None,
+            key: format!("{verb}/{at}"),
+            at,
+        };
+        change(&mut intent);
+        let key = intent.key.clone();
+        self.engine.execute(intent).await.unwrap();
+        key
+    }
+
+    /// Ends both.
+    pub async fn end(self) {
+        self.engine.shut_down().await;
+        self.lab.shut_down().await;
+    }
+}
+
+/// What diagnosis finds in these events.
+pub fn diagnose(events: &[Event]) -> Vec<Finding> {
+    let mut diagnosis = Diagnosis::new(rules());
+    for event in events {
+        diagnosis.apply(event);
+    }
+    diagnosis.findings().all().into_iter().cloned().collect()
+}
+
+/// A mode as findings print it.
+pub fn name(mode: Mode) -> String {
+    mode.to_string()
+}
+
+/// The modes found, each once.
+pub fn modes(findings: &[Finding]) -> BTreeSet<String> {
+    findings.iter().map(|f| name(f.mode)).collect()
+}
+
+/// Writes a recording.
+pub fn record(folder: &Path, name: &str, events: &[Event]) -> PathBuf {
+    std::fs::create_dir_all(folder).unwrap();
+    let path = folder.join(format!("{name}.jsonl"));
+    let mut text = String::new();
+    for event in events {
+        text.push_str(&event.to_json().unwrap());
+        text.push('\n');
+    }
+    std::fs::write(&path, text).unwrap();
+    path
+}
