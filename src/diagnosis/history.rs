@@ -121,6 +121,8 @@ impl History {
 pub struct Historian {
     diagnosis: Diagnosis,
     history: History,
+    /// The findings' revision that the history holds.
+    noted: u64,
 }
 
 impl Historian {
@@ -130,6 +132,7 @@ impl Historian {
         Self {
             diagnosis: Diagnosis::new(rules),
             history: History::default(),
+            noted: 0,
         }
     }
 
@@ -153,6 +156,10 @@ impl Historian {
     /// Keeps what is known now, where that is not what was known before. Findings that did not
     /// change stay the very same.
     fn note(&mut self, event: &EventRef) {
+        let revision = self.diagnosis.findings().revision();
+        if std::mem::replace(&mut self.noted, revision) == revision {
+            return;
+        }
         let now = self.diagnosis.findings().all();
         let before = self.history.latest();
         let same =

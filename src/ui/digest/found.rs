@@ -37,7 +37,7 @@ impl Ranked {
         self.all.len()
     }
 
-    /// Worst first: by severity, then those that stand before those that healed, then the latest
+    /// Worst first: those that stand before those that healed, then by severity, then the latest
     /// first.
     pub fn all(&self) -> &[Arc<Finding>] {
         &self.all
@@ -107,14 +107,14 @@ fn is_same(a: &Finding, b: &Finding) -> bool {
 }
 
 /// What the order goes by; the least is the worst.
-fn rank(finding: &Finding) -> (u8, bool, Reverse<Timestamp>) {
+fn rank(finding: &Finding) -> (bool, u8, Reverse<Timestamp>) {
     let severity = match finding.severity {
         Severity::Page => 0,
         Severity::Ticket => 1,
         _ => 2,
     };
     let latest = finding.resolved_at.unwrap_or(finding.detected_at);
-    (severity, !stands(finding), Reverse(latest))
+    (!stands(finding), severity, Reverse(latest))
 }
 
 #[cfg(test)]
@@ -163,7 +163,7 @@ mod tests {
             finding(Mode::F3, Severity::Ticket, 1, Some(2)),
         ]);
         let order: Vec<Mode> = ranked.all().iter().map(|finding| finding.mode).collect();
-        let worst = [Mode::F4, Mode::F6, Mode::F2, Mode::F1, Mode::F8, Mode::F3];
+        let worst = [Mode::F4, Mode::F6, Mode::F8, Mode::F2, Mode::F1, Mode::F3];
         assert_eq!(order, worst);
         assert_eq!(ranked.worst().unwrap().mode, Mode::F4);
         assert_eq!(ranked.healed_last().unwrap().mode, Mode::F2);
