@@ -164,16 +164,19 @@ async fn main() {
     };
     let engine = Engine::open(settings).await.unwrap();
     // A version that exists, so that each rotation has an old one to keep accepted.
+    let mut adopted = tokio::task::JoinSet::new();
     for n in 0..IN_FLIGHT + MORE {
         let old = Versioned {
             version: Version::from("v0"),
             material: Material::new(b"old".to_vec()),
         };
-        engine.adopt(&path(n), old).await.unwrap();
-        if n % 1_000 == 999 {
-            println!("adopted {}", n + 1);
+        let engine = engine.clone();
+        adopted.spawn(async move { engine.adopt(&path(n), old).await.unwrap() });
+        if adopted.len() >= 256 {
+            adopted.join_next().await;
         }
     }
+    adopted.join_all().await;
     ramp(&engine).await;
     paced(&engine).await;
     let (now, most) = memory();

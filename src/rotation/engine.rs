@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use crossbeam_channel::Sender;
-use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -15,15 +14,14 @@ use super::deliver;
 use super::lifecycle::{Refusal, RefusalKind, Rotation, State};
 use super::log::EventLog;
 use super::plan::Plan;
+pub use super::report::{ConsumerReport, ConsumerStatus, Metrics, Receipt, Status};
 use super::run::core::{Core, Message};
 use super::run::shared::Shared;
 use super::store::{SealKey, Store, StoreError, Vault};
 use super::target::{Target, Versioned};
-use crate::model::event::{ConsumerState, SecretKind, Stage, Tier, Trigger};
+use crate::model::event::ConsumerState;
 use crate::model::intent::{Intent, Outcome};
-use crate::model::{
-    Actor, ConsumerId, Region, RotationId, SecretPath, ServiceName, Text, Timestamp, Version,
-};
+use crate::model::{RotationId, SecretPath, Timestamp};
 
 /// What an engine is opened with.
 pub struct Settings {
@@ -61,124 +59,6 @@ pub enum EngineError {
     /// A secret of the plan has no target.
     #[error("the secret {0} has no target; its kind may be misspelt")]
     NoTarget(SecretPath),
-}
-
-/// What is answered when an intent was taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// The intent's idempotency key; ask [`Engine::outcome`] with it.
-    pub key: String,
-    /// The rotation that it started or was about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rotation: Option<RotationId>,
-}
-
-/// What a consumer says of itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ConsumerReport {
-    /// Who.
-    pub consumer: ConsumerId,
-    /// Of which secret.
-    pub secret: SecretPath,
-    /// With which version.
-    pub version: Version,
-    /// How far it is with it.
-    pub state: ConsumerState,
-    /// What went wrong.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<Text>,
-}
-
-/// How a rotation stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Status {
-    /// Which.
-    pub rotation: RotationId,
-    /// Of which secret.
-    pub secret: SecretPath,
-    /// Its kind.
-    pub kind: SecretKind,
-    /// The version before it.
-    pub from_version: Option<Version>,
-    /// The version that it brings.
-    pub to_version: Version,
-    /// What started it.
-    pub trigger: Trigger,
-    /// Who asked for it.
-    pub by: Actor,
-    /// Who answers for the secret.
-    pub owner: Option<Text>,
-    /// How much depends on it.
-    pub tier: Option<Tier>,
-    /// The stage that it is in, or was last.
-    pub stage: Stage,
-    /// In words: `grace`, `rolling back`, `waiting for its turn`.
-    pub state: String,
-    /// How it ended; absent while it runs.
-    pub outcome: Option<crate::model::event::Outcome>,
-    /// Who holds it.
-    pub paused_by: Option<Actor>,
-    /// Why it does not go on by itself, and what helps.
-    pub stalled: Option<String>,
-    /// The wave of the cutover, from 1.
-    pub wave: Option<u32>,
-    /// When it began.
-    pub started_at: Option<Timestamp>,
-    /// When the old version is to be revoked; behind it lies the point of no return.
-    pub grace_ends_at: Option<Timestamp>,
-    /// When it does something next by itself.
-    pub next_at: Option<Timestamp>,
-    /// Whether old and new are both accepted.
-    pub dual_run: bool,
-    /// Its consumers.
-    pub consumers: Vec<ConsumerStatus>,
-}
-
-/// How a consumer of a rotation stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ConsumerStatus {
-    /// Who.
-    pub consumer: ConsumerId,
-    /// Its service.
-    pub service: ServiceName,
-    /// Where it runs.
-    pub region: Option<Region>,
-    /// The wave that it goes over in, from 1.
-    pub wave: u32,
-    /// The version that it uses, where it is known.
-    pub using: Option<Version>,
-    /// How far it is with the version that it was given last.
-    pub state: ConsumerState,
-    /// What went wrong there.
-    pub error: Option<Text>,
-}
-
-/// Counters and gauges since the engine was opened, for `/metrics`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Metrics {
-    /// Rotations that run, by stage.
-    pub running: BTreeMap<String, u64>,
-    /// Rotations that wait for a person.
-    pub stalled: u64,
-    /// Rotations that ended, by outcome.
-    pub finished: BTreeMap<String, u64>,
-    /// Transitions written.
-    pub transitions: u64,
-    /// Transactions that could not be written.
-    pub store_errors: u64,
-    /// Calls to the outside, by kind and by how they ended (`ok`, `throttled`, `unreachable`, …).
-    pub calls: BTreeMap<(String, String), u64>,
-    /// Audit entries that wait to be delivered.
-    pub outbox_waiting: u64,
-    /// The last event's number.
-    pub events: u64,
-    /// How long a step took from its input to its commit, in milliseconds: upper bounds and counts
-    /// of what lay at or below them, the last bound infinite.
-    pub step_ms: Vec<(f64, u64)>,
-    /// The sum of these, in milliseconds.
-    pub step_ms_sum: f64,
-    /// Whether starts and revokes are held.
-    pub frozen: bool,
 }
 
 /// The engine.

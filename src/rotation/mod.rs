@@ -16,17 +16,17 @@ pub mod material;
 mod outbox;
 pub mod plan;
 pub mod policy;
+pub mod report;
 mod run;
 pub mod server;
 pub mod store;
 pub mod target;
 
 pub use clock::Clock;
-pub use engine::{
-    ConsumerReport, ConsumerStatus, Engine, EngineError, Metrics, Receipt, Settings, Status,
-};
+pub use engine::{Engine, EngineError, Settings};
 pub use fault::{Fault, FaultKind};
 pub use lifecycle::{Refusal, RefusalKind};
 pub use log::EventLog;
 pub use material::Material;
+pub use report::{ConsumerReport, ConsumerStatus, Metrics, Receipt, Status};
 pub use store::{KeyError, SealKey};

@@ -20,10 +20,8 @@ use super::world::*;
 
 /// How fast the child's clock goes.
 const SCALE: i64 = 100;
-/// How often each failpoint kills.
-const KILLS: usize = 3;
-/// How often a child may be started for one script.
-const STARTS: usize = 12;
+/// How many scripts are killed at moments drawn by lot, and how often each.
+const BY_LOT: (usize, usize) = (4, 5);
 
 /// What the child does: every act that has calls of its own, and a rotation that is reissued and
 /// rolled back. Each act has its key, so that a child that begins anew goes on.
@@ -151,8 +149,18 @@ struct Tally {
     locked: Vec<String>,
 }
 
+/// When a child is killed.
+#[derive(Clone, Copy, Debug)]
+enum Kill {
+    Never,
+    /// When it reaches a failpoint for the n-th time.
+    At(Point, usize),
+    /// After so long, wherever it is then.
+    After(Duration),
+}
+
 /// Runs the child once; true where it came to its end, false where it was killed.
-fn run_child(folder: &Path, failpoint: Option<&str>) -> bool {
+fn run_child(folder: &Path, kill: Kill) -> bool {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "prove::child", "--nocapture", "--test-threads=1"])
@@ -161,10 +169,16 @@ fn run_child(folder: &Path, failpoint: Option<&str>) -> bool {
         .env_remove("ROTASCOPE_FAILPOINT")
         .stdout(Stdio::null())
         .stderr(std::fs::File::create(folder.join("stderr")).unwrap());
-    if let Some(point) = failpoint {
-        command.env("ROTASCOPE_FAILPOINT", point);
+    if let Kill::At(point, nth) = kill {
+        command.env("ROTASCOPE_FAILPOINT", format!("{}:{nth}", point.name()));
     }
-    let status = command.status().unwrap();
+    let mut child = command.spawn().unwrap();
+    if let Kill::After(time) = kill {
+        std::thread::sleep(time);
+        // It may have come to its end before.
+        let _ = child.kill();
+    }
+    let status = child.wait().unwrap();
     if status.success() {
         return true;
     }
@@ -174,50 +188,44 @@ fn run_child(folder: &Path, failpoint: Option<&str>) -> bool {
     false
 }
 
-/// Runs the script with kills at one failpoint; what was wrong afterwards.
-async fn killed_at(field: Field, point: Option<Point>, tally: &mut Tally) -> Option<World> {
+/// Runs the script with these kills, one after the other; looks at what was wrong afterwards.
+async fn killed(field: Field, kills: &[Kill], at: &str, tally: &mut Tally) -> Option<World> {
     let world = World::new(&["eu-0", "eu-1", "us-0"]).await;
     let (section, _server) = field.target(&world).await?;
     let plan = world.plan(&section, "grace = '150s'\ncanary_percent = 30");
     std::fs::write(world.path("rotation.toml"), &plan).unwrap();
     std::fs::write(world.path("origin"), now_micros().to_string()).unwrap();
-    let opened = settings(
-        &plan,
-        &world.path("unused.db"),
-        &world.path("seal-key"),
-        Clock::of_the_world(),
-    );
+    let opened = world.settings(&plan, Clock::of_the_world());
     let target = opened.targets[&SecretPath::from(SECRET)].clone();
     let every = Duration::from_millis(if field == Field::Postgres { 100 } else { 10 });
     let traffic = world.authenticate(target.clone(), every);
-    let mut kills = 0;
-    let mut ended = false;
-    for _ in 0..STARTS {
-        let nth = point.map_or(1, |p| if many(p) { [5, 9, 2][kills % 3] } else { 1 });
-        let failpoint = point.filter(|_| kills < KILLS);
-        let failpoint = failpoint.map(|p| format!("{}:{nth}", p.name()));
+    let mut done = 0;
+    loop {
+        let kill = kills.get(done).copied().unwrap_or(Kill::Never);
         let folder = world.folder.path().to_owned();
-        let run = tokio::task::spawn_blocking(move || run_child(&folder, failpoint.as_deref()));
+        let run = tokio::task::spawn_blocking(move || run_child(&folder, kill));
         if run.await.unwrap() {
-            ended = true;
             break;
         }
-        kills += 1;
+        done += 1;
     }
     traffic.abort();
-    let at = format!(
-        "{} at {}",
-        field.name(),
-        point.map_or("nowhere", Point::name)
-    );
-    assert!(ended, "{at}: it never came to its end");
+    let at = format!("{} {at}", field.name());
+    let timed = matches!(kills.first(), Some(Kill::After(_)));
     assert!(
-        point.is_none() || kills >= KILLS,
-        "{at}: killed only {kills} times"
+        timed || done == kills.len(),
+        "{at}: killed only {done} times"
     );
-    tally.kills += kills;
+    tally.kills += done;
     look(&world, &*target, &at, tally).await;
     Some(world)
+}
+
+/// Runs the script with kills at one failpoint.
+async fn killed_at(field: Field, point: Point, tally: &mut Tally) -> Option<World> {
+    let nth = if many(point) { [5, 9, 2] } else { [1, 1, 1] };
+    let kills: Vec<Kill> = nth.into_iter().map(|n| Kill::At(point, n)).collect();
+    killed(field, &kills, &format!("at {}", point.name()), tally).await
 }
 
 /// Places that are reached often: those kill in the middle of things.
@@ -344,7 +352,9 @@ fn look_at_store(world: &World, at: &str, tally: &mut Tally) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_script_reaches_every_failpoint() {
     let mut tally = Tally::default();
-    let world = killed_at(Field::Webhook, None, &mut tally).await.unwrap();
+    let world = killed(Field::Webhook, &[], "at nothing", &mut tally)
+        .await
+        .unwrap();
     let reached = std::fs::read_to_string(world.path("reached")).unwrap();
     let reached: BTreeSet<&str> = reached.lines().collect();
     let names = Point::ALL.iter().map(|p| p.name());
@@ -398,9 +408,7 @@ async fn finds_what_is_wrong(world: &World) {
 async fn kills_around_a_commit_and_a_revocation_lose_nothing() {
     let mut tally = Tally::default();
     for point in [Point::TransactionCommit, Point::RevokeAfter] {
-        killed_at(Field::Webhook, Some(point), &mut tally)
-            .await
-            .unwrap();
+        killed_at(Field::Webhook, point, &mut tally).await.unwrap();
     }
     let wrong = (&tally.lost, &tally.doubled, &tally.locked);
     assert_eq!(wrong, (&vec![], &vec![], &vec![]));
@@ -420,10 +428,22 @@ async fn prove() {
         }
         let mut tally = Tally::default();
         for point in Point::ALL {
-            if killed_at(field, Some(*point), &mut tally).await.is_none() {
+            if killed_at(field, *point, &mut tally).await.is_none() {
                 say(&format!("{name}: left out, its server is not here"));
                 break;
             }
+        }
+        for n in 0..BY_LOT.0 {
+            let lots = (0..BY_LOT.1)
+                .map(|_| Kill::After(Duration::from_millis(rand::random_range(60..1_500))));
+            let kills: Vec<Kill> = lots.collect();
+            let _ = killed(
+                field,
+                &kills,
+                &format!("by lot, {n}, {kills:?}"),
+                &mut tally,
+            )
+            .await;
         }
         say(&format!("{name}: {}", line(&tally)));
         all.kills += tally.kills;

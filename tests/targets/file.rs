@@ -16,7 +16,7 @@ use rotascope::rotation::{FaultKind, Material};
 use crate::life::{call, canary, listen, live, never_told, target, turns_away, version};
 use crate::service::{gate, serve};
 
-fn marked(_: Material) -> (Material, String) {
+fn marked(_: &Material) -> (Material, String) {
     let canary = canary("file");
     (Material::new(canary.clone().into_bytes()), canary)
 }

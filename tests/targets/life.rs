@@ -45,11 +45,11 @@ pub fn canary(name: &str) -> String {
 }
 
 /// Makes a version: what the target generated, with the canary that stands for its secret.
-pub trait Mark: Fn(Material) -> (Material, String) {}
-impl<F: Fn(Material) -> (Material, String)> Mark for F {}
+pub trait Mark: Fn(&Material) -> (Material, String) {}
+impl<F: Fn(&Material) -> (Material, String)> Mark for F {}
 
 /// For logins: the password is replaced by a canary.
-pub fn marked_login(material: Material) -> (Material, String) {
+pub fn marked_login(material: &Material) -> (Material, String) {
     let mut login: serde_json::Value = serde_json::from_slice(material.expose()).unwrap();
     let canary = canary("password");
     login["password"] = canary.as_str().into();
@@ -58,10 +58,10 @@ pub fn marked_login(material: Material) -> (Material, String) {
 
 /// For material of a provider: the member of its JSON that is the secret.
 pub fn member(name: &'static str) -> impl Mark {
-    move |material| {
+    move |material: &Material| {
         let json: serde_json::Value = serde_json::from_slice(material.expose()).unwrap();
         let secret = json[name].as_str().unwrap().to_owned();
-        (material, secret)
+        (material.clone(), secret)
     }
 }
 
@@ -100,7 +100,7 @@ pub struct Lived {
     pub canaries: Vec<String>,
 }
 
-/// One secret's life: a first version; a second that is rolled back and revoked; a third that
+/// One secret's life: a version that is withdrawn before there is another; a first version; a second that is rolled back and revoked; a third that
 /// stays, the first revoked, and then given out again.
 pub async fn live(target: &dyn Target, mark: impl Mark, reissue: bool) -> Lived {
     let mut canaries = Vec::new();
@@ -109,13 +109,29 @@ pub async fn live(target: &dyn Target, mark: impl Mark, reissue: bool) -> Lived 
             .generate(&name.into(), current, &call(&format!("generate {name}")))
             .await
             .unwrap();
-        let (material, canary) = mark(generated);
+        let (material, canary) = mark(&generated);
         canaries.push(canary);
         Versioned {
             version: name.into(),
             material,
         }
     };
+    let zeroth = make("v0", None).await;
+    twice("install v0", async || {
+        target.install(&zeroth, None, &call("i0")).await
+    })
+    .await;
+    twice("activate v0", async || {
+        target.activate(&zeroth, None, &call("a0")).await
+    })
+    .await;
+    lets_in(target, &zeroth).await;
+    twice("withdraw v0, the only one", async || {
+        target.revoke(&zeroth, &zeroth, &call("r0")).await
+    })
+    .await;
+    turns_away(target, &zeroth).await;
+
     let first = make("v1", None).await;
     twice("install v1", async || {
         target.install(&first, None, &call("i1")).await
@@ -236,6 +252,7 @@ fn traces() -> &'static Traces {
 /// Fails where a secret was traced.
 pub fn never_traced(canaries: &[String]) {
     assert!(!canaries.is_empty());
+    listen();
     let seen = traces().0.lock().unwrap();
     assert!(!seen.is_empty(), "the traces are not listened to");
     for canary in canaries {

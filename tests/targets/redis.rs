@@ -74,6 +74,19 @@ async fn a_user_has_two_passwords_for_a_while() {
 }
 
 #[tokio::test]
+async fn a_server_without_an_acl_file_is_rotated_too() {
+    let Some(server) = Redis::configured(false) else {
+        return;
+    };
+    live(
+        &*target("redis", &settings(&server, "")),
+        marked_login,
+        true,
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_connection_of_the_old_password_is_seen_and_ended() {
     let Some(server) = Redis::start() else {
         return;

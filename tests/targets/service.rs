@@ -53,7 +53,7 @@ pub enum Manner {
 #[derive(Default)]
 pub struct Keys {
     /// By id: name, key, whether it is active.
-    pub keys: BTreeMap<String, (String, String, bool)>,
+    pub by_id: BTreeMap<String, (String, String, bool)>,
     by_call: BTreeMap<String, String>,
     pub manner: Manner,
     pub calls: usize,
@@ -128,28 +128,26 @@ async fn create(
     let lost = {
         let mut keys = shared.lock().unwrap();
         if let Some(id) = keys.by_call.get(&call) {
-            let (name, key, _) = keys.keys[id].clone();
+            let (name, key, _) = keys.by_id[id].clone();
             return answer(200, &json!({ "id": id, "key": key, "name": name }));
         }
-        let id = format!("id/{}", keys.keys.len() + 1);
+        let id = format!("id/{}", keys.by_id.len() + 1);
         let name = wanted["name"].as_str().unwrap().to_owned();
-        keys.keys
+        keys.by_id
             .insert(id.clone(), (name, canary("api-key"), true));
         keys.by_call.insert(call, id.clone());
         if keys.manner == Manner::LosesOneAnswer {
             keys.manner = Manner::Good;
             None
         } else {
-            Some(answer(201, &json!({ "id": id, "key": keys.keys[&id].1 })))
+            Some(answer(201, &json!({ "id": id, "key": keys.by_id[&id].1 })))
         }
     };
-    match lost {
-        Some(reply) => reply,
-        None => {
-            tokio::time::sleep(Duration::from_secs(600)).await;
-            answer(500, &json!({}))
-        }
+    if let Some(reply) = lost {
+        return reply;
     }
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    answer(500, &json!({}))
 }
 
 async fn list(State(shared): State<Shared>, headers: HeaderMap) -> Reply {
@@ -161,7 +159,7 @@ async fn list(State(shared): State<Shared>, headers: HeaderMap) -> Reply {
     }
     let keys = shared.lock().unwrap();
     let list: Vec<Value> = keys
-        .keys
+        .by_id
         .iter()
         .map(|(id, (name, _, active))| {
             let state = if *active { "active" } else { "revoked" };
@@ -179,7 +177,7 @@ async fn revoke(State(shared): State<Shared>, Path(id): Path<String>, headers: H
     if let Some(reply) = is_admin(&headers) {
         return reply;
     }
-    match shared.lock().unwrap().keys.get_mut(&id) {
+    match shared.lock().unwrap().by_id.get_mut(&id) {
         Some((_, _, active)) if *active => {
             *active = false;
             answer(204, &Value::Null)
@@ -196,7 +194,7 @@ async fn restore(
     if let Some(reply) = is_admin(&headers) {
         return reply;
     }
-    match shared.lock().unwrap().keys.get_mut(&id) {
+    match shared.lock().unwrap().by_id.get_mut(&id) {
         Some((_, _, active)) => {
             *active = true;
             answer(200, &json!({}))
@@ -212,7 +210,7 @@ async fn verify(State(shared): State<Shared>, headers: HeaderMap) -> Reply {
     }
     let keys = shared.lock().unwrap();
     let known = keys
-        .keys
+        .by_id
         .values()
         .any(|(_, key, active)| *active && *key == presented);
     if known {

@@ -112,12 +112,8 @@ impl Turn<'_> {
         if self.r.forced {
             self.r.pending = pushes;
         }
-        // Without a previous version there is nothing that could be kept: what was made stays
-        // at the target, unused, until the secret's next rotation.
-        if self.r.from.is_some() {
-            let version = self.r.to.clone();
-            self.todo(Effect::Revoke { version }, Span::ZERO);
-        }
+        let version = self.r.to.clone();
+        self.todo(Effect::Revoke { version }, Span::ZERO);
     }
 
     pub(super) fn withdrawn(&mut self, end: End) {

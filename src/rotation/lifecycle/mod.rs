@@ -12,9 +12,12 @@
 
 mod acts;
 mod back;
+mod cutover;
+mod ending;
 mod forward;
 mod input;
 pub mod refusal;
+mod retry;
 mod rotation;
 mod turn;
 

@@ -12,34 +12,25 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::super::engine::{ConsumerReport, Receipt};
 use super::super::fault::Fault;
-use super::super::lifecycle::{
-    Input, Pending, Refusal, RefusalKind, Report, Rotation, Standing, State, Trouble,
-};
+use super::super::lifecycle::{Input, Refusal, RefusalKind, Report, Rotation, Standing, Trouble};
 use super::super::material::Material;
 use super::super::outbox::Delivered;
-use super::super::store::{Loaded, SecretRow, SideCall, Store, StoreError};
+use super::super::report::{ConsumerReport, Receipt};
+use super::super::store::{Loaded, SecretRow, Store, StoreError};
 use super::super::target::Versioned;
 use super::shared::Shared;
-use super::stage::{Freeze, Frozen, Stage};
-use super::{calls, side};
-use crate::model::event::{BackendState, Stage as Phase};
+use super::staged::{Frozen, Stage};
+use crate::model::event::BackendState;
 use crate::model::intent::{Intent, Outcome, Verb};
-use crate::model::{Actor, RotationId, SecretPath, Span, Timestamp};
+use crate::model::{Actor, RotationId, SecretPath, Timestamp};
 
 /// The longest the core sleeps, so that a clock that jumps is noticed.
 const NAP: Duration = Duration::from_millis(500);
 /// How much is taken into one transaction.
-const MOST: usize = 512;
-/// How long the core waits before it tries a store again that could not be written.
-const SULK: Duration = Duration::from_secs(1);
+pub(super) const MOST: usize = 512;
 /// How long a shut-down waits for calls under way.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A clock that is off by more than this, in the world's seconds, jumped.
-const JUMP: i64 = 5;
-/// How long the previous version of a secret may be asked back.
-const KEPT: Span = Span::seconds(86_400);
 
 type Answer<T> = oneshot::Sender<T>;
 
@@ -62,45 +53,45 @@ pub(in crate::rotation) enum Message {
 }
 
 pub(in crate::rotation) struct EffectDone {
-    rotation: RotationId,
-    key: String,
-    ended: Result<(Report, Option<Material>), Fault>,
-    since: Instant,
+    pub(super) rotation: RotationId,
+    pub(super) key: String,
+    pub(super) ended: Result<(Report, Option<Material>), Fault>,
+    pub(super) since: Instant,
 }
 
 /// An answer that goes out once it is durable.
-enum Reply {
+pub(super) enum Reply {
     Receipt(Answer<Result<Receipt, Refusal>>, Result<Receipt, Refusal>),
     Done(Answer<Result<(), Refusal>>, Result<(), Refusal>),
 }
 
 pub(in crate::rotation) struct Core {
-    store: Store,
+    pub(super) store: Store,
     pub(super) shared: Arc<Shared>,
-    runtime: Handle,
-    to_self: Sender<Message>,
-    from_all: Receiver<Message>,
+    pub(super) runtime: Handle,
+    pub(super) to_self: Sender<Message>,
+    pub(super) from_all: Receiver<Message>,
     pub(super) secrets: BTreeMap<SecretPath, SecretRow>,
     pub(super) by_secret: BTreeMap<SecretPath, BTreeSet<RotationId>>,
     pub(super) frozen: Option<Frozen>,
     pub(super) running: usize,
-    waiting: BTreeSet<(Timestamp, RotationId)>,
-    wakes: BTreeSet<(Timestamp, RotationId)>,
-    wake_of: HashMap<RotationId, Timestamp>,
-    busy: HashSet<String>,
+    pub(super) waiting: BTreeSet<(Timestamp, RotationId)>,
+    pub(super) wakes: BTreeSet<(Timestamp, RotationId)>,
+    pub(super) wake_of: HashMap<RotationId, Timestamp>,
+    pub(super) busy: HashSet<String>,
     /// What could not be written and is tried again.
-    again: Vec<Message>,
-    sulks_until: Option<Instant>,
-    audited: BTreeSet<RotationId>,
+    pub(super) again: Vec<Message>,
+    pub(super) sulks_until: Option<Instant>,
+    pub(super) audited: BTreeSet<RotationId>,
     pub(super) replays: Vec<(String, Option<RotationId>)>,
     pub(super) next_event: u64,
     pub(super) next_entry: i64,
     pub(super) store_name: String,
     pub(super) transitions: u64,
-    lots: SmallRng,
-    last_look: (Timestamp, Instant),
-    last_schedule: Option<Instant>,
-    closing: Option<(Instant, Option<Answer<()>>)>,
+    pub(super) lots: SmallRng,
+    pub(super) last_look: (Timestamp, Instant),
+    pub(super) last_schedule: Option<Instant>,
+    pub(super) closing: Option<(Instant, Option<Answer<()>>)>,
 }
 
 /// The engine, where it acts by itself.
@@ -167,7 +158,7 @@ impl Core {
                 .unwrap_or_else(PoisonError::into_inner);
             acts.extend(loaded.acts.into_iter().map(|a| (a.intent.key.clone(), a)));
         }
-        core.publish_current();
+        core.publish_current(&core.secrets);
         for rotation in loaded.rotations {
             core.know(Arc::new(rotation));
         }
@@ -199,7 +190,7 @@ impl Core {
         }
     }
 
-    fn is_closed(&mut self) -> bool {
+    pub(super) fn is_closed(&mut self) -> bool {
         let Some((until, _)) = &self.closing else {
             return false;
         };
@@ -207,7 +198,7 @@ impl Core {
     }
 
     /// What was in flight when the store was closed goes on.
-    fn resume(&mut self, stage: &mut Stage) {
+    pub(super) fn resume(&mut self, stage: &mut Stage) {
         stage.touched = self.unfinished().into_iter().collect();
         let now = self.shared.clock.now();
         let paths: Vec<SecretPath> = self.shared.secrets.keys().cloned().collect();
@@ -238,7 +229,7 @@ impl Core {
         self.say_status(stage, "", BackendState::Connected, None);
     }
 
-    fn receive(&mut self) -> Vec<Message> {
+    pub(super) fn receive(&mut self) -> Vec<Message> {
         let now = self.shared.clock.now();
         let next = self.wakes.first().map(|(at, _)| *at);
         let due = self
@@ -274,7 +265,12 @@ impl Core {
         messages
     }
 
-    fn handle(&mut self, stage: &mut Stage, message: &mut Message, replies: &mut Vec<Reply>) {
+    pub(super) fn handle(
+        &mut self,
+        stage: &mut Stage,
+        message: &mut Message,
+        replies: &mut Vec<Reply>,
+    ) {
         match message {
             Message::Execute(intent, answer) => {
                 let result = match self.closing {
@@ -307,7 +303,7 @@ impl Core {
         }
     }
 
-    fn effect_done(&mut self, stage: &mut Stage, done: &EffectDone) {
+    pub(super) fn effect_done(&mut self, stage: &mut Stage, done: &EffectDone) {
         stage.idle.push(done.key.clone());
         stage.touched.insert(done.rotation.clone());
         let input = match &done.ended {
@@ -343,13 +339,13 @@ impl Core {
         self.feed(stage, done, input);
     }
 
-    fn feed(&mut self, stage: &mut Stage, done: &EffectDone, input: Input) {
+    pub(super) fn feed(&mut self, stage: &mut Stage, done: &EffectDone, input: Input) {
         // Only acts are refused.
         let _ = self.apply(stage, &done.rotation, input);
     }
 
     /// Seals what was generated, to be written with the transition that follows from it.
-    fn keep(
+    pub(super) fn keep(
         &mut self,
         stage: &mut Stage,
         id: &RotationId,
@@ -372,7 +368,7 @@ impl Core {
         Ok(())
     }
 
-    fn adopt(
+    pub(super) fn adopt(
         &mut self,
         stage: &mut Stage,
         path: &SecretPath,
@@ -397,7 +393,11 @@ impl Core {
         Ok(())
     }
 
-    fn report(&mut self, stage: &mut Stage, report: &ConsumerReport) -> Result<(), Refusal> {
+    pub(super) fn report(
+        &mut self,
+        stage: &mut Stage,
+        report: &ConsumerReport,
+    ) -> Result<(), Refusal> {
         let plan = self.shared.secrets.get(&report.secret);
         let plan = plan.ok_or_else(|| Refusal::unknown_secret(&report.secret))?;
         if !plan.consumers.iter().any(|c| c.name == report.consumer) {
@@ -425,7 +425,7 @@ impl Core {
         Ok(())
     }
 
-    fn delivered(&mut self, stage: &mut Stage, delivered: &Delivered) {
+    pub(super) fn delivered(&mut self, stage: &mut Stage, delivered: &Delivered) {
         match delivered {
             Delivered::Entry(n, rotation) => {
                 stage.batch.delivered.push(*n);
@@ -436,282 +436,6 @@ impl Core {
                 self.say_status(stage, "/outbox", BackendState::Degraded, why);
             }
             Delivered::Well => self.say_status(stage, "/outbox", BackendState::Connected, None),
-        }
-    }
-
-    /// A wall clock that jumped moves every deadline with it: what was promised as a length of
-    /// time stays as long.
-    fn look_at_clock(&mut self, stage: &mut Stage) {
-        let (now, instant) = (self.shared.clock.now(), Instant::now());
-        let (was, then) = std::mem::replace(&mut self.last_look, (now, instant));
-        let passed = instant.duration_since(then).as_secs_f64() * self.shared.clock.scale();
-        let off = now.since(was) - micros(passed);
-        if off.abs() <= micros(self.shared.clock.scale() * seconds(JUMP)) {
-            return;
-        }
-        tracing::warn!(seconds = off.as_seconds(), "the clock jumped");
-        let why = format!(
-            "the clock jumped by {} s; deadlines moved with it",
-            off.as_seconds()
-        );
-        self.say_status(stage, "", BackendState::Degraded, Some(why));
-        for id in self.unfinished() {
-            let _ = self.apply(stage, &id, Input::Jumped(off));
-        }
-    }
-
-    /// Everything whose time has come.
-    fn tick(&mut self, stage: &mut Stage) {
-        if self.closing.is_some() || self.sulks_until.is_some() {
-            return;
-        }
-        let now = self.shared.clock.now();
-        for id in std::mem::take(&mut self.audited) {
-            stage.ticked.push(id.clone());
-            let _ = self.apply(stage, &id, Input::Audited);
-        }
-        while stage.ticked.len() < MOST
-            && let Some((at, id)) = self.wakes.first().cloned()
-            && at <= now
-        {
-            self.wakes.pop_first();
-            self.wake_of.remove(&id);
-            stage.ticked.push(id.clone());
-            let _ = self.apply(stage, &id, Input::Tick);
-        }
-        let due: Vec<RotationId> = self
-            .waiting
-            .iter()
-            .take_while(|(at, _)| *at <= now)
-            .take(MOST)
-            .map(|(_, id)| id.clone())
-            .collect();
-        for id in due {
-            if self.running + stage.begun >= self.shared.concurrency && !self.is_urgent(&id) {
-                continue;
-            }
-            let _ = self.apply(stage, &id, Input::Tick);
-        }
-        let every = Duration::from_secs(1);
-        if self.last_schedule.is_none_or(|at| at.elapsed() >= every) {
-            self.last_schedule = Some(Instant::now());
-            self.schedule(stage);
-            self.prune(stage, now);
-        }
-        if !self.replays.is_empty() {
-            self.replays_done(stage);
-        }
-    }
-
-    fn is_urgent(&self, id: &RotationId) -> bool {
-        let r = self.known(id);
-        r.is_some_and(|r| r.trigger == crate::model::event::Trigger::Emergency)
-    }
-
-    /// Forgets previous versions that nobody may ask back any more.
-    fn prune(&mut self, stage: &mut Stage, now: Timestamp) {
-        let old: Vec<SecretPath> = self
-            .secrets
-            .iter()
-            .filter(|(_, s)| s.previous.is_some())
-            .filter(|(_, s)| s.rotated_at.is_some_and(|at| at + KEPT <= now))
-            .map(|(path, _)| path.clone())
-            .collect();
-        for path in old {
-            if !self.others(stage, &path, None).is_empty() {
-                continue;
-            }
-            let mut secret = self.secret(stage, &path);
-            if let Some(previous) = secret.previous.take() {
-                stage.batch.forget.push((path.clone(), previous));
-                stage.secrets.insert(path, secret);
-            }
-        }
-    }
-
-    /// Writes what was staged; then, and only then, it holds.
-    fn commit(&mut self, mut stage: Stage, replies: Vec<Reply>, messages: Vec<Message>) {
-        stage.batch.rotations = stage.rotations.values().cloned().collect();
-        stage.batch.secrets = stage.secrets.clone().into_iter().collect();
-        stage.batch.acts = stage.acts.values().cloned().collect();
-        let written = if stage.batch.is_empty() {
-            Ok(())
-        } else {
-            self.store.write(&stage.batch)
-        };
-        match written {
-            Ok(()) => {
-                self.hold(stage);
-                for reply in replies {
-                    reply.send();
-                }
-                for message in &messages {
-                    if let Message::Effect(done) = message {
-                        self.shared.count_step(done.since.elapsed());
-                    }
-                }
-            }
-            Err(why) => self.refuse(&why, &stage, replies, messages),
-        }
-    }
-
-    /// Nothing could be written: whoever asked is told, and what happened outside is kept to be
-    /// written later. Every rotation stays where it was.
-    fn refuse(
-        &mut self,
-        why: &StoreError,
-        stage: &Stage,
-        replies: Vec<Reply>,
-        messages: Vec<Message>,
-    ) {
-        tracing::error!(%why, "the store cannot be written");
-        {
-            let mut metrics = self
-                .shared
-                .metrics
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            metrics.store_errors += 1;
-        }
-        for reply in replies {
-            reply.refuse(why);
-        }
-        let keep = messages.into_iter().filter(|m| {
-            matches!(
-                m,
-                Message::Effect(_) | Message::Side { .. } | Message::Audit(_)
-            )
-        });
-        self.again.extend(keep);
-        self.sulks_until = Some(Instant::now() + SULK);
-        let now = self.shared.clock.now();
-        for id in &stage.ticked {
-            self.wake(id, Some(now));
-        }
-    }
-
-    /// What was staged is durable: it holds, its effects are done, its news is heard.
-    fn hold(&mut self, stage: Stage) {
-        self.next_event += u64::try_from(stage.batch.events.len()).unwrap_or(0);
-        self.next_entry += i64::try_from(stage.batch.outbox.len()).unwrap_or(0);
-        for (secret, version, sealed) in stage.batch.material {
-            self.shared.vault.keep(secret, version, sealed);
-        }
-        for (secret, version) in &stage.batch.forget {
-            self.shared.vault.forget(secret, version);
-        }
-        if !stage.secrets.is_empty() {
-            self.secrets.extend(stage.secrets);
-            self.publish_current();
-        }
-        if let Some(Freeze(frozen)) = stage.freeze {
-            self.frozen = frozen;
-        }
-        for rotation in stage.rotations.into_values() {
-            self.know(rotation);
-        }
-        if !stage.acts.is_empty() {
-            let mut acts = self
-                .shared
-                .acts
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            acts.extend(stage.acts);
-        }
-        for n in stage.batch.delivered {
-            self.shared.outbox.remove(n);
-        }
-        let rows = stage.batch.outbox.into_iter();
-        let rows = rows.filter(|(_, delivered)| !delivered).map(|(row, _)| row);
-        self.shared.outbox.add(rows.collect());
-        if !stage.batch.replay.is_empty() {
-            match self.store.waiting() {
-                Ok(rows) => self.shared.outbox.add(rows),
-                Err(why) => tracing::error!(%why, "the outbox cannot be read"),
-            }
-        }
-        self.shared.log.publish(
-            stage
-                .batch
-                .events
-                .into_iter()
-                .map(|(_, event)| event)
-                .collect(),
-        );
-        for key in &stage.idle {
-            self.busy.remove(key);
-        }
-        for (key, index) in stage.sides {
-            self.start_side(&key, index);
-        }
-        for id in &stage.touched {
-            self.dispatch(id);
-        }
-        self.gauge();
-    }
-
-    fn gauge(&self) {
-        let mut metrics = self
-            .shared
-            .metrics
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        metrics.transitions = self.transitions;
-        metrics.outbox_waiting = u64::try_from(self.shared.outbox.len()).unwrap_or(u64::MAX);
-        metrics.events = self.next_event.saturating_sub(1);
-        metrics.frozen = self.frozen.is_some();
-    }
-
-    /// Takes in a rotation as it is now.
-    fn know(&mut self, r: Arc<Rotation>) {
-        let was = self.known(&r.id);
-        if was.is_none() {
-            self.by_secret
-                .entry(r.secret.clone())
-                .or_default()
-                .insert(r.id.clone());
-        }
-        if let Some(was) = &was {
-            if let State::Waiting { not_before } = was.state {
-                self.waiting.remove(&(not_before, r.id.clone()));
-            }
-            self.running -= usize::from(takes_a_place(was));
-        }
-        if let State::Waiting { not_before } = r.state {
-            self.waiting.insert((not_before, r.id.clone()));
-        }
-        self.running += usize::from(takes_a_place(&r));
-        self.count_stages(was.as_deref(), &r);
-        let mut all = self
-            .shared
-            .rotations
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        all.insert(r.id.clone(), r);
-    }
-
-    fn count_stages(&self, was: Option<&Rotation>, r: &Rotation) {
-        let mut metrics = self
-            .shared
-            .metrics
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(was) = was
-            && !was.is_over()
-            && let Some(count) = metrics.running.get_mut(was.state.stage().raw())
-        {
-            *count = count.saturating_sub(1);
-        }
-        if !r.is_over() {
-            let stage: Phase = r.state.stage();
-            *metrics.running.entry(stage.raw().to_owned()).or_default() += 1;
-        }
-        let stalled = |r: &Rotation| u64::from(!r.is_over() && r.stalled().is_some());
-        metrics.stalled = (metrics.stalled + stalled(r)).saturating_sub(was.map_or(0, stalled));
-        if let State::Finished { end } = &r.state
-            && was.is_some_and(|was| !was.is_over())
-        {
-            *metrics.finished.entry(end.raw().to_owned()).or_default() += 1;
         }
     }
 
@@ -736,84 +460,6 @@ impl Core {
         running.map(|r| r.id.clone()).collect()
     }
 
-    fn publish_current(&self) {
-        let now = self.secrets.iter();
-        let now = now.filter_map(|(path, s)| Some((path.clone(), s.current.clone()?)));
-        let mut current = self
-            .shared
-            .current
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        *current = now.collect();
-    }
-
-    /// Has the effects of a rotation done that are due, and notes when to look at it again.
-    fn dispatch(&mut self, id: &RotationId) {
-        let Some(r) = self.known(id) else {
-            return;
-        };
-        if self.closing.is_some() {
-            return;
-        }
-        let now = self.shared.clock.now();
-        let frozen = self.frozen.is_some();
-        let due: Vec<Pending> = r
-            .due(now, frozen)
-            .filter(|p| !self.busy.contains(&p.key))
-            .cloned()
-            .collect();
-        for pending in due {
-            self.busy.insert(pending.key.clone());
-            self.start_effect(r.clone(), pending);
-        }
-        let wake = r.wake_at(now, frozen, |key| self.busy.contains(key));
-        self.wake(id, wake);
-        if matches!(r.state, State::Auditing { .. }) && !self.shared.outbox.has(id) {
-            self.audited.insert(id.clone());
-        }
-    }
-
-    fn wake(&mut self, id: &RotationId, at: Option<Timestamp>) {
-        if let Some(old) = self.wake_of.remove(id) {
-            self.wakes.remove(&(old, id.clone()));
-        }
-        if let Some(at) = at {
-            self.wakes.insert((at, id.clone()));
-            self.wake_of.insert(id.clone(), at);
-        }
-    }
-
-    fn start_effect(&self, r: Arc<Rotation>, pending: Pending) {
-        let (shared, to_self) = (self.shared.clone(), self.to_self.clone());
-        self.runtime.spawn(async move {
-            let ended = calls::perform(&shared, &r, &pending).await;
-            let _ = to_self.send(Message::Effect(EffectDone {
-                rotation: r.id.clone(),
-                key: pending.key,
-                ended,
-                since: Instant::now(),
-            }));
-        });
-    }
-
-    fn start_side(&self, key: &str, index: usize) {
-        let acts = self
-            .shared
-            .acts
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let call: Option<SideCall> = acts.get(key).and_then(|a| a.calls.get(index)).cloned();
-        drop(acts);
-        let Some(call) = call else {
-            return;
-        };
-        let (shared, to_self, key) = (self.shared.clone(), self.to_self.clone(), key.to_owned());
-        self.runtime.spawn(async move {
-            let ended = side::perform(&shared, &call).await;
-            let _ = to_self.send(Message::Side { key, index, ended });
-        });
-    }
-
     /// A number between 0 and 1.
     pub(super) fn dice(&mut self) -> f64 {
         self.lots.random()
@@ -822,17 +468,6 @@ impl Core {
     pub(super) fn lot(&mut self) -> u32 {
         self.lots.random()
     }
-}
-
-/// Whether it counts towards the concurrency: grace and waiting cost nothing.
-fn takes_a_place(r: &Rotation) -> bool {
-    !matches!(
-        r.state,
-        State::Waiting { .. }
-            | State::Grace { .. }
-            | State::Auditing { .. }
-            | State::Finished { .. }
-    )
 }
 
 fn closed() -> Refusal {
@@ -848,14 +483,14 @@ fn nobody<T>() -> Answer<T> {
 }
 
 impl Reply {
-    fn send(self) {
+    pub(super) fn send(self) {
         match self {
             Self::Receipt(answer, result) => drop(answer.send(result)),
             Self::Done(answer, result) => drop(answer.send(result)),
         }
     }
 
-    fn refuse(self, why: &StoreError) {
+    pub(super) fn refuse(self, why: &StoreError) {
         let refusal = Refusal::new(
             RefusalKind::Store,
             format!("the store cannot be written: {why}"),
@@ -866,17 +501,4 @@ impl Reply {
             Self::Done(answer, _) => drop(answer.send(Err(refusal))),
         }
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a float beyond i64 saturates, which is far enough"
-)]
-fn micros(seconds: f64) -> Span {
-    Span::micros((seconds * 1e6) as i64)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a few seconds")]
-fn seconds(n: i64) -> f64 {
-    n as f64
 }

@@ -2,13 +2,13 @@
 
 use std::sync::PoisonError;
 
-use super::super::engine::Receipt;
 use super::super::lifecycle::{Act, Input, Refusal, RefusalKind, Rotation};
 use super::super::outbox::Sink;
 use super::super::policy;
+use super::super::report::Receipt;
 use super::super::store::{ActRow, SideCall, SideKind};
 use super::core::Core;
-use super::stage::{Freeze, Frozen, Stage};
+use super::staged::{Freeze, Frozen, Stage};
 use super::starts::length;
 use crate::model::event::ActionPhase;
 use crate::model::intent::{Intent, Outcome, Verb};

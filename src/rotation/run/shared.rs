@@ -8,11 +8,11 @@ use reqwest::Client;
 use tokio::sync::{Mutex as Turnstile, Semaphore};
 
 use super::super::clock::Clock;
-use super::super::engine::Metrics;
 use super::super::lifecycle::Rotation;
 use super::super::log::EventLog;
 use super::super::outbox::{Delivered, Outbox, Sink};
 use super::super::plan::{Plan, SecretPlan};
+use super::super::report::Metrics;
 use super::super::store::{ActRow, Vault};
 use super::super::target::Target;
 use crate::model::{RotationId, SecretPath, Span, Version};

@@ -6,7 +6,7 @@ use super::super::lifecycle::{Act, Input, Refusal, RefusalKind, Rotation, Rules,
 use super::super::plan::SecretPlan;
 use super::super::policy;
 use super::core::Core;
-use super::stage::Stage;
+use super::staged::Stage;
 use crate::model::event::{ActionPhase, Trigger};
 use crate::model::intent::{Intent, Verb};
 use crate::model::{Actor, RotationId, SecretPath, Span, Text, Timestamp};

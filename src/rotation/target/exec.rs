@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
+use super::shared::http::LONGEST_WAIT;
 use super::shared::settings::{SettingError, Settings};
 use super::shared::words::{place, said};
 use super::{Answer, Call, Presence, Target, Versioned};
@@ -311,7 +312,9 @@ fn judged(reply: Reply, doing: &str, hide: &[&[u8]]) -> Result<Reply, Fault> {
     };
     let kind = match name.as_str() {
         "throttled" => FaultKind::Throttled {
-            retry_after: reply.retry_after_seconds.map(Duration::from_secs),
+            retry_after: reply
+                .retry_after_seconds
+                .map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT)),
         },
         "unreachable" => FaultKind::Unreachable,
         "unanswered" => FaultKind::Unanswered,
@@ -392,7 +395,8 @@ impl Target for Exec {
 
     /// The program gets what is to be refused as `old` and what stays as `new`.
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
-        self.change("revoke", Some(keep), Some(gone), call).await
+        let keep = super::kept(gone, keep);
+        self.change("revoke", keep, Some(gone), call).await
     }
 
     /// The program gets what comes back as `old` and what it replaces as `new`.

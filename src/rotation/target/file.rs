@@ -77,11 +77,11 @@ impl InFile {
         format!("{what} {}", self.path.display())
     }
 
-    fn write(&self, path: &Path, version: &Versioned, doing: &str) -> Result<(), Fault> {
+    async fn write(&self, path: &Path, version: &Versioned, doing: &str) -> Result<(), Fault> {
         if holds(path, version, doing)? {
             return Ok(());
         }
-        replace(path, version.material.expose(), self.mode, doing)
+        replace(path, version.material.expose(), self.mode, doing).await
     }
 
     async fn tell(&self, call: &Call) -> Result<(), Fault> {
@@ -98,9 +98,9 @@ impl InFile {
         doing: &str,
     ) -> Result<(), Fault> {
         if let Some(before) = before.filter(|_| self.dual_run) {
-            self.write(&self.previous, before, doing)?;
+            self.write(&self.previous, before, doing).await?;
         }
-        self.write(&self.path, version, doing)?;
+        self.write(&self.path, version, doing).await?;
         if holds(&self.next, version, doing)? {
             remove(&self.next, doing)?;
         }
@@ -137,7 +137,7 @@ impl Target for InFile {
         if holds(&self.path, new, &doing)? {
             return Ok(());
         }
-        self.write(&self.next, new, &doing)?;
+        self.write(&self.next, new, &doing).await?;
         if self.dual_run {
             self.tell(call).await?;
         }
@@ -186,16 +186,16 @@ impl Target for InFile {
 
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
         let doing = self.doing("remove a version of");
-        if same(gone.material.expose(), keep.material.expose()) {
-            return Ok(());
-        }
         for path in [&self.next, &self.previous] {
             if holds(path, gone, &doing)? {
                 remove(path, &doing)?;
             }
         }
         if holds(&self.path, gone, &doing)? {
-            self.write(&self.path, keep, &doing)?;
+            match super::kept(gone, keep) {
+                Some(keep) => self.write(&self.path, keep, &doing).await?,
+                None => remove(&self.path, &doing)?,
+            }
         }
         self.tell(call).await
     }

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use super::shared::http::{Ask, Http};
 use super::shared::login::random_words;
-use super::shared::replace::{PRIVATE, content, replace};
+use super::shared::replace::{PRIVATE, content, remove, replace};
 use super::shared::settings::{SettingError, Settings};
 use super::shared::words::place;
 use super::{Answer, Call, Target, Versioned};
@@ -183,16 +183,16 @@ impl Jwks {
         if before.as_ref() == Some(&after) {
             return Ok(());
         }
-        replace(&self.document, &after, PUBLIC, doing)
+        replace(&self.document, &after, PUBLIC, doing).await
     }
 
     /// Hands the issuer the key that signs from now on.
-    fn hand_over(&self, jwk: &Jwk, doing: &str) -> Result<(), Fault> {
+    async fn hand_over(&self, jwk: &Jwk, doing: &str) -> Result<(), Fault> {
         let Some(path) = &self.signing_key else {
             return Ok(());
         };
         let words = Zeroizing::new(serde_json::to_vec(jwk).unwrap_or_default());
-        replace(path, &words, PRIVATE, doing)
+        replace(path, &words, PRIVATE, doing).await
     }
 
     /// The key that signs now, as far as the file for it tells.
@@ -353,20 +353,26 @@ impl Target for Jwks {
         let doing = self.doing("sign with a key of");
         let jwk = Jwk::of(new, &doing)?;
         self.publish(&[&jwk], None, &doing).await?;
-        self.hand_over(&jwk, &doing)
+        self.hand_over(&jwk, &doing).await
     }
 
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, _: &Call) -> Result<(), Fault> {
         let doing = self.doing("retire a key of");
-        let (gone, keep) = (Jwk::of(gone, &doing)?, Jwk::of(keep, &doing)?);
-        if gone.kid == keep.kid {
-            return Ok(());
-        }
+        let keep = match super::kept(gone, keep) {
+            Some(keep) => Some(Jwk::of(keep, &doing)?),
+            None => None,
+        };
+        let gone = Jwk::of(gone, &doing)?;
         // Nothing may be signed with a key that is about to leave the set.
         if self.signs(&doing)?.as_ref() == Some(&gone.kid) {
-            self.hand_over(&keep, &doing)?;
+            match (&keep, &self.signing_key) {
+                (Some(keep), _) => self.hand_over(keep, &doing).await?,
+                (None, Some(path)) => remove(path, &doing)?,
+                (None, None) => {}
+            }
         }
-        self.publish(&[&keep], Some(&gone.kid), &doing).await
+        let keep: Vec<&Jwk> = keep.iter().collect();
+        self.publish(&keep, Some(&gone.kid), &doing).await
     }
 
     async fn reinstate(
@@ -378,7 +384,7 @@ impl Target for Jwks {
         let doing = self.doing("give a former key back to");
         let jwk = Jwk::of(old, &doing)?;
         self.publish(&[&jwk], None, &doing).await?;
-        self.hand_over(&jwk, &doing)
+        self.hand_over(&jwk, &doing).await
     }
 }
 

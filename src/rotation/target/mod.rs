@@ -69,6 +69,11 @@ pub fn open(
     Ok(target)
 }
 
+/// What stays valid when a version is revoked: nothing, where that is the only one.
+fn kept<'a>(gone: &Versioned, keep: &'a Versioned) -> Option<&'a Versioned> {
+    (gone.version != keep.version).then_some(keep)
+}
+
 /// Reads `secret_kind` of the kinds that could hold anything: a word of the event contract.
 fn secret_kind(settings: &mut Settings) -> Result<SecretKind, SettingError> {
     let words = settings.text_or("secret_kind", "other")?;
@@ -166,7 +171,8 @@ pub trait Target: Send + Sync {
         call: &Call,
     ) -> Result<(), Fault>;
 
-    /// Has the target refuse a version, while `keep` stays valid. The engine proves it by
+    /// Has the target refuse a version, while `keep` stays valid; where `keep` is the same version
+    /// there is nothing to keep (a secret's first version is withdrawn). The engine proves it by
     /// [`Target::attempt`] afterwards.
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault>;
 

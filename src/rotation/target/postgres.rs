@@ -99,8 +99,14 @@ impl Target for Postgres {
         self.set(new, call).await
     }
 
-    async fn revoke(&self, _: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
-        self.set(keep, call).await?;
+    async fn revoke(&self, gone: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
+        if let Some(keep) = super::kept(gone, keep) {
+            self.set(keep, call).await?;
+        } else {
+            let doing = self.doing("shut out");
+            let admin = self.server.admin(call.within, &doing).await?;
+            admin.shut_out(&self.role).await?;
+        }
         if self.end_sessions {
             let doing = self.doing("end the sessions of");
             let admin = self.server.admin(call.within, &doing).await?;

@@ -121,13 +121,14 @@ impl Target for Pair {
 
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
         let either = self.either("shut out one of");
-        let (gone, keep) = (
-            Login::of(&gone.material, &either)?,
-            Login::of(&keep.material, &either)?,
-        );
+        let keep = match super::kept(gone, keep) {
+            Some(keep) => Some(Login::of(&keep.material, &either)?),
+            None => None,
+        };
+        let gone = Login::of(&gone.material, &either)?;
         let doing = self.doing("shut out", &gone.username);
         let admin = self.server.admin(call.within, &doing).await?;
-        if gone.username == keep.username {
+        if let Some(keep) = keep.filter(|keep| keep.username == gone.username) {
             // Two versions on one role: only its newest password can be valid.
             return admin.let_in(&keep).await;
         }

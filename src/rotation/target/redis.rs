@@ -188,22 +188,27 @@ impl Redis {
     /// Adds and removes passwords, and has the server remember it where it has a file for that.
     async fn change(
         &self,
-        add: &Versioned,
+        add: Option<&Versioned>,
         remove: Option<&Versioned>,
         call: &Call,
         doing: String,
     ) -> Result<(), Fault> {
-        let add = hash(&Login::of(&add.material, &doing)?);
-        let remove = match remove {
-            None => None,
-            Some(version) => Some(hash(&Login::of(&version.material, &doing)?)),
+        let hashed = |version: Option<&Versioned>| {
+            version
+                .map(|version| Login::of(&version.material, &doing))
+                .transpose()
+                .map(|login| login.as_ref().map(hash))
         };
+        let (add, remove) = (hashed(add)?, hashed(remove)?);
         let mut admin = self.admin(call.within, &doing).await?;
         let there = self.passwords(&mut admin).await?;
         let mut set = redis::cmd("ACL");
         set.arg("SETUSER").arg(&self.user).arg("on");
-        set.arg(format!("#{add}"));
-        if let Some(gone) = remove.filter(|gone| *gone != add && there.contains(gone)) {
+        if let Some(add) = &add {
+            set.arg(format!("#{add}"));
+        }
+        if let Some(gone) = remove.filter(|gone| add.as_ref() != Some(gone) && there.contains(gone))
+        {
             set.arg(format!("!{gone}"));
         }
         admin.must(&set).await?;
@@ -257,7 +262,7 @@ impl Target for Redis {
         call: &Call,
     ) -> Result<(), Fault> {
         let doing = self.doing("add a password to");
-        self.change(new, None, call, doing).await
+        self.change(Some(new), None, call, doing).await
     }
 
     async fn attempt(&self, with: &Versioned, call: &Call) -> Result<Answer, Fault> {
@@ -282,7 +287,8 @@ impl Target for Redis {
 
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
         let doing = self.doing("remove a password of");
-        self.change(keep, Some(gone), call, doing).await?;
+        self.change(super::kept(gone, keep), Some(gone), call, doing)
+            .await?;
         if self.end_sessions {
             let doing = self.doing("end the connections of");
             let mut admin = self.admin(call.within, &doing).await?;
@@ -300,7 +306,7 @@ impl Target for Redis {
         call: &Call,
     ) -> Result<(), Fault> {
         let doing = self.doing("give a former password back to");
-        self.change(old, None, call, doing).await
+        self.change(Some(old), None, call, doing).await
     }
 
     async fn presence(&self, _: &[Versioned]) -> Result<Option<Vec<Presence>>, Fault> {

@@ -222,7 +222,9 @@ impl Target for Webhook {
 
     /// A key that the service no longer knows is revoked already.
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
-        self.must_be_active(keep, call).await?;
+        if let Some(keep) = super::kept(gone, keep) {
+            self.must_be_active(keep, call).await?;
+        }
         let doing = self.doing("revoke an API key");
         let key = Key::of(gone, &doing)?;
         let path = path(&key.id, "");

@@ -20,38 +20,40 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts one, or says why not.
+    /// Starts one that keeps its users in an ACL file, or says why not.
     pub fn start() -> Option<Self> {
+        Self::configured(true)
+    }
+
+    /// Starts one with or without an ACL file.
+    pub fn configured(acl_file: bool) -> Option<Self> {
         let server = program("redis-server", "redis-server", &[])?;
         let folder = tempfile::Builder::new()
             .prefix("rotascope-redis-")
             .tempdir()
             .unwrap();
         let at = |name: &str| folder.path().join(name);
-        let acl = format!(
-            "user default on >{ADMIN_PASSWORD} ~* &* +@all\nuser app on ~app:* +@read +@write +@connection\n"
-        );
-        fs::write(at("users.acl"), acl).unwrap();
+        let users = [
+            format!("user default on >{ADMIN_PASSWORD} ~* &* +@all"),
+            "user app on ~app:* +@read +@write +@connection".to_owned(),
+        ]
+        .join("\n");
+        fs::write(at("users.acl"), &users).unwrap();
         fs::write(at("admin-password"), ADMIN_PASSWORD).unwrap();
         let port = free_port();
+        let users = if acl_file {
+            format!("aclfile {}", at("users.acl").display())
+        } else {
+            users
+        };
+        let config = format!(
+            "port {port}\nbind 127.0.0.1\nsave \"\"\ndir {}\nloglevel debug\nslowlog-log-slower-than 0\n{users}\n",
+            folder.path().display()
+        );
+        fs::write(at("redis.conf"), config).unwrap();
         let mut running = Running::start(
             &server,
-            [
-                "--port",
-                &port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--loglevel",
-                "debug",
-                "--slowlog-log-slower-than",
-                "0",
-                "--dir",
-                &folder.path().display().to_string(),
-                "--aclfile",
-                &at("users.acl").display().to_string(),
-            ],
+            [at("redis.conf")],
             &[],
             at("log"),
             None,

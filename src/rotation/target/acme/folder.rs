@@ -56,16 +56,23 @@ impl Folder {
     }
 
     /// Puts a pair beside the others.
-    pub fn stage(&self, serial: &str, key: &str, chain: &str, doing: &str) -> Result<(), Fault> {
+    pub async fn stage(
+        &self,
+        serial: &str,
+        key: &str,
+        chain: &str,
+        doing: &str,
+    ) -> Result<(), Fault> {
         let folder = self.version(serial);
         Self::make(&folder, doing)?;
-        replace(&folder.join("privkey.pem"), key.as_bytes(), PRIVATE, doing)?;
+        replace(&folder.join("privkey.pem"), key.as_bytes(), PRIVATE, doing).await?;
         replace(
             &folder.join("fullchain.pem"),
             chain.as_bytes(),
             PUBLIC,
             doing,
-        )?;
+        )
+        .await?;
         sync_folder(&folder).map_err(|e| local(&folder, &e, doing))
     }
 
@@ -83,6 +90,11 @@ impl Folder {
             .and_then(|()| fs::rename(&beside, &link))
             .and_then(|()| sync_folder(&link))
             .map_err(|e| local(&link, &e, doing))
+    }
+
+    /// Leaves no pair in use.
+    pub fn leave_none(&self, doing: &str) -> Result<(), Fault> {
+        remove(&self.0.join("current"), doing)
     }
 
     /// The serial number of the pair in use.
@@ -107,14 +119,14 @@ impl Folder {
     }
 
     /// Notes that the CA has revoked a certificate.
-    pub fn note_revoked(&self, serial: &str, doing: &str) -> Result<(), Fault> {
+    pub async fn note_revoked(&self, serial: &str, doing: &str) -> Result<(), Fault> {
         if self.is_revoked(serial, doing)? {
             return Ok(());
         }
         let path = self.0.join("revoked");
         let mut list = content(&path, doing)?.unwrap_or_default();
         list.extend_from_slice(format!("{serial}\n").as_bytes());
-        replace(&path, &list, PUBLIC, doing)
+        replace(&path, &list, PUBLIC, doing).await
     }
 
     /// True where the CA has revoked it at our word.
@@ -138,10 +150,10 @@ impl Folder {
     }
 
     /// Keeps an order.
-    pub fn keep_order(&self, pending: &Pending, doing: &str) -> Result<(), Fault> {
+    pub async fn keep_order(&self, pending: &Pending, doing: &str) -> Result<(), Fault> {
         Self::make(&self.0, doing)?;
         let bytes = Zeroizing::new(serde_json::to_vec(pending).unwrap_or_default());
-        replace(&self.pending(), &bytes, PRIVATE, doing)
+        replace(&self.pending(), &bytes, PRIVATE, doing).await
     }
 
     /// Forgets the order under way.

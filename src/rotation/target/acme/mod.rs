@@ -127,10 +127,16 @@ impl Acme {
 
     async fn put_in_place(&self, fitting: &Fitting, call: &Call, doing: &str) -> Result<(), Fault> {
         let Pair { key, chain } = &fitting.pair;
-        self.folder.stage(&fitting.serial, key, chain, doing)?;
+        self.folder
+            .stage(&fitting.serial, key, chain, doing)
+            .await?;
         self.folder.make_current(&fitting.serial, doing)?;
-        let telling = self.doing("have the server read again the certificate of");
-        self.reload.tell(&call.key, call.within, &telling).await
+        self.tell(call).await
+    }
+
+    async fn tell(&self, call: &Call) -> Result<(), Fault> {
+        let doing = self.doing("have the server read again the certificate of");
+        self.reload.tell(&call.key, call.within, &doing).await
     }
 
     /// The certificate that the endpoint serves.
@@ -200,7 +206,9 @@ impl Target for Acme {
         let doing = self.doing("stage the certificate of");
         let fitting = Fitting::of(new, &doing)?;
         let Pair { key, chain } = &fitting.pair;
-        self.folder.stage(&fitting.serial, key, chain, &doing)?;
+        self.folder
+            .stage(&fitting.serial, key, chain, &doing)
+            .await?;
         // Whoever calls has kept the material by now.
         self.folder.forget_order(&doing)
     }
@@ -210,19 +218,26 @@ impl Target for Acme {
         let fitting = Fitting::of(with, &doing)?;
         let refused = |said: String| Ok(Answer::Refused(Text::from(said)));
         let is_current = self.folder.current(&doing)?.as_ref() == Some(&fitting.serial);
+        let is_revoked = self.folder.is_revoked(&fitting.serial, &doing)?;
         let mut instead = String::new();
         if let Some(probe) = &self.probe {
-            let served = self.served(probe, call).await?;
-            if Some(&served) == fitting.leaf() {
-                return Ok(self.trusted(&fitting));
+            match self.served(probe, call).await {
+                Ok(served) if Some(&served) == fitting.leaf() => {
+                    return Ok(self.trusted(&fitting));
+                }
+                Ok(served) => {
+                    let other = serial(&served).unwrap_or_default();
+                    instead = format!("; {probe} serves serial {other}");
+                }
+                // What is revoked and served by nobody is refused all the same.
+                Err(fault) if !is_revoked => return Err(fault),
+                Err(_) => {}
             }
-            let other = serial(&served).unwrap_or_default();
-            instead = format!("; {probe} serves serial {other}");
             if is_current {
                 return refused(format!("serial {} is in place{instead}", fitting.serial));
             }
         }
-        if self.folder.is_revoked(&fitting.serial, &doing)? {
+        if is_revoked {
             return refused(format!("serial {} is revoked{instead}", fitting.serial));
         }
         if !self.folder.is_staged(&fitting.serial) {
@@ -247,16 +262,25 @@ impl Target for Acme {
 
     async fn revoke(&self, gone: &Versioned, keep: &Versioned, call: &Call) -> Result<(), Fault> {
         let doing = self.doing("revoke a certificate of");
-        let (gone, keep) = (Fitting::of(gone, &doing)?, Fitting::of(keep, &doing)?);
-        if gone.serial == keep.serial {
-            return Ok(());
-        }
-        if self.folder.current(&doing)?.as_ref() != Some(&keep.serial) {
-            self.put_in_place(&keep, call, &doing).await?;
+        let keep = match super::kept(gone, keep) {
+            Some(keep) => Some(Fitting::of(keep, &doing)?),
+            None => None,
+        };
+        let gone = Fitting::of(gone, &doing)?;
+        let current = self.folder.current(&doing)?;
+        match &keep {
+            Some(keep) if current.as_ref() != Some(&keep.serial) => {
+                self.put_in_place(keep, call, &doing).await?;
+            }
+            None if current.as_ref() == Some(&gone.serial) => {
+                self.folder.leave_none(&doing)?;
+                self.tell(call).await?;
+            }
+            _ => {}
         }
         if let Some(leaf) = gone.leaf().filter(|_| self.revoke_at_ca) {
             self.authority.revoke(leaf, call, &doing).await?;
-            self.folder.note_revoked(&gone.serial, &doing)?;
+            self.folder.note_revoked(&gone.serial, &doing).await?;
         }
         self.folder.unstage(&gone.serial, &doing)
     }

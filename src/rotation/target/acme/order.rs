@@ -178,7 +178,7 @@ impl Authority {
             order: order.url().to_owned(),
             key: key.serialize_pem(),
         };
-        folder.keep_order(&pending, doing)?;
+        folder.keep_order(&pending, doing).await?;
         Ok((order, key))
     }
 
@@ -331,7 +331,7 @@ impl Authority {
             .await
             .map_err(|e| failed(&e, doing))?;
         let bytes = Zeroizing::new(serde_json::to_vec(&credentials).unwrap_or_default());
-        replace(&self.account, &bytes, PRIVATE, doing)?;
+        replace(&self.account, &bytes, PRIVATE, doing).await?;
         Ok(account)
     }
 }

@@ -17,6 +17,9 @@ use crate::rotation::fault::{Fault, FaultKind};
 /// The most bytes of an answer that are read.
 const MOST: usize = 1 << 20;
 
+/// The longest wait that another side can ask for; more is a mistake or malice.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
 /// A client; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Http(Client);
@@ -203,14 +206,18 @@ fn headers(ask: &Ask<'_>) -> Result<HeaderMap, Fault> {
     Ok(headers)
 }
 
-/// Seconds, or a date.
+/// Seconds, or a date; at most [`LONGEST_WAIT`].
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let words = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = words.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = chrono::DateTime::parse_from_rfc2822(words).ok()?;
-    SystemTime::from(at).duration_since(SystemTime::now()).ok()
+    let wait = if let Ok(seconds) = words.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let at = chrono::DateTime::parse_from_rfc2822(words).ok()?;
+        SystemTime::from(at)
+            .duration_since(SystemTime::now())
+            .ok()?
+    };
+    Some(wait.min(LONGEST_WAIT))
 }
 
 fn failed(error: &reqwest::Error, ask: &Ask<'_>) -> Fault {
@@ -297,7 +304,7 @@ mod tests {
         };
         assert_eq!(read("30"), Some(Duration::from_secs(30)));
         let far = read("Fri, 31 Dec 2999 23:59:59 GMT").unwrap();
-        assert!(far > Duration::from_secs(86_400));
+        assert_eq!(far, LONGEST_WAIT);
         assert_eq!(read("soon"), None);
     }
 }

@@ -7,17 +7,27 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use crate::rotation::fault::{Fault, FaultKind};
 
 /// Only the owner may read it.
 pub const PRIVATE: u32 = 0o600;
 
 /// Replaces a file in one step; content, name and folder are on the disk when it returns. A file
-/// that was there keeps its owner.
+/// that was there keeps its owner. The disk is waited for beside the engine, not in it.
 ///
 /// # Errors
 /// A local fault with the path.
-pub fn replace(path: &Path, content: &[u8], mode: u32, doing: &str) -> Result<(), Fault> {
+pub async fn replace(path: &Path, content: &[u8], mode: u32, doing: &str) -> Result<(), Fault> {
+    let (path, content) = (path.to_owned(), Zeroizing::new(content.to_vec()));
+    let owned = doing.to_owned();
+    tokio::task::spawn_blocking(move || replace_now(&path, &content, mode, &owned))
+        .await
+        .unwrap_or_else(|e| Err(Fault::new(FaultKind::Local, doing, e.to_string())))
+}
+
+fn replace_now(path: &Path, content: &[u8], mode: u32, doing: &str) -> Result<(), Fault> {
     write_beside(path, content, mode)
         .and_then(|beside| {
             fs::rename(&beside, path).inspect_err(|_| {
@@ -116,13 +126,13 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_file_is_replaced_whole_and_stays_private() {
+    #[tokio::test]
+    async fn a_file_is_replaced_whole_and_stays_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         fs::write(folder.path().join(".key.tmp"), "left by a crash").unwrap();
-        replace(&path, b"one", PRIVATE, "x").unwrap();
-        replace(&path, b"two", 0o640, "x").unwrap();
+        replace(&path, b"one", PRIVATE, "x").await.unwrap();
+        replace(&path, b"two", 0o640, "x").await.unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -131,12 +141,14 @@ mod tests {
         assert_eq!(content(&path, "x").unwrap(), None);
     }
 
-    #[test]
-    fn what_cannot_be_written_leaves_the_old_and_nothing_else() {
+    #[tokio::test]
+    async fn what_cannot_be_written_leaves_the_old_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("is-a-folder");
         fs::create_dir_all(path.join("full")).unwrap();
-        let fault = replace(&path, b"canary-10", PRIVATE, "write it").unwrap_err();
+        let fault = replace(&path, b"canary-10", PRIVATE, "write it")
+            .await
+            .unwrap_err();
         assert_eq!(fault.kind, FaultKind::Local);
         assert!(fault.to_string().contains("is-a-folder"), "{fault}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -1,0 +1,88 @@
+//! What one turn of the core would change: nothing of it holds before it is durable.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::super::lifecycle::Rotation;
+use super::super::store::{ActRow, Batch, SecretRow};
+use crate::model::{RotationId, SecretPath};
+
+/// Who froze the engine.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Frozen {
+    pub(super) by: crate::model::Actor,
+    pub(super) since: crate::model::Timestamp,
+}
+
+/// A freeze that begins, or none from now on.
+#[derive(Clone, Debug)]
+pub(super) struct Freeze(pub(super) Option<Frozen>);
+
+#[derive(Default)]
+pub(super) struct Stage {
+    pub(super) rotations: BTreeMap<RotationId, Arc<Rotation>>,
+    pub(super) secrets: BTreeMap<SecretPath, SecretRow>,
+    pub(super) acts: HashMap<String, ActRow>,
+    pub(super) freeze: Option<Freeze>,
+    pub(super) batch: Batch,
+    /// Rotations whose effects and wakes are to be looked at afterwards.
+    pub(super) touched: BTreeSet<RotationId>,
+    /// Effects that are no longer under way.
+    pub(super) idle: Vec<String>,
+    /// Calls of acts that are to be made.
+    pub(super) sides: Vec<(String, usize)>,
+    /// Rotations that were ticked.
+    pub(super) ticked: Vec<RotationId>,
+    /// How many starts were staged.
+    pub(super) begun: usize,
+}
+
+/// How far a stage was, to go back to where an act turns out to be refused half way.
+pub(super) struct Mark {
+    rotations: BTreeMap<RotationId, Arc<Rotation>>,
+    secrets: BTreeMap<SecretPath, SecretRow>,
+    acts: HashMap<String, ActRow>,
+    freeze: Option<Freeze>,
+    begun: usize,
+    lengths: [usize; 6],
+}
+
+impl Stage {
+    fn lengths(&self) -> [usize; 6] {
+        let b = &self.batch;
+        [
+            b.events.len(),
+            b.outbox.len(),
+            b.forget.len(),
+            b.meta.len(),
+            b.replay.len(),
+            self.sides.len(),
+        ]
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            rotations: self.rotations.clone(),
+            secrets: self.secrets.clone(),
+            acts: self.acts.clone(),
+            freeze: self.freeze.clone(),
+            begun: self.begun,
+            lengths: self.lengths(),
+        }
+    }
+
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.rotations = mark.rotations;
+        self.secrets = mark.secrets;
+        self.acts = mark.acts;
+        self.freeze = mark.freeze;
+        self.begun = mark.begun;
+        let [events, outbox, forget, meta, replay, sides] = mark.lengths;
+        self.batch.events.truncate(events);
+        self.batch.outbox.truncate(outbox);
+        self.batch.forget.truncate(forget);
+        self.batch.meta.truncate(meta);
+        self.batch.replay.truncate(replay);
+        self.sides.truncate(sides);
+    }
+}

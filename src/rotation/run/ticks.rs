@@ -1,0 +1,119 @@
+//! What time brings: deadlines, turns, cadences, and a wall clock that jumps.
+
+use std::time::{Duration, Instant};
+
+use super::super::lifecycle::Input;
+use super::core::{Core, MOST};
+use super::staged::Stage;
+use crate::model::event::BackendState;
+use crate::model::{RotationId, SecretPath, Span, Timestamp};
+
+/// A clock that is off by more than this, in the world's seconds, jumped.
+const JUMP: i64 = 5;
+/// How long the previous version of a secret may be asked back.
+const KEPT: Span = Span::seconds(86_400);
+
+impl Core {
+    /// A wall clock that jumped moves every deadline with it: what was promised as a length of
+    /// time stays as long.
+    pub(super) fn look_at_clock(&mut self, stage: &mut Stage) {
+        let (now, instant) = (self.shared.clock.now(), Instant::now());
+        let (was, then) = std::mem::replace(&mut self.last_look, (now, instant));
+        let passed = instant.duration_since(then).as_secs_f64() * self.shared.clock.scale();
+        let off = now.since(was) - micros(passed);
+        if off.abs() <= micros(self.shared.clock.scale() * seconds(JUMP)) {
+            return;
+        }
+        tracing::warn!(seconds = off.as_seconds(), "the clock jumped");
+        let why = format!(
+            "the clock jumped by {} s; deadlines moved with it",
+            off.as_seconds()
+        );
+        self.say_status(stage, "", BackendState::Degraded, Some(why));
+        for id in self.unfinished() {
+            let _ = self.apply(stage, &id, Input::Jumped(off));
+        }
+    }
+
+    /// Everything whose time has come.
+    pub(super) fn tick(&mut self, stage: &mut Stage) {
+        if self.closing.is_some() || self.sulks_until.is_some() {
+            return;
+        }
+        let now = self.shared.clock.now();
+        for id in std::mem::take(&mut self.audited) {
+            stage.ticked.push(id.clone());
+            let _ = self.apply(stage, &id, Input::Audited);
+        }
+        while stage.ticked.len() < MOST
+            && let Some((at, id)) = self.wakes.first().cloned()
+            && at <= now
+        {
+            self.wakes.pop_first();
+            self.wake_of.remove(&id);
+            stage.ticked.push(id.clone());
+            let _ = self.apply(stage, &id, Input::Tick);
+        }
+        let due: Vec<RotationId> = self
+            .waiting
+            .iter()
+            .take_while(|(at, _)| *at <= now)
+            .take(MOST)
+            .map(|(_, id)| id.clone())
+            .collect();
+        for id in due {
+            if self.running + stage.begun >= self.shared.concurrency && !self.is_urgent(&id) {
+                continue;
+            }
+            let _ = self.apply(stage, &id, Input::Tick);
+        }
+        let every = Duration::from_secs(1);
+        if self.last_schedule.is_none_or(|at| at.elapsed() >= every) {
+            self.last_schedule = Some(Instant::now());
+            self.schedule(stage);
+            self.prune(stage, now);
+        }
+        if !self.replays.is_empty() {
+            self.replays_done(stage);
+        }
+    }
+
+    pub(super) fn is_urgent(&self, id: &RotationId) -> bool {
+        let r = self.known(id);
+        r.is_some_and(|r| r.trigger == crate::model::event::Trigger::Emergency)
+    }
+
+    /// Forgets previous versions that nobody may ask back any more.
+    pub(super) fn prune(&mut self, stage: &mut Stage, now: Timestamp) {
+        let old: Vec<SecretPath> = self
+            .secrets
+            .iter()
+            .filter(|(_, s)| s.previous.is_some())
+            .filter(|(_, s)| s.rotated_at.is_some_and(|at| at + KEPT <= now))
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in old {
+            if !self.others(stage, &path, None).is_empty() {
+                continue;
+            }
+            let mut secret = self.secret(stage, &path);
+            if let Some(previous) = secret.previous.take() {
+                stage.batch.forget.push((path.clone(), previous));
+                stage.secrets.insert(path, secret);
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a float beyond i64 saturates, which is far enough"
+)]
+fn micros(seconds: f64) -> Span {
+    Span::micros((seconds * 1e6) as i64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few seconds")]
+fn seconds(n: i64) -> f64 {
+    n as f64
+}
