@@ -117,20 +117,7 @@ pub async fn live(target: &dyn Target, mark: impl Mark, reissue: bool) -> Lived 
         }
     };
     let zeroth = make("v0", None).await;
-    twice("install v0", async || {
-        target.install(&zeroth, None, &call("i0")).await
-    })
-    .await;
-    twice("activate v0", async || {
-        target.activate(&zeroth, None, &call("a0")).await
-    })
-    .await;
-    lets_in(target, &zeroth).await;
-    twice("withdraw v0, the only one", async || {
-        target.revoke(&zeroth, &zeroth, &call("r0")).await
-    })
-    .await;
-    turns_away(target, &zeroth).await;
+    withdraw(target, &zeroth).await;
 
     let first = make("v1", None).await;
     twice("install v1", async || {
@@ -182,6 +169,24 @@ pub async fn live(target: &dyn Target, mark: impl Mark, reissue: bool) -> Lived 
         last: third,
         canaries,
     }
+}
+
+/// A version that is made current and withdrawn while there is no other.
+async fn withdraw(target: &dyn Target, only: &Versioned) {
+    twice("install v0", async || {
+        target.install(only, None, &call("i0")).await
+    })
+    .await;
+    twice("activate v0", async || {
+        target.activate(only, None, &call("a0")).await
+    })
+    .await;
+    lets_in(target, only).await;
+    twice("withdraw v0, the only one", async || {
+        target.revoke(only, only, &call("r0")).await
+    })
+    .await;
+    turns_away(target, only).await;
 }
 
 async fn cut_over(target: &dyn Target, old: &Versioned, new: &Versioned) {
