@@ -157,8 +157,8 @@ fn a_cut_connection_is_a_gap_and_loses_and_doubles_nothing() {
     watched.wait("the loss", |u| link(u).drops == 2);
     toy.log.publish((3001..=3100).map(event).collect());
     let update = watched.wait("the rest", |u| toy_events(u) == 3100 && is_live(u));
-    let link = link(&update);
-    assert_eq!((link.drops, link.missing, link.events), (2, 0, 3100));
+    let held = link(&update);
+    assert_eq!((held.drops, held.missing, held.events), (2, 0, 3100));
     assert_eq!(update.incident.counts().duplicates, 0);
     let toy = update
         .incident

@@ -150,6 +150,15 @@ impl Inquiry {
             return Known::default();
         };
         let mut known = self.history.after(&EventRef::of(last));
+        // What happens now has been looked at, but for what may still come in another order.
+        if let Reach::UpTo(Some(through)) = known.reach
+            && (player
+                .tolerance()
+                .is_some_and(|most| last.time.since(through) <= most)
+                || (self.idle && player.is_all_handed()))
+        {
+            known.reach = Reach::Whole;
+        }
         let lacking = self.late.map(|late| late.from);
         let lacking = lacking.into_iter().chain(self.again).min();
         if let Some(from) = lacking.filter(|from| *from <= last.time) {

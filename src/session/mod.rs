@@ -197,6 +197,7 @@ impl Desk {
                 self.changed = true;
             }
             let loaded = self.loading.done && self.live.is_none();
+            self.player.settle(Instant::now());
             self.inquiry.hand(&mut self.player, loaded, Instant::now());
             self.tell(publish);
         }

@@ -64,6 +64,8 @@ pub struct Player {
     seen: Option<Timestamp>,
     /// When it last let time pass.
     ticked: Option<Instant>,
+    /// Up to this moment everything is likely to have come, where it is a live one.
+    settled: Option<Timestamp>,
 }
 
 impl Player {
@@ -87,6 +89,7 @@ impl Player {
             live: None,
             seen: None,
             ticked: None,
+            settled: None,
         }
     }
 
@@ -143,9 +146,12 @@ impl Player {
         self.recording.get(self.position.checked_sub(1)?)
     }
 
-    /// The next events that were not handed over yet, in order, at most so many.
+    /// The next events that were not handed over yet, in order, at most so many; of a live
+    /// session those that no other is likely to come before any more.
     pub fn hand(&mut self, most: usize) -> Vec<Event> {
+        let settled = self.settled;
         let events = self.recording.events(self.handed).take(most);
+        let events = events.take_while(|e| settled.is_none_or(|settled| e.time <= settled));
         let events: Vec<Event> = events.cloned().collect();
         self.handed += events.len();
         events

@@ -266,9 +266,9 @@ impl Line {
                 let back = (far.try_clone().unwrap(), near.try_clone().unwrap());
                 let budget = budget.take();
                 thread::spawn(move || {
-                    let mut head = [0_u8; 5];
-                    let read = near.peek(&mut head).unwrap_or(0);
-                    let budget = if deaf && head[..read].starts_with(b"POST") {
+                    let mut verb = [0_u8; 5];
+                    let read = near.peek(&mut verb).unwrap_or(0);
+                    let budget = if deaf && verb[..read].starts_with(b"POST") {
                         Some(0)
                     } else {
                         budget

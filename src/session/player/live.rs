@@ -4,8 +4,11 @@
 use std::time::{Duration, Instant};
 
 use super::{BATCH, Player, Start, TICK, played};
-use crate::model::Timestamp;
 use crate::model::replay::{ReplayCommand, SeekTo, Speed};
+use crate::model::{Span, Timestamp};
+
+/// So much later, in the world's time, what happened at one moment may come by another stream.
+const SLACK: Duration = Duration::from_millis(500);
 
 /// What makes a player a live one.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +56,35 @@ impl Player {
     pub fn emitters_now(&self, now: Instant) -> Option<Timestamp> {
         let (since, at, scale) = self.live?.clock?;
         Some(at + played(now.saturating_duration_since(since), scale))
+    }
+
+    /// Says up to which moment everything is likely to have come: several streams bring what
+    /// happened at one time a little apart.
+    pub fn settle(&mut self, now: Instant) {
+        self.settled = self.emitters_now(now).map(|at| {
+            let newest = self.recording.to().map_or(at, |newest| newest.max(at));
+            newest - self.scaled(SLACK)
+        });
+    }
+
+    /// True where all that has settled was handed over.
+    #[must_use]
+    pub fn is_all_handed(&self) -> bool {
+        let next = self.recording.get(self.handed);
+        self.live.is_some() && next.is_none_or(|event| Some(event.time) > self.settled)
+    }
+
+    /// How far the diagnosis may lie behind what happens now and still be said to have seen all;
+    /// `None` where a recording is played.
+    #[must_use]
+    pub fn tolerance(&self) -> Option<Span> {
+        self.live.map(|_| self.scaled(SLACK * 4))
+    }
+
+    /// A length of the world's time, in the emitters'.
+    fn scaled(&self, real: Duration) -> Span {
+        let clock = self.live.and_then(|live| live.clock);
+        clock.map_or(Span::ZERO, |(_, _, scale)| played(real, scale))
     }
 
     /// The end of what there is to see: while it follows, the moment it stands at.
@@ -208,6 +240,25 @@ mod tests {
         assert_eq!(player.status().position, 6);
         player.advance(begun + Duration::from_secs(2), SLICE);
         assert!(player.is_following());
+    }
+
+    #[test]
+    fn the_diagnosis_gets_what_has_settled() {
+        let begun = Instant::now();
+        let mut player = player(begun);
+        let later = begun + Duration::from_millis(600);
+        player.settle(later);
+        assert_eq!(player.hand(100).len(), 10);
+        assert!(player.is_all_handed());
+        // Two streams bring 50 and 45 in the wrong order: neither is late.
+        player.push(vec![event(50)], later);
+        player.settle(later);
+        assert!(player.hand(100).is_empty() && player.is_all_handed());
+        assert_eq!(player.push(vec![event(45)], later), None);
+        let later = later + Duration::from_secs(1);
+        player.settle(later);
+        let handed: Vec<_> = player.hand(100).iter().map(|e| e.time).collect();
+        assert_eq!(handed, [at(45), at(50)]);
     }
 
     #[test]
