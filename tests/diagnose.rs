@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rotascope::audit::identity::IdentityRules;
 use rotascope::cli::diagnose::{self, Args, Format};
 use rotascope::diagnosis::{Diagnosis, Finding, rules};
+use rotascope::measure::level::Objectives;
 use rotascope::model::Event;
 use serde_json::Value;
 
@@ -20,7 +21,8 @@ fn run(paths: &[&Path], format: Format) -> (u8, String, String) {
         format,
     };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let status = diagnose::run(&args, IdentityRules::default(), &mut out, &mut err).unwrap();
+    let (identity, asked) = (IdentityRules::default(), Objectives::default());
+    let status = diagnose::run(&args, identity, &asked, &mut out, &mut err).unwrap();
     let words = |bytes| String::from_utf8(bytes).unwrap();
     (status, words(out), words(err))
 }

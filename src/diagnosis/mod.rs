@@ -22,16 +22,15 @@ mod findings;
 mod suspects;
 #[cfg(test)]
 mod testing;
-mod throttling;
 mod unattributed;
-mod words;
 
+pub use crate::measure::throttling::is_throttling;
 pub use all::rules;
 pub use finding::{Evidence, Finding, Mode, RuledOut, Subject};
 pub use findings::Findings;
-pub use throttling::is_throttling;
 
 use crate::incident::{Applied, EventRef, Incident};
+use crate::measure::{throttling, words};
 use crate::model::{Event, Timestamp};
 
 /// One failure mode: watches events and says what it sees.

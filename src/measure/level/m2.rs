@@ -1,0 +1,79 @@
+//! M2, consumer update latency: how long a consumer takes from the store of a new version until
+//! it was told to have validated it or to use it, and, as the second part, the share of consumers
+//! that got there within the rotation window.
+//!
+//! *Latency.* One case is one consumer and one version that a rotation brings, at its earliest
+//! word `validated` or `in_use`. It took the `latency_ms` of that word, else the time since the
+//! rotation's first completed store; where neither is known the case is left out.
+//!
+//! *Within the window.*
+//! 1. A rotation's window closes when the old version is refused: at its revocation, else at the
+//!    end of its grace period as last told, else at the cutover where no dual-run was promised;
+//!    where none of these is known, at its success.
+//! 2. Rotations whose window closed count, at that moment; one that was given up before does not.
+//! 3. A case is a consumer: those named at the start and those seen with the new version. It is
+//!    good where it was on the new version by then; one that never was is bad.
+//!
+//! Two rotations that bring the same version of a secret are one and a second try at it: the
+//! first counts.
+
+use std::collections::BTreeSet;
+
+use super::facts::{Facts, Told, seconds};
+use super::grade::Marks;
+use super::ledger::OnNew;
+use crate::model::event::{Outcome, Stage};
+use crate::model::{ConsumerId, Timestamp};
+
+/// Its cases: consumers that got to a new version; slower than `bound` seconds is bad.
+pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks, bound: f64) -> Marks {
+    for ((secret, version), consumers) in &facts.ledger.updates {
+        let place = facts.bringing(secret, version);
+        let Some(told) = place.and_then(|at| facts.rotations.get(at)) else {
+            continue;
+        };
+        let stored = told.first_done(&Stage::Store);
+        for (event, latency) in consumers.values().flatten() {
+            let since = stored.filter(|stored| *stored <= event.time);
+            let took = latency.or_else(|| since.map(|stored| seconds(stored, event.time)));
+            if let Some(took) = took {
+                marks.took(event.time, took, bound);
+            }
+        }
+    }
+    marks
+}
+
+/// The second part's cases: all consumers of rotations whose window closed.
+pub(super) fn within(facts: &Facts<'_>, mut marks: Marks) -> Marks {
+    for (at, told) in facts.rotations.iter().enumerate() {
+        let rotation = told.rotation;
+        let (Some(secret), Some(version)) = (&rotation.secret, &rotation.to_version) else {
+            continue;
+        };
+        let Some(closed) = closed(told).filter(|_| facts.bringing(secret, version) == Some(at))
+        else {
+            continue;
+        };
+        let updates = facts.ledger.updates.get(&(secret.clone(), version.clone()));
+        let seen = updates.into_iter().flatten().map(|(name, _)| name);
+        let named = rotation.named.iter().map(|named| &named.consumer);
+        let all: BTreeSet<&ConsumerId> = named.chain(seen).collect();
+        for name in all {
+            let on_new: Option<&OnNew> = updates.and_then(|updates| updates.get(name));
+            let on_new = on_new.and_then(Option::as_ref);
+            let good = on_new.is_some_and(|(event, _)| event.time <= closed);
+            marks.add(closed, u64::from(good), u64::from(!good));
+        }
+    }
+    marks
+}
+
+fn closed(told: &Told<'_>) -> Option<Timestamp> {
+    let ended = told.rotation.ended.as_ref();
+    let success = ended.filter(|ended| ended.outcome == Outcome::Succeeded);
+    let closed = told.rotation.point_of_no_return();
+    let closed = closed.or_else(|| success.map(|ended| ended.at))?;
+    let before = told.was_given_up() && ended.is_some_and(|ended| ended.at < closed);
+    (!before).then_some(closed)
+}
