@@ -105,7 +105,7 @@ fn table(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         out,
-        "{:<4}{:<27}{:>10}  {:<18}{:<8}{:>8}{:>9}  {:<5}BURN",
+        "{:<4}{:<27}{:>10}  {:<18}{:<8}{:>8}{:>10}  {:<6}BURN",
         "", "LEVEL", "VALUE", "OBJECTIVE", "MET", "CASES", "BUDGET", "OVER"
     )?;
     for level in report.slis.iter() {
@@ -123,7 +123,7 @@ fn seconds(level: &Level) -> impl Iterator<Item = (&'static str, &Reading)> {
     let within = within.map(|reading| ("  updated within window", reading));
     within
         .into_iter()
-        .chain(emergency.map(|reading| ("  emergency, detected to", reading)))
+        .chain(emergency.map(|reading| ("  emergency, to revoked", reading)))
 }
 
 fn row(name: &str, title: &str, reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
@@ -137,10 +137,13 @@ fn row(name: &str, title: &str, reading: &Reading, out: &mut dyn Write) -> io::R
         Some(false) => "NO",
         None => "unknown",
     };
-    let budget = reading.budget_left.map_or("-".to_owned(), percent);
+    let budget = reading
+        .budget_left
+        .map(|left| format!("{:.0} %", left * 100.0));
+    let budget = budget.unwrap_or("-".to_owned());
     writeln!(
         out,
-        "{name:<4}{title:<27}{:>10}  {:<18}{met:<8}{:>8}{budget:>9}  {:<5}{}",
+        "{name:<4}{title:<27}{:>10}  {:<18}{met:<8}{:>8}{budget:>10}  {:<6}{}",
         reading.value.map_or("-".to_owned(), unit),
         format!("{bound} {}", unit(reading.objective)),
         reading.n,

@@ -7,9 +7,9 @@
 //! rotation's first completed store; where neither is known the case is left out.
 //!
 //! *Within the window.*
-//! 1. A rotation's window closes when the old version is refused: at its revocation, else at the
-//!    end of its grace period as last told, else at the cutover where no dual-run was promised;
-//!    where none of these is known, at its success.
+//! 1. A rotation's window closes at its (first) revocation, else at the end of its grace period as
+//!    last told, else as promised (after the cutover); where none of these is known, at its
+//!    success. One that goes over at a stroke, without grace, has no window to keep.
 //! 2. Rotations whose window closed count, at that moment; one that was given up before does not.
 //! 3. A case is a consumer: those named at the start and those seen with the new version. It is
 //!    good where it was on the new version by then; one that never was is bad.
@@ -23,7 +23,7 @@ use super::facts::{Facts, Told, seconds};
 use super::grade::Marks;
 use super::ledger::OnNew;
 use crate::model::event::{Outcome, Stage};
-use crate::model::{ConsumerId, Timestamp};
+use crate::model::{ConsumerId, Span, Timestamp};
 
 /// Its cases: consumers that got to a new version; slower than `bound` seconds is bad.
 pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks, bound: f64) -> Marks {
@@ -72,8 +72,15 @@ pub(super) fn within(facts: &Facts<'_>, mut marks: Marks) -> Marks {
 fn closed(told: &Told<'_>) -> Option<Timestamp> {
     let ended = told.rotation.ended.as_ref();
     let success = ended.filter(|ended| ended.outcome == Outcome::Succeeded);
-    let closed = told.rotation.point_of_no_return();
-    let closed = closed.or_else(|| success.map(|ended| ended.at))?;
+    let rotation = told.rotation;
+    let grace = rotation.grace.as_ref().map(|grace| grace.ends_at);
+    let promised = rotation.grace_period.filter(|grace| *grace > Span::ZERO);
+    let promised = rotation.cutover_at.zip(promised);
+    let closed = rotation
+        .revoked_at
+        .or(grace)
+        .or(promised.map(|(cutover, grace)| cutover + grace))
+        .or(success.map(|ended| ended.at))?;
     let before = told.was_given_up() && ended.is_some_and(|ended| ended.at < closed);
     (!before).then_some(closed)
 }
