@@ -105,8 +105,8 @@ fn table(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         out,
-        "{:<4}{:<27}{:>10}  {:<18}{:<8}{:>8}{:>10}  {:<6}BURN",
-        "", "LEVEL", "VALUE", "OBJECTIVE", "MET", "CASES", "BUDGET", "OVER"
+        "{:<4}{:<24}{:>9}  {:<20}{:<5}{:>6}{:>9}",
+        "", "LEVEL", "VALUE", "OBJECTIVE", "MET", "CASES", "BUDGET"
     )?;
     for level in report.slis.iter() {
         row(level.name.name(), level.name.title(), &level.reading, out)?;
@@ -129,46 +129,46 @@ fn seconds(level: &Level) -> impl Iterator<Item = (&'static str, &Reading)> {
 fn row(name: &str, title: &str, reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
     let unit = |value| amount(value, reading.unit);
     let bound = match reading.better {
-        Better::Higher => "at least",
-        Better::Lower => "at most",
+        Better::Higher => ">=",
+        Better::Lower => "<=",
     };
+    let (bound_of, window) = (unit(reading.objective), whole(reading.window_seconds));
     let met = match reading.met {
         Some(true) => "yes",
         Some(false) => "NO",
-        None => "unknown",
+        None => "?",
     };
     let budget = reading
         .budget_left
         .map(|left| format!("{:.0} %", left * 100.0));
-    let budget = budget.unwrap_or("-".to_owned());
     writeln!(
         out,
-        "{name:<4}{title:<27}{:>10}  {:<18}{met:<8}{:>8}{budget:>10}  {:<6}{}",
+        "{name:<4}{title:<24}{:>9}  {:<20}{met:<5}{:>6}{:>9}",
         reading.value.map_or("-".to_owned(), unit),
-        format!("{bound} {}", unit(reading.objective)),
+        format!("{bound} {bound_of} in {window}"),
         reading.n,
-        whole(reading.window_seconds),
-        burn(reading),
-    )
+        budget.unwrap_or("-".to_owned()),
+    )?;
+    burn(reading, out)
 }
 
-/// The most urgent burn that fires, else how fast it burns over the longest look-back.
-fn burn(reading: &Reading) -> String {
+/// The most urgent burn that fires, on a line of its own.
+fn burn(reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
     let fires = reading.burn.iter().filter(|burn| burn.fires);
-    if let Some(burn) = fires.max_by_key(|burn| burn.urgency) {
-        let word = match burn.urgency {
-            Urgency::Escalate => "ESCALATE",
-            Urgency::Page => "PAGE",
-            Urgency::Ticket => "ticket",
-        };
-        let rate = burn.long.unwrap_or_default();
-        return format!("{word}: {rate:.1}x in {}", whole(burn.long_seconds));
-    }
-    let longest = reading.burn.iter().max_by_key(|burn| burn.long_seconds);
-    match longest.and_then(|burn| burn.long.map(|rate| (burn, rate))) {
-        Some((burn, rate)) => format!("{rate:.1}x in {}", whole(burn.long_seconds)),
-        None => "-".to_owned(),
-    }
+    let Some(burn) = fires.max_by_key(|burn| burn.urgency) else {
+        return Ok(());
+    };
+    let word = match burn.urgency {
+        Urgency::Escalate => "ESCALATE",
+        Urgency::Page => "PAGE",
+        Urgency::Ticket => "ticket",
+    };
+    writeln!(
+        out,
+        "      {word}: its budget burns {:.1} times too fast over {}",
+        burn.long.unwrap_or_default(),
+        whole(burn.long_seconds)
+    )
 }
 
 fn amount(value: f64, unit: Unit) -> String {

@@ -102,7 +102,7 @@ impl Made {
         let mut end = at;
         for region in regions {
             let mut at = at + self.dice.below(20);
-            let mut word = |made: &mut Self, status: &str, at: i64| {
+            let word = |made: &mut Self, status: &str, at: i64| {
                 let mut data = json!({"stage": stage, "status": status});
                 if let Some(region) = region {
                     data["region"] = json!(region);

@@ -146,6 +146,30 @@ proptest! {
 }
 
 #[test]
+fn the_made_recordings_try_every_level() {
+    let mut tried = std::collections::BTreeMap::new();
+    for seed in 0..40 {
+        let lines = made::recording(seed);
+        let told = diagnosed(file_of(&lines).path());
+        let findings = told["findings"].as_array().unwrap();
+        for (level, figure) in second::levels(&lines, findings) {
+            let (good, bad) = tried.entry(level).or_insert((0, 0));
+            *good += figure.n.saturating_sub(figure.bad);
+            *bad += figure.bad;
+        }
+    }
+    assert_eq!(tried.len(), 12);
+    for (level, (good, bad)) in tried {
+        // A wait is only bad after a day here, and recordings last an hour.
+        let fast = level == "M4";
+        assert!(
+            good > 0 && (bad > 0 || fast),
+            "{level}: {good} good, {bad} bad"
+        );
+    }
+}
+
+#[test]
 fn diagnose_and_slo_tell_the_same_ten() {
     let path = support::first_night().join("events.jsonl");
     let (status, out, err) = slo(&path, slo::Format::Json, None, None);

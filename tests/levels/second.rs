@@ -736,13 +736,15 @@ fn minutes(event: &Event) -> Vec<i64> {
 
 /// The spellings of throttling in the recordings of these tests.
 fn throttled(error: &str) -> bool {
-    let small = error.to_lowercase();
+    let letters = error.chars().filter(|c| c.is_alphanumeric());
+    let small: String = letters.flat_map(char::to_lowercase).collect();
     [
         "429",
         "throttl",
-        "rate limit",
-        "rate exceeded",
-        "resource_exhausted",
+        "ratelimit",
+        "rateexceeded",
+        "resourceexhausted",
+        "requestlimitexceeded",
     ]
     .iter()
     .any(|spelling| small.contains(spelling))
