@@ -132,6 +132,8 @@ struct Report<'a> {
     span: SpanOf,
     findings: Vec<Found<'a>>,
     slis: Levels,
+    /// What nobody can know at the end of the input, whatever was found.
+    cannot_know: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -155,6 +157,15 @@ struct Found<'a> {
     evidence: Vec<Shown<'a>>,
     suggest: &'static [&'static str],
     runbook: &'static str,
+    ruled_out: Vec<RuledOut<'a>>,
+    cannot_know: &'a [String],
+}
+
+/// A mode that was looked at and is not it.
+#[derive(Serialize)]
+struct RuledOut<'a> {
+    mode: &'static str,
+    why: &'a str,
 }
 
 #[derive(Serialize)]
@@ -171,6 +182,10 @@ impl<'a> Found<'a> {
             id: &evidence.event.id,
             note: &evidence.note,
         });
+        let ruled_out = finding.ruled_out.iter().map(|ruled_out| RuledOut {
+            mode: ruled_out.mode.name(),
+            why: &ruled_out.why,
+        });
         Self {
             mode: finding.mode.name(),
             rotation: finding.rotation.as_ref().map(RotationId::raw),
@@ -185,6 +200,8 @@ impl<'a> Found<'a> {
             evidence: evidence.collect(),
             suggest: finding.mode.suggest(),
             runbook: finding.mode.runbook(),
+            ruled_out: ruled_out.collect(),
+            cannot_know: &finding.cannot_know,
         }
     }
 }
@@ -211,6 +228,7 @@ fn print_json(
             .map(Found::of)
             .collect(),
         slis: levels(diagnosis, events, objectives, None, now),
+        cannot_know: diagnosis.unknowns(),
     };
     let line = json::to_line(&report).map_err(io::Error::other)?;
     writeln!(out, "{line}")
@@ -219,7 +237,7 @@ fn print_json(
 fn print_text(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
     let all = diagnosis.findings().all();
     if all.is_empty() {
-        return writeln!(out, "Nothing is wrong, as far as this input shows.");
+        writeln!(out, "Nothing is wrong, as far as this input shows.")?;
     }
     for finding in all {
         writeln!(out, "{}", headline(finding))?;
@@ -230,6 +248,15 @@ fn print_text(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
                 evidence.event.time, evidence.event.source, evidence.event.id, evidence.note
             )?;
         }
+        for ruled_out in &finding.ruled_out {
+            writeln!(out, "    not {}: {}", ruled_out.mode, ruled_out.why)?;
+        }
+        for sentence in &finding.cannot_know {
+            writeln!(out, "    not known: {sentence}")?;
+        }
+    }
+    for sentence in diagnosis.unknowns() {
+        writeln!(out, "Not known: {sentence}")?;
     }
     Ok(())
 }

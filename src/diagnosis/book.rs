@@ -1,16 +1,15 @@
 //! Which rotation an event is about, and what every finding about a rotation has in common.
 
-use std::collections::HashMap;
-
+use super::beside;
 use super::finding::{Evidence, Finding, Mode};
+use super::map::Map;
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{Severity, Tier};
 use crate::model::{Data, Event, RotationId, SecretPath, Span, Timestamp, Version};
-
 /// The rotations of each secret, so that an event that names none finds its own.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    of: HashMap<SecretPath, Vec<(RotationId, Option<Version>)>>,
+    of: Map<SecretPath, Vec<(RotationId, Option<Version>)>>,
 }
 
 impl Book {
@@ -120,7 +119,7 @@ pub(super) fn about(
     }
 }
 
-/// Settles whom a finding wakes, and whether a planned window keeps it quiet: several services, or
+/// Settles what is not known beside a finding, whom it wakes, and whether a planned window keeps it quiet: several services, or
 /// a secret on which the product stands, are a page; a page, F4 and F5 are never kept quiet.
 pub(super) fn settle(mut finding: Finding, rotation: &Rotation, incident: &Incident) -> Finding {
     let wide = finding.services.len() > 1 || rotation.tier == Some(Tier::Critical);
@@ -129,17 +128,23 @@ pub(super) fn settle(mut finding: Finding, rotation: &Rotation, incident: &Incid
     } else {
         Severity::Ticket
     };
+    finding.cannot_know.extend(beside::away(incident));
     let loud = wide || matches!(finding.mode, Mode::F4 | Mode::F5);
-    finding.suppressed = !loud && is_planned(&finding, rotation, incident);
+    finding.suppressed = !loud && is_planned(&finding, Some(rotation), incident);
     finding
 }
 
 /// True where a window that was announced by then covers all that a finding is about.
-fn is_planned(finding: &Finding, rotation: &Rotation, incident: &Incident) -> bool {
+pub(super) fn is_planned(
+    finding: &Finding,
+    rotation: Option<&Rotation>,
+    incident: &Incident,
+) -> bool {
+    let owner = rotation.and_then(|rotation| rotation.owner.as_ref());
     incident.windows().any(|window| {
         let planned = &window.planned;
         let open = (planned.starts_at..=planned.ends_at).contains(&finding.detected_at);
-        let of_owner = planned.owner.is_some() && planned.owner == rotation.owner;
+        let of_owner = planned.owner.is_some() && planned.owner.as_ref() == owner;
         let whole = planned.services.is_empty() && planned.secrets.is_empty();
         let of_secret = finding
             .secret

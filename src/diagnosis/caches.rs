@@ -1,11 +1,11 @@
 //! Caches that keep entries older than a cutover.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 
+use super::map::Map;
 use crate::incident::{EventRef, TIE};
 use crate::model::event::CacheSample;
 use crate::model::{Event, Region, SecretPath, ServiceName, Span, Timestamp};
-
 /// Fewer samples than this say nothing of how old a cache's entries usually become.
 const ENOUGH: u32 = 3;
 
@@ -36,7 +36,7 @@ struct Latest {
 /// Every cache by its service.
 #[derive(Debug, Default)]
 pub(super) struct Caches {
-    of: HashMap<ServiceName, Vec<Cache>>,
+    of: Map<ServiceName, Vec<Cache>>,
 }
 
 /// A cache that keeps what a cutover should have ended.
@@ -99,6 +99,32 @@ impl Caches {
             cache.usual *= 1.02;
         }
         cache.seen = cache.seen.saturating_add(1);
+    }
+
+    /// True where any cache of a service was told of since a moment.
+    pub(super) fn is_reported(&self, service: &ServiceName, since: Timestamp) -> bool {
+        self.told_since(service, since).next().is_some()
+    }
+
+    /// Those of the regions that no cache of a service was told of in since a moment.
+    pub(super) fn unreported<'r>(
+        &self,
+        service: &ServiceName,
+        regions: &'r BTreeSet<Region>,
+        since: Timestamp,
+    ) -> Vec<&'r Region> {
+        let told = || self.told_since(service, since);
+        // One that names no region may stand anywhere.
+        if told().next().is_none() || told().any(|cache| cache.region.is_none()) {
+            return Vec::new();
+        }
+        let here = |region: &&Region| told().any(|cache| cache.region.as_ref() == Some(region));
+        regions.iter().filter(|region| !here(region)).collect()
+    }
+
+    fn told_since(&self, service: &ServiceName, since: Timestamp) -> impl Iterator<Item = &Cache> {
+        let caches = self.of.get(service).into_iter().flatten();
+        caches.filter(move |cache| cache.latest.as_ref().is_some_and(|l| l.event.time > since))
     }
 
     /// The caches of a service, of this secret if both name one, that still hold entries older

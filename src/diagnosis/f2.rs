@@ -10,17 +10,19 @@
 //! in a total waiting time `T`: the posterior predictive of exponential waiting times under the
 //! prior `1/λ` (Gelman et al., Bayesian Data Analysis, 3rd ed., §2.6–2.7).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::beside::{self, list};
 use super::book::{Book, about, after, evidence, id_of, seconds, settle};
-use super::finding::{Evidence, Mode, Subject};
+use super::finding::{Evidence, Mode, RuledOut, Subject};
+use super::map::Map;
+use super::throttling::is_throttling;
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{
     BackendState, ConsumerState, ConsumerVersion, Outcome, RotationStage, Stage, StageStatus,
 };
-use crate::model::{ConsumerId, Data, Event, Region, RotationId, Source, Span, Timestamp};
-
+use crate::model::{ConsumerId, Data, Event, Region, RotationId, Source, Span, Text, Timestamp};
 /// A failed distribution may be retried for so long (the contract's rule).
 const RETRY: Span = Span::seconds(60);
 
@@ -40,6 +42,8 @@ struct Place {
     done: Option<EventRef>,
     /// Its first failure that nothing cured yet, and all since.
     failed: Vec<EventRef>,
+    /// True once one of these failures was throttling.
+    throttled: bool,
     /// Its consumers that have the new version.
     reached: BTreeMap<ConsumerId, EventRef>,
     /// The first word that any consumer of it said about this version.
@@ -60,11 +64,11 @@ struct Rollout {
 #[derive(Debug, Default)]
 pub(super) struct Partial {
     book: Book,
-    rollouts: HashMap<RotationId, Rollout>,
+    rollouts: Map<RotationId, Rollout>,
     /// When to look again at which rotation.
     due: BTreeSet<(Timestamp, RotationId)>,
     /// The regions of consumers that an event did not name.
-    regions: HashMap<ConsumerId, Region>,
+    regions: Map<ConsumerId, Region>,
     fleet: Option<Source>,
 }
 
@@ -84,12 +88,12 @@ impl Rule for Partial {
             }
             Data::ConsumerVersion(data) => self.consumer(event, data, incident, findings),
             Data::RotationFinished(data) if data.outcome != Outcome::Succeeded => {
-                let Some(rotation) = id_of(event).and_then(|id| incident.rotation(&id)) else {
+                let Some(id) = id_of(event).and_then(|id| incident.canonical(&id).cloned()) else {
                     return;
                 };
                 // Nobody waits for a version that is given up.
-                self.rollouts.remove(&rotation.id);
-                let subject = Subject::Rotation(rotation.id.clone());
+                self.rollouts.remove(&id);
+                let subject = Subject::Rotation(id);
                 findings.resolve(Mode::F2, &subject, event.time);
             }
             _ => {}
@@ -99,7 +103,7 @@ impl Rule for Partial {
     fn pass(
         &mut self,
         now: Timestamp,
-        cause: &EventRef,
+        cause: &Event,
         incident: &Incident,
         findings: &mut Findings,
     ) {
@@ -122,27 +126,34 @@ impl Partial {
         incident: &Incident,
         findings: &mut Findings,
     ) {
-        let rotation = id_of(event).and_then(|id| incident.rotation(&id));
-        let (Some(rotation), Some(region)) = (rotation, &data.region) else {
+        let Some(region) = &data.region else {
             return;
         };
-        let rollout = self.rollouts.entry(rotation.id.clone()).or_default();
+        let Some(id) = id_of(event).and_then(|id| incident.canonical(&id).cloned()) else {
+            return;
+        };
+        let rollout = self.rollouts.entry(id.clone()).or_default();
         let place = rollout.places.entry(region.clone()).or_default();
         match data.status {
             StageStatus::Failed => {
                 place.failed.push(EventRef::of(event));
+                let error = data.error.as_ref().map_or("", Text::raw);
+                place.throttled |= is_throttling(error);
                 if place.failed.len() == 1 {
-                    self.due
-                        .insert((after(event.time, RETRY), rotation.id.clone()));
+                    self.due.insert((after(event.time, RETRY), id.clone()));
                 }
             }
             StageStatus::Completed | StageStatus::Skipped => {
                 let failed = !place.failed.is_empty();
                 place.failed.clear();
+                place.throttled = false;
                 place.done.get_or_insert_with(|| EventRef::of(event));
                 if failed && place.found {
                     place.found = false;
-                    settle_down(&rotation.id, rollout, event.time, findings);
+                    settle_down(&id, rollout, event.time, findings);
+                }
+                if rollout.begin_to_look(event.time) {
+                    self.due.insert((after(event.time, LOOK), id));
                 }
             }
             _ => {}
@@ -172,6 +183,9 @@ impl Partial {
         let place = rollout.places.entry(region.clone()).or_default();
         place.heard.get_or_insert_with(|| EventRef::of(event));
         if matches!(data.state, ConsumerState::Pending | ConsumerState::Failed) {
+            if rollout.begin_to_look(event.time) {
+                self.due.insert((after(event.time, LOOK), id.clone()));
+            }
             return;
         }
         place
@@ -181,23 +195,32 @@ impl Partial {
         if place.found && place.failed.is_empty() {
             place.found = false;
             settle_down(id, rollout, event.time, findings);
-        } else if rollout.looks.is_none() {
-            rollout.looks = Some(event.time);
+        } else if rollout.begin_to_look(event.time) {
             self.due.insert((after(event.time, LOOK), id.clone()));
         }
+    }
+
+    /// True while the source that speaks for the consumers is away.
+    fn is_blind(&self, incident: &Incident) -> bool {
+        self.fleet.as_ref().is_some_and(|fleet| {
+            incident
+                .backends()
+                .any(|b| b.name.raw() == fleet.raw() && b.state == Some(BackendState::Disconnected))
+        })
     }
 
     fn look(
         &mut self,
         id: &RotationId,
         now: Timestamp,
-        cause: &EventRef,
+        cause: &Event,
         incident: &Incident,
         findings: &mut Findings,
     ) {
         let Some(rotation) = incident.rotation(id).filter(|rotation| rotation.is_open()) else {
             return;
         };
+        let blind = self.is_blind(incident);
         let Some(rollout) = self.rollouts.get_mut(id) else {
             return;
         };
@@ -216,11 +239,6 @@ impl Partial {
                 bad.insert(region.clone());
             }
         }
-        let blind = self.fleet.as_ref().is_some_and(|fleet| {
-            incident
-                .backends()
-                .any(|b| b.name.raw() == fleet.raw() && b.state == Some(BackendState::Disconnected))
-        });
         let fleet = Sizes::of(rotation, incident, &self.regions);
         if !blind {
             for (region, shown) in rollout.silent(&fleet, now) {
@@ -230,12 +248,7 @@ impl Partial {
         }
         // As long as one region waits for its first, time alone may decide.
         if let Some(since) = rollout.looks {
-            let waits = rollout
-                .places
-                .iter()
-                .any(|(_, place)| place.reached.is_empty() && !place.found);
-            let waits = waits || fleet.0.keys().any(|r| !rollout.places.contains_key(r));
-            if waits && bad.is_empty() {
+            if rollout.waits() && bad.is_empty() {
                 // The longer it has lasted, the less a second matters.
                 let pause = LOOK.max(Span::micros(now.since(since).as_micros() / 10));
                 self.due.insert((after(now, pause), id.clone()));
@@ -250,6 +263,7 @@ impl Partial {
             rollout.places.entry(region.clone()).or_default().found = true;
         }
         let mut finding = about(Mode::F2, rotation, cause.time, 0.95, proof);
+        finding.ruled_out = rollout.ruled_out(&bad, rotation, now, incident);
         finding.regions = bad;
         findings.raise(
             Subject::Rotation(rotation.id.clone()),
@@ -262,7 +276,7 @@ impl Partial {
 struct Sizes(BTreeMap<Region, usize>);
 
 impl Sizes {
-    fn of(rotation: &Rotation, incident: &Incident, regions: &HashMap<ConsumerId, Region>) -> Self {
+    fn of(rotation: &Rotation, incident: &Incident, regions: &Map<ConsumerId, Region>) -> Self {
         let mut sizes = BTreeMap::new();
         let secret = rotation.secret.as_ref();
         for consumer in secret
@@ -282,6 +296,23 @@ impl Sizes {
 }
 
 impl Rollout {
+    /// True where a region was served and spoke, and none of its consumers has the version, while
+    /// another's have: time alone may decide.
+    fn waits(&self) -> bool {
+        let silent =
+            |p: &Place| p.reached.is_empty() && !p.found && p.done.is_some() && p.heard.is_some();
+        self.places.values().any(silent) && self.places.values().any(|p| !p.reached.is_empty())
+    }
+
+    /// True where it is to be looked at from now on, and was not before.
+    fn begin_to_look(&mut self, now: Timestamp) -> bool {
+        let begins = self.looks.is_none() && self.waits();
+        if begins {
+            self.looks = Some(now);
+        }
+        begins
+    }
+
     /// The regions none of whose consumers has the version, though it took the others far less.
     #[expect(
         clippy::cast_precision_loss,
@@ -333,6 +364,45 @@ impl Rollout {
         silent
     }
 
+    /// What was looked at beside regions that are behind.
+    fn ruled_out(
+        &self,
+        bad: &BTreeSet<Region>,
+        rotation: &Rotation,
+        now: Timestamp,
+        incident: &Incident,
+    ) -> Vec<RuledOut> {
+        let mut out = Vec::new();
+        let mut rule_out = |mode, why: String| out.push(RuledOut { mode, why });
+        let places = || bad.iter().filter_map(|region| self.places.get(region));
+        let others = self
+            .places
+            .iter()
+            .filter(|(region, _)| !bad.contains(*region));
+        let served = others
+            .filter(|(_, place)| !place.reached.is_empty())
+            .count();
+        if places().all(|place| place.reached.is_empty()) {
+            let who = list(bad);
+            rule_out(
+                Mode::F1,
+                format!(
+                    "no consumer of {who} has the new version, while {served} other regions have it"
+                ),
+            );
+        }
+        let failed = || places().filter(|place| !place.failed.is_empty());
+        if failed().next().is_some() && !failed().any(|place| place.throttled) {
+            rule_out(
+                Mode::F3,
+                "the errors of the distribution do not speak of throttling".to_owned(),
+            );
+        }
+        out.extend(beside::not_revoked_early(rotation, now));
+        out.extend(beside::no_format_errors(rotation, incident));
+        out
+    }
+
     fn shown(
         &self,
         region: &Region,
@@ -363,94 +433,4 @@ fn settle_down(id: &RotationId, rollout: &Rollout, at: Timestamp, findings: &mut
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::super::testing::{at, consumer, found, one, stage, started, tick, told};
-    use super::*;
-
-    fn distribute(seconds: i64, region: &str, status: &str) -> Event {
-        let data = json!({"stage": "distribute", "status": status, "region": region});
-        told(seconds, "/engine", "r1", "rotation.stage", &data)
-    }
-
-    /// All regions are served at 10; the consumers of `eu` and `us` have it by 50.
-    fn two_of_three() -> Vec<Event> {
-        let mut events = vec![started(), consumer(11, "ap-0", "pending", None)];
-        for region in ["ap", "eu", "us"] {
-            events.push(distribute(10, region, "completed"));
-        }
-        for n in 0..4 {
-            events.push(consumer(15 + 10 * n, &format!("eu-{n}"), "in_use", None));
-            events.push(consumer(20 + 10 * n, &format!("us-{n}"), "in_use", None));
-        }
-        events
-    }
-
-    #[test]
-    fn a_region_that_stays_silent_is_found_by_how_long_the_others_took() {
-        let mut events = two_of_three();
-        events.extend((10..60).map(|n| tick(n * 5)));
-        let finding = one(Mode::F2, &events);
-        assert_eq!(finding.regions, [Region::from("ap")].into());
-        assert!(finding.detected_at > at(50) && finding.detected_at < at(150));
-        events.push(consumer(280, "ap-2", "delivered", None));
-        assert_eq!(one(Mode::F2, &events).resolved_at, Some(at(280)));
-    }
-
-    #[test]
-    fn a_region_that_is_a_little_slower_is_none() {
-        let mut events = two_of_three();
-        events.push(consumer(55, "ap-2", "delivered", None));
-        events.extend((10..60).map(|n| tick(n * 5)));
-        assert!(found(Mode::F2, &events).is_empty());
-    }
-
-    #[test]
-    fn what_a_region_does_cannot_be_known_while_its_agents_are_away_or_never_spoke() {
-        let mut events = two_of_three();
-        events.extend((10..60).map(|n| tick(n * 5)));
-        let silent: Vec<Event> = events
-            .iter()
-            .filter(|event| event.time != at(11))
-            .cloned()
-            .collect();
-        assert!(found(Mode::F2, &silent).is_empty());
-        let data = json!({"backend": "/fleet", "state": "disconnected"});
-        events.push(told(48, "/session", "", "backend.status", &data));
-        assert!(found(Mode::F2, &events).is_empty());
-    }
-
-    #[test]
-    fn a_failed_distribution_is_found_when_a_minute_went_by_without_a_cure() {
-        let mut events = vec![
-            started(),
-            distribute(10, "ap", "failed"),
-            distribute(40, "ap", "failed"),
-            tick(70),
-        ];
-        assert!(found(Mode::F2, &events).is_empty());
-        events.push(tick(71));
-        let finding = one(Mode::F2, &events);
-        assert_eq!((finding.detected_at, finding.evidence.len()), (at(71), 2));
-        events.push(distribute(90, "ap", "completed"));
-        assert_eq!(one(Mode::F2, &events).resolved_at, Some(at(90)));
-    }
-
-    #[test]
-    fn a_retry_that_cures_within_the_minute_or_a_rollback_is_none() {
-        let failed = [started(), distribute(10, "ap", "failed"), tick(99)];
-        let cured = [&failed[..], &[distribute(60, "ap", "completed")]].concat();
-        assert!(found(Mode::F2, &cured).is_empty());
-        let data = json!({"outcome": "rolled_back"});
-        let back = told(60, "/engine", "r1", "rotation.finished", &data);
-        assert!(found(Mode::F2, &[&failed[..], &[back]].concat()).is_empty());
-        assert!(
-            found(
-                Mode::F2,
-                &[started(), stage(10, "distribute", "failed", None)]
-            )
-            .is_empty()
-        );
-    }
-}
+mod tests;

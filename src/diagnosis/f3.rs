@@ -4,16 +4,14 @@
 //! throttling again; one throttled call that a retry cures is none. Or a stage that fails and is
 //! tried again, in whatever words, while a quota is throttled far beyond its own past.
 
-use std::collections::HashMap;
-
 use super::book::{about, evidence, id_of, settle};
-use super::finding::{Mode, Subject};
+use super::finding::{Mode, RuledOut, Subject};
+use super::map::Map;
 use super::throttling::is_throttling;
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident};
 use crate::model::event::{QuotaSample, RotationStage, Stage, StageStatus};
 use crate::model::{Data, Event, Region, RotationId, Span, Text, Timestamp};
-
 /// How many throttled tries of one stage in a row are "again and again".
 const AGAIN: usize = 2;
 
@@ -58,8 +56,8 @@ type Place = (RotationId, Stage, Option<Region>);
 /// The rule.
 #[derive(Debug, Default)]
 pub(super) struct RateLimit {
-    streaks: HashMap<Place, Streak>,
-    quotas: HashMap<(Text, Option<Region>), Quota>,
+    streaks: Map<Place, Streak>,
+    quotas: Map<(Text, Option<Region>), Quota>,
 }
 
 impl Rule for RateLimit {
@@ -68,15 +66,11 @@ impl Rule for RateLimit {
             Data::RotationStage(data) => self.stage(event, data, incident, findings),
             Data::QuotaSample(data) => self.quota(event, data, incident, findings),
             Data::RotationFinished(_) => {
-                let Some(rotation) = id_of(event).and_then(|id| incident.rotation(&id)) else {
+                let Some(id) = id_of(event).and_then(|id| incident.canonical(&id).cloned()) else {
                     return;
                 };
-                self.streaks.retain(|(id, ..), _| *id != rotation.id);
-                findings.resolve(
-                    Mode::F3,
-                    &Subject::Rotation(rotation.id.clone()),
-                    event.time,
-                );
+                self.streaks.retain(|(of, ..), _| *of != id);
+                findings.resolve(Mode::F3, &Subject::Rotation(id), event.time);
             }
             _ => {}
         }
@@ -94,10 +88,10 @@ impl RateLimit {
         if data.status != StageStatus::Failed && self.streaks.is_empty() {
             return;
         }
-        let Some(rotation) = id_of(event).and_then(|id| incident.rotation(&id)) else {
+        let Some(id) = id_of(event).and_then(|id| incident.canonical(&id).cloned()) else {
             return;
         };
-        let place = (rotation.id.clone(), data.stage.clone(), data.region.clone());
+        let place = (id.clone(), data.stage.clone(), data.region.clone());
         match data.status {
             StageStatus::Failed => {
                 let error = data.error.as_ref().map_or("", Text::raw);
@@ -118,13 +112,9 @@ impl RateLimit {
                 let others = self
                     .streaks
                     .iter()
-                    .any(|((id, ..), s)| *id == rotation.id && s.found);
+                    .any(|((of, ..), s)| *of == id && s.found);
                 if streak.found && !others {
-                    findings.resolve(
-                        Mode::F3,
-                        &Subject::Rotation(rotation.id.clone()),
-                        event.time,
-                    );
+                    findings.resolve(Mode::F3, &Subject::Rotation(id), event.time);
                 }
             }
             _ => {}
@@ -187,6 +177,20 @@ impl RateLimit {
         };
         let mut finding = about(Mode::F3, rotation, cause.time, confidence, proof);
         finding.regions.extend(place.2.clone());
+        if place.1 != Stage::Distribute {
+            finding.ruled_out.push(RuledOut {
+                mode: Mode::F2,
+                why: format!(
+                    "it is {} that fails, not the distribution to a region",
+                    place.1
+                ),
+            });
+        }
+        if throttled.len() < AGAIN {
+            finding.cannot_know.push(
+                "which quota the rotation draws on: every quota of its region counts".to_owned(),
+            );
+        }
         let subject = Subject::Rotation(rotation.id.clone());
         findings.raise(subject, settle(finding, rotation, incident));
         if let Some(streak) = self.streaks.get_mut(place) {

@@ -5,39 +5,40 @@
 //! identity, and no operator whose act is recorded. Who cannot be matched cannot be a stranger:
 //! where no known identity was ever seen on the path, nothing is said.
 
-use std::collections::{HashMap, HashSet};
-
+use super::beside::list;
 use super::book::{Book, about, evidence, id_of, settle};
 use super::finding::{Evidence, Mode, Subject};
+use super::map::{Map, Set};
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{
     AuditEntry, AuditOutcome, LeakConfidence, LeakFinding, Operation, StageStatus,
 };
-use crate::model::{Actor, Data, Event, RotationId, SecretPath};
-
+use crate::model::{Actor, Data, Event, RotationId, SecretPath, Timestamp};
 /// What is known of the paths of one secret.
 #[derive(Debug, Default)]
 struct Known {
     /// The names by which its consumers are known.
-    identities: HashSet<Actor>,
+    identities: Set<Actor>,
     /// Who was allowed anything on it, before or otherwise in the order of things.
-    seen: HashSet<Actor>,
+    seen: Set<Actor>,
+    /// When anybody was first allowed anything on it.
+    since: Option<Timestamp>,
     /// True once a consumer was seen there under a known identity.
     matched: bool,
     /// Strangers that a finding stands on.
-    strangers: HashMap<Actor, RotationId>,
+    strangers: Map<Actor, RotationId>,
     /// Rotations of it that a leak was confirmed for.
-    leaked: HashSet<RotationId>,
+    leaked: Set<RotationId>,
 }
 
 /// The rule.
 #[derive(Debug, Default)]
 pub(super) struct Leak {
     book: Book,
-    secrets: HashMap<SecretPath, Known>,
+    secrets: Map<SecretPath, Known>,
     /// What each responder acted on: a rotation's id or a secret.
-    acts: HashMap<Actor, HashSet<String>>,
+    acts: Map<Actor, Set<String>>,
 }
 
 impl Rule for Leak {
@@ -67,6 +68,23 @@ impl Rule for Leak {
             }
             _ => {}
         }
+    }
+
+    fn unknowns(&self, incident: &Incident) -> Vec<String> {
+        let unmatched = self.secrets.iter().filter_map(|(secret, known)| {
+            let since = known.since.filter(|_| !known.matched)?;
+            self.book.latest(secret, incident)?;
+            Some((since, secret))
+        });
+        let mut unmatched: Vec<_> = unmatched.collect();
+        unmatched.sort();
+        let Some((since, _)) = unmatched.first() else {
+            return Vec::new();
+        };
+        let paths = list(unmatched.iter().map(|(_, secret)| secret));
+        vec![format!(
+            "whether a stranger reads {paths}: since {since} no reader there could be matched with a consumer"
+        )]
     }
 }
 
@@ -120,6 +138,7 @@ impl Leak {
             return;
         }
         let known = self.secrets.entry(secret.clone()).or_default();
+        known.since.get_or_insert(event.time);
         let is_consumer = known.identities.contains(&data.actor);
         known.matched |= is_consumer;
         if is_consumer || known.seen.contains(&data.actor) || data.operation != Operation::Read {
@@ -145,7 +164,11 @@ impl Leak {
             data.actor
         );
         let proof = vec![evidence(&EventRef::of(event), note)];
-        raise(event, rotation, 0.9, proof, incident, findings);
+        let unknown = format!(
+            "who stands behind {}: no consumer bears that name, and no act of theirs is recorded",
+            data.actor
+        );
+        raise(event, rotation, 0.9, proof, unknown, incident, findings);
     }
 
     fn leak(
@@ -168,7 +191,8 @@ impl Leak {
         known.leaked.insert(rotation.id.clone());
         let note = format!("{} confirmed a leak at {}", data.detector, data.location);
         let proof = vec![evidence(&EventRef::of(event), note)];
-        raise(event, rotation, 0.99, proof, incident, findings);
+        let unknown = format!("who has read {} since", data.location);
+        raise(event, rotation, 0.99, proof, unknown, incident, findings);
     }
 
     /// What was leaked by an earlier rotation is worthless once a later one went through.
@@ -182,7 +206,7 @@ impl Leak {
         let Some(known) = known.filter(|_| good) else {
             return;
         };
-        let earlier: HashSet<RotationId> = known
+        let earlier: Set<RotationId> = known
             .leaked
             .drain()
             .chain(known.strangers.drain().map(|(_, id)| id))
@@ -210,7 +234,7 @@ fn take_back(known: &mut Known, actor: &Actor, findings: &mut Findings) {
 }
 
 /// True where this actor's act on the rotation or its secret is recorded.
-fn acted(acts: &HashMap<Actor, HashSet<String>>, actor: &Actor, rotation: &Rotation) -> bool {
+fn acted(acts: &Map<Actor, Set<String>>, actor: &Actor, rotation: &Rotation) -> bool {
     let Some(targets) = acts.get(actor) else {
         return false;
     };
@@ -238,10 +262,12 @@ fn raise(
     rotation: &Rotation,
     confidence: f64,
     proof: Vec<Evidence>,
+    unknown: String,
     incident: &Incident,
     findings: &mut Findings,
 ) {
     let mut finding = about(Mode::F5, rotation, event.time, confidence, proof);
+    finding.cannot_know.push(unknown);
     finding.regions.extend(rotation.regions.iter().cloned());
     findings.raise(
         Subject::Rotation(rotation.id.clone()),

@@ -2,30 +2,19 @@
 //! help. A single consumer that stumbles once and then works with it is none; a refusal of the
 //! old version is F4's.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use super::beside;
 use super::book::{Book, about, evidence, id_of, settle};
-use super::finding::{Mode, Subject};
-use super::throttling::is_throttling;
-use super::words::{has, words};
+use super::finding::{Evidence, Mode, RuledOut, Subject};
+use super::format::{Verdict, verdict};
+use super::map::Map;
 use super::{Findings, Rule};
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{ConsumerState, ConsumerVersion, Outcome};
 use crate::model::{ConsumerId, Data, Event, Region, RotationId, ServiceName, Text};
-
 /// The most events kept as evidence.
 const PROOF: usize = 12;
-
-/// What an error says of the format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// The secret was read and not understood.
-    Format,
-    /// It was not read at all, or something else went wrong.
-    Other,
-    /// Nobody can tell from the words.
-    Unclear,
-}
 
 /// A consumer that cannot work with the new version.
 #[derive(Debug)]
@@ -48,7 +37,7 @@ struct Fleet {
 #[derive(Debug, Default)]
 pub(super) struct Format {
     book: Book,
-    fleets: HashMap<RotationId, Fleet>,
+    fleets: Map<RotationId, Fleet>,
 }
 
 impl Rule for Format {
@@ -57,14 +46,14 @@ impl Rule for Format {
         match &event.data {
             Data::ConsumerVersion(data) => self.consumer(event, data, incident, findings),
             Data::RotationFinished(data) => {
-                let rotation = id_of(event).and_then(|id| incident.rotation(&id));
-                let Some(rotation) = rotation else {
+                let id = id_of(event).and_then(|id| incident.canonical(&id).cloned());
+                let Some(id) = id else {
                     return;
                 };
                 // Whoever failed on a version that is gone fails no more.
                 if data.outcome == Outcome::RolledBack || data.outcome == Outcome::Aborted {
-                    self.fleets.remove(&rotation.id);
-                    let subject = Subject::Rotation(rotation.id.clone());
+                    self.fleets.remove(&id);
+                    let subject = Subject::Rotation(id);
                     findings.resolve(Mode::F6, &subject, event.time);
                 }
             }
@@ -156,19 +145,13 @@ impl Format {
             .values()
             .filter_map(|f| f.region.clone())
             .collect();
-        let mut proof: Vec<_> = fleet
-            .failing
-            .iter()
-            .flat_map(|(name, failing)| failing.events.iter().map(move |event| (event, name)))
-            .collect();
-        proof.sort();
-        finding.evidence = proof
-            .into_iter()
-            .rev()
-            .take(PROOF)
-            .rev()
-            .map(|(event, name)| evidence(event, format!("{name} cannot read the new version")))
-            .collect();
+        finding.evidence = fleet.proof();
+        finding.ruled_out.push(RuledOut {
+            mode: Mode::F7,
+            why: "it is the new version that they cannot read, not an old entry".to_owned(),
+        });
+        let early = beside::not_revoked_early(rotation, event.time);
+        finding.ruled_out.extend(early);
         findings.raise(
             Subject::Rotation(rotation.id.clone()),
             settle(finding, rotation, incident),
@@ -183,115 +166,23 @@ impl Fleet {
         self.failing.len() >= 3 || self.failing.values().any(|failing| failing.times >= 2)
     }
 
+    /// The latest failures, in order of time.
+    fn proof(&self) -> Vec<Evidence> {
+        let mut proof: Vec<_> = self
+            .failing
+            .iter()
+            .flat_map(|(name, failing)| failing.events.iter().map(move |event| (event, name)))
+            .collect();
+        proof.sort();
+        let more = proof.len().saturating_sub(PROOF);
+        let latest = proof.into_iter().skip(more);
+        latest
+            .map(|(event, name)| evidence(event, format!("{name} cannot read the new version")))
+            .collect()
+    }
+
     fn confidence(&self) -> f64 {
         if self.failing.len() >= 2 { 0.95 } else { 0.8 }
-    }
-}
-
-/// Words of a parser, a decoder or a decryption that met what it does not know.
-const FORMAT: &[&str] = &[
-    "parse",
-    "parser",
-    "parsing",
-    "decode",
-    "decoding",
-    "decoder",
-    "decrypt",
-    "decryption",
-    "unmarshal",
-    "unmarshalling",
-    "deserialize",
-    "deserialization",
-    "malformed",
-    "syntax error",
-    "syntax",
-    "invalid pem",
-    "no start line",
-    "asn 1",
-    "base 64",
-    "utf 8",
-    "json",
-    "yaml",
-    "toml",
-    "xml",
-    "bad magic",
-    "bad decrypt",
-    "padding",
-    "message authentication failed",
-    "unsupported key",
-    "unsupported algorithm",
-    "unsupported format",
-    "unknown key type",
-    "unknown format",
-    "invalid format",
-    "wrong format",
-    "incompatible",
-    "invalid key",
-    "bad key",
-    "unexpected character",
-    "unexpected token",
-    "unexpected end of",
-    "illegal",
-    "invalid character",
-    "invalid encoding",
-    "cannot read key",
-    "unable to load",
-    "key length",
-    "key size",
-    "invalid length",
-    "missing field",
-    "unknown field",
-    "mac mismatch",
-    "cipher",
-];
-
-/// Words of a network, a limit or a refusal: the version was not even looked at.
-const OTHER: &[&str] = &[
-    "timeout",
-    "timed out",
-    "deadline",
-    "connection",
-    "refused",
-    "reset by peer",
-    "dial",
-    "no route",
-    "unreachable",
-    "unavailable",
-    "permission denied",
-    "access denied",
-    "forbidden",
-    "unauthorized",
-    "unauthorised",
-    "internal server error",
-    "bad gateway",
-    "500",
-    "502",
-    "503",
-    "504",
-    "401",
-    "403",
-    "lag",
-    "not found",
-    "404",
-    "disk",
-    "no space",
-    "out of memory",
-    "dns",
-    "no such host",
-    "certificate has expired",
-    "canceled",
-    "cancelled",
-];
-
-fn verdict(error: &str) -> Verdict {
-    let words = words(error);
-    let any = |list: &[&str]| list.iter().any(|phrase| has(&words, phrase));
-    if is_throttling(error) || any(OTHER) {
-        Verdict::Other
-    } else if any(FORMAT) {
-        Verdict::Format
-    } else {
-        Verdict::Unclear
     }
 }
 

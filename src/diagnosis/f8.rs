@@ -6,17 +6,17 @@
 //! comes after all takes the finding back: it was late. What happened while the source was away
 //! cannot be known, and what a backend never audits is not missed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::book::{Book, about, after, evidence, id_of, seconds, settle};
 use super::finding::{Mode, Subject};
+use super::map::Map;
 use super::{Findings, Rule};
-use crate::incident::{EventRef, Incident};
+use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{
     ActionPhase, AuditEntry, BackendState, RotationStage, Stage, StageStatus,
 };
 use crate::model::{Data, Event, RotationId, SecretPath, Source, Span, Timestamp, Version};
-
 /// An entry may come so late of any source (the contract's rule).
 const PATIENCE: Span = Span::seconds(60);
 
@@ -49,14 +49,14 @@ struct Audit {
 #[derive(Debug, Default)]
 pub(super) struct Missing {
     book: Book,
-    trails: HashMap<Key, Trail>,
+    trails: Map<Key, Trail>,
     due: BTreeSet<(Timestamp, EventRef, RotationId, Stage)>,
     sources: BTreeMap<Source, Audit>,
     /// The source that writes the entries of a rotation, where any came.
-    writes: HashMap<RotationId, Source>,
+    writes: Map<RotationId, Source>,
     latest: Option<Source>,
     /// Entries under an id of which no rotation is known yet, by secret, version and stage.
-    orphans: HashMap<(SecretPath, Version, Stage), usize>,
+    orphans: Map<(SecretPath, Version, Stage), usize>,
 }
 
 impl Rule for Missing {
@@ -99,7 +99,7 @@ impl Rule for Missing {
     fn pass(
         &mut self,
         now: Timestamp,
-        cause: &EventRef,
+        cause: &Event,
         incident: &Incident,
         findings: &mut Findings,
     ) {
@@ -116,13 +116,14 @@ impl Rule for Missing {
 
 impl Missing {
     fn completed(&mut self, event: &Event, data: &RotationStage, incident: &Incident) {
-        let Some(rotation) = id_of(event).and_then(|id| incident.rotation(&id)) else {
-            return;
-        };
-        if !data.audit_expected.unwrap_or(rotation.audit_expected) || !rotation.audit_expected {
+        // Whether the rotation as a whole is audited is asked when the entry is due.
+        if data.audit_expected == Some(false) {
             return;
         }
-        let key = (rotation.id.clone(), data.stage.clone());
+        let Some(id) = id_of(event).and_then(|id| incident.canonical(&id).cloned()) else {
+            return;
+        };
+        let key = (id.clone(), data.stage.clone());
         let trail = self.trails.entry(key).or_default();
         let done = EventRef::of(event);
         trail
@@ -130,12 +131,8 @@ impl Missing {
             .entry(event.source.clone())
             .or_default()
             .push(done.clone());
-        self.due.insert((
-            after(event.time, PATIENCE),
-            done,
-            rotation.id.clone(),
-            data.stage.clone(),
-        ));
+        self.due
+            .insert((after(event.time, PATIENCE), done, id, data.stage.clone()));
     }
 
     /// The rotation that an entry is about. One that is told under an id of which nothing else
@@ -146,8 +143,8 @@ impl Missing {
         data: &AuditEntry,
         incident: &Incident,
     ) -> Option<RotationId> {
-        if let Some(known) = incident.rotation(&id).filter(|r| r.secret.is_some()) {
-            return Some(known.id.clone());
+        if incident.secret_of(&id).is_some() {
+            return incident.canonical(&id).cloned();
         }
         let (Some(secret), Some(version)) = (&data.secret, &data.version) else {
             return Some(id);
@@ -220,24 +217,8 @@ impl Missing {
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what is due, and the moment that shows it"
-    )]
-    fn overdue(
-        &mut self,
-        done: &EventRef,
-        id: &RotationId,
-        stage: &Stage,
-        now: Timestamp,
-        cause: &EventRef,
-        incident: &Incident,
-        findings: &mut Findings,
-    ) {
-        // Of what no secret is known, nobody can say which entries belong to it.
-        let Some(rotation) = incident.rotation(id).filter(|r| r.secret.is_some()) else {
-            return;
-        };
+    /// How many entries of a stage of a rotation came, under any of its ids.
+    fn entries(&self, rotation: &Rotation, stage: &Stage) -> usize {
         // Another source may have told it under another id since.
         let entries: usize = std::iter::once(&rotation.id)
             .chain(&rotation.aliases)
@@ -248,16 +229,42 @@ impl Missing {
         let early = early.and_then(|(secret, version)| {
             self.orphans.get(&(secret, version, stage.clone())).copied()
         });
-        let entries = entries + early.unwrap_or(0);
-        let Some(trail) = self.trails.get(&(id.clone(), stage.clone())) else {
+        entries + early.unwrap_or(0)
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what is due, and the moment that shows it"
+    )]
+    fn overdue(
+        &mut self,
+        done: &EventRef,
+        id: &RotationId,
+        stage: &Stage,
+        now: Timestamp,
+        cause: &Event,
+        incident: &Incident,
+        findings: &mut Findings,
+    ) {
+        // As many entries as completions up to this one: it has its own.
+        let key = (id.clone(), stage.clone());
+        let Some(trail) = self.trails.get(&key) else {
             return;
         };
-        // As many entries as completions up to this one: it has its own.
-        let mine = trail
-            .done
-            .get(&done.source)
-            .map_or(0, |all| all.iter().filter(|other| *other <= done).count());
-        if entries >= mine || trail.missing {
+        let mine = trail.before(done);
+        if trail.entries >= mine || self.latest.is_none() {
+            return;
+        }
+        // Of what no secret is known, nobody can say which entries belong to it.
+        let Some(rotation) = incident
+            .rotation(id)
+            .filter(|r| r.secret.is_some() && r.audit_expected)
+        else {
+            return;
+        };
+        let entries = self.entries(rotation, stage);
+        let missing = self.trails.get(&key).is_none_or(|trail| trail.missing);
+        if entries >= mine || missing {
             return;
         }
         let writes = std::iter::once(&rotation.id)
@@ -285,20 +292,32 @@ impl Missing {
         );
         let proof = vec![
             evidence(done, note),
-            evidence(cause, format!("{source} was connected all the while")),
+            evidence(
+                &EventRef::of(cause),
+                format!("{source} was connected all the while"),
+            ),
         ];
-        let finding = about(Mode::F8, rotation, cause.time, 0.95, proof);
+        let mut finding = about(Mode::F8, rotation, cause.time, 0.95, proof);
+        finding.cannot_know.push(format!(
+            "who did the {stage} stage, and whether its entry was never written or lost on its way"
+        ));
         findings.raise(
             Subject::Rotation(rotation.id.clone()),
             settle(finding, rotation, incident),
         );
-        if let Some(trail) = self.trails.get_mut(&(id.clone(), stage.clone())) {
+        if let Some(trail) = self.trails.get_mut(&key) {
             trail.missing = true;
         }
     }
 }
 
 impl Trail {
+    /// How many completions the source of this one told of, up to this one.
+    fn before(&self, done: &EventRef) -> usize {
+        let all = self.done.get(&done.source);
+        all.map_or(0, |all| all.iter().filter(|other| *other <= done).count())
+    }
+
     /// Two sources that tell of one completion tell of one entry.
     fn expected(&self) -> usize {
         self.done.values().map(Vec::len).max().unwrap_or(0)

@@ -7,6 +7,7 @@
 
 mod all;
 mod auth;
+mod beside;
 mod book;
 mod caches;
 mod f1;
@@ -19,6 +20,8 @@ mod f7;
 mod f8;
 mod finding;
 mod findings;
+mod format;
+mod map;
 mod suspects;
 #[cfg(test)]
 mod testing;
@@ -29,7 +32,7 @@ pub use all::rules;
 pub use finding::{Evidence, Finding, Mode, RuledOut, Subject};
 pub use findings::Findings;
 
-use crate::incident::{Applied, EventRef, Incident};
+use crate::incident::{Applied, Incident};
 use crate::measure::{throttling, words};
 use crate::model::{Event, Timestamp};
 
@@ -44,10 +47,16 @@ pub trait Rule: Send {
     fn pass(
         &mut self,
         _now: Timestamp,
-        _cause: &EventRef,
+        _cause: &Event,
         _incident: &Incident,
         _findings: &mut Findings,
     ) {
+    }
+
+    /// What this rule cannot know now, whatever it has found: each a sentence for a person, with
+    /// since when it is so.
+    fn unknowns(&self, _incident: &Incident) -> Vec<String> {
+        Vec::new()
     }
 }
 
@@ -71,9 +80,8 @@ impl Diagnosis {
 
     /// Takes one event in; events come in order of time.
     pub fn apply(&mut self, event: &Event) {
-        let cause = EventRef::of(event);
         for rule in &mut self.rules {
-            rule.pass(event.time, &cause, &self.incident, &mut self.findings);
+            rule.pass(event.time, event, &self.incident, &mut self.findings);
         }
         if self.incident.apply(event) == Applied::Duplicate {
             return;
@@ -87,6 +95,21 @@ impl Diagnosis {
     #[must_use]
     pub fn findings(&self) -> &Findings {
         &self.findings
+    }
+
+    /// What cannot be known now, regardless of findings: a backend that is away, a path on which
+    /// nobody can be matched, authentications without a baseline. Each is a harmless sentence
+    /// with since when it is so.
+    #[must_use]
+    pub fn unknowns(&self) -> Vec<String> {
+        let of_rules = self
+            .rules
+            .iter()
+            .flat_map(|rule| rule.unknowns(&self.incident));
+        beside::away(&self.incident)
+            .into_iter()
+            .chain(of_rules)
+            .collect()
     }
 
     /// The incident as folded so far.

@@ -1,8 +1,10 @@
 //! Which rotation can have caused what a service suffers: the rotations by the services that
 //! depend on their secrets, and the moments at which each can have broken something.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
+use super::finding::{Mode, RuledOut};
+use super::map::{Map, Set};
 use crate::incident::{Consumer, EventRef, Incident, Rotation, TIE};
 use crate::model::event::{
     ConsumerState, Operation, RotationStage, RotationStarted, SecretKind, Stage, StageStatus,
@@ -10,13 +12,12 @@ use crate::model::event::{
 use crate::model::{
     Data, Event, Region, RotationId, SecretPath, ServiceName, Span, Timestamp, Version,
 };
-
 /// How long after a change failures may begin, where consumers still lack the new version:
 /// connections and sessions that were open live on for a while.
 const LAG: Span = Span::seconds(300);
 
 /// The same where every consumer that is known has it: then only a close coincidence counts.
-const CLOSE: Span = Span::seconds(60);
+pub(super) const CLOSE: Span = Span::seconds(60);
 
 /// Rotations of one secret, and changes of one rotation, that are remembered.
 const KEPT: usize = 16;
@@ -34,6 +35,24 @@ pub(super) enum Change {
     Revoke,
 }
 
+impl Change {
+    /// The mode of what it breaks.
+    pub(super) fn mode(self) -> Mode {
+        match self {
+            Self::Cutover => Mode::F1,
+            Self::Revoke => Mode::F4,
+        }
+    }
+
+    /// What it is called.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Cutover => "cutover",
+            Self::Revoke => "revocation",
+        }
+    }
+}
+
 /// A change and when it was.
 #[derive(Clone, Debug)]
 pub(super) struct Moved {
@@ -45,11 +64,11 @@ pub(super) struct Moved {
 /// The rotations, by what depends on them.
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
-    secrets: HashMap<ServiceName, Vec<SecretPath>>,
-    rotations: HashMap<SecretPath, Vec<RotationId>>,
-    moves: HashMap<RotationId, Vec<Moved>>,
+    secrets: Map<ServiceName, Vec<SecretPath>>,
+    rotations: Map<SecretPath, Vec<RotationId>>,
+    moves: Map<RotationId, Vec<Moved>>,
     /// Accounts that logged in somewhere by their own name, as a database's log tells.
-    accounts: HashSet<ServiceName>,
+    accounts: Set<ServiceName>,
     /// The rotations that changed something last, the latest last.
     recent: VecDeque<RotationId>,
 }
@@ -279,6 +298,67 @@ impl Suspects {
             .max_by_key(|(_, moved)| moved.event.time)
     }
 
+    /// Why none of the rotations of the secrets that a service depends on (or that its samples
+    /// name) answers for failures that began in this window; `None` where no such secret is known.
+    pub(super) fn excuses(
+        &self,
+        service: &ServiceName,
+        secret: Option<&SecretPath>,
+        (start, end): (Timestamp, Timestamp),
+        incident: &Incident,
+    ) -> Option<Vec<RuledOut>> {
+        let own = secret.map(std::slice::from_ref);
+        let secrets = own.or_else(|| self.secrets.get(service).map(Vec::as_slice))?;
+        let ids = secrets.iter().filter_map(|s| self.rotations.get(s));
+        let mut moves: Vec<(&RotationId, &Moved)> = ids
+            .flatten()
+            .filter_map(|id| Some((id, self.moves.get(id)?)))
+            .flat_map(|(id, moves)| moves.iter().map(move |moved| (id, moved)))
+            .collect();
+        // The latest first: it is the one that a person would suspect.
+        moves.sort_by_key(|(_, moved)| std::cmp::Reverse(moved.event.time));
+        let mut excuses: Vec<RuledOut> = Vec::new();
+        for (id, moved) in moves {
+            let mode = moved.change.mode();
+            if excuses.iter().any(|excuse| excuse.mode == mode) {
+                continue;
+            }
+            let did = moved.change.words();
+            let lag = start.since(moved.event.time);
+            let id = incident.rotation(id).map_or(id, |rotation| &rotation.id);
+            let why = if moved.event.time.since(end) > TIE {
+                format!("the failures began before the {did} of {id}")
+            } else if lag > LAG {
+                format!("the {did} of {id} was {} s before", lag.as_seconds())
+            } else {
+                format!(
+                    "the {did} of {id} was {} s before, and every consumer that is known has the new version",
+                    lag.as_seconds().max(0)
+                )
+            };
+            excuses.push(RuledOut { mode, why });
+        }
+        if excuses.is_empty() {
+            let why = format!("no rotation of a secret of {service} cut over or revoked anything");
+            excuses.push(RuledOut {
+                mode: Mode::F1,
+                why,
+            });
+        }
+        Some(excuses)
+    }
+
+    /// How many consumers of a service are known, over all its secrets.
+    pub(super) fn consumers(&self, service: &ServiceName, incident: &Incident) -> usize {
+        let secrets = self.secrets.get(service).into_iter().flatten();
+        let names: BTreeSet<_> = secrets
+            .flat_map(|secret| incident.consumers(secret))
+            .filter(|consumer| consumer.service.as_ref() == Some(service))
+            .map(|consumer| &consumer.name)
+            .collect();
+        names.len()
+    }
+
     /// The first change of this kind of a rotation under any of its ids.
     pub(super) fn first(&self, rotation: &Rotation, change: Change) -> Option<&Moved> {
         let ids = std::iter::once(&rotation.id).chain(&rotation.aliases);
@@ -343,7 +423,7 @@ fn suspect(
 }
 
 /// True where a consumer uses a version, or did and went on to another.
-fn is_on(consumer: &Consumer, version: &Version) -> bool {
+pub(super) fn is_on(consumer: &Consumer, version: &Version) -> bool {
     let uses = matches!(
         consumer.state,
         ConsumerState::InUse | ConsumerState::Validated

@@ -202,6 +202,24 @@ impl Incident {
         Some(self.show(self.rotations.told(canon)?))
     }
 
+    /// The id under which the rotation with this id, or alias, is shown. Costs next to nothing,
+    /// where [`Self::rotation`] may have to put together anew what is shown.
+    #[must_use]
+    pub fn canonical(&self, id: &RotationId) -> Option<&RotationId> {
+        let row = self.rotations.by_id(id.raw())?;
+        let canon = self.rotations.told(row)?.canon;
+        Some(&self.rotations.told(canon)?.id)
+    }
+
+    /// The secret of the rotation with this id, or alias; as cheap as [`Self::canonical`].
+    #[must_use]
+    pub fn secret_of(&self, id: &RotationId) -> Option<&SecretPath> {
+        let row = self.rotations.by_id(id.raw())?;
+        let canon = self.rotations.told(row)?.canon;
+        let stands = self.rotations.told(canon)?.stands.as_ref();
+        stands.map(|(secret, _)| secret)
+    }
+
     /// The consumers of a secret, by name.
     pub fn consumers<'a>(&'a self, secret: &SecretPath) -> impl Iterator<Item = &'a Consumer> {
         self.consumers.of(secret)

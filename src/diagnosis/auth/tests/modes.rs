@@ -1,118 +1,8 @@
-//! F1, F4, F7 and `unattributed` on small hand-made incidents: the evidence, the traps, and how
-//! each is taken back or heals.
+//! Each mode's evidence, its traps, and how it is taken back or heals.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
-use crate::diagnosis::{Diagnosis, Rule};
-
-/// A story: events, put in order of time when it is told.
-#[derive(Default)]
-struct Story(Vec<Event>);
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::new(1_800_000_000 + seconds, 0)
-}
-
-impl Story {
-    fn tell(&mut self, seconds: i64, kind: &str, rotation: Option<&str>, data: &Value) {
-        let mut line = json!({
-            "specversion": "1.0", "id": format!("e{}", self.0.len()), "source": "/s",
-            "time": at(seconds).to_string(), "type": format!("rotascope.{kind}"), "data": data,
-        });
-        if let Some(rotation) = rotation {
-            line["rotationid"] = json!(rotation);
-        }
-        let event = Event::from_json(line.to_string().as_bytes()).unwrap();
-        self.0.push(event);
-    }
-
-    /// Windows of 30 s of `shop` in two regions, `bad` of `total` each.
-    fn auth(&mut self, from: i64, to: i64, bad: u64, total: u64) -> &mut Self {
-        for end in (from + 30..=to).step_by(30) {
-            for region in ["eu", "us"] {
-                let data = json!({"service": "shop", "region": region, "window_seconds": 30,
-                    "total": total, "failed_401": bad});
-                self.tell(end, "auth.sample", None, &data);
-            }
-        }
-        self
-    }
-
-    /// A rotation of `db`, on which `shop` depends, started at 300 with four consumers, of which
-    /// the first `on` are on the new version and the others in `state`.
-    fn rotation(&mut self, on: usize, state: &str) -> &mut Self {
-        let consumers: Vec<Value> = (0..4)
-            .map(|n| json!({"consumer": format!("c{n}"), "service": "shop", "region": "eu"}))
-            .collect();
-        let data = json!({"secret": "db", "from_version": "1", "to_version": "2",
-            "services": ["shop"], "consumers": consumers});
-        self.tell(300, "rotation.started", Some("r1"), &data);
-        for n in 0..4 {
-            let state = if n < on { "in_use" } else { state };
-            let data = json!({"consumer": format!("c{n}"), "service": "shop", "region": "eu",
-                "secret": "db", "version": "2", "state": state});
-            self.tell(400, "consumer.version", Some("r1"), &data);
-        }
-        self
-    }
-
-    fn stage(&mut self, seconds: i64, stage: &str, status: &str) -> &mut Self {
-        let data = json!({"stage": stage, "status": status});
-        self.tell(seconds, "rotation.stage", Some("r1"), &data);
-        self
-    }
-
-    fn cache(&mut self, seconds: i64, oldest: i64) -> &mut Self {
-        let data = json!({"service": "shop", "region": "eu", "hit_ratio": 0.9,
-            "oldest_entry_seconds": oldest});
-        self.tell(seconds, "cache.sample", None, &data);
-        self
-    }
-
-    fn decrypt(&mut self, from: i64, to: i64, bad: u64) -> &mut Self {
-        for end in (from + 10..=to).step_by(10) {
-            let data = json!({"signal": "decrypt", "service": "shop", "secret": "db",
-                "window_seconds": 10, "total": 16, "bad": bad});
-            self.tell(end, "signal.sample", None, &data);
-        }
-        self
-    }
-
-    fn found(&self) -> Vec<(Mode, Option<i64>)> {
-        self.findings()
-            .into_iter()
-            .map(|f| {
-                let healed = f.resolved_at.map(|at| at.seconds() - 1_800_000_000);
-                (f.mode, healed)
-            })
-            .collect()
-    }
-
-    fn findings(&self) -> Vec<Finding> {
-        let mut events = self.0.clone();
-        events.sort_by_key(|event| event.time);
-        let rules: Vec<Box<dyn Rule>> = vec![Box::<AuthFailures>::default()];
-        let mut diagnosis = Diagnosis::new(rules);
-        for event in &events {
-            diagnosis.apply(event);
-        }
-        let all = diagnosis.findings().all().into_iter().cloned().collect();
-        check(&all, &events);
-        all
-    }
-}
-
-/// Every evidence is an event, not later than the finding.
-fn check(findings: &Vec<Finding>, events: &[Event]) {
-    for finding in findings {
-        assert!(!finding.evidence.is_empty());
-        for evidence in &finding.evidence {
-            assert!(evidence.event.time <= finding.detected_at);
-            assert!(events.iter().any(|e| e.id == evidence.event.id));
-        }
-    }
-}
 
 #[test]
 fn f1_consumers_behind_after_a_cutover() {
@@ -292,12 +182,12 @@ fn two_sources_are_alternatives_and_duplicates_change_nothing() {
         .auth(600, 660, 90, 200)
         .auth(660, 900, 1, 200);
     // The blip's two windows, told again and by a second source: still two windows.
-    let copies: Vec<Event> = story.0.clone();
+    let copies: Vec<Event> = story.events.clone();
     for mut copy in copies.clone() {
         copy.source = Source::from("/replica");
-        story.0.push(copy);
+        story.events.push(copy);
     }
-    story.0.extend(copies);
+    story.events.extend(copies);
     assert_eq!(story.found(), []);
 }
 
@@ -309,7 +199,7 @@ fn a_lost_window_of_one_region_does_not_hide_the_spike() {
         .stage(600, "cutover", "completed");
     story.auth(0, 600, 1, 200).auth(600, 900, 90, 200);
     let mut n = 0;
-    story.0.retain(|event| {
+    story.events.retain(|event| {
         n += i32::from(matches!(event.data, Data::AuthSample(_)));
         n % 7 != 3
     });
