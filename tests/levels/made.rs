@@ -95,9 +95,10 @@ impl Made {
     /// One stage, region by region or as a whole, with failures before it is done.
     fn stage(&mut self, secret: &str, id: &str, version: &str, stage: &str, at: i64) -> i64 {
         let by_region = matches!(stage, "distribute" | "revoke") && self.dice.happens(60);
-        let regions: Vec<Option<&str>> = match by_region {
-            true => REGIONS.map(Some).to_vec(),
-            false => vec![None],
+        let regions: Vec<Option<&str>> = if by_region {
+            REGIONS.map(Some).to_vec()
+        } else {
+            vec![None]
         };
         let mut end = at;
         for region in regions {
@@ -272,7 +273,7 @@ pub fn recording(seed: u64) -> String {
         lines: Vec::new(),
     };
     let mut until = 1800;
-    for secret in 0..1 + made.dice.below(3) {
+    for secret in 0..=made.dice.below(3) {
         let secret = format!("s{secret}");
         let mut at = 600 + made.dice.below(300);
         for number in 0..made.dice.below(4) {

@@ -257,7 +257,7 @@ struct Cases {
     seconds: Vec<f64>,
 }
 
-#[allow(clippy::cast_precision_loss, reason = "counts of a test")]
+#[expect(clippy::cast_precision_loss, reason = "counts of a test")]
 impl Cases {
     fn add(&mut self, at: i64, bad: bool) {
         if at >= self.from && at <= self.to {
@@ -387,11 +387,9 @@ impl Told<'_> {
         for rotation in &self.rotations {
             let mut told = rotation.events.iter();
             let back = told.any(|event| event.word("outcome") == Some("rolled_back"));
-            match rotation.ended() {
-                Some((at, "succeeded" | "failed" | "rolled_back" | "aborted")) => {
-                    cases.add(at, back);
-                }
-                _ => {}
+            let ended = rotation.ended();
+            if let Some((at, "succeeded" | "failed" | "rolled_back" | "aborted")) = ended {
+                cases.add(at, back);
             }
         }
         cases.bad_share(0.05)
@@ -438,9 +436,10 @@ impl Told<'_> {
             let consumers = seen.get(&secret.zip(version).unwrap()).unwrap_or(&nobody);
             let named = rotation.told("consumers").and_then(Value::as_array);
             let named = named.into_iter().flatten();
-            let mut names: BTreeSet<&str> = named.filter_map(|c| c["consumer"].as_str()).collect();
-            names.extend(consumers.keys());
-            for name in names {
+            let mut everyone: BTreeSet<&str> =
+                named.filter_map(|c| c["consumer"].as_str()).collect();
+            everyone.extend(consumers.keys());
+            for name in everyone {
                 let on_new = consumers.get(name).copied().flatten();
                 within.add(closed, on_new.is_none_or(|event| event.time > closed));
             }
@@ -699,7 +698,7 @@ fn spoken<'a>(sources: BTreeMap<&'a str, Vec<&'a Event>>) -> Vec<&'a Event> {
         .unwrap_or_default()
 }
 
-#[allow(clippy::cast_precision_loss, reason = "counts of a test")]
+#[expect(clippy::cast_precision_loss, reason = "counts of a test")]
 fn count(cases: &Cases, n: u64, objective: f64) -> Figure {
     let value = (n > 0).then_some(cases.bad as f64);
     Figure {
@@ -713,7 +712,7 @@ fn count(cases: &Cases, n: u64, objective: f64) -> Figure {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "times of a test")]
+#[expect(clippy::cast_precision_loss, reason = "times of a test")]
 fn seconds(nanos: i64) -> f64 {
     nanos as f64 / 1e9
 }

@@ -218,7 +218,9 @@ impl Ledger {
         });
         let before = minute_of(before);
         for regions in self.auth.values_mut() {
-            regions.values_mut().for_each(|m| m.forget(before));
+            for minutes in regions.values_mut() {
+                minutes.forget(before);
+            }
             regions.retain(|_, minutes| !minutes.is_empty());
         }
         for regions in self.quotas.values_mut() {
