@@ -165,7 +165,7 @@ fn burn(reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
     };
     writeln!(
         out,
-        "      {word}: its budget burns {:.1} times too fast over {}",
+        "      {word}: its budget burns {:.1} times as fast as allowed, over {}",
         burn.long.unwrap_or_default(),
         whole(burn.long_seconds)
     )

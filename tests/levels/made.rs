@@ -283,6 +283,12 @@ pub fn recording(seed: u64) -> String {
         made.samples(&secret, until);
     }
     made.beside(until);
+    if made.dice.happens(30) {
+        // Time goes on, and what is not over has waited too long.
+        let later = until + made.dice.one(&[3700, 90_000]);
+        let data = json!({"backend": "/elsewhere", "state": "connected"});
+        made.tell("/session", later, "backend.status", "", &data);
+    }
     made.lines.join("\n")
 }
 

@@ -17,7 +17,7 @@
 
 use serde::Serialize;
 
-use super::grade::Marks;
+use super::marks::Marks;
 use crate::model::{Span, Timestamp};
 
 /// What a burn rate above its threshold asks for.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::grade::Marks;
 use super::ledger::{Ledger, StageWord};
+use super::marks::Marks;
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{Outcome, Stage, StageStatus};
 use crate::model::{Region, RotationId, SecretPath, ServiceName, Span, Timestamp, Version};

@@ -1,100 +1,10 @@
 //! From single cases, good and bad, to a value, whether it is met, and what is left of its budget.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::burn::{Allowed, Burn, burns};
-use super::minutes::{begins, minute_of};
-use crate::model::{Span, Timestamp};
-
-/// Every case of a level in its window: when it was, and whether it was good.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Marks {
-    from: Timestamp,
-    to: Timestamp,
-    cases: BTreeMap<Timestamp, (u64, u64)>,
-    seconds: Vec<f64>,
-    n: Option<u64>,
-}
-
-impl Marks {
-    /// No case yet, in the window from `from` to `to`, both counted.
-    pub(super) fn new(from: Timestamp, to: Timestamp) -> Self {
-        Self {
-            from,
-            to,
-            ..Self::default()
-        }
-    }
-
-    /// True where the window holds a moment.
-    pub(super) fn holds(&self, at: Timestamp) -> bool {
-        (self.from..=self.to).contains(&at)
-    }
-
-    /// The minutes that begin in the window: the first and the last.
-    pub(super) fn minutes(&self) -> (i64, i64) {
-        let first = minute_of(self.from);
-        let first = first + i64::from(begins(first) < self.from);
-        (first, minute_of(self.to))
-    }
-
-    /// Cases at a moment; those outside of the window are dropped.
-    pub(super) fn add(&mut self, at: Timestamp, good: u64, bad: u64) {
-        if self.holds(at) {
-            let case = self.cases.entry(at).or_default();
-            case.0 = case.0.saturating_add(good);
-            case.1 = case.1.saturating_add(bad);
-        }
-    }
-
-    /// A case that took so many seconds.
-    pub(super) fn took(&mut self, at: Timestamp, seconds: f64, bound: f64) {
-        if self.holds(at) {
-            let bad = seconds > bound;
-            self.add(at, u64::from(!bad), u64::from(bad));
-            self.seconds.push(seconds);
-        }
-    }
-
-    /// How many cases there were, where that is not the number of marks.
-    pub(super) fn of(&mut self, n: u64) {
-        self.n = Some(n);
-    }
-
-    /// Good and bad cases later than a moment.
-    pub(super) fn after(&self, at: Timestamp) -> (u64, u64) {
-        use std::ops::Bound::{Excluded, Unbounded};
-        sum(self.cases.range((Excluded(at), Unbounded)).map(|(_, c)| c))
-    }
-
-    fn counts(&self) -> (u64, u64) {
-        sum(self.cases.values())
-    }
-
-    /// The smallest length that at least this share of all cases did not exceed (the nearest-rank
-    /// quantile); `None` without cases.
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of the number of cases is far below 2^52 and not negative"
-    )]
-    fn quantile(&self, share: f64) -> Option<f64> {
-        let mut seconds = self.seconds.clone();
-        seconds.sort_by(f64::total_cmp);
-        // A share such as 0.95 is not exactly what it says: of 20 cases it is the 19th.
-        let rank = (share * seconds.len() as f64 - 1e-9).ceil().max(1.0) as usize;
-        seconds.get(rank - 1).copied()
-    }
-}
-
-fn sum<'a>(cases: impl Iterator<Item = &'a (u64, u64)>) -> (u64, u64) {
-    cases.fold((0, 0), |sum, case| {
-        (sum.0.saturating_add(case.0), sum.1.saturating_add(case.1))
-    })
-}
+use super::marks::Marks;
+use crate::model::Span;
 
 /// How a level's value comes from its cases.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -167,7 +77,7 @@ pub struct Reading {
 )]
 pub(super) fn grade(kind: Kind, objective: f64, window: Span, marks: &Marks) -> Reading {
     let (good, bad) = marks.counts();
-    let n = marks.n.unwrap_or(good.saturating_add(bad));
+    let n = marks.n().unwrap_or(good.saturating_add(bad));
     let seen = n > 0;
     let share = |part: u64| part as f64 / n as f64;
     let value = match kind {
@@ -220,7 +130,7 @@ pub(super) fn grade(kind: Kind, objective: f64, window: Span, marks: &Marks) -> 
         window_seconds: window.as_seconds(),
         budget_left: (seen && has_budget).then_some(1.0 - spent),
         burn: if has_budget {
-            burns(marks, allowed, window, marks.to)
+            burns(marks, allowed, window, marks.to())
         } else {
             Vec::new()
         },
@@ -230,6 +140,7 @@ pub(super) fn grade(kind: Kind, objective: f64, window: Span, marks: &Marks) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
 
     const DAY: Span = Span::seconds(86_400);
 

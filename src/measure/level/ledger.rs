@@ -44,6 +44,14 @@ pub(super) struct StageEntry {
 /// the version's store, where told.
 pub(super) type OnNew = Option<(EventRef, Option<f64>)>;
 
+/// The consumers that a version came to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reached {
+    pub(super) consumers: BTreeMap<ConsumerId, OnNew>,
+    /// When anything was last told of it.
+    last: Timestamp,
+}
+
 /// A look at a repository.
 #[derive(Clone, Debug)]
 pub(super) struct Look {
@@ -88,7 +96,7 @@ pub struct Ledger {
     pub(super) found: BTreeMap<EventRef, Found>,
     /// Whether a backend was connected, as told, by the source that it speaks for.
     pub(super) connected: BTreeMap<Source, BTreeMap<EventRef, bool>>,
-    pub(super) updates: BTreeMap<(SecretPath, Version), BTreeMap<ConsumerId, OnNew>>,
+    pub(super) updates: BTreeMap<(SecretPath, Version), Reached>,
     pub(super) auth: HashMap<ServiceName, ByRegion<Minutes>>,
     pub(super) quotas: HashMap<Text, ByRegion<QuotaMinutes>>,
 }
@@ -154,8 +162,9 @@ impl Ledger {
 
     fn consumer(&mut self, event: &Event, data: &ConsumerVersion) {
         let key = (data.secret.clone(), data.version.clone());
-        let consumers = self.updates.entry(key).or_default();
-        let held = consumers.entry(data.consumer.clone()).or_default();
+        let reached = self.updates.entry(key).or_default();
+        reached.last = reached.last.max(event.time);
+        let held = reached.consumers.entry(data.consumer.clone()).or_default();
         if !matches!(data.state, ConsumerState::Validated | ConsumerState::InUse) {
             return;
         }
@@ -212,10 +221,7 @@ impl Ledger {
             *told = told.split_off(&edge);
             told.extend(last);
         }
-        self.updates.retain(|_, consumers| {
-            let mut on_new = consumers.values().flatten();
-            consumers.values().any(Option::is_none) || on_new.any(|(at, _)| at.time >= before)
-        });
+        self.updates.retain(|_, reached| reached.last >= before);
         let before = minute_of(before);
         for regions in self.auth.values_mut() {
             for minutes in regions.values_mut() {

@@ -10,7 +10,7 @@
 //! 4. However many sources tell of it under however many ids, it is one rotation.
 
 use super::facts::Facts;
-use super::grade::Marks;
+use super::marks::Marks;
 use crate::model::event::Outcome;
 
 /// Its cases: finished rotations.

@@ -15,8 +15,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Facts, Told};
-use super::grade::Marks;
 use super::ledger::Ledger;
+use super::marks::Marks;
 use crate::incident::EventRef;
 use crate::model::event::{Stage, StageStatus};
 use crate::model::{Source, Span, Timestamp};

@@ -20,20 +20,20 @@
 use std::collections::BTreeSet;
 
 use super::facts::{Facts, Told, seconds};
-use super::grade::Marks;
 use super::ledger::OnNew;
+use super::marks::Marks;
 use crate::model::event::{Outcome, Stage};
 use crate::model::{ConsumerId, Span, Timestamp};
 
 /// Its cases: consumers that got to a new version; slower than `bound` seconds is bad.
 pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks, bound: f64) -> Marks {
-    for ((secret, version), consumers) in &facts.ledger.updates {
+    for ((secret, version), reached) in &facts.ledger.updates {
         let place = facts.bringing(secret, version);
         let Some(told) = place.and_then(|at| facts.rotations.get(at)) else {
             continue;
         };
         let stored = told.first_done(&Stage::Store);
-        for (event, latency) in consumers.values().flatten() {
+        for (event, latency) in reached.consumers.values().flatten() {
             let since = stored.filter(|stored| *stored <= event.time);
             let took = latency.or_else(|| since.map(|stored| seconds(stored, event.time)));
             if let Some(took) = took {

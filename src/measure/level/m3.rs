@@ -11,7 +11,7 @@
 //!    that are counted, and no bare share of refusals.
 
 use super::facts::{Episode, Facts, Trouble};
-use super::grade::Marks;
+use super::marks::Marks;
 use super::minutes::{Minutes, begins, minute_of};
 use crate::model::{Region, ServiceName};
 

@@ -13,7 +13,7 @@
 //!    start. Of an emergency a revocation is always promised.
 
 use super::facts::{Facts, Told, Trouble, seconds};
-use super::grade::Marks;
+use super::marks::Marks;
 use crate::incident::Rotation;
 use crate::model::Timestamp;
 use crate::model::event::Trigger;

@@ -4,7 +4,7 @@
 //! emergency nor none.
 
 use super::facts::Facts;
-use super::grade::Marks;
+use super::marks::Marks;
 use crate::model::event::Trigger;
 
 /// Its cases: rotations that began; an emergency is bad.

@@ -11,8 +11,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Facts;
-use super::grade::Marks;
 use super::ledger::{Look, What};
+use super::marks::Marks;
 use crate::model::{Text, Timestamp};
 
 /// Its cases: secrets found; all of them are bad.

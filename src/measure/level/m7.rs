@@ -11,8 +11,8 @@
 use std::collections::BTreeMap;
 
 use super::facts::Facts;
-use super::grade::Marks;
 use super::ledger::StageWord;
+use super::marks::Marks;
 use super::minutes::begins;
 use crate::incident::EventRef;
 use crate::model::event::{Stage, StageStatus};

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::facts::Facts;
-use super::grade::Marks;
+use super::marks::Marks;
 use crate::model::event::Outcome;
 
 /// Its cases: finished rotations; one that was rolled back is bad.

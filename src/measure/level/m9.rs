@@ -6,7 +6,7 @@
 //! objective counts as well, now, with as long as it has stood.
 
 use super::facts::{Facts, Trouble, seconds};
-use super::grade::Marks;
+use super::marks::Marks;
 
 /// Its cases: findings; slower than `bound` seconds is bad.
 pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks, bound: f64) -> Marks {
