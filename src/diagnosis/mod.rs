@@ -21,6 +21,7 @@ mod f8;
 mod finding;
 mod findings;
 mod format;
+mod history;
 mod map;
 mod suspects;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use crate::measure::throttling::is_throttling;
 pub use all::rules;
 pub use finding::{Evidence, Finding, Mode, RuledOut, Subject};
 pub use findings::Findings;
+pub use history::{Found, Historian, History, Known, Reach};
 
 use crate::incident::{Applied, Incident};
 use crate::measure::{throttling, words};
