@@ -55,7 +55,12 @@ pub(super) fn within(facts: &Facts<'_>, mut marks: Marks) -> Marks {
         else {
             continue;
         };
-        let updates = facts.ledger.updates.get(&(secret.clone(), version.clone()));
+        let key = (secret.clone(), version.clone());
+        let updates = facts
+            .ledger
+            .updates
+            .get(&key)
+            .map(|reached| &reached.consumers);
         let seen = updates.into_iter().flatten().map(|(name, _)| name);
         let named = rotation.named.iter().map(|named| &named.consumer);
         let all: BTreeSet<&ConsumerId> = named.chain(seen).collect();
