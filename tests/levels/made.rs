@@ -212,8 +212,8 @@ impl Made {
     /// Authentications of a service, which may go wrong for a while.
     fn samples(&mut self, secret: &str, until: i64) {
         let region = self.dice.one(&[None, Some("eu")]);
-        let (bad_from, lasts) = (self.dice.below(until), self.dice.below(1200));
-        let goes_wrong = self.dice.happens(60);
+        let (bad_from, lasts) = (self.dice.below(until), self.dice.below(4000));
+        let goes_wrong = self.dice.happens(80);
         for at in (30..until).step_by(30) {
             if self.dice.happens(5) {
                 continue;

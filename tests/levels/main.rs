@@ -148,7 +148,7 @@ proptest! {
 #[test]
 fn the_made_recordings_try_every_level() {
     let mut tried = std::collections::BTreeMap::new();
-    for seed in 0..40 {
+    for seed in 0..100 {
         let lines = made::recording(seed);
         let told = diagnosed(file_of(&lines).path());
         let findings = told["findings"].as_array().unwrap();
