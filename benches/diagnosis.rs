@@ -25,6 +25,7 @@ use rotascope::audit::{self, Options};
 use rotascope::cli::diagnose::{self, Args, Format};
 use rotascope::diagnosis::{Diagnosis, rules};
 use rotascope::incident::Incident;
+use rotascope::measure::level::Objectives;
 use rotascope::model::Event;
 
 use made::{ROTATIONS, make};
@@ -129,7 +130,8 @@ fn diagnose(path: &Path) {
         format: Format::Json,
     };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let status = diagnose::run(&args, IdentityRules::default(), &mut out, &mut err).unwrap();
+    let (identity, asked) = (IdentityRules::default(), Objectives::default());
+    let status = diagnose::run(&args, identity, &asked, &mut out, &mut err).unwrap();
     assert_eq!(status, 0);
     black_box(out);
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use rotascope::audit::identity::IdentityRules;
 use rotascope::cli::diagnose::{self, Args, Format};
+use rotascope::measure::level::Objectives;
 use serde_json::Value;
 
 /// The exit status, standard output and standard error.
@@ -18,7 +19,8 @@ fn run(paths: &[&Path], format: Format) -> (u8, String, String) {
         format,
     };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let status = diagnose::run(&args, IdentityRules::default(), &mut out, &mut err).unwrap();
+    let (identity, asked) = (IdentityRules::default(), Objectives::default());
+    let status = diagnose::run(&args, identity, &asked, &mut out, &mut err).unwrap();
     let words = |bytes| String::from_utf8(bytes).unwrap();
     (status, words(out), words(err))
 }

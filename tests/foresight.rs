@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use rotascope::audit::identity::IdentityRules;
 use rotascope::cli::diagnose::{self, Args, Format};
 use rotascope::diagnosis::{Diagnosis, Finding, rules};
+use rotascope::measure::level::Objectives;
 use rotascope::model::Event;
 
 use made::{FAULTS, Fault, Mess, Plan};
@@ -91,7 +92,8 @@ fn printed(lines: &[String]) -> String {
         format: Format::Json,
     };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let status = diagnose::run(&args, IdentityRules::default(), &mut out, &mut err).unwrap();
+    let (identity, asked) = (IdentityRules::default(), Objectives::default());
+    let status = diagnose::run(&args, identity, &asked, &mut out, &mut err).unwrap();
     assert_eq!(status, 0, "{}", String::from_utf8_lossy(&err));
     String::from_utf8(out).unwrap()
 }

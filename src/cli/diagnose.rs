@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 
+use super::levels::levels;
 use super::{BAD_INPUT, FINE};
 use crate::audit::derive::Derivation;
 use crate::audit::identity::IdentityRules;
 use crate::audit::{self, Options};
 use crate::diagnosis::{Diagnosis, Finding, rules};
+use crate::measure::level::{Levels, Objectives};
 use crate::model::event::Severity;
 use crate::model::{
     Event, EventId, Region, RotationId, SecretPath, ServiceName, Source, Timestamp, json,
@@ -37,22 +39,50 @@ pub struct Args {
     pub format: Format,
 }
 
-/// Runs the command with the user's rules of who is who and gives its exit status: 0, or 2 where
-/// the input could not be read. Words about that go to `err`.
+/// Runs the command with the user's rules of who is who and what is asked of the service levels,
+/// and gives its exit status: 0, or 2 where the input could not be read. Words about that go to
+/// `err`.
 ///
 /// # Errors
 /// Where `out` or `err` cannot be written to.
 pub fn run(
     args: &Args,
     identity: IdentityRules,
+    objectives: &Objectives,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<u8> {
-    let opened = match audit::open(&args.paths, &Options::default()) {
+    let Some(mut read) = read(&args.paths, identity, err)? else {
+        return Ok(BAD_INPUT);
+    };
+    let diagnosis = diagnose(&mut read.events);
+    match args.format {
+        Format::Json => print_json(&diagnosis, &read, objectives, out)?,
+        Format::Text => print_text(&diagnosis, out)?,
+    }
+    // Silence over lines that nobody could read must not pass for calm.
+    Ok(if read.went_well { FINE } else { BAD_INPUT })
+}
+
+/// What was read of the input.
+pub(super) struct Read {
+    pub(super) events: Vec<Event>,
+    pub(super) rejected: u64,
+    /// False where so much could not be read that it must not pass for calm.
+    pub(super) went_well: bool,
+}
+
+/// Reads files, folders and standard input to events; `None` where nothing could be read.
+pub(super) fn read(
+    paths: &[PathBuf],
+    identity: IdentityRules,
+    err: &mut dyn Write,
+) -> io::Result<Option<Read>> {
+    let opened = match audit::open(paths, &Options::default()) {
         Ok(opened) => opened,
         Err(error) => {
             writeln!(err, "{error}")?;
-            return Ok(BAD_INPUT);
+            return Ok(None);
         }
     };
     let progress = opened.progress();
@@ -72,23 +102,17 @@ pub fn run(
         for rejected in progress.rejections().iter().filter(|r| r.place.line == 0) {
             writeln!(err, "{}: {}", rejected.place.file, rejected.reason)?;
         }
-        return Ok(BAD_INPUT);
+        return Ok(None);
     }
-    let diagnosis = diagnose(&mut events);
-    match args.format {
-        Format::Json => print_json(&diagnosis, &events, progress.rejected(), out)?,
-        Format::Text => print_text(&diagnosis, out)?,
-    }
-    // Silence over lines that nobody could read must not pass for calm.
-    Ok(if progress.went_well(records) {
-        FINE
-    } else {
-        BAD_INPUT
-    })
+    Ok(Some(Read {
+        events,
+        rejected: progress.rejected(),
+        went_well: progress.went_well(records),
+    }))
 }
 
 /// Runs every rule over the events, which it puts in order; each is taken once.
-fn diagnose(events: &mut Vec<Event>) -> Diagnosis {
+pub(super) fn diagnose(events: &mut Vec<Event>) -> Diagnosis {
     let order = |event: &Event| (event.time, event.source.clone(), event.id.clone());
     // Most input is in order but for a few, where a stable merge sort is at its best.
     events.sort_by(|a, b| (a.time, &a.source, &a.id).cmp(&(b.time, &b.source, &b.id)));
@@ -111,10 +135,6 @@ struct Report<'a> {
     /// What nobody can know at the end of the input, whatever was found.
     cannot_know: Vec<String>,
 }
-
-/// The service levels; none is worked out yet.
-#[derive(Serialize)]
-struct Levels {}
 
 #[derive(Serialize)]
 struct SpanOf {
@@ -188,13 +208,15 @@ impl<'a> Found<'a> {
 
 fn print_json(
     diagnosis: &Diagnosis,
-    events: &[Event],
-    rejected: u64,
+    read: &Read,
+    objectives: &Objectives,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let events = &read.events;
+    let now = events.last().map(|event| event.time).unwrap_or_default();
     let report = Report {
         events: events.len(),
-        rejected,
+        rejected: read.rejected,
         span: SpanOf {
             from: events.first().map(|event| event.time),
             to: events.last().map(|event| event.time),
@@ -205,7 +227,7 @@ fn print_json(
             .into_iter()
             .map(Found::of)
             .collect(),
-        slis: Levels {},
+        slis: levels(diagnosis, events, objectives, None, now),
         cannot_know: diagnosis.unknowns(),
     };
     let line = json::to_line(&report).map_err(io::Error::other)?;

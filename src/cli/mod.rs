@@ -9,11 +9,13 @@ mod engine;
 pub mod events;
 mod generated;
 mod input;
+mod levels;
 mod live;
 mod log;
 mod look;
 mod replay;
 mod secret_file;
+pub mod slo;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -54,6 +56,8 @@ enum Command {
     Events(events::Args),
     /// Say which failure modes events and logs show, whose fault it is and how that is known
     Diagnose(diagnose::Args),
+    /// Say how the service levels M1 to M10 stand
+    Slo(slo::Args),
     /// Check the settings, keymaps, themes and plans of rotations
     Check(check::Args),
     /// Replay the night that comes with the program
@@ -100,8 +104,14 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
             printed(|out, err| events::run(&args, usual, out, err))
         }
         Command::Diagnose(args) => {
-            let (_, usual) = look::settings(paths)?;
-            printed(|out, err| diagnose::run(&args, usual, out, err))
+            let (settings, usual) = look::settings(paths)?;
+            let asked = settings.slo.objectives();
+            printed(|out, err| diagnose::run(&args, usual, &asked, out, err))
+        }
+        Command::Slo(args) => {
+            let (settings, usual) = look::settings(paths)?;
+            let asked = settings.slo.objectives();
+            printed(|out, err| slo::run(&args, usual, &asked, out, err))
         }
         Command::Check(args) => printed(|out, err| check::run(&args, paths, out, err)),
         Command::Demo(args) => demo::run(&args, paths),

@@ -3,6 +3,8 @@
 
 mod paths;
 mod settings;
+mod slo;
 
 pub use paths::Paths;
 pub use settings::{Settings, SettingsError, TimeZoneChoice};
+pub use slo::SloSettings;

@@ -1,8 +1,10 @@
-//! `config.toml`: which keymap and theme, which zone, and who is who.
+//! `config.toml`: which keymap and theme, which zone, who is who, and what is asked of the levels.
 
 use std::ops::Range;
 
 use serde::Deserialize;
+
+use super::slo::SloSettings;
 
 /// What the user set; what is absent has its default.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -19,6 +21,9 @@ pub struct Settings {
     /// The `[[identity]]` rules, as the audit room reads them.
     #[serde(default)]
     pub identity: Vec<toml::Table>,
+    /// What is asked of the service levels.
+    #[serde(default)]
+    pub slo: SloSettings,
 }
 
 /// Which zone times are shown in.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::incident::EventRef;
+use crate::measure::level::{Episode, Trouble};
 use crate::model::event::Severity;
 use crate::model::{Region, RotationId, SecretPath, ServiceName, Timestamp};
 
@@ -139,6 +140,27 @@ pub struct Finding {
     pub ruled_out: Vec<RuledOut>,
     /// What nobody can know here, and why, each as a sentence for a person.
     pub cannot_know: Vec<String>,
+}
+
+impl Finding {
+    /// The finding as the service levels see it.
+    #[must_use]
+    pub fn episode(&self) -> Episode {
+        Episode {
+            trouble: match self.mode {
+                Mode::F1 | Mode::F4 | Mode::F7 => Trouble::Refused { attributed: true },
+                Mode::Unattributed => Trouble::Refused { attributed: false },
+                Mode::F2 | Mode::F6 => Trouble::Consumers,
+                Mode::F5 => Trouble::Leak,
+                Mode::F3 | Mode::F8 => Trouble::Other,
+            },
+            secret: self.secret.clone(),
+            services: self.services.iter().cloned().collect(),
+            regions: self.regions.iter().cloned().collect(),
+            detected_at: self.detected_at,
+            resolved_at: self.resolved_at,
+        }
+    }
 }
 
 /// A failure mode that was looked at beside a finding and is not it.

@@ -26,17 +26,16 @@ mod map;
 mod suspects;
 #[cfg(test)]
 mod testing;
-mod throttling;
 mod unattributed;
-mod words;
 
+pub use crate::measure::throttling::is_throttling;
 pub use all::rules;
 pub use finding::{Evidence, Finding, Mode, RuledOut, Subject};
 pub use findings::Findings;
 pub use history::{Found, Historian, History, Known, Reach};
-pub use throttling::is_throttling;
 
 use crate::incident::{Applied, Incident};
+use crate::measure::{throttling, words};
 use crate::model::{Event, Timestamp};
 
 /// One failure mode: watches events and says what it sees.

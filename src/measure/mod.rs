@@ -1,8 +1,12 @@
-//! Measures: what is usual, and what is not. Pure; `now` is an argument.
+//! Measures: what is usual and what is not, service levels, and the one classifier of throttling.
+//! Pure; `now` is an argument.
 
 mod baseline;
+pub mod level;
 mod spike;
 mod tail;
+pub mod throttling;
+pub(crate) mod words;
 
 pub use baseline::{Baseline, Expected};
 pub use spike::{Counted, Run, Series, Verdict};

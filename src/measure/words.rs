@@ -3,7 +3,7 @@
 
 /// The words of a text in small letters with single spaces between and around them. Letters and
 /// digits part, and so do the humps of a name (`HTTPTimeout` is `http timeout`).
-pub(super) fn words(text: &str) -> String {
+pub(crate) fn words(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     out.push(' ');
     let mut last = ' ';
@@ -30,7 +30,7 @@ pub(super) fn words(text: &str) -> String {
 }
 
 /// True where these words (of [`words`]) hold a phrase on the boundaries of words.
-pub(super) fn has(words: &str, phrase: &str) -> bool {
+pub(crate) fn has(words: &str, phrase: &str) -> bool {
     words.match_indices(phrase).any(|(at, _)| {
         let before = at.checked_sub(1).and_then(|i| words.as_bytes().get(i));
         let after = words.as_bytes().get(at + phrase.len());

@@ -1,0 +1,233 @@
+//! `rotascope slo FILES…`: the service levels, as a table or as JSON.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use serde::Serialize;
+
+use super::levels::levels;
+use super::{BAD_INPUT, FINE, diagnose};
+use crate::audit::identity::IdentityRules;
+use crate::measure::level::{Better, Level, Levels, Objectives, Reading, Unit, Urgency};
+use crate::model::{Timestamp, json};
+
+/// How the levels are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A line a level
+    #[default]
+    Table,
+    /// One JSON object
+    Json,
+}
+
+/// Say how the service levels M1 to M10 stand.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Args {
+    /// Files, folders, or - for standard input: events or logs, plain, gzip or zstd
+    #[arg(required = true, value_name = "FILE")]
+    pub paths: Vec<PathBuf>,
+    /// How they are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Count from this moment on, whatever each level's window [default: its own window]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub from: Option<Timestamp>,
+    /// As things stood at this moment; nothing later is used [default: the last event]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub to: Option<Timestamp>,
+}
+
+fn moment(words: &str) -> Result<Timestamp, String> {
+    let example = "2026-11-24T03:00:00Z or 2026-11-24T04:00:00+01:00";
+    Timestamp::parse(words).map_err(|error| format!("{error}; write {example}"))
+}
+
+/// Runs the command and gives its exit status: 0, or 2 where the input could not be read or the
+/// window ends before it begins. Words about that go to `err`.
+///
+/// # Errors
+/// Where `out` or `err` cannot be written to.
+pub fn run(
+    args: &Args,
+    identity: IdentityRules,
+    objectives: &Objectives,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<u8> {
+    let Some(mut read) = diagnose::read(&args.paths, identity, err)? else {
+        return Ok(BAD_INPUT);
+    };
+    if let Some(to) = args.to {
+        read.events.retain(|event| event.time <= to);
+    }
+    let diagnosis = diagnose::diagnose(&mut read.events);
+    let last = read.events.last().map(|event| event.time);
+    let now = args.to.or(last).unwrap_or_default();
+    if args.from.is_some_and(|from| from > now) {
+        writeln!(err, "the window begins after its end, {now}")?;
+        return Ok(BAD_INPUT);
+    }
+    let levels = levels(&diagnosis, &read.events, objectives, args.from, now);
+    let report = Report {
+        events: read.events.len(),
+        rejected: read.rejected,
+        from: args.from,
+        to: args.to.or(last),
+        slis: &levels,
+    };
+    match args.format {
+        Format::Json => {
+            let line = json::to_line(&report).map_err(io::Error::other)?;
+            writeln!(out, "{line}")?;
+        }
+        Format::Table => table(&report, out)?,
+    }
+    Ok(if read.went_well { FINE } else { BAD_INPUT })
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    events: usize,
+    rejected: u64,
+    /// `None` where each level looks back over its own window.
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    slis: &'a Levels,
+}
+
+fn table(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let to = report.to.map_or("no event".to_owned(), |to| to.to_string());
+    match report.from {
+        Some(from) => writeln!(out, "Service levels from {from} to {to}")?,
+        None => writeln!(out, "Service levels up to {to}")?,
+    }
+    writeln!(
+        out,
+        "{:<4}{:<24}{:>9}  {:<20}{:<5}{:>6}{:>9}",
+        "", "LEVEL", "VALUE", "OBJECTIVE", "MET", "CASES", "BUDGET"
+    )?;
+    for level in report.slis.iter() {
+        row(level.name.name(), level.name.title(), &level.reading, out)?;
+        for (title, second) in seconds(level) {
+            row("", title, second, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn seconds(level: &Level) -> impl Iterator<Item = (&'static str, &Reading)> {
+    let within = level.within_window.as_ref();
+    let emergency = level.emergency.as_ref();
+    let within = within.map(|reading| ("  updated within window", reading));
+    within
+        .into_iter()
+        .chain(emergency.map(|reading| ("  emergency, to revoked", reading)))
+}
+
+fn row(name: &str, title: &str, reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
+    let unit = |value| amount(value, reading.unit);
+    let bound = match reading.better {
+        Better::Higher => ">=",
+        Better::Lower => "<=",
+    };
+    let (bound_of, window) = (unit(reading.objective), whole(reading.window_seconds));
+    let met = match reading.met {
+        Some(true) => "yes",
+        Some(false) => "NO",
+        None => "?",
+    };
+    let budget = reading
+        .budget_left
+        .map(|left| format!("{:.0} %", left * 100.0));
+    writeln!(
+        out,
+        "{name:<4}{title:<24}{:>9}  {:<20}{met:<5}{:>6}{:>9}",
+        reading.value.map_or("-".to_owned(), unit),
+        format!("{bound} {bound_of} in {window}"),
+        reading.n,
+        budget.unwrap_or("-".to_owned()),
+    )?;
+    burn(reading, out)
+}
+
+/// The most urgent burn that fires, on a line of its own.
+fn burn(reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
+    let fires = reading.burn.iter().filter(|burn| burn.fires);
+    let Some(burn) = fires.max_by_key(|burn| burn.urgency) else {
+        return Ok(());
+    };
+    let word = match burn.urgency {
+        Urgency::Escalate => "ESCALATE",
+        Urgency::Page => "PAGE",
+        Urgency::Ticket => "ticket",
+    };
+    writeln!(
+        out,
+        "      {word}: its budget burns {:.1} times as fast as allowed, over {}",
+        burn.long.unwrap_or_default(),
+        whole(burn.long_seconds)
+    )
+}
+
+fn amount(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Ratio => percent(value),
+        Unit::Count => format!("{value:.0}"),
+        Unit::Seconds if value < 120.0 => format!("{value:.1} s"),
+        Unit::Seconds if value < 7200.0 => format!("{:.1} min", value / 60.0),
+        Unit::Seconds => format!("{:.1} h", value / 3600.0),
+    }
+}
+
+/// Enough digits to tell 99.9 % from 99.95 %, none that say nothing. Never 100 % for less than
+/// all, nor 0 % for more than none.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let words = format!("{percent:.2}");
+    let words = words.trim_end_matches('0').trim_end_matches('.');
+    match words {
+        "100" if share < 1.0 => "<100 %".to_owned(),
+        "0" if share > 0.0 => ">0 %".to_owned(),
+        "-0" => "0 %".to_owned(),
+        words => format!("{words} %"),
+    }
+}
+
+/// A length of time in its largest unit that leaves at least two, or one exactly.
+fn whole(seconds: i64) -> String {
+    for (unit, length) in [("d", 86_400), ("h", 3600), ("min", 60)] {
+        if seconds >= 2 * length || seconds == length {
+            return format!("{} {unit}", seconds / length);
+        }
+    }
+    format!("{seconds} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_never_rounded_to_all_or_none() {
+        assert_eq!(percent(0.999_99), "<100 %");
+        assert_eq!(percent(0.000_001), ">0 %");
+        assert_eq!((percent(1.0), percent(0.0)), ("100 %".into(), "0 %".into()));
+        assert_eq!(
+            (percent(0.9995), percent(-1.5)),
+            ("99.95 %".into(), "-150 %".into())
+        );
+    }
+
+    #[test]
+    fn lengths_of_time_are_shown_in_a_unit_a_person_thinks_in() {
+        assert_eq!(amount(300.0, Unit::Seconds), "5.0 min");
+        assert_eq!(amount(86_400.0, Unit::Seconds), "24.0 h");
+        assert_eq!(
+            (whole(86_400), whole(30 * 86_400)),
+            ("1 d".into(), "30 d".into())
+        );
+        assert_eq!((whole(5400), whole(59)), ("90 min".into(), "59 s".into()));
+    }
+}

@@ -1,0 +1,52 @@
+//! M7, rate-limit events: of the tries of stages and the minutes of quotas, the share that was
+//! rate-limited.
+//!
+//! 1. A try is a stage that was completed or failed, once for each word of one source; of several
+//!    sources that tell of the same stage of the same rotation in the same region, the one with
+//!    the most words speaks. It is bad where its error says that it was throttled
+//!    ([`crate::measure::throttling`]).
+//! 2. A minute of a quota is watched where a sample's window touches it, and bad where a sample
+//!    with throttled calls does.
+
+use std::collections::BTreeMap;
+
+use super::facts::Facts;
+use super::ledger::StageWord;
+use super::marks::Marks;
+use super::minutes::begins;
+use crate::incident::EventRef;
+use crate::model::event::{Stage, StageStatus};
+use crate::model::{Region, Source};
+
+type Tries<'a> = Vec<(&'a EventRef, &'a StageWord)>;
+
+/// Its cases: tries and minutes.
+pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks) -> Marks {
+    for told in &facts.rotations {
+        let mut places: BTreeMap<(&Stage, Option<&Region>), BTreeMap<&Source, Tries<'_>>> =
+            BTreeMap::new();
+        for (event, word) in &told.stages {
+            if matches!(word.status, StageStatus::Completed | StageStatus::Failed) {
+                let place = places.entry((&word.stage, word.region.as_ref()));
+                let tries = place.or_default().entry(&event.source).or_default();
+                tries.push((event, word));
+            }
+        }
+        for sources in places.into_values() {
+            // Of several with as many the last in the alphabet speaks, whoever came first.
+            let tries = sources.into_values().max_by_key(Vec::len);
+            for (event, word) in tries.into_iter().flatten() {
+                let bad = u64::from(word.throttled);
+                marks.add(event.time, 1 - bad, bad);
+            }
+        }
+    }
+    let (first, last) = marks.minutes();
+    for minutes in facts.ledger.quotas.values().flat_map(BTreeMap::values) {
+        for minute in minutes.watched.between(first, last) {
+            let bad = u64::from(minutes.throttled.contains(minute));
+            marks.add(begins(minute), 1 - bad, bad);
+        }
+    }
+    marks
+}

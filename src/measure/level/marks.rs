@@ -1,0 +1,105 @@
+//! The cases of a level: when each was, and whether it was good.
+
+use std::collections::BTreeMap;
+
+use super::minutes::{begins, minute_of};
+use crate::model::Timestamp;
+
+/// Every case of a level in its window: when it was, and whether it was good.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Marks {
+    from: Timestamp,
+    to: Timestamp,
+    cases: BTreeMap<Timestamp, (u64, u64)>,
+    seconds: Vec<f64>,
+    n: Option<u64>,
+}
+
+impl Marks {
+    /// No case yet, in the window from `from` to `to`, both counted.
+    pub(super) fn new(from: Timestamp, to: Timestamp) -> Self {
+        Self {
+            from,
+            to,
+            ..Self::default()
+        }
+    }
+
+    /// True where the window holds a moment.
+    pub(super) fn holds(&self, at: Timestamp) -> bool {
+        (self.from..=self.to).contains(&at)
+    }
+
+    /// The minutes that begin in the window: the first and the last.
+    pub(super) fn minutes(&self) -> (i64, i64) {
+        let first = minute_of(self.from);
+        let first = first + i64::from(begins(first) < self.from);
+        (first, minute_of(self.to))
+    }
+
+    /// Cases at a moment; those outside of the window are dropped.
+    pub(super) fn add(&mut self, at: Timestamp, good: u64, bad: u64) {
+        if self.holds(at) {
+            let case = self.cases.entry(at).or_default();
+            case.0 = case.0.saturating_add(good);
+            case.1 = case.1.saturating_add(bad);
+        }
+    }
+
+    /// A case that took so many seconds.
+    pub(super) fn took(&mut self, at: Timestamp, seconds: f64, bound: f64) {
+        if self.holds(at) {
+            let bad = seconds > bound;
+            self.add(at, u64::from(!bad), u64::from(bad));
+            self.seconds.push(seconds);
+        }
+    }
+
+    /// How many cases there were, where that is not the number of marks.
+    pub(super) fn of(&mut self, n: u64) {
+        self.n = Some(n);
+    }
+
+    /// How many cases there were, where [`Self::of`] said so.
+    pub(super) fn n(&self) -> Option<u64> {
+        self.n
+    }
+
+    /// The end of the window.
+    pub(super) fn to(&self) -> Timestamp {
+        self.to
+    }
+
+    /// Good and bad cases later than a moment.
+    pub(super) fn after(&self, at: Timestamp) -> (u64, u64) {
+        use std::ops::Bound::{Excluded, Unbounded};
+        sum(self.cases.range((Excluded(at), Unbounded)).map(|(_, c)| c))
+    }
+
+    /// Good and bad cases in all.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        sum(self.cases.values())
+    }
+
+    /// The smallest length that at least this share of all cases did not exceed (the nearest-rank
+    /// quantile); `None` without cases.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of the number of cases is far below 2^52 and not negative"
+    )]
+    pub(super) fn quantile(&self, share: f64) -> Option<f64> {
+        let mut seconds = self.seconds.clone();
+        seconds.sort_by(f64::total_cmp);
+        // A share such as 0.95 is not exactly what it says: of 20 cases it is the 19th.
+        let rank = (share * seconds.len() as f64 - 1e-9).ceil().max(1.0) as usize;
+        seconds.get(rank - 1).copied()
+    }
+}
+
+fn sum<'a>(cases: impl Iterator<Item = &'a (u64, u64)>) -> (u64, u64) {
+    cases.fold((0, 0), |sum, case| {
+        (sum.0.saturating_add(case.0), sum.1.saturating_add(case.1))
+    })
+}
