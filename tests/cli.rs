@@ -92,9 +92,15 @@ fn wrong_use_ends_with_status_2_and_a_word() {
         (&["replay", "/no/such/file"], "/no/such/file: no such file"),
         (&["audit", "/no/such/file"], "/no/such/file: no such file"),
         (&["events", "/no/such/file"], "/no/such/file: no such file"),
-        (&["demo", "--at", "140%"], "0% to 100%"),
-        (&["demo", "--at", "soon"], "2026-11-14T03:12:40Z or 40%"),
-        (&["demo", "--speed", "0"], "0.1 to 1000, or `max`"),
+        (&["demo", "--recorded", "--at", "140%"], "0% to 100%"),
+        (
+            &["demo", "--recorded", "--at", "soon"],
+            "2026-11-14T03:12:40Z or 40%",
+        ),
+        (
+            &["demo", "--recorded", "--speed", "0"],
+            "0.1 to 1000, or `max`",
+        ),
         (&["demo", "--keymap", "nope"], "no keymap called \"nope\""),
         (
             &["demo", "--theme", "../dark"],

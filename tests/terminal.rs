@@ -256,7 +256,13 @@ fn every_size_is_usable_or_says_what_it_needs() {
 fn the_demo_needs_no_files() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_rotascope"));
-    command.args(["demo", "--paused", "--at", "2026-11-14T03:12:48Z"]);
+    command.args([
+        "demo",
+        "--recorded",
+        "--paused",
+        "--at",
+        "2026-11-14T03:12:48Z",
+    ]);
     command.cwd(folder.path());
     let mut terminal = Terminal::start_command(command, 80, 24);
     terminal.wait_for("the night", |screen| {

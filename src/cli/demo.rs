@@ -1,14 +1,29 @@
-//! `rotascope demo`: the night that comes with the program.
+//! `rotascope demo`: the rotation engine and a lab of real services in this process, one thing
+//! broken on purpose, and the live cockpit on both. `--recorded` replays the night that comes with
+//! the program instead.
+
+mod house;
+
+use std::path::PathBuf;
+use std::str::FromStr;
 
 use crate::audit::{self, Options};
 use crate::backend::replay::Replay;
 use crate::config::Paths;
+use crate::guard::Guard;
+use crate::model::Text;
+use crate::rotation::Clock;
+use crate::rotation::lab::{Cause, LabSettings, UnknownCause};
+use crate::session::live::{Acting, JournalPlace, LiveStart, Recorder};
+use crate::shell::terminal::{self, Opening};
 
 use super::complaint::Complaint;
+use super::live;
 use super::look::{Look, LookArgs};
 use super::replay::{self, PlayArgs};
+use house::House;
 
-/// The files of first-night, carried in the program: `demo` needs none on disk.
+/// The files of first-night, carried in the program: `demo --recorded` needs none on disk.
 const FIRST_NIGHT: [(&str, &[u8]); 3] = [
     (
         "events.jsonl",
@@ -24,10 +39,45 @@ const FIRST_NIGHT: [(&str, &[u8]); 3] = [
     ),
 ];
 
+/// What is broken in the lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Fault(Option<Cause>);
+
+impl FromStr for Fault {
+    type Err = UnknownCause;
+    fn from_str(word: &str) -> Result<Self, UnknownCause> {
+        if word.eq_ignore_ascii_case("none") {
+            return Ok(Self(None));
+        }
+        word.parse().map(|cause| Self(Some(cause)))
+    }
+}
+
 /// What `demo` takes.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    #[command(flatten)]
+    /// What is broken on purpose, by the failure mode that it leads to: F1 to F8, or none
+    #[arg(long, value_name = "MODE", default_value = "F1")]
+    fault: Fault,
+    /// How many services the lab has, 4 to 24
+    #[arg(long, value_name = "N", default_value = "6", value_parser = clap::value_parser!(u16).range(4..=24))]
+    services: u16,
+    /// The same seed sends the same requests
+    #[arg(long, value_name = "S", default_value = "1")]
+    seed: u64,
+    /// Seconds of the lab that pass in one of the world's, 1 to 600
+    #[arg(long, value_name = "N", default_value = "1", value_parser = scale)]
+    time_scale: f64,
+    /// Record all that comes into a new file; `rotascope replay` plays it
+    #[arg(long, value_name = "FILE", conflicts_with = "recorded")]
+    record: Option<PathBuf>,
+    /// Make every act impossible
+    #[arg(long, conflicts_with = "recorded")]
+    read_only: bool,
+    /// Replay the recorded night that comes with the program: no engine, no lab
+    #[arg(long)]
+    recorded: bool,
+    #[command(flatten, next_help_heading = "With --recorded")]
     play: PlayArgs,
     #[command(flatten)]
     look: LookArgs,
@@ -36,10 +86,56 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Complaint`] where the settings are wrong or there is no terminal.
+/// [`Complaint`] where the settings are wrong, the lab has no place to be, or there is no
+/// terminal.
 pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
     let look = Look::of(&args.look, paths)?;
-    let opened = audit::open_carried(&FIRST_NIGHT, &Options::default());
-    let backend = Box::new(Replay::new(opened, look.identity.clone()));
-    replay::open("first-night", look, backend, args.play.start())
+    if args.recorded {
+        let opened = audit::open_carried(&FIRST_NIGHT, &Options::default());
+        let backend = Box::new(Replay::new(opened, look.identity.clone()));
+        return replay::open("first-night", look, backend, args.play.start());
+    }
+    if args.play.are_named() {
+        return Err(Complaint::new(
+            "--paused, --at and --speed are for a recording; the demo is live",
+        )
+        .next("add --recorded, or leave them out"));
+    }
+    let recorder = match &args.record {
+        Some(path) => Some(Recorder::new(path).map_err(|e| Complaint::new(e.to_string()))?),
+        None => None,
+    };
+    let house = House::build(LabSettings {
+        fault: args.fault.0,
+        services: args.services.into(),
+        seed: args.seed,
+        clock: Clock::scaled(args.time_scale),
+    })?;
+    // What is done in the lab is nobody's record: its journal goes with it.
+    let acting = (!args.read_only).then(|| Acting {
+        guard: Guard::of(live::person(None)),
+        journal: JournalPlace::Folder(house.folder().join("journal")),
+    });
+    let start = LiveStart {
+        backends: house.backends(),
+        recorder,
+        acting,
+    };
+    let title = args.fault.0.map_or_else(
+        || Text::from("demo"),
+        |cause| Text::from(format!("demo {cause}")),
+    );
+    let shown = terminal::run(look.setup(title), Opening::Live(start));
+    house.leave();
+    shown
+        .map(|()| 0)
+        .map_err(|error| Complaint::new("the cockpit cannot be shown").because(error))
+}
+
+fn scale(words: &str) -> Result<f64, String> {
+    words
+        .parse()
+        .ok()
+        .filter(|n| (1.0..=600.0).contains(n))
+        .ok_or_else(|| "a number from 1 to 600".to_owned())
 }

@@ -78,7 +78,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         None => None,
     };
     let acting = (!args.read_only).then(|| Acting {
-        guard: Guard::of(person(args)),
+        guard: Guard::of(person(args.person.as_deref())),
         journal: journal(args, paths),
     });
     let start = LiveStart {
@@ -102,9 +102,10 @@ fn token(args: &Args) -> Result<Option<zeroize::Zeroizing<String>>, Complaint> {
     Ok(std::env::var(TOKEN_ENV).ok().map(zeroize::Zeroizing::new))
 }
 
-fn person(args: &Args) -> Actor {
+/// Who acts: the name that was given, else the user's.
+pub(super) fn person(given: Option<&str>) -> Actor {
     let user = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let name = args.person.clone().or_else(|| user().ok());
+    let name = given.map(str::to_owned).or_else(|| user().ok());
     Actor::from(
         name.filter(|name| !name.trim().is_empty())
             .unwrap_or_else(|| "somebody".to_owned()),

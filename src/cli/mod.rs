@@ -60,7 +60,7 @@ enum Command {
     Slo(slo::Args),
     /// Check the settings, keymaps, themes and plans of rotations
     Check(check::Args),
-    /// Replay the night that comes with the program
+    /// Rotate secrets of a lab in this process, break one on purpose, and watch it live
     Demo(demo::Args),
     /// Run the rotation engine and its server
     Engine(engine::Args),

@@ -34,16 +34,22 @@ pub struct PlayArgs {
     #[arg(long, value_name = "TIME|PERCENT", value_parser = place)]
     at: Option<SeekTo>,
     /// Recorded seconds a second, 0.1 to 1000, or `max`
-    #[arg(long, value_name = "N", value_parser = speed, default_value = "10")]
-    speed: Speed,
+    /// [default: 10]
+    #[arg(long, value_name = "N", value_parser = speed)]
+    speed: Option<Speed>,
 }
 
 impl PlayArgs {
+    /// True where anything of it was asked for.
+    pub(super) fn are_named(&self) -> bool {
+        self.paused || self.at.is_some() || self.speed.is_some()
+    }
+
     pub(super) fn start(&self) -> Start {
         Start {
             at: self.at,
             playing: !self.paused,
-            speed: self.speed,
+            speed: self.speed.unwrap_or(Start::default().speed),
         }
     }
 }
