@@ -43,7 +43,9 @@ impl Opened {
     /// is seen, a line of what comes next below it.
     pub fn followed(&mut self, scroll: usize, page: usize) -> usize {
         if std::mem::take(&mut self.follow) {
-            scroll.clamp((self.line + 2).saturating_sub(page), self.line)
+            // A page without room for both still shows the line itself.
+            let least = (self.line + 2).saturating_sub(page).min(self.line);
+            scroll.clamp(least, self.line)
         } else {
             scroll
         }
