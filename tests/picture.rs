@@ -28,7 +28,7 @@ fn draw_the_cockpit() {
     ];
     let mut terminal = Terminal::start(&args, COLUMNS, ROWS);
     terminal.wait_for("the moment", |screen| {
-        screen.contains("03:12:48") && !screen.contains("reading")
+        screen.contains("03:12:48") && !screen.contains("reading") && !screen.contains("diagnosing")
     });
     let svg = terminal.with_screen(svg);
     std::fs::write(support::root().join("docs/cockpit.svg"), svg).unwrap();

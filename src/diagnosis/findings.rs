@@ -1,6 +1,7 @@
 //! The findings that stand, healed, or were taken back.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::finding::{Finding, Mode, Subject};
 use crate::model::Timestamp;
@@ -11,12 +12,13 @@ use crate::model::event::Severity;
 pub struct Findings {
     standing: BTreeMap<(Mode, Subject), Finding>,
     healed: Vec<Finding>,
+    revision: u64,
 }
 
 impl Findings {
     /// Puts a finding up. One of the same mode about the same subject that stands already keeps
-    /// its `detected_at` and its evidence, and gains the services and regions of this one; when it comes to concern several services
-    /// it pages, and is quiet no more.
+    /// its `detected_at` and its evidence, and gains the services and regions of this one; when it
+    /// comes to concern a second service it pages, and is quiet no more.
     /// One symptom, one cause: a mode that displaces F1 takes back the F1 of the same rotation,
     /// and F1 is not put up beside one.
     pub fn raise(&mut self, subject: Subject, finding: Finding) {
@@ -25,19 +27,23 @@ impl Findings {
         } else if finding.mode == Mode::F1 && self.is_displaced(&subject) {
             return;
         }
-        self.standing
-            .entry((finding.mode, subject))
-            .and_modify(|held| {
-                held.services.extend(finding.services.iter().cloned());
-                held.regions.extend(finding.regions.iter().cloned());
-                held.confidence = held.confidence.max(finding.confidence);
-                let pages = [&held.severity, &finding.severity].contains(&&Severity::Page);
-                if pages || held.services.len() > 1 {
-                    held.severity = Severity::Page;
-                    held.suppressed = false;
+        match self.standing.entry((finding.mode, subject)) {
+            Entry::Occupied(mut held) => {
+                if strengthen(held.get_mut(), &finding) {
+                    self.revision += 1;
                 }
-            })
-            .or_insert(finding);
+            }
+            Entry::Vacant(place) => {
+                place.insert(finding);
+                self.revision += 1;
+            }
+        }
+    }
+
+    /// Rises with every change, so that whoever keeps a copy knows whether it still holds.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// True where a mode that displaces F1 stands about a subject.
@@ -59,12 +65,15 @@ impl Findings {
         if let Some(mut finding) = self.standing.remove(&(mode, subject.clone())) {
             finding.resolved_at = Some(at);
             self.healed.push(finding);
+            self.revision += 1;
         }
     }
 
     /// Later evidence took a finding back, or displaced it: it is told no more, healed or not.
     pub fn take_back(&mut self, mode: Mode, subject: &Subject) {
-        self.standing.remove(&(mode, subject.clone()));
+        if self.standing.remove(&(mode, subject.clone())).is_some() {
+            self.revision += 1;
+        }
     }
 
     /// Every finding that was not taken back, by `detected_at`, then mode.
@@ -74,6 +83,26 @@ impl Findings {
         all.sort_by_key(|finding| (finding.detected_at, finding.mode));
         all
     }
+}
+
+/// Adds to a finding what a later one of the same kind says; true where that changed it.
+fn strengthen(held: &mut Finding, by: &Finding) -> bool {
+    let (services, regions) = (held.services.len(), held.regions.len());
+    held.services.extend(by.services.iter().cloned());
+    held.regions.extend(by.regions.iter().cloned());
+    let mut changed = held.services.len() > services || held.regions.len() > regions;
+    if by.confidence > held.confidence {
+        held.confidence = by.confidence;
+        changed = true;
+    }
+    let spread = services == 1 && held.services.len() > 1;
+    let pages = by.severity == Severity::Page || spread;
+    if pages && (held.severity != Severity::Page || held.suppressed) {
+        held.severity = Severity::Page;
+        held.suppressed = false;
+        changed = true;
+    }
+    changed
 }
 
 #[cfg(test)]
@@ -106,6 +135,21 @@ mod tests {
 
     fn modes(findings: &Findings) -> Vec<Mode> {
         findings.all().iter().map(|finding| finding.mode).collect()
+    }
+
+    #[test]
+    fn the_revision_rises_with_changes_only() {
+        let mut findings = Findings::default();
+        findings.raise(subject(), finding(Mode::F1, "a", 1));
+        let first = findings.revision();
+        findings.raise(subject(), finding(Mode::F1, "a", 2));
+        findings.take_back(Mode::F2, &subject());
+        assert_eq!(findings.revision(), first);
+        findings.raise(subject(), finding(Mode::F1, "b", 3));
+        assert!(findings.revision() > first);
+        let second = findings.revision();
+        findings.resolve(Mode::F1, &subject(), at(4));
+        assert!(findings.revision() > second);
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod f8;
 mod finding;
 mod findings;
 mod format;
+mod history;
 mod map;
 mod suspects;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod words;
 pub use all::rules;
 pub use finding::{Evidence, Finding, Mode, RuledOut, Subject};
 pub use findings::Findings;
+pub use history::{Found, Historian, History, Known, Reach};
 pub use throttling::is_throttling;
 
 use crate::incident::{Applied, Incident};

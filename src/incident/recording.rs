@@ -218,6 +218,18 @@ impl Recording {
         part.before + part.events.partition_point(|event| event.time <= time)
     }
 
+    /// How many events come before or are this one, whether or not it is there: the position to
+    /// stand on it.
+    #[must_use]
+    pub fn position_after(&self, event: &EventRef) -> usize {
+        let key = (event.time, &event.source, &event.id);
+        let part = self.parts.partition_point(|part| !part.starts_after(key));
+        let Some(part) = part.checked_sub(1).and_then(|at| self.parts.get(at)) else {
+            return 0;
+        };
+        part.before + part.events.partition_point(|event| order(event) <= key)
+    }
+
     /// The incident after the first `position` events (all of them, where there are fewer).
     /// Folds at most [`STRIDE`] events, more only while the checkpoints have not caught up with
     /// what was pushed.
@@ -352,6 +364,16 @@ mod tests {
         let recording = recording(&[auth("/a", 30, 1), auth("/a", 60, 1), auth("/b", 60, 1)]);
         let positions = [0, 30, 59, 60, 99].map(|seconds| recording.position_at(at(seconds)));
         assert_eq!(positions, [0, 1, 1, 3, 3]);
+    }
+
+    #[test]
+    fn an_event_is_stood_on_though_others_share_its_moment() {
+        let events = [auth("/a", 30, 1), auth("/a", 60, 1), auth("/b", 60, 1)];
+        let recording = recording(&events);
+        let after = |event: &Event| recording.position_after(&EventRef::of(event));
+        assert_eq!(events.each_ref().map(after), [1, 2, 3]);
+        assert_eq!(after(&auth("/0", 30, 1)), 0);
+        assert_eq!(after(&auth("/a", 99, 1)), 3);
     }
 
     /// Every second event in order, then the others in order: as two files read one after the

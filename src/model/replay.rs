@@ -1,6 +1,6 @@
 //! Words for playing a recording: what the person asks for and what the player answers.
 
-use super::id::RotationId;
+use super::id::{EventId, RotationId, Source};
 use super::time::Timestamp;
 
 /// How fast a recording plays, in recorded seconds per second.
@@ -28,7 +28,7 @@ pub enum MarkKind {
     Cutover,
     /// A rotation's old version was revoked.
     Revoke,
-    /// A stage failed, a rotation ended badly, or a service went down.
+    /// A stage failed, a rotation ended badly, a service went down, or a failure mode was found.
     Failure,
     /// A responder's act.
     Act,
@@ -70,7 +70,7 @@ pub enum SeekTo {
 }
 
 /// What a person asks of the player.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ReplayCommand {
     /// Play, or pause.
     Toggle,
@@ -82,6 +82,15 @@ pub enum ReplayCommand {
     Step(Direction),
     /// Go somewhere; playing goes on from there if it played.
     Seek(SeekTo),
+    /// Stand on this event, the last one that has happened; pauses.
+    Event {
+        /// Its time.
+        time: Timestamp,
+        /// Its source.
+        source: Source,
+        /// Its id.
+        id: EventId,
+    },
 }
 
 /// How the player stands.

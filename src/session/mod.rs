@@ -1,6 +1,8 @@
-//! A session: a backend on one thread, the player that folds its events on another. The cockpit
-//! is told by updates that cost next to nothing to make, and never waits for either.
+//! A session: a backend on one thread, the player that folds its events on another, the diagnosis
+//! of them on a third. The cockpit is told by updates that cost next to nothing to make, and never
+//! waits for any of them.
 
+mod inquiry;
 mod player;
 
 use std::ops::ControlFlow;
@@ -13,9 +15,13 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 pub use player::{Player, Start};
 
 use crate::backend::{Backend, Sent};
+use crate::diagnosis::Known;
 use crate::incident::Incident;
+use crate::model::Event;
 use crate::model::rejected::Rejected;
 use crate::model::replay::{Loading, PlayerStatus, ReplayCommand};
+
+use inquiry::Inquiry;
 
 /// While something moves, the cockpit is told at most this often: two frames of a 60 Hz screen.
 const PUBLISH_EVERY: Duration = Duration::from_millis(33);
@@ -28,6 +34,10 @@ const SLICE: Duration = Duration::from_millis(4);
 pub struct Update {
     /// The state at the player's moment.
     pub incident: Incident,
+    /// What was known of failure modes at that moment.
+    pub known: Known,
+    /// The event that the player stands on; `None` before the first.
+    pub event: Option<Arc<Event>>,
     /// How the player stands.
     pub player: PlayerStatus,
     /// How far reading is.
@@ -75,6 +85,9 @@ fn read(backend: Box<dyn Backend>, sender: &Sender<Sent>) {
 /// The player's thread: what it has been told, and when it last told the cockpit.
 struct Desk {
     player: Player,
+    inquiry: Inquiry,
+    /// The event that was last published.
+    event: Option<Arc<Event>>,
     loading: Loading,
     rejected: Vec<Rejected>,
     published: Arc<[Rejected]>,
@@ -87,6 +100,8 @@ impl Desk {
     fn new(start: Start) -> Self {
         Self {
             player: Player::new(start),
+            inquiry: Inquiry::start(),
+            event: None,
             loading: Loading::default(),
             rejected: Vec::new(),
             published: Arc::from([]),
@@ -104,6 +119,7 @@ impl Desk {
     ) {
         let nothing = never();
         let mut open = true;
+        let mut told = self.inquiry.told.clone();
         loop {
             let source = if open { sent } else { &nothing };
             let wait = self.wait(Instant::now());
@@ -116,6 +132,11 @@ impl Desk {
                     Ok(sent) => self.take(sent),
                     Err(_) => open = false,
                 },
+                recv(told) -> history => match history {
+                    Ok(history) => self.changed |= self.inquiry.take(history, &mut self.player),
+                    // The diagnosis gave up; the player plays on, and the screen says how far it came.
+                    Err(_) => told = never(),
+                },
                 default(wait) => {}
             }
             while let Ok(command) = asked.try_recv() {
@@ -124,6 +145,8 @@ impl Desk {
             if self.player.advance(Instant::now(), SLICE) {
                 self.changed = true;
             }
+            let loaded = self.loading.done;
+            self.inquiry.hand(&mut self.player, loaded, Instant::now());
             self.tell(publish);
         }
     }
@@ -137,7 +160,9 @@ impl Desk {
             .player
             .next_due(now)
             .unwrap_or(Duration::from_secs(3600));
-        if self.changed { play.min(due) } else { play }
+        let look = self.inquiry.wait(now).unwrap_or(play);
+        let wait = play.min(look);
+        if self.changed { wait.min(due) } else { wait }
     }
 
     fn command(&mut self, command: ReplayCommand) {
@@ -151,7 +176,10 @@ impl Desk {
         match sent {
             Sent::Events(events) => {
                 self.urgent |= self.player.is_empty();
-                self.player.push(events, Instant::now());
+                let now = Instant::now();
+                if let Some(late) = self.player.push(events, now) {
+                    self.inquiry.came_late(late, now);
+                }
             }
             Sent::Rejected(rejected) => self.rejected.push(rejected),
             Sent::Read {
@@ -180,8 +208,15 @@ impl Desk {
         if self.published.len() != self.rejected.len() {
             self.published = Arc::from(self.rejected.as_slice());
         }
+        let known = self.inquiry.known(&self.player);
+        let last = self.player.last();
+        if self.event.as_deref() != last {
+            self.event = last.map(|event| Arc::new(event.clone()));
+        }
         publish(Update {
             incident: self.player.incident().clone(),
+            known,
+            event: self.event.clone(),
             player: self.player.status(),
             loading: self.loading.clone(),
             rejected: Arc::clone(&self.published),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::incident::{Incident, Recording};
+use crate::incident::{EventRef, Incident, Recording};
 use crate::model::replay::{Direction, Mark, MarkKind, PlayerStatus, ReplayCommand, SeekTo, Speed};
 use crate::model::{Event, Span, Timestamp};
 
@@ -49,6 +49,10 @@ pub struct Player {
     pending: Option<SeekTo>,
     marks: Arc<[Mark]>,
     marks_of: usize,
+    /// Marks that the recording does not know of: what a diagnosis found.
+    found: Vec<Mark>,
+    /// So many events at the beginning were handed to the diagnosis.
+    handed: usize,
     loaded: bool,
 }
 
@@ -67,6 +71,8 @@ impl Player {
             pending: start.at,
             marks: Arc::from([]),
             marks_of: 0,
+            found: Vec::new(),
+            handed: 0,
             loaded: false,
         }
     }
@@ -87,7 +93,7 @@ impl Player {
     #[must_use]
     pub fn status(&mut self) -> PlayerStatus {
         if self.marks_of != self.recording.len() {
-            self.marks = self.recording.marks();
+            self.marks = self.all_marks();
             self.marks_of = self.recording.len();
         }
         PlayerStatus {
@@ -102,14 +108,56 @@ impl Player {
         }
     }
 
+    fn all_marks(&self) -> Arc<[Mark]> {
+        let marks = self.recording.marks();
+        if self.found.is_empty() {
+            return marks;
+        }
+        let mut all: Vec<Mark> = marks.iter().chain(&self.found).cloned().collect();
+        all.sort_by_key(|mark| mark.at);
+        Arc::from(all)
+    }
+
+    /// Takes the marks of what was found, in place of those before.
+    pub fn found(&mut self, marks: Vec<Mark>) {
+        self.found = marks;
+        self.marks = self.all_marks();
+    }
+
+    /// The event that the player stands on: the last one that is in the state.
+    #[must_use]
+    pub fn last(&self) -> Option<&Event> {
+        self.recording.get(self.position.checked_sub(1)?)
+    }
+
+    /// The next events that were not handed over yet, in order, at most so many.
+    pub fn hand(&mut self, most: usize) -> Vec<Event> {
+        let events = self.recording.events(self.handed).take(most);
+        let events: Vec<Event> = events.cloned().collect();
+        self.handed += events.len();
+        events
+    }
+
+    /// Hands everything over once more, from the first event on.
+    pub fn hand_again(&mut self) {
+        self.handed = 0;
+    }
+
     /// Takes events in. Those that lie before the player's moment are applied at once: the fold
-    /// does not mind the order.
-    pub fn push(&mut self, events: Vec<Event>, now: Instant) {
+    /// does not mind the order. Gives the earliest time of those that came behind what was handed
+    /// over ([`Self::hand`]) already.
+    pub fn push(&mut self, events: Vec<Event>, now: Instant) -> Option<Timestamp> {
+        let mut late: Option<Timestamp> = None;
         for event in events {
             let past = self.at.is_some_and(|at| event.time <= at);
+            let time = event.time;
             let Some(index) = self.recording.push(event) else {
                 continue;
             };
+            if index < self.handed {
+                self.handed += 1;
+                late = Some(late.map_or(time, |late| late.min(time)));
+            }
             // What stands behind events that are not applied yet is applied after them.
             let applied = index < self.position || (past && index == self.position);
             if applied && let Some(event) = self.recording.get(index) {
@@ -124,6 +172,7 @@ impl Player {
             self.anchor = Some((now, from));
         }
         self.try_pending(now);
+        late
     }
 
     /// Nothing more will come.
@@ -146,6 +195,11 @@ impl Player {
             ReplayCommand::Pause => self.playing = false,
             ReplayCommand::Speed(speed) => self.speed = speed,
             ReplayCommand::Step(direction) => self.step(direction),
+            ReplayCommand::Event { time, source, id } => {
+                (self.playing, self.pending) = (false, None);
+                let event = EventRef { time, source, id };
+                self.stand_at(self.recording.position_after(&event));
+            }
             // A moment that has not been read yet may still come. What is told by the recording
             // itself is told by what has been read: a person who presses a key is not made to
             // wait for the end of a stream.
@@ -294,14 +348,15 @@ impl Player {
             Direction::Forward => (self.position + 1).min(self.recording.len()),
             Direction::Backward => self.position.saturating_sub(1).max(1),
         };
-        if position == self.position {
-            return;
+        if position != self.position {
+            self.stand_at(position);
         }
+    }
+
+    /// Stands behind so many events, at the moment of the last of them.
+    fn stand_at(&mut self, position: usize) {
         self.stand(position);
-        let last = position
-            .checked_sub(1)
-            .and_then(|last| self.recording.get(last));
-        self.at = last.map(|event| event.time).or(self.at);
+        self.at = self.last().map(|event| event.time).or(self.at);
     }
 
     fn mark(&mut self, direction: Direction, kind: Option<MarkKind>) -> Option<Timestamp> {

@@ -183,6 +183,8 @@ fn state(update: Update) -> Message {
     Message::State(Box::new(State {
         local_offset_seconds: local_offset(at.seconds()),
         incident: update.incident,
+        known: update.known,
+        event: update.event,
         player: update.player,
         loading: update.loading,
         rejected: update.rejected,

@@ -78,8 +78,12 @@ impl Cockpit {
     }
 
     fn list(&mut self) {
-        self.listing = screen::listing(&self.desk, &self.keymap);
-        self.desk.lines = self.listing.as_ref().map_or(0, |listing| listing.total);
+        self.listing = screen::listing(&self.desk, &self.theme, &self.keymap);
+        if let Some(listing) = &self.listing {
+            (self.desk.lines, self.desk.why.line) = (listing.total, listing.selected);
+        } else {
+            self.desk.lines = 0;
+        }
     }
 }
 
@@ -275,6 +279,7 @@ fn point(cockpit: &mut Cockpit, mouse: Mouse) -> Effects {
 fn pane_at(desk: &Desk, mouse: Mouse) -> Option<Pane> {
     let on_call = desk.on_call();
     [
+        (on_call.findings, Pane::Findings),
         (on_call.rotations, Pane::Rotations),
         (on_call.auth, Pane::Auth),
         (on_call.canary, Pane::Canary),
@@ -298,6 +303,11 @@ fn click(desk: &mut Desk, mouse: Mouse) -> Effects {
     }
     if let Some(pane) = pane_at(desk, mouse) {
         desk.pane = pane;
+        let list = desk.on_call().findings;
+        if pane == Pane::Findings && mouse.row > list.y {
+            desk.pointed = desk.scrolled(pane) + usize::from(mouse.row - list.y - 1);
+            desk.settle();
+        }
         let area = desk.on_call().rotations;
         if pane == Pane::Rotations && mouse.row > area.y {
             let row = desk.top + usize::from(mouse.row - area.y - 1);

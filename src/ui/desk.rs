@@ -1,14 +1,18 @@
 //! What the cockpit has on the desk: the state, which screen and pane are shown, what is selected.
 //! Commands act on it; screens are drawn from it.
 
+use std::sync::Arc;
+
 use ratatui::layout::Rect;
 
-use crate::incident::Rotation;
+use crate::diagnosis::Finding;
+use crate::incident::{EventRef, Rotation};
 use crate::model::{RotationId, Span, Text, Timestamp};
 
 use super::digest::Digest;
-use super::fit::Clock;
-use super::layout::{self, Amounts, OnCall};
+use super::fit::{Clock, wrap};
+use super::layout::{self, Amounts, OnCall, Room};
+use super::opened::Opened;
 use super::prompt::Prompt;
 use super::state::State;
 
@@ -29,6 +33,10 @@ pub enum Screen {
     OnCall,
     /// All about one rotation.
     Detail,
+    /// How one finding is known.
+    Why,
+    /// The event that the player stands on.
+    Event,
     /// Where the events come from, and what is missing.
     Backends,
     /// What could not be read.
@@ -40,6 +48,8 @@ pub enum Screen {
 /// A pane of the on-call screen that can be scrolled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pane {
+    /// What was found.
+    Findings,
     /// The rotations.
     Rotations,
     /// Auth failures.
@@ -51,7 +61,13 @@ pub enum Pane {
 }
 
 /// The panes in the order of the tab key.
-pub const PANES: [Pane; 4] = [Pane::Rotations, Pane::Auth, Pane::Canary, Pane::Audit];
+pub const PANES: [Pane; 5] = [
+    Pane::Findings,
+    Pane::Rotations,
+    Pane::Auth,
+    Pane::Canary,
+    Pane::Audit,
+];
 
 /// How far a list moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +114,14 @@ pub struct Desk {
     pub row: usize,
     /// The first row that is seen.
     pub top: usize,
-    /// How far the panes are scrolled: auth, canary, audit.
-    pub scrolls: [usize; 3],
+    /// How far the panes are scrolled: auth, canary, audit, findings.
+    pub scrolls: [usize; 4],
+    /// The selected finding, by its place in the list.
+    pub pointed: usize,
+    /// The finding whose screen was opened.
+    pub why: Opened,
+    /// The event that was asked for, until the player stands on it.
+    pub going: Option<EventRef>,
     /// How far the list of a whole screen is scrolled.
     pub scroll: usize,
     /// How many lines that list has.
@@ -130,7 +152,10 @@ impl Desk {
             chosen: None,
             row: 0,
             top: 0,
-            scrolls: [0; 3],
+            scrolls: [0; 4],
+            pointed: 0,
+            why: Opened::default(),
+            going: None,
             scroll: 0,
             lines: 0,
             prompt: None,
@@ -187,6 +212,8 @@ impl Desk {
         layout::on_call(
             area,
             Amounts {
+                headline: self.headline_lines(area),
+                findings: self.digest.findings.len(),
                 rotations: self.digest.len(),
                 auth: self.digest.auth.len(),
                 canaries: self.digest.canaries.len(),
@@ -195,10 +222,28 @@ impl Desk {
         )
     }
 
+    /// How many lines the headline of a finding fills: its sentence, its facts, the acts.
+    fn headline_lines(&self, area: Rect) -> usize {
+        let headline = &self.digest.headline;
+        let Some(finding) = &headline.finding else {
+            return 0;
+        };
+        let small = layout::room(area) == Some(Room::Small);
+        let sentence = match &headline.short {
+            Some(short) if small => short,
+            _ => &headline.sentence,
+        };
+        let columns = usize::from(area.width.saturating_sub(2));
+        let acts = finding.mode.suggest().len();
+        let acts = if small { acts.min(2) } else { acts.min(1) };
+        wrap(sentence, columns, 3).len() + 1 + acts
+    }
+
     /// How many rows a pane has below its rule.
     fn page(&self, pane: Pane) -> usize {
         let layout = self.on_call();
         let area = match pane {
+            Pane::Findings => layout.findings,
             Pane::Rotations => layout.rotations,
             Pane::Auth => layout.auth,
             Pane::Canary => layout.canary,
@@ -233,8 +278,14 @@ impl Desk {
     /// Takes a new state in. The selected rotation keeps its line on the screen, wherever the
     /// order takes it.
     pub fn take_state(&mut self, state: State) {
+        let pointed = self.digest.findings.get(self.pointed).cloned();
         let before = std::mem::replace(&mut self.state, state);
         self.digest.refresh(&self.state, &before);
+        self.follow_findings(pointed.as_deref());
+        let moved = before.player.position != self.state.player.position;
+        if moved {
+            self.going = None;
+        }
         let line = self.row.saturating_sub(self.top);
         let row = match &self.chosen {
             Some(id) if self.digest.id(self.row) == Some(id) => Some(self.row),
@@ -250,6 +301,88 @@ impl Desk {
         self.settle();
     }
 
+    /// The selected finding stays selected wherever the order takes it; the opened one is shown
+    /// as it is known now, and as it was last known where it is not known at this moment.
+    fn follow_findings(&mut self, pointed: Option<&Finding>) {
+        let findings = &self.digest.findings;
+        let place = pointed.and_then(|finding| findings.place_of(finding));
+        self.pointed = place.unwrap_or(0);
+        if let Some(opened) = &self.why.finding
+            && let Some(known) = findings.place_of(opened).and_then(|n| findings.get(n))
+        {
+            self.why.finding = Some(Arc::clone(known));
+        }
+    }
+
+    /// The opened finding, and whether it is known at this moment.
+    pub fn opened_finding(&self) -> Option<(&Arc<Finding>, bool)> {
+        let opened = self.why.finding.as_ref()?;
+        Some((opened, self.digest.findings.place_of(opened).is_some()))
+    }
+
+    /// The finding that a person who asks why means: the selected one, where that list is in use;
+    /// else that of the rotation that the person selected; else the one of the headline.
+    pub fn meant(&self) -> Option<&Arc<Finding>> {
+        let findings = &self.digest.findings;
+        if self.lists_findings() {
+            return findings.get(self.pointed);
+        }
+        let chosen = self.chosen.as_ref().and_then(|id| findings.of(id));
+        chosen
+            .map(|(finding, _)| finding)
+            .or_else(|| findings.worst())
+            .or_else(|| findings.get(0))
+    }
+
+    /// The finding that opening what is selected opens.
+    pub fn selected_finding(&self) -> Option<&Arc<Finding>> {
+        if self.lists_findings() {
+            return self.meant();
+        }
+        let of_row = self.digest.findings.of(self.selected.as_ref()?);
+        of_row.map(|(finding, _)| finding)
+    }
+
+    /// True where the list of findings is in use.
+    fn lists_findings(&self) -> bool {
+        self.pane == Pane::Findings && self.on_call().findings.height > 0
+    }
+
+    /// Opens the screen that says how a finding is known.
+    pub fn ask_why(&mut self, finding: Arc<Finding>) {
+        self.pointed = self
+            .digest
+            .findings
+            .place_of(&finding)
+            .unwrap_or(self.pointed);
+        self.why.open(finding);
+        self.scroll = 0;
+        self.open(Screen::Why);
+    }
+
+    /// Opens the next finding in the list, or the one before; round the end.
+    pub fn next_finding(&mut self, by: usize) {
+        let all = self.digest.findings.len();
+        let at = self.why.finding.as_ref();
+        let at = at.and_then(|finding| self.digest.findings.place_of(finding));
+        let next = at.map_or(0, |at| (at + by) % all.max(1));
+        if let Some(finding) = self.digest.findings.get(next).cloned() {
+            self.ask_why(finding);
+        }
+    }
+
+    /// Moves among the evidence, and where there is none in that direction, scrolls.
+    fn go_in_evidence(&mut self, by: Move) {
+        let selected = match by {
+            Move::Lines(n) => self.why.select(n),
+            _ => false,
+        };
+        if !selected {
+            self.scroll = moved(self.scroll, by, self.list_page(), self.lines);
+            self.settle();
+        }
+    }
+
     /// Brings every scroll back into its list.
     pub fn settle(&mut self) {
         let page = self.page(Pane::Rotations).max(1);
@@ -259,11 +392,25 @@ impl Desk {
             .top
             .clamp((self.row + 1).saturating_sub(page), self.row)
             .min(len.saturating_sub(page));
-        for (pane, slot) in [(Pane::Auth, 0), (Pane::Canary, 1), (Pane::Audit, 2)] {
+        self.pointed = self
+            .pointed
+            .min(self.digest.findings.len().saturating_sub(1));
+        let page = self.page(Pane::Findings).max(1);
+        let [.., found_top] = &mut self.scrolls;
+        *found_top = (*found_top).clamp((self.pointed + 1).saturating_sub(page), self.pointed);
+        for (pane, slot) in [
+            (Pane::Auth, 0),
+            (Pane::Canary, 1),
+            (Pane::Audit, 2),
+            (Pane::Findings, 3),
+        ] {
             let most = self.pane_len(pane).saturating_sub(self.page(pane));
             if let Some(scroll) = self.scrolls.get_mut(slot) {
                 *scroll = (*scroll).min(most);
             }
+        }
+        if self.screen() == Screen::Why {
+            self.scroll = self.why.followed(self.scroll, self.list_page());
         }
         self.scroll = self.scroll.min(self.lines.saturating_sub(self.list_page()));
     }
@@ -275,6 +422,7 @@ impl Desk {
 
     fn pane_len(&self, pane: Pane) -> usize {
         match pane {
+            Pane::Findings => self.digest.findings.len(),
             Pane::Rotations => self.digest.len(),
             Pane::Auth => self.digest.auth.len(),
             Pane::Canary => self.digest.canaries.len(),
@@ -287,6 +435,7 @@ impl Desk {
     /// How far a pane is scrolled.
     pub fn scrolled(&self, pane: Pane) -> usize {
         match pane {
+            Pane::Findings => self.scrolls[3],
             Pane::Rotations => self.top,
             Pane::Auth => self.scrolls[0],
             Pane::Canary => self.scrolls[1],
@@ -298,6 +447,8 @@ impl Desk {
     pub fn go(&mut self, by: Move) {
         if self.screen() == Screen::OnCall {
             self.go_in(self.pane, by);
+        } else if self.screen() == Screen::Why {
+            self.go_in_evidence(by);
         } else {
             self.scroll = moved(self.scroll, by, self.list_page(), self.lines);
             self.settle();
@@ -309,6 +460,7 @@ impl Desk {
         let len = self.pane_len(pane);
         let rows = self.page(pane);
         match pane {
+            Pane::Findings => self.pointed = moved(self.pointed, by, rows, len),
             Pane::Rotations => {
                 let row = moved(self.row, by, rows, len);
                 self.select_row(row);

@@ -9,6 +9,10 @@ pub const LEAST: (u16, u16) = (40, 15);
 /// How much there is to show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amounts {
+    /// Lines that the headline would fill, where something stands that was found; else 0.
+    pub headline: usize,
+    /// Findings.
+    pub findings: usize,
     /// Rotations.
     pub rotations: usize,
     /// Auth series.
@@ -38,6 +42,8 @@ pub struct OnCall {
     pub header: Rect,
     /// What is going on.
     pub headline: Rect,
+    /// What was found.
+    pub findings: Rect,
     /// The rotations.
     pub rotations: Rect,
     /// Auth failures.
@@ -119,7 +125,7 @@ pub fn on_call(area: Rect, amounts: Amounts) -> OnCall {
 }
 
 fn small(out: &mut OnCall, column: &mut Column, amounts: Amounts) {
-    out.headline = column.take(4);
+    out.headline = column.take(lines(amounts.headline).clamp(4, 6));
     let free = column.area.height;
     let auth = 1 + lines(amounts.auth).clamp(1, (free / 4).max(1));
     out.auth = column.take_bottom(auth);
@@ -128,7 +134,12 @@ fn small(out: &mut OnCall, column: &mut Column, amounts: Amounts) {
 
 fn medium(out: &mut OnCall, column: &mut Column, amounts: Amounts) {
     out.header = column.take(1);
-    out.headline = column.take(if column.area.height >= 20 { 3 } else { 2 });
+    let headline = if column.area.height >= 20 { 3 } else { 2 };
+    out.headline = column.take(lines(amounts.headline).clamp(headline, headline + 1));
+    if amounts.findings > 0 {
+        let most = if column.area.height >= 26 { 5 } else { 2 };
+        out.findings = column.take(1 + lines(amounts.findings).min(most));
+    }
     let free = column.area.height.saturating_sub(4);
     let canaries = lines(amounts.canaries).min(if free > 20 { 4 } else { 1 });
     let auth = lines(amounts.auth).min((free - canaries) * 3 / 10);
@@ -144,7 +155,7 @@ fn medium(out: &mut OnCall, column: &mut Column, amounts: Amounts) {
 
 fn wide(out: &mut OnCall, column: &mut Column, amounts: Amounts) {
     out.header = column.take(1);
-    out.headline = column.take(2);
+    out.headline = column.take(lines(amounts.headline).clamp(2, 4));
     let all = column.area;
     let audit = (all.width * 3 / 10).clamp(44, 80);
     out.audit = Rect {
@@ -152,10 +163,16 @@ fn wide(out: &mut OnCall, column: &mut Column, amounts: Amounts) {
         width: audit,
         ..all
     };
-    let left = Rect {
-        width: all.width - audit - 2,
-        ..all
+    let mut column = Column {
+        area: Rect {
+            width: all.width - audit - 2,
+            ..all
+        },
     };
+    if amounts.findings > 0 {
+        out.findings = column.take(1 + lines(amounts.findings).min(6));
+    }
+    let left = column.area;
     // A comparison has a line of words and a line of chart.
     let lower = (1 + 2 * lines(amounts.canaries.min(16))).clamp(8, (left.height / 3).max(8));
     let upper = left.height - lower;
@@ -216,10 +233,11 @@ pub fn holds(area: Rect, column: u16, row: u16) -> bool {
 mod tests {
     use super::*;
 
-    fn parts(layout: OnCall) -> [Rect; 9] {
+    fn parts(layout: OnCall) -> [Rect; 10] {
         [
             layout.header,
             layout.headline,
+            layout.findings,
             layout.rotations,
             layout.auth,
             layout.canary,
@@ -236,6 +254,8 @@ mod tests {
             for height in 1..62 {
                 for n in [0, 1, 3, 1000] {
                     let amounts = Amounts {
+                        headline: n,
+                        findings: n,
                         rotations: n,
                         auth: n,
                         canaries: n,
@@ -258,6 +278,8 @@ mod tests {
     fn every_room_shows_a_rotation_and_the_footer() {
         for (width, height) in [LEAST, (72, 20), (80, 24), (150, 30), (200, 50)] {
             let amounts = Amounts {
+                headline: 5,
+                findings: 5,
                 rotations: 5,
                 auth: 5,
                 canaries: 5,

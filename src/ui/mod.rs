@@ -13,6 +13,7 @@ mod fit;
 mod key;
 mod keymap;
 mod layout;
+mod opened;
 mod palette;
 mod prompt;
 mod screen;

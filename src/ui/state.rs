@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::diagnosis::Known;
 use crate::incident::Incident;
+use crate::model::Event;
 use crate::model::rejected::Rejected;
 use crate::model::replay::{Loading, PlayerStatus, Speed};
 
@@ -13,6 +15,10 @@ use super::key::Key;
 pub struct State {
     /// What is known.
     pub incident: Incident,
+    /// What is known of failure modes at that moment.
+    pub known: Known,
+    /// The event that the player stands on; `None` before the first.
+    pub event: Option<Arc<Event>>,
     /// How the player stands.
     pub player: PlayerStatus,
     /// How far reading has come.
@@ -27,6 +33,8 @@ impl Default for State {
     fn default() -> Self {
         Self {
             incident: Incident::default(),
+            known: Known::default(),
+            event: None,
             player: PlayerStatus {
                 playing: false,
                 speed: Speed::Times(1.0),
@@ -50,6 +58,10 @@ impl State {
     pub fn looks_like(&self, other: &Self) -> bool {
         self.incident.generation() == other.incident.generation()
             && self.incident.now() == other.incident.now()
+            && self.known.reach == other.known.reach
+            && (Arc::ptr_eq(&self.known.findings, &other.known.findings)
+                || self.known.findings == other.known.findings)
+            && self.event == other.event
             && self.player == other.player
             && self.loading == other.loading
             && self.rejected.len() == other.rejected.len()

@@ -216,7 +216,7 @@ fn a_step_or_another_place_makes_a_pending_moment_void() {
         let mut desk = Desk::new(paused());
         desk.push(moves(0..50));
         desk.seek(SeekTo::Time(at(90)));
-        desk.ask(other);
+        desk.ask(other.clone());
         let stands = desk.stands();
         desk.push(moves(50..101));
         desk.loaded();
@@ -250,6 +250,22 @@ fn a_step_is_one_event_and_playing_goes_on_from_there() {
     desk.ask(ReplayCommand::Toggle);
     desk.pass(1_000);
     assert_eq!(desk.stands(), 41);
+}
+
+#[test]
+fn an_event_is_stood_on_at_its_own_moment() {
+    let mut events = night();
+    let same = stage(50, "store");
+    events.push(same.clone());
+    let mut desk = Desk::of(events, Start::default());
+    desk.ask(ReplayCommand::Event {
+        time: same.time,
+        source: same.source.clone(),
+        id: same.id.clone(),
+    });
+    assert_eq!(desk.player.last(), Some(&same));
+    assert_eq!(desk.stands(), 50);
+    assert!(!desk.player.status().playing);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Commands that go somewhere.
 
+use crate::diagnosis::Reach;
+use crate::incident::EventRef;
 use crate::model::effect::{Effect, Effects};
+use crate::model::replay::ReplayCommand;
 
 use super::{Command, Group, Place};
 use crate::ui::desk::{Desk, Screen};
@@ -43,21 +46,35 @@ pub const GROUP: Group = Group {
         },
         Command {
             id: "open",
-            title: "Open the selected rotation",
+            title: "Open what is selected",
             label: "open",
-            help: "Shows the selected rotation: timeline, stages, consumers, identities, audit.",
+            help: "Opens what is selected: why a finding is one, a rotation, the event of an evidence.",
             place: Place::Everywhere,
-            run: |desk| {
-                if desk.screen() == Screen::OnCall {
-                    if desk.rotation().is_some() {
-                        desk.chosen.clone_from(&desk.selected);
-                        desk.open(Screen::Detail);
-                    } else {
-                        desk.notice = Some("No rotation is selected".to_owned());
-                    }
-                }
-                Effects::none()
-            },
+            run: enter,
+        },
+        Command {
+            id: "why",
+            title: "Why: how a finding is known",
+            label: "why",
+            help: "Shows a finding from its cause to its symptom, with the evidence and the acts.",
+            place: Place::Everywhere,
+            run: why,
+        },
+        Command {
+            id: "detail",
+            title: "All about the rotation",
+            label: "rotation",
+            help: "Shows the rotation: timeline, stages, consumers, identities, audit.",
+            place: Place::Everywhere,
+            run: detail,
+        },
+        Command {
+            id: "event",
+            title: "The event of this moment",
+            label: "event",
+            help: "Shows the event that the recording stands on, word for word.",
+            place: Place::Recording,
+            run: |desk| open(desk, Screen::Event),
         },
         Command {
             id: "backends",
@@ -100,6 +117,93 @@ pub const GROUP: Group = Group {
 fn open(desk: &mut Desk, screen: Screen) -> Effects {
     desk.open(screen);
     Effects::none()
+}
+
+/// Opens what is selected on the screen that is shown.
+fn enter(desk: &mut Desk) -> Effects {
+    match desk.screen() {
+        Screen::Why => return evidence(desk),
+        Screen::OnCall => {}
+        _ => return Effects::none(),
+    }
+    match desk.selected_finding().cloned() {
+        Some(finding) => {
+            desk.chosen.clone_from(&desk.selected);
+            desk.ask_why(finding);
+            Effects::none()
+        }
+        None => detail(desk),
+    }
+}
+
+fn why(desk: &mut Desk) -> Effects {
+    if desk.screen() == Screen::Why {
+        return Effects::none();
+    }
+    if let Some(finding) = desk.meant().cloned() {
+        desk.ask_why(finding);
+    } else {
+        let so_far = match desk.state.known.reach {
+            Reach::Whole => "Nothing has been found up to this moment",
+            Reach::UpTo(_) => "Nothing has been found so far; the diagnosis goes on",
+        };
+        desk.notice = Some(so_far.to_owned());
+    }
+    Effects::none()
+}
+
+/// All about the rotation that a finding is about, where one is open; else the selected one.
+fn detail(desk: &mut Desk) -> Effects {
+    if desk.screen() == Screen::Why
+        && let Some(id) = desk
+            .why
+            .finding
+            .as_ref()
+            .and_then(|finding| finding.rotation.clone())
+    {
+        let known = desk
+            .state
+            .incident
+            .rotation(&id)
+            .map(|rotation| rotation.id.clone());
+        if let Some(id) = known {
+            desk.select(&id);
+            desk.open(Screen::Detail);
+        } else {
+            desk.notice = Some("The rotation has not begun at this moment".to_owned());
+        }
+    } else if desk.rotation().is_some() {
+        desk.chosen.clone_from(&desk.selected);
+        desk.open(Screen::Detail);
+    } else {
+        desk.notice = Some("No rotation is selected".to_owned());
+    }
+    Effects::none()
+}
+
+/// Goes to the event of the selected evidence and shows it.
+fn evidence(desk: &mut Desk) -> Effects {
+    let evidence = desk
+        .why
+        .finding
+        .as_ref()
+        .and_then(|finding| finding.evidence.get(desk.why.evidence));
+    let Some(event) = evidence.map(|evidence| evidence.event.clone()) else {
+        return Effects::none();
+    };
+    if !desk.replay {
+        desk.notice = Some("Only in a recording one can go to an event".to_owned());
+        return Effects::none();
+    }
+    desk.open(Screen::Event);
+    let there = desk
+        .state
+        .event
+        .as_ref()
+        .is_some_and(|at| EventRef::of(at) == event);
+    desk.going = (!there).then(|| event.clone());
+    let EventRef { time, source, id } = event;
+    Effects::one(Effect::Replay(ReplayCommand::Event { time, source, id }))
 }
 
 pub(super) fn ask(desk: &mut Desk, kind: Kind) -> Effects {

@@ -3,7 +3,7 @@
 use crate::model::effect::Effects;
 
 use super::{Command, Group, Place};
-use crate::ui::desk::{Desk, Move, PANES};
+use crate::ui::desk::{Desk, Move, PANES, Screen};
 
 macro_rules! moves {
     ($($id:literal $title:literal $label:literal $help:literal => $by:expr;)+) => {
@@ -39,7 +39,7 @@ macro_rules! moves {
                 id: "pane-next",
                 title: "Next pane",
                 label: "pane",
-                help: "Moves the focus to the next pane of the on-call screen.",
+                help: "Moves the focus to the next pane of the on-call screen, or to the next finding.",
                 place: Place::Everywhere,
                 run: |desk| pane(desk, 1),
             },
@@ -47,7 +47,7 @@ macro_rules! moves {
                 id: "pane-previous",
                 title: "Previous pane",
                 label: "prev pane",
-                help: "Moves the focus to the previous pane of the on-call screen.",
+                help: "Moves the focus to the previous pane, or to the finding before.",
                 place: Place::Everywhere,
                 run: |desk| pane(desk, PANES.len() - 1),
             },
@@ -82,6 +82,12 @@ fn find(desk: &mut Desk, forward: bool) -> Effects {
 }
 
 fn pane(desk: &mut Desk, by: usize) -> Effects {
+    if desk.screen() == Screen::Why {
+        // One step back is as far round the end as it takes.
+        let all = desk.digest.findings.len();
+        desk.next_finding(if by == 1 { 1 } else { all.saturating_sub(1) });
+        return Effects::none();
+    }
     let at = PANES
         .iter()
         .position(|pane| *pane == desk.pane)
@@ -89,6 +95,7 @@ fn pane(desk: &mut Desk, by: usize) -> Effects {
     // A pane that has no room now is passed over.
     let layout = desk.on_call();
     let heights = [
+        layout.findings.height,
         layout.rotations.height,
         layout.auth.height,
         layout.canary.height,

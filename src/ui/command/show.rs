@@ -84,7 +84,11 @@ fn copy(desk: &mut Desk) -> Effects {
         ),
         None => headline.sentence.clone(),
     };
-    if let Some((at, what)) = headline.until.or(headline.since) {
+    let since = headline.since.as_ref();
+    let moment = headline
+        .until
+        .or(since.map(|(at, what)| (*at, what.as_str())));
+    if let Some((at, what)) = moment {
         let (time, zone) = (clock.time(at), clock.zone());
         words.extend(["; ", what, " at ", &time, " ", &zone]);
     }

@@ -1,13 +1,16 @@
 //! The headline: what a person would say, with the one number that matters.
 
-use crate::incident::{Rotation, Tally};
-use crate::model::event::{ConsumerState, StageStatus};
-use crate::model::{Timestamp, Version};
+use std::sync::Arc;
 
-use crate::ui::fit::{bytes, count, percent, plural, version};
+use crate::diagnosis::{Finding, Mode, Reach};
+use crate::incident::{Rotation, Tally};
+use crate::model::Timestamp;
+
+use crate::ui::fit::{bytes, count, percent, plural};
 use crate::ui::state::State;
 
-use super::{AuthRow, CanaryRow, Digest, Hurt, auth};
+use super::phrase::{failing, old_version, refused, stage};
+use super::{AuthRow, CanaryRow, Digest, Hurt, blame};
 
 /// How loud the headline is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +26,7 @@ pub enum Tone {
 
 /// What a person would say. Times in it are not written out, since they pass: the screen puts
 /// them behind it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Headline {
     /// How loud.
     pub tone: Tone,
@@ -36,13 +39,79 @@ pub struct Headline {
     /// A moment that is counted down to, and what happens then.
     pub until: Option<(Timestamp, &'static str)>,
     /// A moment that has passed, and what happened.
-    pub since: Option<(Timestamp, &'static str)>,
+    pub since: Option<(Timestamp, String)>,
+    /// The finding that it is about.
+    pub finding: Option<Arc<Finding>>,
+    /// Whether all that happened was looked at.
+    pub reach: Reach,
 }
 
-/// The headline of a state. In this order: the worst rotation, where it needs a look; a service
-/// that is refused more than usual though no rotation explains it; a canary that does worse; what
-/// runs; why there is nothing.
+/// The headline of a state. In this order: the worst finding that stands; the worst rotation,
+/// where it needs a look; a service that is refused more than usual though no rotation explains
+/// it; a canary that does worse; what runs; why there is nothing. Nothing is called calm before
+/// all of it was looked at.
 pub fn of(digest: &Digest, state: &State) -> Headline {
+    let mut headline = match digest.findings.worst() {
+        Some(finding) => of_finding(digest, state, finding),
+        None => of_incident(digest, state),
+    };
+    headline.reach = state.known.reach;
+    let looked = headline.reach == Reach::Whole;
+    if !looked && headline.tone == Tone::Calm && digest.len() > 0 {
+        headline.tone = Tone::Look;
+        let runs = match digest.open {
+            0 => "No rotation runs now".to_owned(),
+            1 => "1 rotation runs".to_owned(),
+            n => format!("{} rotations run", count(n as u64)),
+        };
+        headline.sentence = format!("{runs}; diagnosing whether anybody is hurt");
+    }
+    headline
+}
+
+/// The worst finding in the words of a person.
+fn of_finding(digest: &Digest, state: &State, finding: &Arc<Finding>) -> Headline {
+    let said = blame::said(finding, digest, state);
+    let rotation = finding
+        .rotation
+        .as_ref()
+        .and_then(|id| state.incident.rotation(id));
+    let now = state.incident.now();
+    let ends = rotation
+        .filter(|rotation| rotation.revoked_at.is_none() && rotation.is_open())
+        .and_then(|rotation| rotation.grace.as_ref())
+        .map(|grace| grace.ends_at)
+        .filter(|ends| now.is_none_or(|now| *ends > now));
+    let others = digest.findings.standing().count().saturating_sub(1);
+    let mut more: Vec<String> = Vec::new();
+    if finding.suppressed {
+        more.push("kept quiet: a planned window".to_owned());
+    }
+    more.extend(said.refused);
+    if others > 0 {
+        let noun = if others == 1 { "finding" } else { "findings" };
+        more.push(format!("{} more {noun}", count(others as u64)));
+    }
+    let revoked = rotation
+        .filter(|_| finding.mode == Mode::F4)
+        .and_then(|rotation| rotation.revoked_at);
+    Headline {
+        tone: if finding.suppressed {
+            Tone::Look
+        } else {
+            Tone::Bad
+        },
+        sentence: said.sentence,
+        short: Some(said.short),
+        more: (!more.is_empty()).then(|| more.join(" · ")),
+        until: ends.map(|ends| (ends, "grace ends")),
+        since: revoked.map(|at| (at, "old version revoked".to_owned())),
+        finding: Some(Arc::clone(finding)),
+        reach: Reach::Whole,
+    }
+}
+
+fn of_incident(digest: &Digest, state: &State) -> Headline {
     let worst = digest
         .id(0)
         .filter(|_| digest.hurt(0).needs_a_look())
@@ -145,7 +214,10 @@ fn of_rotation(digest: &Digest, state: &State, rotation: &Rotation, tally: &Tall
             format!("{} more {noun} {verb} a look", count(others as u64))
         }),
         until: ends.map(|ends| (ends, "grace ends")),
-        since: rotation.revoked_at.map(|at| (at, "old version revoked")),
+        since: rotation
+            .revoked_at
+            .map(|at| (at, "old version revoked".to_owned())),
+        ..Headline::default()
     }
 }
 
@@ -153,69 +225,6 @@ fn name(rotation: &Rotation) -> String {
     match &rotation.secret {
         Some(secret) => format!("{secret} ({})", rotation.id),
         None => rotation.id.to_string(),
-    }
-}
-
-fn stage(rotation: &Rotation) -> Option<String> {
-    let (stage, view) = rotation.stage()?;
-    let tries = if view.attempt > 1 {
-        format!(" at the {}", ordinal(view.attempt))
-    } else {
-        String::new()
-    };
-    let error = view
-        .error
-        .as_ref()
-        .map(|error| format!(": {error}"))
-        .unwrap_or_default();
-    Some(match &view.status {
-        Some(StageStatus::Failed) => format!("{stage} failed{tries}{error}"),
-        Some(StageStatus::Paused) => format!("{stage} is held{error}"),
-        Some(status) => format!("{stage} {status}"),
-        None => return None,
-    })
-}
-
-fn ordinal(n: u32) -> String {
-    let end = match (n % 10, n % 100) {
-        (1, not) if not != 11 => "st",
-        (2, not) if not != 12 => "nd",
-        (3, not) if not != 13 => "rd",
-        _ => "th",
-    };
-    format!("{n}{end} try")
-}
-
-fn failing(state: &State, rotation: &Rotation, tally: &Tally) -> Option<String> {
-    if tally.failed == 0 {
-        return None;
-    }
-    let why = rotation.secret.as_ref().and_then(|secret| {
-        state
-            .incident
-            .consumers(secret)
-            .filter(|consumer| consumer.state == ConsumerState::Failed)
-            .find_map(|consumer| consumer.error.as_ref())
-    });
-    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-    let verb = if tally.failed == 1 { "fails" } else { "fail" };
-    Some(format!(
-        "{} of {} {verb} on {}{why}",
-        tally.failed,
-        plural(tally.total, "consumer"),
-        version_or(rotation.to_version.as_ref(), "the new version"),
-    ))
-}
-
-fn version_or(words: Option<&Version>, otherwise: &str) -> String {
-    let Some(words) = words else {
-        return otherwise.to_owned();
-    };
-    let words = version(&words.to_string()).into_owned();
-    if words.starts_with(|c: char| c.is_ascii_digit()) {
-        format!("version {words}")
-    } else {
-        words
     }
 }
 
@@ -260,43 +269,11 @@ fn behind(rotation: &Rotation, tally: &Tally) -> Option<String> {
     ))
 }
 
-/// The old version's name where it is short enough to be said.
-fn old_version(rotation: &Rotation) -> String {
-    match &rotation.from_version {
-        Some(from) if from.raw().len() <= 12 => version_or(Some(from), ""),
-        _ => "the old version".to_owned(),
-    }
-}
-
 fn hot_row<'a>(digest: &'a Digest, rotation: &Rotation) -> Option<&'a AuthRow> {
     digest.auth.iter().filter(|row| row.elevated).find(|row| {
         (row.series.secret.is_some() && row.series.secret == rotation.secret)
             || rotation.services.contains(&row.series.service)
     })
-}
-
-fn refused(row: &AuthRow) -> String {
-    let place = row
-        .series
-        .region
-        .as_ref()
-        .map(|region| format!(" in {region}"))
-        .unwrap_or_default();
-    let service = &row.series.service;
-    if let Some(usual) = row.usual {
-        return format!(
-            "{service}{place} is refused {} (usual {})",
-            percent(row.share.unwrap_or(0.0)),
-            percent(usual)
-        );
-    }
-    // A share of few says nothing by itself.
-    let (failed, total) = auth::together(&row.series);
-    format!(
-        "{service}{place} is refused {} of {} times (no baseline)",
-        count(failed),
-        count(total)
-    )
 }
 
 fn calm(digest: &Digest, state: &State) -> Headline {
@@ -335,10 +312,15 @@ fn calm(digest: &Digest, state: &State) -> Headline {
         1 => Some("1 waits for consumers to take the new version".to_owned()),
         n => Some(format!("{n} wait for consumers to take the new version")),
     };
+    let healed = digest.findings.healed_last();
     Headline {
         tone: Tone::Calm,
         sentence,
         more,
+        since: healed.and_then(|finding| {
+            let what = format!("{} of {} healed", finding.mode, blame::subject(finding));
+            Some((finding.resolved_at?, what))
+        }),
         ..Headline::default()
     }
 }
@@ -404,13 +386,6 @@ fn nothing(state: &State) -> Headline {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tries_are_counted_in_words() {
-        assert_eq!(ordinal(2), "2nd try");
-        assert_eq!(ordinal(11), "11th try");
-        assert_eq!(ordinal(23), "23rd try");
-    }
 
     #[test]
     fn an_empty_state_says_why_it_is_empty() {

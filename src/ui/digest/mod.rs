@@ -4,19 +4,23 @@
 //! Drawing then touches only the rows that are seen, however many rotations stand behind them.
 
 mod auth;
+pub mod blame;
 mod canary;
+mod found;
 mod headline;
+mod phrase;
 
 use std::collections::HashSet;
 
 use crate::incident::{Incident, Rotation, Tally};
-use crate::model::event::{ConsumerState, Outcome, Stage, StageStatus};
+use crate::model::event::{ConsumerState, Outcome, Severity, Stage, StageStatus};
 use crate::model::{RotationId, SecretPath, ServiceName, Timestamp};
 
 use super::state::State;
 
 pub use auth::AuthRow;
 pub use canary::CanaryRow;
+pub use found::{Ranked, stands};
 pub use headline::{Headline, Tone};
 
 /// The rows whose tallies are kept; tallies of rows further down are counted when they are seen.
@@ -54,8 +58,9 @@ impl Hurt {
 /// One rotation in the order of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Row {
-    /// The hurt, then what breaks ties; greater is worse.
+    /// The level, then what breaks ties; greater is worse.
     key: u64,
+    hurt: Hurt,
     /// Where its id stands in [`Digest::ids`].
     at: u32,
 }
@@ -70,6 +75,8 @@ pub struct Digest {
     pub open: usize,
     /// How many need a look.
     pub hurting: usize,
+    /// What was found, worst first.
+    pub findings: Ranked,
     /// Auth failures, worst first.
     pub auth: Vec<AuthRow>,
     /// Series that are not in [`Self::auth`] because there are too many.
@@ -96,9 +103,7 @@ impl Digest {
 
     /// How much the rotation in this row hurts.
     pub fn hurt(&self, row: usize) -> Hurt {
-        self.rows
-            .get(row)
-            .map_or(Hurt::Over, |row| hurt_of(row.key))
+        self.rows.get(row).map_or(Hurt::Over, |row| row.hurt)
     }
 
     /// The tally of the rotation in this row.
@@ -129,6 +134,7 @@ impl Digest {
     pub fn refresh(&mut self, state: &State, _before: &State) {
         let incident = &state.incident;
         let rotations: Vec<&Rotation> = incident.rotations().collect();
+        self.findings.refresh(&state.known, incident);
         self.survey(incident, &rotations);
         auth::collect(self, incident, incident.now());
         canary::collect(&mut self.canaries, incident, incident.now());
@@ -175,12 +181,51 @@ impl Digest {
             self.open += usize::from(seen.open);
             self.hurting += usize::from(hurt.needs_a_look());
             self.rows.push(Row {
-                key: (hurt as u64) << 56 | seen.tie,
+                key: level(hurt) << TIE_BITS | seen.tie,
+                hurt,
                 at: u32::try_from(n).unwrap_or(u32::MAX),
             });
         }
+        self.accuse();
         self.rows
             .sort_unstable_by(|a, b| b.key.cmp(&a.key).then(a.at.cmp(&b.at)));
+    }
+}
+
+/// The bits of a key that break ties, below those of the level.
+const TIE_BITS: u32 = 56;
+const TIES: u64 = (1 << TIE_BITS) - 1;
+
+/// The level of a rotation of which a ticket was found: above what only looks stuck.
+const TICKET: u64 = Hurt::Hurts as u64;
+
+/// How much higher than its hurt a rotation stands of which a page was found.
+const PAGE: u64 = 16;
+
+/// How bad a hurt is by itself, with room for a ticket between what is stuck and what hurts.
+fn level(hurt: Hurt) -> u64 {
+    hurt as u64 + u64::from(hurt >= Hurt::Hurts)
+}
+
+impl Digest {
+    /// What was found comes first: a page before all, a ticket before what only looks stuck.
+    fn accuse(&mut self) {
+        for (id, finding) in self.findings.guilty() {
+            // The rotations come in the order of their ids, and so far in that of the rows.
+            let Some(row) = self.ids.binary_search(id).ok() else {
+                continue;
+            };
+            let Some(row) = self.rows.get_mut(row) else {
+                continue;
+            };
+            self.hurting += usize::from(!row.hurt.needs_a_look());
+            let level = row.key >> TIE_BITS;
+            let level = match finding.severity {
+                Severity::Page => level + PAGE,
+                _ => level.max(TICKET),
+            };
+            row.key = row.key & TIES | level << TIE_BITS;
+        }
     }
 }
 
@@ -368,55 +413,20 @@ fn alone(rotation: &Rotation) -> Hurt {
     }
 }
 
-/// What breaks ties, below the hurt in the highest byte: of those that run the one whose point of
+/// What breaks ties: of those that run the one whose point of
 /// no return comes first is the greater, of those that are over the latest.
 fn tie(rotation: &Rotation) -> u64 {
-    const MOST: u64 = (1 << 56) - 1;
     let seconds = |at: Timestamp| at.seconds().clamp(0, 1 << 50).unsigned_abs();
     if rotation.is_open() {
         rotation
             .point_of_no_return()
-            .map_or(seconds(rotation.started_at), |at| MOST - seconds(at))
+            .map_or(seconds(rotation.started_at), |at| TIES - seconds(at))
     } else {
         seconds(rotation.last_at)
-    }
-}
-
-fn hurt_of(key: u64) -> Hurt {
-    match key >> 56 {
-        0 => Hurt::Over,
-        1 => Hurt::WentBadly,
-        2 => Hurt::Runs,
-        3 => Hurt::Behind,
-        4 => Hurt::Held,
-        5 => Hurt::Stuck,
-        6 => Hurt::Hurts,
-        _ => Hurt::Breaks,
     }
 }
 
 /// True for a state in which a consumer works with its version.
 pub fn works(state: &ConsumerState) -> bool {
     matches!(state, ConsumerState::InUse | ConsumerState::Validated)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hurt_survives_its_key() {
-        for hurt in [
-            Hurt::Over,
-            Hurt::WentBadly,
-            Hurt::Runs,
-            Hurt::Behind,
-            Hurt::Held,
-            Hurt::Stuck,
-            Hurt::Hurts,
-            Hurt::Breaks,
-        ] {
-            assert_eq!(hurt_of((hurt as u64) << 56 | 0xc), hurt);
-        }
-    }
 }

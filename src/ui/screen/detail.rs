@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::incident::{Consumer, Rotation, StepKind};
 use crate::model::event::{AuditOutcome, ConsumerState, Stage, StageStatus};
-use crate::model::{Region, Timestamp, Version};
+use crate::model::{Region, RotationId, Timestamp, Version};
 use crate::ui::desk::Desk;
 use crate::ui::digest::works;
 use crate::ui::fit::{countdown, plural, span, version};
@@ -58,7 +58,29 @@ fn version_name(name: Option<&Version>) -> String {
     name.map_or_else(|| "unknown".to_owned(), ToString::to_string)
 }
 
+/// What was found of the rotation.
+fn found(lines: &mut Vec<Line>, desk: &Desk, rotation: &Rotation) {
+    let (now, clock) = (desk.now(), desk.clock());
+    let incident = &desk.state.incident;
+    let own = |id: &RotationId| incident.rotation(id).is_some_and(|r| r.id == rotation.id);
+    for finding in desk.digest.findings.all() {
+        if !finding.rotation.as_ref().is_some_and(own) {
+            continue;
+        }
+        let what = finding.mode.runbook().replace('-', " ");
+        let (how, role) = match finding.resolved_at {
+            Some(at) => (format!("healed {}", clock.ago(at, now)), Role::Dim),
+            None => (
+                format!("found {}", clock.ago(finding.detected_at, now)),
+                super::findings::role(finding),
+            ),
+        };
+        fact(lines, finding.mode.name(), format!("{what}, {how}"), role);
+    }
+}
+
 fn facts(lines: &mut Vec<Line>, desk: &Desk, rotation: &Rotation) {
+    found(lines, desk, rotation);
     let (now, clock) = (desk.now(), desk.clock());
     let mut what: Vec<String> = Vec::new();
     what.extend(rotation.kind.as_ref().map(ToString::to_string));

@@ -147,11 +147,14 @@ fn matters(screen: Screen) -> &'static [&'static str] {
             "help",
             "palette",
             "open",
+            "why",
             "find",
             "pane-next",
             "play",
             "next-mark",
         ],
+        Screen::Why => &["back", "help", "open", "next", "detail", "palette"],
+        Screen::Event => &["back", "help", "step-forward", "step-back", "palette"],
         Screen::Detail => &["back", "help", "palette", "next", "play", "next-mark"],
         Screen::Backends | Screen::Rejected | Screen::Help => {
             &["back", "help", "palette", "next", "page-down"]
@@ -184,6 +187,10 @@ pub fn footer(pen: &mut Pen<'_>, look: Look<'_>) {
         let Some(command) = command::find(id).filter(|command| command.applies(desk)) else {
             continue;
         };
+        // Where nothing was found there is nothing to ask why.
+        if *id == "why" && desk.digest.findings.len() == 0 {
+            continue;
+        }
         let Some(keys) = look.keymap.keys(id) else {
             continue;
         };

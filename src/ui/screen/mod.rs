@@ -1,10 +1,13 @@
 //! The screens, a file each, and what stands around all of them.
 
+mod acts;
 mod audit;
 mod auth;
 mod backends;
 mod canary;
 mod detail;
+mod event;
+mod findings;
 mod frame;
 mod help;
 mod on_call;
@@ -12,6 +15,8 @@ mod pane;
 mod prompts;
 mod rejected;
 mod rotations;
+mod tracks;
+mod why;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -56,6 +61,8 @@ pub struct Listing {
     pub total: usize,
     /// Those that are seen.
     pub lines: Vec<Line>,
+    /// The selected one, where one is.
+    pub selected: usize,
 }
 
 impl Listing {
@@ -65,18 +72,34 @@ impl Listing {
         let first = first.min(total.saturating_sub(rows));
         lines.drain(..first);
         lines.truncate(rows);
-        Self { total, lines }
+        Self {
+            total,
+            lines,
+            selected: 0,
+        }
     }
 }
 
 /// The listing of the shown screen; `None` for the on-call screen, which is none.
-pub fn listing(desk: &Desk, keymap: &Keymap) -> Option<Listing> {
+pub fn listing(desk: &Desk, theme: &Theme, keymap: &Keymap) -> Option<Listing> {
     let area = layout::document(desk.area, desk.replay);
     let (first, rows) = (desk.scroll, usize::from(area.height));
     let lines = match desk.screen() {
         Screen::OnCall => return None,
         Screen::Rejected => return Some(rejected::listing(desk, area.width, first, rows)),
         Screen::Detail => detail::lines(desk, area.width),
+        Screen::Why => {
+            let look = Look {
+                desk,
+                theme,
+                keymap,
+                pending: "",
+            };
+            let (lines, selected) = why::lines(look, area.width);
+            let part = Listing::part(lines, first, rows);
+            return Some(Listing { selected, ..part });
+        }
+        Screen::Event => event::lines(desk, area.width),
         Screen::Backends => backends::lines(desk, area.width),
         Screen::Help => help::lines(desk, keymap),
     };
@@ -125,6 +148,8 @@ fn list(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect)
     let body = layout::document(area, desk.replay);
     let (title, subject) = match desk.screen() {
         Screen::Detail => ("Rotation", detail::title(desk)),
+        Screen::Why => ("Why", why::title(desk)),
+        Screen::Event => ("Event", event::title(desk)),
         Screen::Backends => ("Backends", String::new()),
         Screen::Rejected => ("Rejected", rejected::title(desk)),
         Screen::Help => ("Help", format!("keymap {}", look.keymap.name())),

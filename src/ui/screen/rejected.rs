@@ -52,6 +52,7 @@ pub fn listing(desk: &Desk, width: u16, first: usize, rows: usize) -> Listing {
     Listing {
         total,
         lines: lines.collect(),
+        selected: 0,
     }
 }
 

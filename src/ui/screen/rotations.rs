@@ -3,13 +3,13 @@
 use crate::incident::{Rotation, Tally};
 use crate::model::event::{Outcome, StageStatus};
 use crate::ui::desk::Pane;
-use crate::ui::digest::Hurt;
+use crate::ui::digest::{Hurt, stands};
 use crate::ui::fit::{cols, count, countdown, fit_end, plural, version, width, wrap};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Pen, share_bar, stage_bar};
 
-use super::Look;
 use super::pane::title;
+use super::{Look, findings};
 
 /// The columns of a row; 0 is left out. Narrow screens drop, in this order: owner, latency, the
 /// region, the version.
@@ -25,8 +25,8 @@ struct Columns {
     time: u16,
 }
 
-/// The mark before a row and the nine stages.
-const MARK: u16 = 3;
+/// The mark before a row, or the failure mode that was found, and the nine stages.
+const MARK: u16 = 4;
 const BAR: u16 = 9;
 
 fn columns(all: u16) -> Columns {
@@ -51,7 +51,7 @@ fn columns(all: u16) -> Columns {
     if name(&columns) < 22 {
         columns.owner = 0;
     }
-    if name(&columns) < 20 {
+    if name(&columns) < 19 {
         columns.latency = 0;
     }
     if name(&columns) < 16 {
@@ -156,8 +156,17 @@ fn row(
         pen.tint(y, look.style(Role::Selection));
         pen.cell(0, y, '▌', look.style(Role::Accent));
     }
-    let (sign, role) = mark(hurt);
-    pen.put(1, y, 1, sign, look.style(role));
+    match desk.digest.findings.of(&rotation.id) {
+        Some((finding, others)) if stands(finding) => {
+            let more = if others > 0 { "+" } else { "" };
+            let found = format!("{}{more}", findings::mode(finding));
+            pen.put(1, y, 3, &found, look.style(findings::role(finding)));
+        }
+        _ => {
+            let (sign, role) = mark(hurt);
+            pen.put(2, y, 1, sign, look.style(role));
+        }
+    }
     let mut x = MARK;
     let name = rotation
         .secret

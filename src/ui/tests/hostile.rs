@@ -6,6 +6,8 @@ use ratatui::backend::TestBackend;
 use serde_json::json;
 
 use super::{Bench, rich};
+use crate::diagnosis::{Evidence, Finding, Historian, Mode, RuledOut, rules};
+use crate::incident::EventRef;
 use crate::model::Text;
 use crate::model::rejected::{Place, Rejected};
 use crate::model::text::is_hidden;
@@ -102,8 +104,9 @@ fn hostile(w: &[String]) -> State {
         json!({"outcome": word(36), "reason": word(37)}),
     );
     let mut state = State {
+        event: story.last.clone(),
         incident: story.incident,
-        ..rich::night()
+        ..rich::knowing(findings(w))
     };
     state.loading.done = w.len().is_multiple_of(2);
     state.loading.trouble = vec![Text::from(word(38))];
@@ -117,6 +120,49 @@ fn hostile(w: &[String]) -> State {
         excerpt: word(41).into(),
     }]);
     state
+}
+
+/// A finding of each mode, with these words in every field; its sentences are made as the rules
+/// make them, from what `Text` shows.
+fn findings(w: &[String]) -> Vec<Finding> {
+    let word = |n: usize| w[n % w.len()].as_str();
+    let said = |n: usize| Text::from(word(n)).to_string();
+    let modes = [
+        Mode::F1,
+        Mode::F2,
+        Mode::F3,
+        Mode::F4,
+        Mode::F5,
+        Mode::F6,
+        Mode::F7,
+        Mode::F8,
+    ];
+    let modes = modes.into_iter().chain([Mode::Unattributed]);
+    let finding = |(n, mode)| Finding {
+        rotation: (mode != Mode::Unattributed).then(|| word(2).into()),
+        secret: (n % 2 == 0).then(|| word(0).into()),
+        services: (0..n).map(|n| word(10 + n).into()).collect(),
+        regions: (0..n).map(|n| word(9 + n).into()).collect(),
+        resolved_at: (n == 3).then(|| rich::at(100)),
+        evidence: vec![Evidence {
+            event: EventRef {
+                time: rich::at(60),
+                source: word(1).into(),
+                id: word(5).into(),
+            },
+            note: said(18),
+        }],
+        ruled_out: vec![RuledOut {
+            mode: Mode::F1,
+            why: said(20),
+        }],
+        cannot_know: vec![said(21)],
+        ..rich::finding(mode, None, "", 50)
+    };
+    modes
+        .enumerate()
+        .map(|(n, mode)| finding((n, mode)))
+        .collect()
 }
 
 fn cockpit(title: &str, keymap: &str, state: State) -> Cockpit {
@@ -145,7 +191,7 @@ fn draw(cockpit: &mut Cockpit, columns: u16, rows: u16, told: bool) -> Result<()
 
 fn keys() -> impl Strategy<Value = Key> {
     let codes = prop_oneof![
-        8 => prop::sample::select("?:/123jknNtuzawWyCcfFvV[]<>+-=.,G0$gxq %".chars().collect::<Vec<_>>())
+        8 => prop::sample::select("?:/123jknNtuzawWyCcfFvVedo[]<>+-=.,G0$gxq %".chars().collect::<Vec<_>>())
             .prop_map(KeyCode::Char),
         1 => any::<char>().prop_map(KeyCode::Char),
         6 => prop::sample::select(vec![KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::Up,
@@ -173,6 +219,7 @@ fn messages() -> impl Strategy<Value = Message> {
         1 => (0_u16..220, 0_u16..60).prop_map(|(columns, rows)| Message::Resize { columns, rows }),
         1 => Just(Message::State(Box::new(rich::nothing()))),
         1 => Just(Message::State(Box::new(rich::night()))),
+        2 => Just(Message::State(Box::new(rich::found()))),
     ]
 }
 
@@ -182,8 +229,8 @@ proptest! {
     #[test]
     fn nothing_hidden_reaches_any_screen(w in prop::collection::vec(words(), 1..12)) {
         let mut cockpit = cockpit(&w[0], "default", hostile(&w));
-        for screen in ["", "enter", "2", "3", "?", ":", "/", "t"] {
-            if let Some(key) = Key::parse(screen) {
+        for screen in ["", "enter", "e", "e tab", "e tab tab", "d", "o", "2", "3", "?", ":", "/", "t"] {
+            for key in screen.split(' ').filter_map(Key::parse) {
                 let _ = update(&mut cockpit, Message::Key(key));
                 let _ = update(&mut cockpit, Message::Paste(w[w.len() / 2].clone()));
             }
@@ -211,8 +258,16 @@ proptest! {
 
 #[test]
 fn every_size_is_drawn() {
-    for state in [rich::night(), rich::nothing()] {
+    for (state, keys) in [
+        (rich::night(), ""),
+        (rich::nothing(), ""),
+        (rich::found(), ""),
+        (rich::found(), "e"),
+    ] {
         let mut cockpit = cockpit("night", "default", state);
+        if let Some(key) = Key::parse(keys) {
+            let _ = update(&mut cockpit, Message::Key(key));
+        }
         for columns in (1..=220).step_by(3) {
             for rows in (1..=60).step_by(2) {
                 draw(&mut cockpit, columns, rows, true).unwrap();
@@ -253,14 +308,20 @@ fn recorded_incidents_are_drawn() {
             .collect();
         assert!(!events.is_empty(), "{}", path.display());
         let mut state = rich::nothing();
+        let mut historian = Historian::new(rules());
         let mut cockpit = cockpit("recorded", "default", state.clone());
         for half in events.chunks(events.len().div_ceil(2).max(1)) {
             for event in half {
                 state.incident.apply(event);
+                historian.apply(event);
             }
+            state.known.findings = historian.history().latest();
             let _ = update(&mut cockpit, Message::State(Box::new(state.clone())));
-            for (columns, rows) in [(200, 50), (80, 24), (40, 15)] {
-                draw(&mut cockpit, columns, rows, true).unwrap();
+            for key in ["e", "tab", "esc"].iter().filter_map(|key| Key::parse(key)) {
+                for (columns, rows) in [(200, 50), (80, 24), (40, 15)] {
+                    draw(&mut cockpit, columns, rows, true).unwrap();
+                }
+                let _ = update(&mut cockpit, Message::Key(key));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The cockpit from outside: messages in, text and effects out.
 
+mod findings;
 mod hostile;
 mod keys;
 mod rich;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::incident::Incident;
+use crate::diagnosis::{Evidence, Finding, Known, Mode, Reach, RuledOut};
+use crate::incident::{EventRef, Incident};
+use crate::model::event::Severity;
 use crate::model::rejected::{Place, Rejected};
 use crate::model::replay::{Loading, Mark, MarkKind, PlayerStatus, Speed};
 use crate::model::{Event, Timestamp};
@@ -19,6 +21,7 @@ pub fn at(seconds: i64) -> Timestamp {
 #[derive(Default)]
 pub struct Story {
     pub incident: Incident,
+    pub last: Option<Arc<Event>>,
     told: u64,
 }
 
@@ -41,6 +44,7 @@ impl Story {
         }
         let event = Event::from_json(line.to_string().as_bytes()).unwrap();
         self.incident.apply(&event);
+        self.last = Some(Arc::new(event));
     }
 
     pub fn stage(&mut self, seconds: i64, rotation: &str, stage: &str, status: &str) {
@@ -283,6 +287,8 @@ pub fn night() -> State {
     };
     State {
         incident: story.incident,
+        known: Known::default(),
+        event: None,
         player: PlayerStatus {
             playing: true,
             speed: Speed::Times(10.0),
@@ -315,6 +321,104 @@ pub fn night() -> State {
             rejected(0, "unknown format", ""),
         ]),
         local_offset_seconds: 3600,
+    }
+}
+
+fn evidence(seconds: i64, source: &str, id: &str, note: &str) -> Evidence {
+    Evidence {
+        event: EventRef {
+            time: at(seconds),
+            source: source.into(),
+            id: id.into(),
+        },
+        note: note.into(),
+    }
+}
+
+/// A page of checkout in eu-1 that stands.
+pub fn finding(mode: Mode, rotation: Option<&str>, secret: &str, seconds: i64) -> Finding {
+    Finding {
+        mode,
+        rotation: rotation.map(Into::into),
+        secret: Some(secret.into()),
+        services: ["checkout".into()].into(),
+        regions: ["eu-1".into()].into(),
+        detected_at: at(seconds),
+        resolved_at: None,
+        severity: Severity::Page,
+        suppressed: false,
+        confidence: 0.97,
+        evidence: Vec::new(),
+        ruled_out: Vec::new(),
+        cannot_know: Vec::new(),
+    }
+}
+
+/// F1 of rot-7f3a, found at 03:07:30.
+pub fn broken() -> Finding {
+    Finding {
+        evidence: vec![
+            evidence(
+                350,
+                "/engine/prod",
+                "cutover-350",
+                "the cutover after which it began: 41 of 120 consumers are not on the new version, \
+                 among them checkout-eu-1-1, checkout-eu-1-2, billing-eu-1-3",
+            ),
+            evidence(
+                420,
+                "/prometheus/main",
+                "a420",
+                "32 of 1000 refused in eu-1; usual is 0.2 %",
+            ),
+            evidence(
+                450,
+                "/prometheus/main",
+                "a450",
+                "44 of 1000 refused in eu-1; usual is 0.2 %",
+            ),
+        ],
+        ruled_out: vec![
+            RuledOut {
+                mode: Mode::F4,
+                why: "v17 is not revoked".into(),
+            },
+            RuledOut {
+                mode: Mode::F6,
+                why: "no consumer fails to read v18".into(),
+            },
+        ],
+        cannot_know: vec!["who reads the cache directly: no audit comes from redis-eu".into()],
+        ..finding(Mode::F1, Some("rot-7f3a"), "payments/db", 450)
+    }
+}
+
+/// The night at 03:12:40 with what was found by then: F1 of rot-7f3a and F3 of rot-c09 stand, F2
+/// of rot-k42 healed.
+pub fn found() -> State {
+    let throttled = Finding {
+        severity: Severity::Ticket,
+        services: ["edge".into()].into(),
+        regions: [].into(),
+        evidence: vec![evidence(470, "/engine/prod", "s470", "store was throttled")],
+        ..finding(Mode::F3, Some("rot-c09"), "edge/tls", 470)
+    };
+    let healed = Finding {
+        resolved_at: Some(at(300)),
+        services: ["gateway".into()].into(),
+        ..finding(Mode::F2, Some("rot-k42"), "gateway/jwks", 170)
+    };
+    knowing(vec![healed, broken(), throttled])
+}
+
+/// The night at 03:12:40 with other findings.
+pub fn knowing(findings: Vec<Finding>) -> State {
+    State {
+        known: Known {
+            findings: findings.into_iter().map(Arc::new).collect(),
+            reach: Reach::Whole,
+        },
+        ..night()
     }
 }
 

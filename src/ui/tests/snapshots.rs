@@ -20,6 +20,14 @@ pictures! {
     on_call_empty_200x50: 200 x 50, rich::nothing(), "";
     on_call_empty_80x24: 80 x 24, rich::nothing(), "";
     on_call_empty_40x15: 40 x 15, rich::nothing(), "";
+    found_200x50: 200 x 50, rich::found(), "";
+    found_80x24: 80 x 24, rich::found(), "";
+    found_40x15: 40 x 15, rich::found(), "";
+    why_200x50: 200 x 50, rich::found(), "e";
+    why_80x24: 80 x 24, rich::found(), "e";
+    why_80x24_below: 80 x 24, rich::found(), "e page-down";
+    why_40x15: 40 x 15, rich::found(), "e";
+    why_40x15_below: 40 x 15, rich::found(), "e down down down page-down";
     detail_80x24: 80 x 24, rich::night(), "enter";
     detail_consumers_80x24: 80 x 24, rich::night(), "enter page-down";
     detail_audit_80x24: 80 x 24, rich::night(), "enter end";

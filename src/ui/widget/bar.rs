@@ -41,7 +41,8 @@ pub fn share_bar(
     pen.fill(x + filled, y, columns - filled, '▱', theme.style(empty));
 }
 
-fn letter(kind: MarkKind) -> (char, Role) {
+/// The letter of a mark.
+pub fn letter(kind: MarkKind) -> (char, Role) {
     match kind {
         MarkKind::Failure => ('F', Role::MarkFailure),
         MarkKind::Revoke => ('R', Role::MarkRevoke),

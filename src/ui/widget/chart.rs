@@ -63,8 +63,38 @@ pub fn chart(
     axis: Axis,
     theme: &Theme,
     points: impl Iterator<Item = Point>,
-    (top, usual): (f64, Option<f64>),
+    scale: (f64, Option<f64>),
 ) {
+    let columns = columns(axis, points);
+    let (fine, bad) = (theme.style(Role::Chart), theme.style(Role::Bad));
+    for (column, counted) in (0..axis.columns).zip(columns) {
+        if let Some((level, alarms)) = bar(counted, scale) {
+            pen.cell(x + column, y, level, if alarms { bad } else { fine });
+        }
+    }
+}
+
+/// The same as cells of a row, empty where there is no point.
+pub fn chart_cells(
+    axis: Axis,
+    points: impl Iterator<Item = Point>,
+    scale: (f64, Option<f64>),
+) -> Vec<(char, Role)> {
+    let columns = columns(axis, points);
+    let cell = |counted| match bar(counted, scale) {
+        Some((level, true)) => (level, Role::Bad),
+        Some((level, false)) => (level, Role::Chart),
+        None => (' ', Role::Gap),
+    };
+    columns
+        .into_iter()
+        .take(usize::from(axis.columns))
+        .map(cell)
+        .collect()
+}
+
+/// What went wrong and what was counted in each column.
+fn columns(axis: Axis, points: impl Iterator<Item = Point>) -> [(u64, u64); WIDEST] {
     let mut columns = [(0_u64, 0_u64); WIDEST];
     for point in points {
         if point.end <= axis.from {
@@ -84,15 +114,14 @@ pub fn chart(
             slot.1 = slot.1.saturating_add(point.total);
         }
     }
-    let (fine, bad) = (theme.style(Role::Chart), theme.style(Role::Bad));
+    columns
+}
+
+/// The bar of one column, and whether it stands above what is usual.
+fn bar((failed, total): (u64, u64), (top, usual): (f64, Option<f64>)) -> Option<(char, bool)> {
+    let share = share(failed, total)?;
     let alarm = usual.unwrap_or(0.0) * 3.0 + 0.005;
-    for (column, (failed, total)) in (0..axis.columns).zip(columns) {
-        let Some(share) = share(failed, total) else {
-            continue;
-        };
-        let style = if share > alarm { bad } else { fine };
-        pen.cell(x + column, y, level(share / top), style);
-    }
+    Some((level(share / top), share > alarm))
 }
 
 #[expect(

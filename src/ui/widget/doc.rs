@@ -50,6 +50,8 @@ pub enum Line {
     Rule(String),
     /// Pieces side by side, a column apart.
     Pieces(Vec<Piece>),
+    /// What a row is about, its cells on a time axis, and a word behind it.
+    Track(Piece, Vec<(char, Role)>, Piece),
 }
 
 impl Line {
@@ -67,21 +69,34 @@ pub fn draw_lines(pen: &mut Pen<'_>, theme: &Theme, lines: &[Line]) {
             Line::Pieces(pieces) => {
                 let mut x = 1;
                 for piece in pieces {
-                    let taken = match piece.columns {
-                        0 => cols(width(&piece.words)),
-                        columns => columns,
-                    };
-                    let style = theme.style(piece.role);
-                    if piece.right {
-                        pen.put_right(x, y, taken, &piece.words, style);
-                    } else {
-                        pen.put(x, y, taken, &piece.words, style);
-                    }
-                    x = x.saturating_add(taken).saturating_add(1);
+                    x = draw_piece(pen, (x, y), theme, piece);
                 }
+            }
+            Line::Track(name, cells, note) => {
+                let mut x = draw_piece(pen, (1, y), theme, name);
+                for (c, role) in cells {
+                    pen.cell(x, y, *c, theme.style(*role));
+                    x = x.saturating_add(1);
+                }
+                draw_piece(pen, (x.saturating_add(1), y), theme, note);
             }
         }
     }
+}
+
+/// Draws a piece; gives the column behind it and its gap.
+fn draw_piece(pen: &mut Pen<'_>, (x, y): (u16, u16), theme: &Theme, piece: &Piece) -> u16 {
+    let taken = match piece.columns {
+        0 => cols(width(&piece.words)),
+        columns => columns,
+    };
+    let style = theme.style(piece.role);
+    if piece.right {
+        pen.put_right(x, y, taken, &piece.words, style);
+    } else {
+        pen.put(x, y, taken, &piece.words, style);
+    }
+    x.saturating_add(taken).saturating_add(1)
 }
 
 /// Draws a rule with words at its left and at its right.

@@ -5,7 +5,7 @@ mod chart;
 mod doc;
 mod pen;
 
-pub use bar::{replay_bar, share_bar, stage_bar, time_marks};
-pub use chart::{Axis, Point, chart};
+pub use bar::{letter, replay_bar, share_bar, stage_bar, time_marks};
+pub use chart::{Axis, Point, chart, chart_cells};
 pub use doc::{Line, Piece, draw_lines, rule};
 pub use pen::Pen;

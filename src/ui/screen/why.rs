@@ -1,0 +1,228 @@
+//! Why: how a finding is known. What it is and what to do, then cause and symptom on one time
+//! axis, then the evidence, each piece of it an event to go to; what it is not; what nobody can
+//! know.
+
+use crate::diagnosis::Finding;
+use crate::ui::desk::Desk;
+use crate::ui::digest::{blame, stands};
+use crate::ui::fit::{cols, width, wrap};
+use crate::ui::theme::Role;
+use crate::ui::widget::{Line, Piece};
+
+use super::{Look, acts, findings, tracks};
+
+/// Narrower screens than this leave out what can be done without.
+const NARROW: u16 = 60;
+
+/// The most lines of one sentence.
+const SENTENCE_LINES: usize = 4;
+
+/// The finding's name.
+pub fn title(desk: &Desk) -> String {
+    let Some((finding, _)) = desk.opened_finding() else {
+        return String::new();
+    };
+    let what = finding.mode.runbook().replace('-', " ");
+    let all = desk.digest.findings.len();
+    let place = match desk.digest.findings.place_of(finding) {
+        Some(n) if all > 1 => format!(", {} of {all}", n + 1),
+        _ => String::new(),
+    };
+    let mode = match finding.rotation {
+        Some(_) => format!("{} {what}", finding.mode),
+        None => what,
+    };
+    format!("{mode} · {}{place}", blame::subject(finding))
+}
+
+/// The list, and the line of the selected evidence in it.
+pub fn lines(look: Look<'_>, columns: u16) -> (Vec<Line>, usize) {
+    let desk = look.desk;
+    let Some((finding, known)) = desk.opened_finding() else {
+        let why = "No finding is selected: go back and select one.";
+        return (vec![Line::plain(why, Role::Dim)], 0);
+    };
+    let mut lines = Vec::new();
+    sentence(&mut lines, look, finding, known, columns);
+    facts(&mut lines, look, finding, known, columns);
+    next(&mut lines, look, finding, columns);
+    lines.extend(tracks::lines(desk, finding, columns));
+    let selected = evidence(&mut lines, look, finding, columns);
+    if columns < NARROW {
+        lines.push(Line::Pieces(runbook(finding)));
+    }
+    ruled_out(&mut lines, finding, columns);
+    cannot_know(&mut lines, finding, columns);
+    (lines, selected)
+}
+
+fn sentence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, known: bool, columns: u16) {
+    let desk = look.desk;
+    // How things stand now is said of what stands now.
+    let words = if known && stands(finding) {
+        blame::said(finding, &desk.digest, &desk.state).sentence
+    } else {
+        blame::name(finding)
+    };
+    let role = if known {
+        findings::role(finding)
+    } else {
+        Role::Dim
+    };
+    let room = usize::from(columns.saturating_sub(2));
+    for line in wrap(&words, room, SENTENCE_LINES) {
+        lines.push(Line::plain(line, role));
+    }
+}
+
+fn facts(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, known: bool, columns: u16) {
+    let (desk, clock) = (look.desk, look.clock());
+    let now = desk.now();
+    let found = match columns {
+        0..NARROW => clock.minute(finding.detected_at),
+        _ => clock.time(finding.detected_at),
+    };
+    let mut facts = vec![match columns {
+        0..NARROW => format!("{:.2}", finding.confidence),
+        _ => format!("certain {:.2}", finding.confidence),
+    }];
+    facts.push(finding.severity.to_string());
+    if finding.suppressed {
+        facts.push("kept quiet by a planned window".to_owned());
+    }
+    match (known, finding.resolved_at) {
+        (true, Some(at)) => facts.push(format!(
+            "found {found}, healed {} ({})",
+            clock.time(at),
+            clock.ago(at, now)
+        )),
+        (true, None) => {
+            facts.push(format!(
+                "since {found} ({})",
+                clock.ago(finding.detected_at, now)
+            ));
+        }
+        (false, _) => {}
+    }
+    let room = usize::from(columns.saturating_sub(2));
+    for line in wrap(&facts.join(" · "), room, 2) {
+        lines.push(Line::plain(line, Role::Text));
+    }
+    if !known {
+        let why = if now.is_none_or(|now| now < finding.detected_at) {
+            format!("not known at this moment: it is found at {found}")
+        } else {
+            "later evidence took it back, or another finding took its place".to_owned()
+        };
+        for line in wrap(&why, room, 2) {
+            lines.push(Line::plain(line, Role::Warn));
+        }
+    }
+}
+
+/// The acts that cure it, and its runbook.
+fn next(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u16) {
+    let acts = match finding.resolved_at {
+        None => acts::pieces(look, finding.mode.suggest()),
+        Some(_) => Vec::new(),
+    };
+    let runbook = runbook(finding);
+    let room = usize::from(columns.saturating_sub(2));
+    if columns >= NARROW && acts::columns(&acts) + acts::columns(&runbook) <= room {
+        lines.push(Line::Pieces(acts.into_iter().chain(runbook).collect()));
+    } else {
+        lines.extend(acts::lines(acts, room).into_iter().map(Line::Pieces));
+        if columns >= NARROW {
+            lines.push(Line::Pieces(runbook));
+        }
+    }
+}
+
+fn runbook(finding: &Finding) -> Vec<Piece> {
+    vec![
+        Piece::new("runbook:", Role::Dim),
+        Piece::new(finding.mode.runbook(), Role::Text),
+    ]
+}
+
+/// The evidence; gives the line of the selected piece.
+fn evidence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u16) -> usize {
+    let desk = look.desk;
+    if finding.evidence.is_empty() {
+        return 0;
+    }
+    let keys = look.keymap.keys("open").unwrap_or_default();
+    lines.push(Line::Rule(if desk.replay {
+        format!("Evidence: {keys} goes to its event")
+    } else {
+        "Evidence".to_owned()
+    }));
+    let mut selected = 0;
+    let sources = finding.evidence.iter();
+    let sources = sources.map(|evidence| width(&evidence.event.source.to_string()));
+    let source_columns = if columns < NARROW {
+        0
+    } else {
+        cols(sources.max().unwrap_or(0)).min(20)
+    };
+    for (n, evidence) in finding.evidence.iter().enumerate() {
+        let chosen = n == desk.why.evidence;
+        if chosen {
+            selected = lines.len();
+        }
+        let time = look.clock().time(evidence.event.time);
+        let source = evidence.event.source.to_string();
+        let taken = 2 + 9 + source_columns + u16::from(source_columns > 0) + 1;
+        let room = usize::from(columns.saturating_sub(taken));
+        let words = wrap(&evidence.note, room, if chosen { 3 } else { 1 });
+        for (at, line) in words.iter().enumerate() {
+            let first = at == 0;
+            let mark = if chosen { "▌" } else { "" };
+            let mut pieces = vec![
+                Piece::new(mark, Role::Accent).wide(1),
+                Piece::new(if first { time.as_str() } else { "" }, Role::Dim).wide(8),
+            ];
+            if source_columns > 0 {
+                let source = if first { source.as_str() } else { "" };
+                pieces.push(Piece::new(source, Role::Dim).wide(source_columns));
+            }
+            let role = if chosen { Role::Strong } else { Role::Text };
+            pieces.push(Piece::new(line, role));
+            lines.push(Line::Pieces(pieces));
+        }
+    }
+    selected
+}
+
+fn ruled_out(lines: &mut Vec<Line>, finding: &Finding, columns: u16) {
+    if finding.ruled_out.is_empty() {
+        return;
+    }
+    lines.push(Line::Rule("Ruled out".to_owned()));
+    for other in &finding.ruled_out {
+        told(lines, other.mode.name(), &other.why, columns);
+    }
+}
+
+fn cannot_know(lines: &mut Vec<Line>, finding: &Finding, columns: u16) {
+    if finding.cannot_know.is_empty() {
+        return;
+    }
+    lines.push(Line::Rule("Cannot know".to_owned()));
+    for why in &finding.cannot_know {
+        told(lines, "?", why, columns);
+    }
+}
+
+fn told(lines: &mut Vec<Line>, name: &str, words: &str, columns: u16) {
+    let names = if name.len() > 2 { 12 } else { 2 };
+    let room = usize::from(columns.saturating_sub(names + 3));
+    let mut name = name;
+    for line in wrap(words, room, 3) {
+        lines.push(Line::Pieces(vec![
+            Piece::new(name, Role::Dim).wide(names),
+            Piece::new(line, Role::Text),
+        ]));
+        name = "";
+    }
+}
