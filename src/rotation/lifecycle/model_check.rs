@@ -225,7 +225,9 @@ impl Node {
             w.current,
             r.state
         );
-        if r.rules.dual_run && !r.forced {
+        // Whom a forced revocation locked out, the reissue that is under way lets in again.
+        let cures = r.pending.iter().any(|p| p.what == Effect::Reinstate);
+        if r.rules.dual_run && !r.forced && !cures {
             for (_, using) in &w.consumers {
                 assert!(w.accepted.contains(using), "locked out in {:?}", r.state);
             }

@@ -41,7 +41,8 @@ impl Target for Gated {
         _: &Call,
     ) -> Result<Material, Fault> {
         self.0.acquire().await.unwrap().forget();
-        Ok(Material::new(v.raw().as_bytes().to_vec()))
+        // So long that the file must grow to hold it.
+        Ok(Material::new(v.raw().as_bytes().repeat(40_000)))
     }
     async fn install(&self, _: &Versioned, _: Option<&Versioned>, _: &Call) -> Result<(), Fault> {
         Ok(())
