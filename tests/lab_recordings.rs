@@ -127,10 +127,10 @@ fn every_fault_is_called_by_its_name_and_a_clean_run_by_none() {
             .into_iter()
             .filter(|c| only.is_empty() || only == c.mode());
         let faults: Vec<Cause> = faults.collect();
-        let faulty = (1..=seeds).flat_map(|seed| faults.iter().map(move |f| (Some(*f), seed)));
+        let broken = (1..=seeds).flat_map(|seed| faults.iter().map(move |f| (Some(*f), seed)));
         let clean = (1..=clean).map(|seed| (None, seed));
         let mut runs = JoinSet::new();
-        for (fault, seed) in faulty.chain(clean) {
+        for (fault, seed) in broken.chain(clean) {
             let place = Arc::clone(&places).acquire_owned().await.unwrap();
             runs.spawn(async move {
                 let verdict = recorded(fault, seed).await;
