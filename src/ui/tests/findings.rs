@@ -25,15 +25,15 @@ fn why_opens_the_finding_of_the_headline_and_enter_that_of_the_row() {
 fn the_list_of_findings_is_a_pane_like_the_others() {
     let mut bench = Bench::new(80, 24, rich::found());
     bench.press("shift-tab down");
-    let row = bench.line_with("gateway/jwks ");
+    let row = bench.line_with("rate limit: edge");
     assert!(
-        row.starts_with("▌F2") && row.contains("healed 7 min ago"),
+        row.starts_with("▌F3") && row.contains("ticket 4 min ago"),
         "{row}"
     );
     bench.press("enter");
-    bench.line_with("Why ▸ F2 partial rollout · gateway/jwks, 2 of 3");
+    bench.line_with("Why ▸ F3 rate limit · edge/tls, 2 of 3");
     bench.press("tab");
-    bench.line_with("Why ▸ F3 rate limit · edge/tls, 3 of 3");
+    bench.line_with("Why ▸ F2 partial rollout · gateway/jwks, 3 of 3");
     bench.press("tab tab shift-tab");
     bench.line_with("Why ▸ F1");
 }
