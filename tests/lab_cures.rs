@@ -64,8 +64,8 @@ async fn well(run: &Run, service: &ServiceName) -> bool {
     false
 }
 
-/// Waits until the finding has healed.
-async fn healed(run: &Run, found: &Finding) -> bool {
+/// Waits until the finding has healed; says what stands where it does not.
+async fn healed(run: &Run, found: &Finding) -> Result<(), String> {
     for _ in 0..24 {
         let all = diagnose(&run.events());
         let own = all
@@ -73,13 +73,12 @@ async fn healed(run: &Run, found: &Finding) -> bool {
             .filter(|f| f.mode == found.mode && f.rotation == found.rotation);
         let mut own = own.peekable();
         if own.peek().is_some() && own.all(|f| f.resolved_at.is_some()) {
-            return true;
+            return Ok(());
         }
         run.wait(10).await;
     }
     let all = diagnose(&run.events());
-    eprintln!("{} did not heal: {all:#?}", name(found.mode));
-    false
+    Err(format!("{} did not heal: {all:#?}", name(found.mode)))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +87,7 @@ async fn re_push_cures_clients_that_need_a_restart() {
     assert!(refused(&run, run.lab.victim()).await > 0.15);
     run.act(Verb::RePush, rotation(&found)).await;
     assert!(well(&run, run.lab.victim()).await);
-    assert!(healed(&run, &found).await);
+    healed(&run, &found).await.unwrap();
     run.end().await;
 }
 
@@ -102,12 +101,12 @@ async fn retry_region_cures_a_link_that_was_cut() {
         intent.region = Some(far.clone());
     };
     run.act(Verb::RetryRegion, with_region).await;
-    assert!(healed(&run, &found).await);
+    healed(&run, &found).await.unwrap();
     let mut versions = BTreeMap::new();
     for _ in 0..12 {
         run.wait(10).await;
         versions = run.lab.versions(&ServiceName::from("checkout"));
-        if versions.get("1").is_none() {
+        if !versions.contains_key("1") {
             break;
         }
     }
@@ -132,7 +131,7 @@ async fn throttle_cures_a_quota_that_counts_refused_calls() {
         }
     }
     assert!(made, "the rotation goes on");
-    assert!(healed(&run, &found).await);
+    healed(&run, &found).await.unwrap();
     run.end().await;
 }
 
@@ -142,7 +141,7 @@ async fn reissue_previous_cures_an_early_revocation() {
     assert!(refused(&run, run.lab.victim()).await > 0.15);
     run.act(Verb::ReissuePrevious, rotation(&found)).await;
     assert!(well(&run, run.lab.victim()).await);
-    assert!(healed(&run, &found).await);
+    healed(&run, &found).await.unwrap();
     run.end().await;
 }
 
@@ -156,7 +155,7 @@ async fn mask_and_emergency_rotation_cure_a_leak() {
         intent.secret.clone_from(&found.secret);
     };
     run.act(Verb::EmergencyRotate, emergency).await;
-    assert!(healed(&run, &found).await);
+    healed(&run, &found).await.unwrap();
     assert!(well(&run, run.lab.victim()).await);
     let events = run.events();
     let leaks = events
@@ -170,7 +169,7 @@ async fn mask_and_emergency_rotation_cure_a_leak() {
 async fn rollback_cures_a_format_that_clients_cannot_parse() {
     let (run, found) = broken(Cause::NewFormat).await;
     run.act(Verb::Rollback, rotation(&found)).await;
-    assert!(healed(&run, &found).await);
+    healed(&run, &found).await.unwrap();
     assert!(well(&run, run.lab.victim()).await);
     let versions = run.lab.versions(run.lab.victim());
     assert_eq!(versions.keys().collect::<Vec<_>>(), ["1"]);
@@ -183,7 +182,7 @@ async fn invalidate_cache_cures_a_stale_one() {
     assert!(refused(&run, run.lab.victim()).await > 0.5);
     run.act(Verb::InvalidateCache, rotation(&found)).await;
     assert!(well(&run, run.lab.victim()).await);
-    assert!(healed(&run, &found).await);
+    healed(&run, &found).await.unwrap();
     run.end().await;
 }
 
@@ -192,6 +191,6 @@ async fn restoring_the_sink_and_replaying_the_outbox_cure_a_missing_trail() {
     let (run, found) = broken(Cause::FullSink).await;
     run.act(Verb::RestoreSink, rotation(&found)).await;
     run.act(Verb::ReplayOutbox, rotation(&found)).await;
-    assert!(healed(&run, &found).await);
+    healed(&run, &found).await.unwrap();
     run.end().await;
 }

@@ -26,6 +26,12 @@ const SCALE: u64 = 60;
 /// How long a recording is, in seconds of the lab.
 const LENGTH: u64 = 330;
 
+/// Says something to whoever runs the script.
+#[expect(clippy::print_stdout, reason = "what scripts/prove-lab is run for")]
+fn say(words: &str) {
+    println!("{words}");
+}
+
 /// A number from the environment.
 fn number(name: &str, otherwise: u64) -> u64 {
     let given = std::env::var(name).ok().and_then(|n| n.parse().ok());
@@ -49,10 +55,10 @@ async fn recorded(fault: Option<Cause>, seed: u64) -> Result<(), String> {
         let after = |at: Timestamp| at.since(began).as_seconds();
         let shown = events.iter().find(|event| is_symptom(event));
         let shown = shown.map_or(-1, |event| after(event.time));
-        println!(
-            "{label}: visible after {shown} s, named after {} s",
-            after(found.detected_at)
-        );
+        let named = after(found.detected_at);
+        say(&format!(
+            "{label}: visible after {shown} s, named after {named} s"
+        ));
     }
     let keep = std::env::var_os("ROTASCOPE_RECORDINGS").map(PathBuf::from);
     let folder = keep.clone().unwrap_or_else(std::env::temp_dir);
@@ -121,10 +127,10 @@ fn every_fault_is_called_by_its_name_and_a_clean_run_by_none() {
             .into_iter()
             .filter(|c| only.is_empty() || only == c.mode());
         let faults: Vec<Cause> = faults.collect();
-        let faulty = (1..=seeds).flat_map(|seed| faults.iter().map(move |f| (Some(*f), seed)));
+        let broken = (1..=seeds).flat_map(|seed| faults.iter().map(move |f| (Some(*f), seed)));
         let clean = (1..=clean).map(|seed| (None, seed));
         let mut runs = JoinSet::new();
-        for (fault, seed) in faulty.chain(clean) {
+        for (fault, seed) in broken.chain(clean) {
             let place = Arc::clone(&places).acquire_owned().await.unwrap();
             runs.spawn(async move {
                 let verdict = recorded(fault, seed).await;
@@ -139,7 +145,7 @@ fn every_fault_is_called_by_its_name_and_a_clean_run_by_none() {
                 wrong.push(why);
             }
         }
-        println!("recordings {all} wrong {}", wrong.len());
+        say(&format!("recordings {all} wrong {}", wrong.len()));
         wrong
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));

@@ -1,6 +1,11 @@
 //! A lab with an engine on it, run at many times the world's pace, and what diagnosis makes of all
 //! that both said.
 
+#![allow(
+    dead_code,
+    reason = "shared by two test programs, each of which uses a part"
+)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +19,8 @@ use rotascope::rotation::{Clock, Engine, SealKey, Settings};
 pub struct Run {
     pub lab: Lab,
     pub engine: Engine,
-    pub store: tempfile::TempDir,
+    /// Holds the engine's store until the end.
+    _store: tempfile::TempDir,
 }
 
 impl Run {
@@ -39,7 +45,11 @@ impl Run {
         .await
         .unwrap();
         lab.drive(&engine).await.unwrap();
-        Self { lab, engine, store }
+        Self {
+            lab,
+            engine,
+            _store: store,
+        }
     }
 
     /// Waits until this much of the lab's time has passed.

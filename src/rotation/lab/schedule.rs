@@ -24,8 +24,9 @@ const STEADY: i64 = 3;
 /// So long caches are filled before a rotation that they outlive, at least.
 const EARLY: Span = Span::seconds(7);
 
-/// A link that was cut stays so for this long.
-const CUT_FOR: Span = Span::seconds(50);
+/// A link that was cut stays so for this long: longer than a region may be retried by itself
+/// without anybody calling it a partial rollout, however late the last retry comes.
+const CUT_FOR: Span = Span::seconds(75);
 
 /// The automation revokes an old key once the new one is in use anywhere for this long.
 const HYGIENE: Span = Span::seconds(2);
