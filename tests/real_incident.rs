@@ -155,7 +155,7 @@ fn the_role_is_refused_until_healed_and_the_other_rotations_are_told() {
     // write to search was rolled back.
     let screen = terminal.seek("13:47:48");
     let rows: Vec<&str> = screen.lines().filter(|l| l.contains('▰')).collect();
-    let ledger: Vec<&&str> = rows.iter().filter(|l| l.contains("creds/ledger")).collect();
+    let ledger: Vec<&&str> = rows.iter().filter(|l| l.contains("reds/ledger")).collect();
     assert_eq!(ledger.len(), 9, "{screen}");
     assert!(ledger.iter().all(|row| row.contains("4/4")), "{screen}");
     let search = rows
