@@ -154,14 +154,7 @@ pub async fn live(target: &dyn Target, mark: impl Mark, reissue: bool) -> Lived 
     turns_away(target, &second).await;
     lets_in(target, &third).await;
     if reissue {
-        twice("reissue v1", async || {
-            target.reinstate(&first, Some(&third), &call("again")).await
-        })
-        .await;
-        lets_in(target, &first).await;
-        if target.dual_run() {
-            lets_in(target, &third).await;
-        }
+        give_out_again(target, &first, &third).await;
     }
     never_traced(&canaries);
     Lived {
@@ -187,6 +180,20 @@ async fn withdraw(target: &dyn Target, only: &Versioned) {
     })
     .await;
     turns_away(target, only).await;
+}
+
+/// A revoked version becomes valid and current again.
+async fn give_out_again(target: &dyn Target, revoked: &Versioned, current: &Versioned) {
+    twice("reissue", async || {
+        target
+            .reinstate(revoked, Some(current), &call("again"))
+            .await
+    })
+    .await;
+    lets_in(target, revoked).await;
+    if target.dual_run() {
+        lets_in(target, current).await;
+    }
 }
 
 async fn cut_over(target: &dyn Target, old: &Versioned, new: &Versioned) {

@@ -34,7 +34,7 @@ impl Pebble {
         let at = |name: &str| folder.path().join(name);
         certificate(folder.path());
         let (port, management, http_port) = (free_port(), free_port(), free_port());
-        let (dns, dns_management) = (free_port(), free_port());
+        let dns = free_port();
         let config = json!({ "pebble": {
             "listenAddress": format!("127.0.0.1:{port}"),
             "managementListenAddress": format!("127.0.0.1:{management}"),
@@ -43,30 +43,7 @@ impl Pebble {
             "ocspResponderURL": "", "externalAccountBindingRequired": false,
         } });
         fs::write(at("config.json"), config.to_string()).unwrap();
-        let mut names = Running::start(
-            &names,
-            [
-                "-defaultIPv4",
-                "127.0.0.1",
-                "-defaultIPv6",
-                "",
-                "-http01",
-                "",
-                "-https01",
-                "",
-                "-tlsalpn01",
-                "",
-                "-dns01",
-                &format!("127.0.0.1:{dns}"),
-                "-management",
-                &format!("127.0.0.1:{dns_management}"),
-            ],
-            &[],
-            at("names.log"),
-            None,
-            Signal::TERM,
-        );
-        names.wait_for_port(dns_management);
+        let names = name_server(&names, dns, at("names.log"));
         let mut running = Running::start(
             &pebble,
             [
@@ -120,6 +97,36 @@ impl Pebble {
         fs::write(&path, self.manage("/roots/0").await).unwrap();
         path
     }
+}
+
+/// A DNS server on this port that knows every name as 127.0.0.1.
+fn name_server(program: &Path, dns: u16, log: PathBuf) -> Running {
+    let dns_management = free_port();
+    let mut names = Running::start(
+        program,
+        [
+            "-defaultIPv4",
+            "127.0.0.1",
+            "-defaultIPv6",
+            "",
+            "-http01",
+            "",
+            "-https01",
+            "",
+            "-tlsalpn01",
+            "",
+            "-dns01",
+            &format!("127.0.0.1:{dns}"),
+            "-management",
+            &format!("127.0.0.1:{dns_management}"),
+        ],
+        &[],
+        log,
+        None,
+        Signal::TERM,
+    );
+    names.wait_for_port(dns_management);
+    names
 }
 
 /// Puts `ca.pem` and, by that authority for `localhost` and 127.0.0.1, `cert.pem` and `key.pem`

@@ -54,28 +54,7 @@ impl Postgres {
                 chown(at("key.pem"), Some(uid), Some(gid)).unwrap();
             }
         }
-        let made = as_user(user, &initdb)
-            .args([
-                "--auth=scram-sha-256",
-                "--no-sync",
-                "--no-instructions",
-                "-U",
-                ADMIN,
-                "-E",
-                "UTF8",
-            ])
-            .arg("--pwfile")
-            .arg(at("admin-password"))
-            .arg("-D")
-            .arg(at("data"))
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
-        assert!(
-            made.status.success(),
-            "initdb: {}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        make_cluster(&initdb, folder.path(), user);
         let port = free_port();
         let mut args = vec!["-D".to_owned(), at("data").display().to_string()];
         let fixed = [
@@ -144,6 +123,32 @@ impl Postgres {
         tokio::spawn(connection);
         Ok(client)
     }
+}
+
+/// Makes a cluster in `data` of a folder, with the password that lies beside it.
+fn make_cluster(initdb: &Path, folder: &Path, user: Option<(u32, u32)>) {
+    let made = as_user(user, initdb)
+        .args([
+            "--auth=scram-sha-256",
+            "--no-sync",
+            "--no-instructions",
+            "-U",
+            ADMIN,
+            "-E",
+            "UTF8",
+        ])
+        .arg("--pwfile")
+        .arg(folder.join("admin-password"))
+        .arg("-D")
+        .arg(folder.join("data"))
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(
+        made.status.success(),
+        "initdb: {}",
+        String::from_utf8_lossy(&made.stderr)
+    );
 }
 
 /// Where Debian keeps the server's programs, the newest first.
