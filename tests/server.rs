@@ -22,11 +22,8 @@ const TOKENS: [(&str, Scope); 3] = [
 ];
 
 fn access() -> Access {
-    let lines: String = TOKENS
-        .iter()
-        .map(|(token, scope)| format!("{scope} {token}\n"))
-        .collect();
-    Access::parse(&lines).unwrap()
+    let lines = TOKENS.map(|(token, scope)| format!("{scope} {token}"));
+    Access::parse(&lines.join("\n")).unwrap()
 }
 
 fn bearer(scope: Scope) -> String {
@@ -56,14 +53,14 @@ fn the_document_has_every_route_and_every_route_is_served() {
             assert!(what["operationId"].is_string() && what["responses"].is_object());
         }
     }
-    let served: BTreeSet<_> = ROUTES
+    let routes: BTreeSet<_> = ROUTES
         .iter()
         .map(|(method, path, scope)| {
             let scope = scope.map(|s| s.to_string());
             ((*method).to_owned(), (*path).to_owned(), scope)
         })
         .collect();
-    assert_eq!(described, served);
+    assert_eq!(described, routes);
     let server = Served::start(&Toy::new(Manner::Does), access());
     for (method, path, scope) in ROUTES {
         let (status, body) = ask(
@@ -309,12 +306,12 @@ fn the_stream_gives_all_or_what_lacks_and_then_lives_on() {
         began.elapsed()
     );
     // Of another life of the log: all of it, after a word about that.
-    let mut reset = stream(&server, "Last-Event-ID: 9000\r\n");
+    let mut other = stream(&server, "Last-Event-ID: 9000\r\n");
     let mut words = String::new();
     while !words.contains("event: reset") {
-        assert!(reset.read_line(&mut words).unwrap() > 0, "{words}");
+        assert!(other.read_line(&mut words).unwrap() > 0, "{words}");
     }
-    assert_eq!(ids(&mut reset, 1), [1]);
+    assert_eq!(ids(&mut other, 1), [1]);
 }
 
 #[test]

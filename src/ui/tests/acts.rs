@@ -25,7 +25,8 @@ fn link(state: LinkState) -> Link {
     }
 }
 
-fn live() -> State {
+/// The night, live, where acts can be done.
+pub fn live() -> State {
     State {
         live: Some(Live {
             following: true,
@@ -43,6 +44,27 @@ fn with(change: impl FnOnce(&mut Live)) -> State {
     let mut state = live();
     change(state.live.as_mut().unwrap());
     state
+}
+
+/// Whatever a backend calls itself and says.
+pub fn hostile(words: &[String]) -> Option<Live> {
+    let word = |n: usize| words[n % words.len()].as_str();
+    let mut live = live().live?;
+    let mut link = link(LinkState::Lost);
+    (link.name, link.error) = (word(0).into(), Some(word(1).into()));
+    live.links = Arc::new([link]);
+    live.recording = Some(word(2).into());
+    live.acts = Arc::new([ActNote {
+        key: word(3).to_owned(),
+        verb: Verb::Freeze,
+        target: word(4).into(),
+        by: word(5).into(),
+        at: rich::at(0),
+        state: ActState::Told(Outcome::Failed {
+            why: word(6).to_owned(),
+        }),
+    }]);
+    Some(live)
 }
 
 fn told(state: ActState) -> State {

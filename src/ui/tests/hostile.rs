@@ -5,7 +5,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use serde_json::json;
 
-use super::{Bench, rich};
+use super::{Bench, acts, rich};
 use crate::diagnosis::{Evidence, Finding, Historian, Mode, RuledOut, rules};
 use crate::incident::EventRef;
 use crate::model::Text;
@@ -108,6 +108,7 @@ fn hostile(w: &[String]) -> State {
         incident: story.incident,
         ..rich::knowing(findings(w))
     };
+    state.live = acts::hostile(w).filter(|_| !w.len().is_multiple_of(3));
     state.loading.done = w.len().is_multiple_of(2);
     state.loading.trouble = vec![Text::from(word(38))];
     state.rejected = std::sync::Arc::new([Rejected {
@@ -191,7 +192,7 @@ fn draw(cockpit: &mut Cockpit, columns: u16, rows: u16, told: bool) -> Result<()
 
 fn keys() -> impl Strategy<Value = Key> {
     let codes = prop_oneof![
-        8 => prop::sample::select("?:/123jknNtuzawWyCcfFvVedo[]<>+-=.,G0$gxq %".chars().collect::<Vec<_>>())
+        8 => prop::sample::select("?:/123jknNtuzawWyCcfFvVedo[]<>+-=.,G0$gxq %gRXpiZE".chars().collect::<Vec<_>>())
             .prop_map(KeyCode::Char),
         1 => any::<char>().prop_map(KeyCode::Char),
         6 => prop::sample::select(vec![KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::Up,
@@ -220,6 +221,8 @@ fn messages() -> impl Strategy<Value = Message> {
         1 => Just(Message::State(Box::new(rich::nothing()))),
         1 => Just(Message::State(Box::new(rich::night()))),
         2 => Just(Message::State(Box::new(rich::found()))),
+        2 => Just(Message::State(Box::new(acts::live()))),
+        2 => Just(Message::Seen),
     ]
 }
 
@@ -229,7 +232,7 @@ proptest! {
     #[test]
     fn nothing_hidden_reaches_any_screen(w in prop::collection::vec(words(), 1..12)) {
         let mut cockpit = cockpit(&w[0], "default", hostile(&w));
-        for screen in ["", "enter", "e", "e tab", "e tab tab", "d", "o", "2", "3", "?", ":", "/", "t"] {
+        for screen in ["", "enter", "e", "e tab", "e tab tab", "d", "o", "2", "3", "?", ":", "/", "t", "R", "X"] {
             for key in screen.split(' ').filter_map(Key::parse) {
                 let _ = update(&mut cockpit, Message::Key(key));
                 let _ = update(&mut cockpit, Message::Paste(w[w.len() / 2].clone()));
