@@ -208,8 +208,8 @@ async fn ramp(engine: &Engine) {
 async fn paced(engine: &Engine) {
     let before = engine.metrics();
     let began = Instant::now();
-    // One rotation is six steps until its grace: its start, and five effects.
-    let every = Duration::from_secs_f64(6.0 / RATE);
+    // One rotation is five steps until its grace: its start, and four effects.
+    let every = Duration::from_secs_f64(5.0 / RATE);
     let mut ticks = tokio::time::interval(every);
     let mut asked = tokio::task::JoinSet::new();
     for n in IN_FLIGHT..IN_FLIGHT + MORE {
