@@ -96,7 +96,7 @@ async fn push(
 
 async fn revoke_first(lab: &Lab, keep: &Versioned) {
     let gone = Versioned {
-        version: Version::from("1"),
+        version: Version::from("v1"),
         material: keep.material.clone(),
     };
     let target = &lab.targets()[lab.hurt()];

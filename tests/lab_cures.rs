@@ -106,11 +106,11 @@ async fn retry_region_cures_a_link_that_was_cut() {
     for _ in 0..12 {
         run.wait(10).await;
         versions = run.lab.versions(&ServiceName::from("checkout"));
-        if !versions.contains_key("1") {
+        if !versions.contains_key("v1") {
             break;
         }
     }
-    assert_eq!(versions.get("1"), None, "everybody is on the new version");
+    assert_eq!(versions.get("v1"), None, "everybody is on the new version");
     run.end().await;
 }
 
@@ -172,7 +172,7 @@ async fn rollback_cures_a_format_that_clients_cannot_parse() {
     healed(&run, &found).await.unwrap();
     assert!(well(&run, run.lab.victim()).await);
     let versions = run.lab.versions(run.lab.victim());
-    assert_eq!(versions.keys().collect::<Vec<_>>(), ["1"]);
+    assert_eq!(versions.keys().collect::<Vec<_>>(), ["v1"]);
     run.end().await;
 }
 

@@ -62,7 +62,7 @@ fn the_screen_tells_what_was_done() {
     let payments = row(&screen, "payments", "cutover");
     assert!(payments.contains("10/12"), "{payments}");
     let headline = screen.lines().skip(1).take(3).collect::<Vec<_>>().join(" ");
-    for words in ["payments", "2 of 12", "eu-1"] {
+    for words in ["rot-pay-1 broke checkout in eu-1", "2 of 12"] {
         assert!(
             headline.contains(words),
             "no {words} in the headline: {headline}"

@@ -177,7 +177,7 @@ impl Reach {
                 rotation.and_then(|r| r.to_version.as_ref()),
                 "the current version",
             ),
-            count: counted(touched.len(), services.len()),
+            count: counted(touched.len(), &services),
             place: place(wish),
             length: length(wish),
             pace: wish.per_minute.map_or_else(
@@ -225,22 +225,20 @@ fn rows(effect: &Effect, reach: &Reach) -> Vec<Row> {
     rows
 }
 
-fn counted(consumers: usize, services: usize) -> String {
-    let s = |n| if n == 1 { "" } else { "s" };
-    match (consumers, services) {
-        (0, _) => "consumers that nobody has named".to_owned(),
-        (n, 0) => format!("{n} consumer{}", s(n)),
-        (n, of) => format!("{n} consumer{} of {of} service{}", s(n), s(of)),
+fn counted(consumers: usize, services: &BTreeSet<&ServiceName>) -> String {
+    let s = if consumers == 1 { "" } else { "s" };
+    let mut named = services.iter();
+    match (consumers, named.next(), named.len()) {
+        (0, _, _) => "consumers that nobody has named".to_owned(),
+        (n, None, _) => format!("{n} consumer{s}"),
+        (n, Some(one), 0) => format!("{n} consumer{s} of {one}"),
+        (n, Some(_), more) => format!("{n} consumer{s} of {} services", more + 1),
     }
 }
 
 fn place(wish: &Wish) -> String {
-    match (&wish.service, &wish.region) {
-        (Some(service), Some(region)) => format!("{service} in {region}"),
-        (Some(service), None) => service.to_string(),
-        (None, Some(region)) => region.to_string(),
-        (None, None) => "every region".to_owned(),
-    }
+    let region = wish.region.as_ref();
+    region.map_or_else(|| "every region".to_owned(), ToString::to_string)
 }
 
 /// How long, in words.

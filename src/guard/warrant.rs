@@ -247,7 +247,7 @@ mod tests {
         let row = |label| summary.rows.iter().find(|r| r.label == label).unwrap();
         assert_eq!(row("Now").words, "eu-1: 1 on v1, 2 on v2");
         assert_eq!(row("Also uses").words, "reports (same credential)");
-        assert!(row("Happens").words.starts_with("3 consumers of 1 service"));
+        assert!(row("Happens").words.starts_with("3 consumers of checkout"));
         assert!(row("Undo").words.contains("forward"));
         for verb in Verb::ALL {
             let wish = Wish {

@@ -181,7 +181,7 @@ impl Authority {
     pub(super) fn found(&self) -> Material {
         let first = Material::new(self.make().into_bytes());
         let hash = hash(first.expose());
-        self.kept().accepted.insert(hash, Version::from("1"));
+        self.kept().accepted.insert(hash, Version::from("v1"));
         first
     }
 

@@ -158,7 +158,7 @@ impl Site<'_> {
             let clock = self.settings.clock.clone();
             let authority = Authority::new(secret, quota, managers, clock, self.record.clone());
             let first = Versioned {
-                version: Version::from("1"),
+                version: Version::from("v1"),
                 material: authority.found(),
             };
             providers.push(Provider {

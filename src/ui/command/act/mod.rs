@@ -62,15 +62,13 @@ pub(super) fn about(desk: &Desk, verb: Verb) -> Option<Wish> {
     })
 }
 
-/// The same, where a finding says so for its one region and its one service only.
+/// The same, for the finding's one service only where it has one. Its regions are no bound: what
+/// breaks in one is seen in the others a window later, and half a cure costs a second one.
 pub(super) fn about_found(desk: &Desk, verb: Verb) -> Option<Wish> {
     let mut wish = about(desk, verb)?;
     let rotation = wish.rotation.clone()?;
     let mut found = findings(desk, &rotation);
     if let Some(finding) = found.find(|finding| finding.mode.suggest().contains(&verb.name())) {
-        if finding.regions.len() == 1 {
-            wish.region = finding.regions.first().cloned();
-        }
         if finding.services.len() == 1 {
             wish.service = finding.services.first().cloned();
         }
