@@ -68,10 +68,9 @@ pub(super) fn about_found(desk: &Desk, verb: Verb) -> Option<Wish> {
     let mut wish = about(desk, verb)?;
     let rotation = wish.rotation.clone()?;
     let mut found = findings(desk, &rotation);
-    if let Some(finding) = found.find(|finding| finding.mode.suggest().contains(&verb.name())) {
-        if finding.services.len() == 1 {
-            wish.service = finding.services.first().cloned();
-        }
+    let cured = found.find(|finding| finding.mode.suggest().contains(&verb.name()));
+    if let Some(finding) = cured.filter(|finding| finding.services.len() == 1) {
+        wish.service = finding.services.first().cloned();
     }
     Some(wish)
 }
