@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rotascope::model::event::{ConsumerState, Outcome as End};
 use rotascope::model::intent::{Outcome, Verb};
-use rotascope::model::{ConsumerId, Data, Region, SecretPath, Version};
+use rotascope::model::{ConsumerId, Data, Region, SecretPath, Timestamp, Version};
 use rotascope::rotation::{Clock, ConsumerReport, RefusalKind};
 
 use super::keys::Manner;
@@ -518,4 +518,22 @@ async fn events_are_numbered_without_a_gap_and_outlive_the_engine() {
     let seqs: Vec<u64> = before.iter().map(|(n, _)| *n).collect();
     assert_eq!(seqs, (1..=before.len() as u64).collect::<Vec<_>>());
     assert!(observed(&engine.outcome("first").unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grace_period_that_ended_while_the_engine_was_down_is_over_when_it_is_up() {
+    let world = World::new(&["eu-0", "eu-1"]).await;
+    let plan = world.plan(&world.webhook(), GRACE);
+    let at = |seconds: i64| Clock::from(Timestamp::new(1_800_000_000 + seconds, 0), 600.0);
+    let engine = world.engine(&plan, at(0)).await;
+    rotate(&engine, "first").await;
+    let id = rotate_until(&engine, "second", "grace").await;
+    engine.shut_down().await;
+    let engine = world.engine(&plan, at(36_000)).await;
+    let done = outcome(&engine, "second").await;
+    assert!(observed(&done), "{done:?}");
+    assert_eq!(status(&engine, &id).outcome, Some(End::Succeeded));
+    let keys = world.keys.lock().unwrap();
+    let active: Vec<bool> = keys.all.values().map(|k| k.active).collect();
+    assert_eq!(active, [false, true], "the old version is revoked");
 }

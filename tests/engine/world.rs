@@ -263,15 +263,53 @@ pub async fn act(engine: &Engine, intent: Intent) -> Outcome {
     outcome(engine, &key).await
 }
 
-/// Waits for an outcome.
+/// Waits for an outcome; says how every rotation stands when it never comes.
 pub async fn outcome(engine: &Engine, key: &str) -> Outcome {
-    let done =
-        |o: Option<Outcome>| matches!(o, Some(Outcome::Observed { .. } | Outcome::Failed { .. }));
-    until(&format!("the outcome of {key}"), || {
-        done(engine.outcome(key))
-    })
-    .await;
-    engine.outcome(key).unwrap()
+    let began = Instant::now();
+    loop {
+        let outcome = engine.outcome(key);
+        if let Some(done @ (Outcome::Observed { .. } | Outcome::Failed { .. })) = outcome {
+            return done;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "the outcome of {key} never came: {outcome:?}\n{}",
+            standing_of_all(engine)
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Where each rotation that is not over stands, and what the engine called.
+fn standing_of_all(engine: &Engine) -> String {
+    let mut words = String::new();
+    for s in engine.rotations().iter().filter(|s| s.outcome.is_none()) {
+        let _ = writeln!(
+            words,
+            "{} {:?} -> {:?}: {}, stage {}, wave {:?}, stalled {:?}, next at {:?}",
+            s.rotation,
+            s.from_version,
+            s.to_version,
+            s.state,
+            s.stage,
+            s.wave,
+            s.stalled,
+            s.next_at
+        );
+        for c in &s.consumers {
+            let _ = writeln!(
+                words,
+                "  {} uses {:?}, {:?}, {:?}",
+                c.consumer, c.using, c.state, c.error
+            );
+        }
+    }
+    let log = engine.log().after(0, usize::MAX);
+    for (n, event) in log.iter().skip(log.len().saturating_sub(12)) {
+        let _ = writeln!(words, "  event {n}: {:?}", event.data);
+    }
+    let _ = writeln!(words, "{:?}", engine.metrics());
+    words
 }
 
 pub fn observed(outcome: &Outcome) -> bool {

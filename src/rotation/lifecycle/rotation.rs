@@ -478,12 +478,14 @@ impl Rotation {
     }
 
     /// When it wants to be looked at again without anything happening; `None` where it waits for
-    /// something to happen. `busy` tells effects that are under way; a deadline of the state that
-    /// lies at or before `now` was looked at already.
+    /// something to happen. `busy` tells effects that are under way. `looked` is the moment of its
+    /// last transition, `None` where the engine has made none since it was opened: a deadline of
+    /// the state that lies at or before it was acted on already, one that lies behind it was not,
+    /// though its time may be over by now.
     #[must_use]
     pub fn wake_at(
         &self,
-        now: Timestamp,
+        looked: Option<Timestamp>,
         frozen: bool,
         busy: impl Fn(&str) -> bool,
     ) -> Option<Timestamp> {
@@ -508,7 +510,7 @@ impl Rotation {
             State::Auditing { since, late: false } => Some(*since + self.rules.audit_patience),
             _ => None,
         };
-        let state = state.filter(|at| *at > now);
+        let state = state.filter(|at| looked.is_none_or(|looked| *at > looked));
         effects.into_iter().chain(state).min()
     }
 }

@@ -92,7 +92,7 @@ fn what_no_wait_cures_and_what_failed_often_enough_waits_for_a_person() {
     assert_eq!(r.pending[0].due, None);
     assert!(r.stalled().unwrap().contains("429"));
     assert_eq!(
-        r.wake_at(at(0).now, false, |_| false),
+        r.wake_at(Some(at(0).now), false, |_| false),
         None,
         "it does nothing by itself"
     );
@@ -106,6 +106,18 @@ fn what_no_wait_cures_and_what_failed_often_enough_waits_for_a_person() {
         (r.pending[0].attempt, r.pending[0].due),
         (1, Some(at(0).now))
     );
+}
+
+#[test]
+fn a_deadline_that_nobody_looked_at_wakes_it_though_it_is_past() {
+    let r = until(begun(Rules::default(), &[0]), |s| {
+        matches!(s, State::Grace { .. })
+    });
+    let end = Some(at(600).now);
+    let wake = |seconds: Option<i64>| r.wake_at(seconds.map(|s| at(s).now), false, |_| false);
+    assert_eq!(wake(Some(599)), end);
+    assert_eq!(wake(None), end, "the engine was just opened");
+    assert_eq!(wake(Some(600)), None, "it was acted on");
 }
 
 #[test]
@@ -260,7 +272,7 @@ fn health_is_judged_by_what_was_counted_since_the_wave_began() {
 fn pause_holds_everything_and_resume_lets_it_go_on() {
     let r = step(&begun(Rules::default(), &[0]), act(Verb::Pause), 0);
     assert_eq!(r.due(at(0).now, false).count(), 0);
-    assert_eq!(r.wake_at(at(0).now, false, |_| false), None);
+    assert_eq!(r.wake_at(Some(at(0).now), false, |_| false), None);
     let refusal = transition(&r, act(Verb::Pause), &at(0)).unwrap_err();
     assert!(
         refusal.why.contains("paused already, by alice"),

@@ -94,7 +94,11 @@ impl Core {
         if let Some(Freeze(frozen)) = stage.freeze {
             self.frozen = frozen;
         }
+        self.looked.extend(stage.looked);
         for rotation in stage.rotations.into_values() {
+            if rotation.is_over() {
+                self.looked.remove(&rotation.id);
+            }
             self.know(rotation);
         }
         if !stage.acts.is_empty() {
@@ -228,7 +232,10 @@ impl Core {
             self.busy.insert(pending.key.clone());
             self.start_effect(r.clone(), pending);
         }
-        let wake = r.wake_at(now, frozen, |key| self.busy.contains(key));
+        // Not by `now`: a deadline may have passed since, while this was written or while the
+        // engine was down, and nobody looked at it yet.
+        let looked = self.looked.get(id).copied();
+        let wake = r.wake_at(looked, frozen, |key| self.busy.contains(key));
         self.wake(id, wake);
         if matches!(r.state, State::Auditing { .. }) && !self.shared.outbox.has(id) {
             self.audited.insert(id.clone());

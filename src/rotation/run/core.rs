@@ -78,6 +78,8 @@ pub(in crate::rotation) struct Core {
     pub(super) waiting: BTreeSet<(Timestamp, RotationId)>,
     pub(super) wakes: BTreeSet<(Timestamp, RotationId)>,
     pub(super) wake_of: HashMap<RotationId, Timestamp>,
+    /// When each rotation that is not over was looked at last.
+    pub(super) looked: HashMap<RotationId, Timestamp>,
     pub(super) busy: HashSet<String>,
     /// What could not be written and is tried again.
     pub(super) again: Vec<Message>,
@@ -122,6 +124,7 @@ impl Core {
             waiting: BTreeSet::new(),
             wakes: BTreeSet::new(),
             wake_of: HashMap::new(),
+            looked: HashMap::new(),
             busy: HashSet::new(),
             again: Vec::new(),
             sulks_until: None,

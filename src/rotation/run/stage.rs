@@ -94,6 +94,7 @@ impl Core {
         let moment = self.moment(stage, &r);
         let done = transition(&r, input, &moment)?;
         stage.touched.insert(id.clone());
+        stage.looked.insert(id.clone(), moment.now);
         let quiet = done.events.is_empty() && done.audit.is_empty() && done.outcomes.is_empty();
         if quiet && done.versions.is_empty() && done.next == *r {
             return Ok(());

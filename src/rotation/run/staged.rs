@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::lifecycle::Rotation;
 use super::super::store::{ActRow, Batch, SecretRow};
-use crate::model::{RotationId, SecretPath};
+use crate::model::{RotationId, SecretPath, Timestamp};
 
 /// Who froze the engine.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -27,6 +27,8 @@ pub(super) struct Stage {
     pub(super) batch: Batch,
     /// Rotations whose effects and wakes are to be looked at afterwards.
     pub(super) touched: BTreeSet<RotationId>,
+    /// When each rotation that something happened to was looked at.
+    pub(super) looked: BTreeMap<RotationId, Timestamp>,
     /// Effects that are no longer under way.
     pub(super) idle: Vec<String>,
     /// Calls of acts that are to be made.
@@ -43,6 +45,7 @@ pub(super) struct Mark {
     secrets: BTreeMap<SecretPath, SecretRow>,
     acts: HashMap<String, ActRow>,
     freeze: Option<Freeze>,
+    looked: BTreeMap<RotationId, Timestamp>,
     begun: usize,
     lengths: [usize; 6],
 }
@@ -66,6 +69,7 @@ impl Stage {
             secrets: self.secrets.clone(),
             acts: self.acts.clone(),
             freeze: self.freeze.clone(),
+            looked: self.looked.clone(),
             begun: self.begun,
             lengths: self.lengths(),
         }
@@ -76,6 +80,7 @@ impl Stage {
         self.secrets = mark.secrets;
         self.acts = mark.acts;
         self.freeze = mark.freeze;
+        self.looked = mark.looked;
         self.begun = mark.begun;
         let [events, outbox, forget, meta, replay, sides] = mark.lengths;
         self.batch.events.truncate(events);
