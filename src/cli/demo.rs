@@ -77,10 +77,10 @@ pub struct Args {
     /// Replay the recorded night that comes with the program: no engine, no lab
     #[arg(long)]
     recorded: bool,
-    #[command(flatten, next_help_heading = "With --recorded")]
-    play: PlayArgs,
     #[command(flatten)]
     look: LookArgs,
+    #[command(flatten, next_help_heading = "With --recorded")]
+    play: PlayArgs,
 }
 
 /// Runs the command.

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::effect::{self, Effect};
 use crate::incident::{Consumer, Incident, Rotation};
 use crate::model::act::Wish;
-use crate::model::event::Risk;
+use crate::model::event::{ConsumerState, Risk};
 use crate::model::intent::Verb;
 use crate::model::text::shown;
 use crate::model::{SecretPath, ServiceName, Version};
@@ -267,10 +267,16 @@ fn versions(consumers: &[&Consumer]) -> String {
             .region
             .as_ref()
             .map_or_else(|| "unknown region".to_owned(), ToString::to_string);
-        let version = consumer
-            .version
-            .as_ref()
-            .map_or_else(|| "no known version".to_owned(), ToString::to_string);
+        // What was given to somebody is not yet what they use.
+        let uses = matches!(
+            consumer.state,
+            ConsumerState::InUse | ConsumerState::Validated
+        );
+        let version = match &consumer.version {
+            Some(version) if uses => format!("on {version}"),
+            Some(version) => format!("not on {version} yet"),
+            None => "on no known version".to_owned(),
+        };
         *regions
             .entry(region)
             .or_default()
@@ -280,7 +286,7 @@ fn versions(consumers: &[&Consumer]) -> String {
     let words = regions.into_iter().map(|(region, versions)| {
         let versions: Vec<String> = versions
             .into_iter()
-            .map(|(version, n)| format!("{n} on {version}"))
+            .map(|(version, n)| format!("{n} {version}"))
             .collect();
         format!("{region}: {}", versions.join(", "))
     });

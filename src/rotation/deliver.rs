@@ -116,8 +116,28 @@ pub(super) async fn push(
         .put(credential(endpoint))
         .header(header::CONTENT_TYPE, "application/json")
         .body(Bytes::from_owner(Wiped(bytes)));
-    let answer: Answer = json(request, &doing, within).await?;
-    Ok(answer.into())
+    let sent: Result<Answer, Fault> = json(request, &doing, within).await;
+    sent.map(Into::into)
+        .map_err(|fault| withheld(fault, delivery))
+}
+
+/// An answer may repeat what was sent to it, and a fault is told to everybody: what it quotes goes
+/// where any of the material might be in it.
+fn withheld(mut fault: Fault, delivery: &Delivery<'_>) -> Fault {
+    let said = fault.said.raw();
+    let quotes = said.starts_with("HTTP ") || fault.kind == FaultKind::Garbage;
+    if quotes && !delivery.with.material.expose().is_empty() {
+        let status: Vec<&str> = said.split_whitespace().take(2).collect();
+        let status = if said.starts_with("HTTP ") {
+            status.join(" ")
+        } else {
+            "it is not the answer that was asked for".to_owned()
+        };
+        fault.said = Text::from(format!(
+            "{status} (its words are not repeated: they may hold what was sent)"
+        ));
+    }
+    fault
 }
 
 /// Asks a consumer what it uses.

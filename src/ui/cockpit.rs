@@ -109,7 +109,9 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
             Effects::none()
         }
         Message::Seen => {
-            if let Some(question) = cockpit.desk.question.as_mut() {
+            let area = cockpit.desk.area;
+            let drawn = area.width >= layout::LEAST.0 && area.height >= layout::LEAST.1;
+            if let Some(question) = cockpit.desk.question.as_mut().filter(|_| drawn) {
                 question.show();
             }
             Effects::none()
@@ -139,6 +141,9 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
             let area = Rect::new(0, 0, columns, rows);
             if area != cockpit.desk.area {
                 cockpit.desk.area = area;
+                if let Some(question) = cockpit.desk.question.as_mut() {
+                    question.hide();
+                }
                 cockpit.refresh();
             }
             Effects::none()

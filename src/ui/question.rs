@@ -71,6 +71,11 @@ impl Question {
         self.seen = true;
     }
 
+    /// The screen changed under it: nobody can be said to have seen it.
+    pub fn hide(&mut self) {
+        (self.focus, self.seen) = (Focus::Cancel, false);
+    }
+
     /// What can have the focus, in order.
     pub fn places(&self) -> &'static [Focus] {
         match self.summary.challenge {

@@ -10,6 +10,7 @@ use crate::model::intent::Verb;
 
 impl Turn<'_> {
     pub(super) fn act(&mut self, act: &Act) -> Result<(), Refusal> {
+        self.goes_on_under_a_hold(act.verb)?;
         match act.verb {
             Verb::Pause => self.pause(act),
             Verb::Resume => self.resume(act),
@@ -27,6 +28,21 @@ impl Turn<'_> {
                 format!("{other} is no act on a rotation"),
                 "leave the rotation out",
             )),
+        }
+    }
+
+    /// What begins an effect would wait for the hold to end, and say nothing meanwhile.
+    fn goes_on_under_a_hold(&self, verb: Verb) -> Result<(), Refusal> {
+        let begins = matches!(
+            verb,
+            Verb::RePush | Verb::RetryStage | Verb::RetryRegion | Verb::ReissuePrevious
+        );
+        match &self.r.hold {
+            Some(hold) if begins && !self.r.is_over() => Err(Refusal::state(
+                format!("{verb}: the rotation is paused, by {}", hold.by),
+                "resume it first",
+            )),
+            _ => Ok(()),
         }
     }
 

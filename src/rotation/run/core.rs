@@ -175,10 +175,11 @@ impl Core {
         let mut messages = Vec::new();
         loop {
             let mut replies = Vec::new();
+            // First: a deadline must not be judged by a clock that has jumped.
+            self.look_at_clock(&mut stage);
             for message in &mut messages {
                 self.handle(&mut stage, message, &mut replies);
             }
-            self.look_at_clock(&mut stage);
             self.tick(&mut stage);
             self.commit(stage, replies, messages);
             if self.is_closed() {

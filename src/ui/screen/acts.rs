@@ -27,8 +27,13 @@ fn words(act: &str) -> String {
     words.to_owned()
 }
 
-/// The keys of an act, where a command of its name is in the table.
+/// The keys of an act, where a command of its name is in the table and can do anything: in the
+/// past, and where nobody may act, there are only words.
 fn keys(look: Look<'_>, act: &str) -> Option<String> {
+    let live = look.desk.state.live.as_ref()?;
+    if !live.following || live.person.is_none() {
+        return None;
+    }
     command::find(act).and_then(|command| look.keymap.keys(command.id))
 }
 

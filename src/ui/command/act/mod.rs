@@ -5,12 +5,15 @@ pub mod repair;
 pub mod rollout;
 pub mod rotate;
 
+use std::sync::Arc;
+
+use crate::diagnosis::Finding;
 use crate::model::act::Wish;
 use crate::model::effect::Effects;
 use crate::model::event::{Stage, StageStatus};
 use crate::model::intent::Verb;
 use crate::model::{Region, RotationId};
-use crate::ui::desk::Desk;
+use crate::ui::desk::{Desk, Pane, Screen};
 use crate::ui::question::Question;
 
 /// A command for each act: its verb, its title, its word for the footer, what it does.
@@ -57,7 +60,7 @@ pub(super) fn ask(desk: &mut Desk, title: &str, wish: fn(&Desk) -> Option<Wish>)
 /// A wish about the rotation that is looked at.
 pub(super) fn about(desk: &Desk, verb: Verb) -> Option<Wish> {
     Some(Wish {
-        rotation: Some(chosen(desk)?),
+        rotation: Some(chosen(desk, verb)?),
         ..Wish::new(verb)
     })
 }
@@ -75,8 +78,24 @@ pub(super) fn about_found(desk: &Desk, verb: Verb) -> Option<Wish> {
     Some(wish)
 }
 
-/// The rotation that is looked at: on its own screen that one, else the selected one.
-fn chosen(desk: &Desk) -> Option<RotationId> {
+/// The rotation that is looked at: that of the finding that is read, or chosen in the list of
+/// findings; while nobody has chosen a rotation, that of the headline, where it names this act;
+/// else the selected one.
+fn chosen(desk: &Desk, verb: Verb) -> Option<RotationId> {
+    let listed = (desk.pane == Pane::Findings).then(|| desk.selected_finding());
+    let of_finding = match desk.screen() {
+        Screen::Why => desk.why.finding.as_ref(),
+        Screen::OnCall if desk.chosen.is_none() => {
+            let worst = desk.digest.findings.worst();
+            let names = |f: &&Arc<Finding>| f.mode.suggest().contains(&verb.name());
+            listed.flatten().or(worst.filter(names))
+        }
+        Screen::OnCall => listed.flatten(),
+        _ => None,
+    };
+    if let Some(id) = of_finding.and_then(|finding| finding.rotation.clone()) {
+        return Some(id);
+    }
     let rotation = desk.opened().or_else(|| desk.rotation())?;
     Some(rotation.id.clone())
 }
