@@ -61,6 +61,8 @@ fn the_screen_tells_what_was_done() {
     let screen = terminal.seek(&after(&healed, -2));
     let payments = row(&screen, "payments", "cutover");
     assert!(payments.contains("10/12"), "{payments}");
+    // Going there does not wait for the diagnosis.
+    let screen = terminal.wait_for("the diagnosis", |s| !s.contains("diagnosing"));
     let headline = screen.lines().skip(1).take(3).collect::<Vec<_>>().join(" ");
     for words in ["rot-pay-1 broke checkout in eu-1", "2 of 12"] {
         assert!(
