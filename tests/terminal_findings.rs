@@ -200,7 +200,7 @@ fn an_incident_is_followed_from_quiet_to_the_act_that_cures_it() {
     terminal.press("e");
     let why = terminal.wait_for("why", |screen| screen.contains("Why ▸ F1"));
     assert!(
-        why.contains("next: p re-push, g extend the grace period or R roll back"),
+        why.contains("next: re-push, extend the grace period or roll back"),
         "{why}"
     );
     assert!(
