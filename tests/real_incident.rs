@@ -81,6 +81,10 @@ fn the_screen_tells_what_was_done() {
     terminal.press("/");
     terminal.press("payments");
     terminal.press("\r");
+    terminal.wait_for("its row", |s| {
+        s.lines()
+            .any(|l| l.starts_with('▌') && l.contains("payments") && l.contains('▰'))
+    });
     terminal.press("d");
     let detail = terminal.wait_for("the rotation", |s| {
         s.contains("rot-pay-1") && s.contains("Timeline")
