@@ -1,8 +1,8 @@
 //! Service levels: M1 to M10, a file each. Pure: what happened and `now` come in, values go out.
 //! `docs/service-levels.md` says what each of them counts, and why.
 //!
-//! A level is a list of cases, good or bad, each with its moment ([`marks`]); value, budget ([`grade`])
-//! and burn rates ([`burn`]) come from them in the same way for all ten.
+//! A level is a list of cases, good or bad, each with its moment (`marks`); value, budget (`grade`)
+//! and burn rates (`burn`) come from them in the same way for all ten.
 
 mod burn;
 mod facts;
