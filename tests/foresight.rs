@@ -159,6 +159,32 @@ fn all_faults_at_once_are_told_apart() {
     }
 }
 
+/// Three of eight refused by chance, in the window that ends five seconds before the cutover: the
+/// failures of the cutover begin a window later all the same.
+#[test]
+fn a_window_that_chance_made_bad_does_not_acquit_the_cutover_after_it() {
+    let plan = Plan {
+        fault: Fault::Behind,
+        fleet: 1,
+        regions: 1,
+        window: 15,
+        rate: 8,
+        noise: 20,
+        start: 3,
+        cured: false,
+    };
+    let mess = made::Mess {
+        seed: 11_427_434_777_348_980_061,
+        lost: 6,
+        twice: 3,
+        ahead: -2001,
+    };
+    let events = made::events(&made::lines(&[plan], &mess));
+    let whole = no_finding_knows_the_future(&events, "a chance window");
+    let modes: Vec<&str> = whole.iter().map(|finding| finding.mode.name()).collect();
+    assert_eq!(modes, ["F1"], "{whole:?}");
+}
+
 proptest! {
     // `PROPTEST_CASES` sets how many.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]

@@ -191,6 +191,18 @@ impl<T> Run<T> {
         })
     }
 
+    /// The window by which it has surely begun. A window that is no less likely than it takes to
+    /// begin a run comes by chance now and then, and may come right before what really begins:
+    /// where the first alone is not unlikely enough, it is the second.
+    #[must_use]
+    pub fn begun_by(&self) -> Option<&Counted<T>> {
+        let mut windows = self.windows.iter();
+        let first = windows.next()?;
+        let alone = self.expected.surprise(first.bad, first.total);
+        let next = windows.next().filter(|_| alone > STILL);
+        next.or(Some(first))
+    }
+
     /// True where the latest window was as usual.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
@@ -251,6 +263,25 @@ mod tests {
         assert_eq!(series.take(2, 1000, || 3), Verdict::Running);
         assert!(!series.run.as_ref().unwrap().is_certain(2));
         assert_eq!(series.take(2, 1000, || 4), Verdict::Over);
+    }
+
+    #[test]
+    fn a_first_window_that_chance_brings_now_and_then_is_not_sure_to_be_the_beginning() {
+        let mut few = Series::default();
+        for n in 0..80 {
+            few.take(u64::from(n % 12 == 0), 8, || n);
+        }
+        for (n, bad) in [(90, 3), (91, 7), (92, 5)] {
+            few.take(bad, 8, || n);
+        }
+        let run = few.run.unwrap();
+        assert_eq!(run.windows.first().unwrap().told, 90);
+        assert_eq!(run.begun_by().unwrap().told, 91);
+        let mut many = series();
+        for n in [100, 101] {
+            many.take(200, 1000, || n);
+        }
+        assert_eq!(many.run.unwrap().begun_by().unwrap().told, 100);
     }
 
     #[test]

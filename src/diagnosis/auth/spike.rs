@@ -20,7 +20,7 @@ pub(super) struct Spike {
     /// The secret that the samples name.
     pub(super) secret: Option<SecretPath>,
     pub(super) regions: BTreeSet<Region>,
-    /// The first unusual window.
+    /// The start of the first unusual window, and the end of the one by which it surely began.
     pub(super) start: Timestamp,
     pub(super) end: Timestamp,
     /// Windows that show it, the largest runs first, none later than now.
@@ -138,28 +138,29 @@ impl Feed {
             return None;
         }
         let runs = || whole.into_iter().chain(certain.iter().map(|(_, run)| *run));
-        let first = runs()
-            .filter_map(|run| run.windows.first())
-            .min_by_key(|window| window.told.start)?;
-        let (mut start, mut end) = (first.told.start, first.told.end);
+        let began = |run: &Run<Told>| {
+            let first = run.windows.first()?;
+            Some((first.told.start, run.begun_by()?.told.end))
+        };
+        let (mut start, mut end) = runs().filter_map(began).min_by_key(|(start, _)| *start)?;
         let mut regions = BTreeSet::new();
         let mut windows = Vec::new();
         for part in parts() {
             let Some(run) = &part.series.run else {
                 continue;
             };
-            let Some(own) = run.windows.first() else {
+            let Some((own, own_end)) = began(run) else {
                 continue;
             };
-            let apart = own.told.start.since(start);
+            let apart = own.since(start);
             if (run.hot < 2 && !signal)
                 || apart > TOGETHER
                 || apart < Span::seconds(-TOGETHER.as_seconds())
             {
                 continue;
             }
-            if own.told.start < start && run.is_certain(1) {
-                (start, end) = (own.told.start, own.told.end);
+            if own < start && run.is_certain(1) {
+                (start, end) = (own, own_end);
             }
             regions.extend(part.region.clone());
             windows.extend(shown(part.region.as_ref(), run));
