@@ -1,7 +1,7 @@
 //! The audit outbox: entries leave it in order, at least once, and leave it only when the sink
 //! said that it has them. A sink that lacks is told of, and tried again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -51,7 +51,11 @@ pub(super) struct Outbox {
 
 #[derive(Default)]
 struct Waiting {
+    /// All whose delivery is not durable yet.
     rows: BTreeMap<i64, OutboxRow>,
+    /// Those among them that are to be sent: not those that the sink has and the store does not
+    /// know of yet.
+    unsent: BTreeSet<i64>,
     of: HashMap<RotationId, usize>,
 }
 
@@ -65,6 +69,7 @@ impl Outbox {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             for row in rows {
                 let rotation = row.rotation.clone();
+                waiting.unsent.insert(row.n);
                 if waiting.rows.insert(row.n, row).is_none() {
                     *waiting.of.entry(rotation).or_default() += 1;
                 }
@@ -73,9 +78,13 @@ impl Outbox {
         self.bell.notify_one();
     }
 
-    /// Takes out an entry whose delivery is durable.
+    /// Takes out an entry whose delivery is durable. One that was added again since is sent again
+    /// first.
     pub(super) fn remove(&self, n: i64) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.unsent.contains(&n) {
+            return;
+        }
         if let Some(row) = waiting.rows.remove(&n)
             && let Some(count) = waiting.of.get_mut(&row.rotation)
         {
@@ -98,15 +107,17 @@ impl Outbox {
         waiting.of.contains_key(rotation)
     }
 
-    fn after(&self, n: i64) -> Option<OutboxRow> {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut later = waiting.rows.range(n.saturating_add(1)..);
-        later.next().map(|(_, row)| row.clone())
+    /// The oldest that is to be sent, which from now on is not.
+    fn take(&self) -> Option<OutboxRow> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let n = waiting.unsent.pop_first()?;
+        waiting.rows.get(&n).cloned()
     }
 
-    fn has_before(&self, n: i64) -> bool {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.rows.range(..n).next().is_some()
+    /// The sink does not have it: it is to be sent after all.
+    fn put_back(&self, n: i64) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.unsent.insert(n);
     }
 
     /// Has the worker look at once, as after the sink was restored.
@@ -123,22 +134,17 @@ impl Outbox {
         within: Duration,
         told: impl Fn(Delivered),
     ) {
-        let mut last = 0;
         let mut wait = WAIT.0;
         let mut failing = false;
         loop {
-            // What the core has not removed yet is not sent twice; what is to be sent again
-            // comes back in before it.
-            let Some(row) = self.after(last) else {
+            let Some(row) = self.take() else {
                 self.bell.notified().await;
-                last = self.start_again(last);
                 continue;
             };
             failpoint!(DeliverBefore);
             match deliver_one(&sink, &client, &row, within).await {
                 Ok(()) => {
                     failpoint!(DeliverAfter);
-                    last = row.n;
                     wait = WAIT.0;
                     if std::mem::take(&mut failing) {
                         told(Delivered::Well);
@@ -146,6 +152,7 @@ impl Outbox {
                     told(Delivered::Entry(row.n, row.rotation));
                 }
                 Err(fault) => {
+                    self.put_back(row.n);
                     if !std::mem::replace(&mut failing, true) {
                         told(Delivered::Failing(fault.to_string()));
                     }
@@ -156,15 +163,6 @@ impl Outbox {
                     wait = Span::micros((wait.as_micros() * 2).min(WAIT.1.as_micros()));
                 }
             }
-        }
-    }
-
-    /// Where to go on when the bell rang: from the beginning where older entries came back.
-    fn start_again(&self, last: i64) -> i64 {
-        if self.after(last).is_none() && self.has_before(last) {
-            0
-        } else {
-            last
         }
     }
 }
@@ -207,6 +205,87 @@ fn append(path: &std::path::Path, line: &str) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(line.as_bytes())?;
+    let whole = file.metadata()?.len();
+    file.write_all(line.as_bytes()).inspect_err(|_| {
+        // Half a line would be glued to the next try.
+        let _ = file.set_len(whole);
+    })?;
     file.sync_data()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn row(n: i64) -> OutboxRow {
+        OutboxRow {
+            n,
+            rotation: RotationId::from("r1"),
+            body: format!("entry {n}"),
+        }
+    }
+
+    async fn lines(path: &Path, wanted: usize) -> Vec<String> {
+        for _ in 0..200 {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            if text.lines().count() >= wanted {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Whatever comes beside what was waited for comes soon.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[tokio::test]
+    async fn what_the_store_does_not_know_of_yet_is_sent_once_and_what_is_added_again_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit");
+        let outbox = Arc::new(Outbox::default());
+        let worker = {
+            let (outbox, sink) = (Arc::clone(&outbox), Sink::File(path.clone()));
+            tokio::spawn(async move {
+                let clock = Clock::scaled(600.0);
+                let within = Duration::from_secs(5);
+                outbox
+                    .work(sink, deliver::client().unwrap(), clock, within, |_| {})
+                    .await;
+            })
+        };
+        // A bell at every step, and a store that never gets to say that a delivery is durable.
+        for n in 1..=5 {
+            outbox.add(vec![row(n)]);
+            let many = usize::try_from(n).unwrap();
+            assert_eq!(lines(&path, many).await.len(), many);
+            outbox.ring();
+        }
+        let once = lines(&path, 5).await;
+        assert_eq!(once, (1..=5).map(|n| row(n).body).collect::<Vec<_>>());
+        assert_eq!(outbox.len(), 5, "none is durable yet");
+        outbox.add((1..=5).map(row).collect());
+        assert_eq!(lines(&path, 10).await.len(), 10);
+        for n in 1..=5 {
+            outbox.remove(n);
+        }
+        assert_eq!(outbox.len(), 0);
+        worker.abort();
+    }
+
+    #[test]
+    fn an_entry_that_is_to_be_sent_again_stays_until_it_was() {
+        let outbox = Outbox::default();
+        outbox.add(vec![row(1)]);
+        assert_eq!(outbox.take().unwrap().n, 1);
+        outbox.add(vec![row(1)]);
+        outbox.remove(1);
+        assert!(outbox.has(&RotationId::from("r1")));
+        assert_eq!(outbox.take().unwrap().n, 1);
+        outbox.remove(1);
+        assert!(!outbox.has(&RotationId::from("r1")));
+    }
 }
