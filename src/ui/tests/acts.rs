@@ -124,6 +124,61 @@ fn an_act_is_done_when_its_button_is_chosen_and_pressed() {
 }
 
 #[test]
+fn an_act_is_about_the_finding_that_is_read_and_else_about_the_row_that_was_chosen() {
+    for (keys, about) in [
+        ("p", "rot-7f3a"),
+        ("e p", "rot-7f3a"),
+        ("e tab p", "rot-c09"),
+        ("down p", "rot-c09"),
+    ] {
+        let mut bench = Bench::new(80, 24, live());
+        bench.press(keys);
+        seen(&mut bench);
+        let effects = bench.press("tab enter");
+        let [Effect::Act(asked)] = effects.as_slice() else {
+            panic!("{keys}: {effects:?}");
+        };
+        let rotation = asked.wish.rotation.as_ref().unwrap();
+        assert_eq!(rotation.raw(), about, "{keys}");
+    }
+}
+
+#[test]
+fn a_question_that_is_not_drawn_takes_no_answer() {
+    let mut bench = Bench::new(80, 24, live());
+    bench.press("g");
+    seen(&mut bench);
+    bench.press("tab");
+    let small = Message::Resize {
+        columns: 30,
+        rows: 8,
+    };
+    let _ = update(&mut bench.cockpit, small);
+    assert!(bench.press("enter").is_empty());
+    let _ = update(&mut bench.cockpit, Message::Seen);
+    assert!(bench.cockpit.waits_to_be_seen(), "nothing was drawn");
+    assert!(
+        bench.press("tab enter").is_empty(),
+        "nobody can have seen it"
+    );
+}
+
+#[test]
+fn keys_of_acts_are_named_only_where_they_act() {
+    let next = |state| {
+        let mut bench = Bench::new(80, 24, state);
+        bench.line_with("next:")
+    };
+    assert!(next(live()).contains("p re-push"));
+    let past = with(|live| live.following = false);
+    let nobody = with(|live| live.person = None);
+    for state in [rich::found(), past, nobody] {
+        let line = next(state);
+        assert!(line.contains("next: re-push"), "{line}");
+    }
+}
+
+#[test]
 fn cancel_has_the_focus_and_escape_cancels() {
     for keys in ["enter", "esc"] {
         let mut bench = Bench::new(80, 24, live());
