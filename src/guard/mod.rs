@@ -5,6 +5,7 @@
 //! A [`Warrant`] is made by [`Claim::warrant`] and nowhere else, and a [`Claim`] by
 //! [`Guard::claim`]. A replay has no guard.
 
+mod about;
 mod approval;
 mod case;
 mod challenge;
@@ -15,6 +16,7 @@ mod lint;
 mod once;
 mod people;
 mod policy;
+mod reach;
 mod rules;
 mod signer;
 mod summary;
