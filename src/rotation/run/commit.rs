@@ -10,7 +10,7 @@ use super::core::{Core, EffectDone, Message, Reply};
 use super::staged::{Freeze, Stage};
 use super::{calls, side};
 use crate::model::event::Stage as Phase;
-use crate::model::{RotationId, SecretPath, Timestamp};
+use crate::model::{RotationId, SecretPath, Span, Timestamp};
 
 /// How long the core waits before it tries a store again that could not be written.
 const SULK: Duration = Duration::from_secs(1);
@@ -43,7 +43,8 @@ impl Core {
     }
 
     /// Nothing could be written: whoever asked is told, and what happened outside is kept to be
-    /// written later. Every rotation stays where it was.
+    /// written later. Every rotation stays where it was; what was to be looked at is looked at
+    /// again with the next turn.
     pub(super) fn refuse(
         &mut self,
         why: &StoreError,
@@ -70,6 +71,7 @@ impl Core {
             )
         });
         self.again.extend(keep);
+        self.left.extend(stage.touched.iter().cloned());
         self.sulks_until = Some(Instant::now() + SULK);
         let now = self.shared.clock.now();
         for id in &stage.ticked {
@@ -79,6 +81,10 @@ impl Core {
 
     /// What was staged is durable: it holds, its effects are done, its news is heard.
     pub(super) fn hold(&mut self, stage: Stage) {
+        self.resumed = true;
+        self.jumped = Span::ZERO;
+        self.left.clear();
+        self.transitions += stage.transitions;
         self.next_event += u64::try_from(stage.batch.events.len()).unwrap_or(0);
         self.next_entry += i64::try_from(stage.batch.outbox.len()).unwrap_or(0);
         for (secret, version, sealed) in stage.batch.material {
@@ -109,18 +115,20 @@ impl Core {
                 .unwrap_or_else(PoisonError::into_inner);
             acts.extend(stage.acts);
         }
+        self.shared.lanes.set(&stage.paces);
         for n in stage.batch.delivered {
             self.shared.outbox.remove(n);
         }
         let rows = stage.batch.outbox.into_iter();
         let rows = rows.filter(|(_, delivered)| !delivered).map(|(row, _)| row);
         self.shared.outbox.add(rows.collect());
+        self.replays.extend(stage.replays);
+        self.replays
+            .retain(|(key, _)| !stage.replayed.contains(key));
         if !stage.batch.replay.is_empty() {
-            match self.store.waiting() {
-                Ok(rows) => self.shared.outbox.add(rows),
-                Err(why) => tracing::error!(%why, "the outbox cannot be read"),
-            }
+            self.owes_replay = true;
         }
+        self.send_replays();
         self.shared.log.publish(
             stage
                 .batch
@@ -139,6 +147,20 @@ impl Core {
             self.dispatch(id);
         }
         self.gauge();
+    }
+
+    /// Puts entries that are to be sent again into the outbox; tried again where that fails.
+    pub(super) fn send_replays(&mut self) {
+        if !self.owes_replay {
+            return;
+        }
+        match self.store.waiting() {
+            Ok(rows) => {
+                self.shared.outbox.add(rows);
+                self.owes_replay = false;
+            }
+            Err(why) => tracing::error!(%why, "the outbox cannot be read"),
+        }
     }
 
     pub(super) fn gauge(&self) {

@@ -1,7 +1,5 @@
 //! Acts: each intent is taken at most once, and what became of it can be asked.
 
-use std::sync::PoisonError;
-
 use super::super::lifecycle::{Act, Input, Refusal, RefusalKind, Rotation};
 use super::super::outbox::Sink;
 use super::super::policy;
@@ -203,14 +201,14 @@ impl Core {
         lanes.dedup();
         let mut words = Vec::new();
         for lane in lanes {
-            let pace = self
-                .shared
-                .lanes
-                .pace(&lane, intent.per_minute, &self.shared.clock);
+            let pace = intent
+                .per_minute
+                .unwrap_or_else(|| self.shared.lanes.went_lately(&lane, &self.shared.clock))
+                .max(1);
             words.push(format!("{}: at most {pace} calls a minute", lane.trim()));
+            stage.paces.insert(lane, Some(pace));
         }
-        let paces = serde_json::to_string(&self.shared.lanes.paces()).unwrap_or_default();
-        stage.batch.meta.push(("paces", paces));
+        self.keep_paces(stage);
         if let Some(r) = &meant
             && !r.is_over()
         {
@@ -220,6 +218,19 @@ impl Core {
             self.settle(stage, &intent.key, Outcome::Observed { words });
         }
         Ok(meant.map(|r| r.id.clone()))
+    }
+
+    /// Writes the paces down as they will be.
+    fn keep_paces(&self, stage: &mut Stage) {
+        let mut all = self.shared.lanes.paces();
+        for (lane, pace) in &stage.paces {
+            match pace {
+                Some(pace) => all.insert(lane.clone(), *pace),
+                None => all.remove(lane),
+            };
+        }
+        let paces = serde_json::to_string(&all).unwrap_or_default();
+        stage.batch.meta.push(("paces", paces));
     }
 
     /// Has caches forget, or whoever shows a secret mask it.
@@ -324,7 +335,7 @@ impl Core {
             _ => Some(self.meant(stage, intent)?.id.clone()),
         };
         stage.batch.replay.push(meant.clone());
-        self.replays.push((intent.key.clone(), meant.clone()));
+        stage.replays.push((intent.key.clone(), meant.clone()));
         Ok(meant)
     }
 
@@ -373,27 +384,19 @@ impl Core {
 
     /// Tells of replays whose entries are all delivered.
     pub(super) fn replays_done(&mut self, stage: &mut Stage) {
-        let (done, left) =
-            std::mem::take(&mut self.replays)
-                .into_iter()
-                .partition(|(key, rotation)| {
-                    let known = self
-                        .shared
-                        .acts
-                        .read()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .contains_key(key);
-                    let waits = match rotation {
-                        Some(id) => self.shared.outbox.has(id),
-                        None => self.shared.outbox.len() > 0,
-                    };
-                    known && !waits
-                });
-        self.replays = left;
-        let done: Vec<(String, Option<RotationId>)> = done;
-        for (key, _) in done {
+        let done: Vec<String> = self
+            .replays
+            .iter()
+            .filter(|(_, rotation)| match rotation {
+                Some(id) => !self.shared.outbox.has(id),
+                None => self.shared.outbox.len() == 0,
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in done {
             let words = "the sink has every entry".to_owned();
             self.settle(stage, &key, Outcome::Observed { words });
+            stage.replayed.push(key);
         }
     }
 }

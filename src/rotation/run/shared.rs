@@ -177,21 +177,23 @@ impl Lanes {
         lane.free = Some(lane.free.map_or(until, |free| free.max(until)));
     }
 
-    /// Sets a pace. Without one, what went through in the last minute is what the quota allows.
-    pub(super) fn pace(&self, lane: &str, per_minute: Option<u32>, clock: &Clock) -> u32 {
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = lanes.entry(lane.to_owned()).or_default();
+    /// How many calls went through in the last minute: what the quota allows, as far as is seen.
+    pub(super) fn went_lately(&self, lane: &str, clock: &Clock) -> u32 {
+        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let minute = clock.real(Span::seconds(60));
-        let went = lane
-            .calls
-            .iter()
-            .filter(|at| at.elapsed() <= minute)
-            .count();
-        let pace = per_minute
-            .unwrap_or_else(|| u32::try_from(went).unwrap_or(u32::MAX))
-            .max(1);
-        lane.per_minute = Some(pace);
-        pace
+        let went = lanes.get(lane).map_or(0, |lane| {
+            let calls = lane.calls.iter();
+            calls.filter(|at| at.elapsed() <= minute).count()
+        });
+        u32::try_from(went).unwrap_or(u32::MAX)
+    }
+
+    /// Sets paces, or takes them off.
+    pub(super) fn set(&self, paces: &BTreeMap<String, Option<u32>>) {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, pace) in paces {
+            lanes.entry(name.clone()).or_default().per_minute = *pace;
+        }
     }
 
     /// The paces that were set, to be kept.

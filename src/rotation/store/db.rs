@@ -202,6 +202,8 @@ pub struct Store {
     /// Held for as long as the engine lives; the system gives it back when the process dies.
     _lock: Connection,
     path: PathBuf,
+    #[cfg(test)]
+    jammed: std::cell::Cell<bool>,
 }
 
 impl Store {
@@ -223,6 +225,8 @@ impl Store {
             db,
             _lock: lock,
             path: path.to_owned(),
+            #[cfg(test)]
+            jammed: std::cell::Cell::default(),
         };
         store.check_layout()?;
         store.check_key(key)?;
@@ -361,6 +365,11 @@ impl Store {
         failpoint!(TransactionBegin);
         let all = self.db.transaction()?;
         put(&all, batch)?;
+        #[cfg(test)]
+        if self.jammed.get() {
+            let why = "the disk is full, as the test asked";
+            return Err(std::io::Error::other(why).into());
+        }
         failpoint!(TransactionCommit);
         all.commit()?;
         failpoint!(TransactionDone);
@@ -378,6 +387,12 @@ impl Store {
             let db = db.lock().unwrap_or_else(PoisonError::into_inner);
             events(&db, after, limit).unwrap_or_default()
         }))
+    }
+
+    /// Has every write fail at its end.
+    #[cfg(test)]
+    pub(in crate::rotation) fn jam(&self, full: bool) {
+        self.jammed.set(full);
     }
 
     /// Lets the file grow no further, as a full disk would.
