@@ -49,8 +49,16 @@ impl Turn<'_> {
                 ..
             }
         );
-        // What cannot be seen in the last look is taken as it was seen last.
         if last_look && pending.attempt > self.r.rules.attempts.min(3) {
+            // A consumer that does not answer now is taken as it was seen last. Of the target
+            // nothing was seen before: what cannot be known is not nobody.
+            if pending.what == Effect::Presence {
+                let words = format!(
+                    "whoever is at the target, which cannot be asked ({})",
+                    trouble.words
+                );
+                self.r.sitters = vec![Text::from(words)];
+            }
             return;
         }
         let wait = self.wait(pending.attempt).as_micros();

@@ -348,3 +348,42 @@ fn an_answer_that_nobody_waits_for_changes_nothing() {
     };
     assert_eq!(step(&r, late, 0), r);
 }
+
+#[test]
+fn a_target_that_cannot_be_asked_who_is_there_holds_the_revocation() {
+    let r = until(begun(Rules::default(), &[0]), |s| {
+        matches!(s, State::Grace { .. })
+    });
+    let mut r = step(&r, Input::Tick, 600);
+    let presence = |r: &Rotation| {
+        let mine = r.pending.iter().find(|p| p.what == Effect::Presence);
+        mine.unwrap().key.clone()
+    };
+    for _ in 0..3 {
+        let key = presence(&r);
+        let trouble = trouble(true, None);
+        r = step(&r, Input::Failed { key, trouble }, 600);
+    }
+    r = answer(&r, 600);
+    let held = |r: &Rotation| {
+        matches!(
+            r.state,
+            State::Grace {
+                look: Look::Held,
+                ..
+            }
+        )
+    };
+    assert!(held(&r), "{:?}", r.state);
+    assert!(r.blockers()[0].contains("cannot be asked"));
+    // It is asked on, and goes on from there once it answers that nobody is there.
+    let key = presence(&r);
+    let trouble = trouble(false, None);
+    r = step(&r, Input::Failed { key, trouble }, 700);
+    assert!(held(&r));
+    let key = presence(&r);
+    let report = Report::Sitters(Some(Vec::new()));
+    r = step(&r, Input::Done { key, report }, 800);
+    assert!(!held(&r), "{:?}", r.state);
+    assert!(r.blockers().is_empty());
+}
