@@ -114,6 +114,7 @@ impl World {
             }
             Effect::Activate => {
                 if !dual {
+                    assert!(!self.frozen, "the old version died while frozen");
                     self.accepted.clear();
                 }
                 self.accepted.insert(to.clone());

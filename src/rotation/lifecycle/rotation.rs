@@ -467,13 +467,24 @@ impl Rotation {
         Some(format!("{why}{more}; retry-stage, roll back, or abort"))
     }
 
+    /// Whether a freeze holds this effect: it has the target refuse a version. Without dual-run
+    /// the old version dies with the activation of the new one.
+    #[must_use]
+    pub fn is_held_by_freeze(&self, what: &Effect) -> bool {
+        match what {
+            Effect::Revoke { .. } => true,
+            Effect::Activate => !self.rules.dual_run,
+            _ => false,
+        }
+    }
+
     /// Effects that are due, where nobody holds it. `frozen` holds revocations.
     pub fn due(&self, now: Timestamp, frozen: bool) -> impl Iterator<Item = &Pending> {
         let held = self.hold.is_some();
         self.pending.iter().filter(move |p| {
             !held
                 && p.due.is_some_and(|due| due <= now)
-                && !(frozen && matches!(p.what, Effect::Revoke { .. }))
+                && !(frozen && self.is_held_by_freeze(&p.what))
         })
     }
 
@@ -495,7 +506,7 @@ impl Rotation {
         let effects = self
             .pending
             .iter()
-            .filter(|p| !(busy(&p.key) || frozen && matches!(p.what, Effect::Revoke { .. })));
+            .filter(|p| !(busy(&p.key) || frozen && self.is_held_by_freeze(&p.what)));
         let effects = effects.filter_map(|p| p.due).min();
         let state = match &self.state {
             State::Waiting { not_before } if !frozen => Some(*not_before),

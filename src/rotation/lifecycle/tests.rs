@@ -319,6 +319,20 @@ fn a_freeze_lets_everything_but_starts_and_revokes_go_on() {
 }
 
 #[test]
+fn a_freeze_holds_the_activation_where_the_old_version_dies_with_it() {
+    for (dual_run, held) in [(true, false), (false, true)] {
+        let rules = Rules {
+            dual_run,
+            ..Rules::default()
+        };
+        let r = until(begun(rules, &[0]), |s| *s == State::Activating);
+        assert_eq!(r.due(at(0).now, true).count() == 0, held);
+        assert_eq!(r.wake_at(None, true, |_| false).is_none(), held);
+        assert_eq!(r.due(at(0).now, false).count(), 1);
+    }
+}
+
+#[test]
 fn without_dual_run_there_is_one_moment_and_no_grace() {
     let rules = Rules {
         dual_run: false,

@@ -80,6 +80,7 @@ impl Core {
             Verb::Unfreeze => self.unfreeze(stage, intent).map(|()| None),
             Verb::Rotate | Verb::EmergencyRotate => self.rotate(stage, intent),
             Verb::Throttle => self.throttle(stage, intent),
+            Verb::Resume => self.resume(stage, intent),
             Verb::InvalidateCache | Verb::MaskLeak => self.tell_others(stage, intent),
             Verb::RestoreSink => self.restore_sink(stage, intent).map(|()| None),
             Verb::ReplayOutbox => self.replay_outbox(stage, intent),
@@ -191,21 +192,14 @@ impl Core {
         {
             return Err(Refusal::unknown_secret(path));
         }
-        let plans = self
-            .shared
-            .secrets
-            .values()
-            .filter(|s| path.as_ref().is_none_or(|p| s.path == *p));
-        let mut lanes: Vec<String> = plans.map(|s| policy::lane(s)).collect();
-        lanes.sort();
-        lanes.dedup();
         let mut words = Vec::new();
-        for lane in lanes {
+        for lane in self.lanes_of(path.as_ref()) {
             let pace = intent
                 .per_minute
                 .unwrap_or_else(|| self.shared.lanes.went_lately(&lane, &self.shared.clock))
                 .max(1);
-            words.push(format!("{}: at most {pace} calls a minute", lane.trim()));
+            let name = policy::lane_words(&lane);
+            words.push(format!("{name}: at most {pace} calls a minute"));
             stage.paces.insert(lane, Some(pace));
         }
         self.keep_paces(stage);
@@ -217,6 +211,46 @@ impl Core {
             let words = words.join("; ");
             self.settle(stage, &intent.key, Outcome::Observed { words });
         }
+        Ok(meant.map(|r| r.id.clone()))
+    }
+
+    /// The lanes that calls for a secret go through, or all.
+    fn lanes_of(&self, path: Option<&SecretPath>) -> std::collections::BTreeSet<String> {
+        let plans = self.shared.secrets.values();
+        plans
+            .filter(|s| path.is_none_or(|path| s.path == *path))
+            .map(|s| policy::lane(s))
+            .collect()
+    }
+
+    /// Lets a rotation that is held go on; where none is, takes the pace off that `throttle` set.
+    fn resume(
+        &mut self,
+        stage: &mut Stage,
+        intent: &Intent,
+    ) -> Result<Option<RotationId>, Refusal> {
+        let meant = match (&intent.rotation, &intent.secret) {
+            (Some(_), _) => Some(self.meant(stage, intent)?),
+            (None, Some(path)) => self.last_of(stage, path),
+            (None, None) => None,
+        };
+        let path = meant.as_ref().map(|r| &r.secret);
+        let path = path.or(intent.secret.as_ref());
+        let mut paces = self.shared.lanes.paces();
+        paces.retain(|lane, _| self.lanes_of(path).contains(lane));
+        let held = meant.as_ref().is_some_and(|r| r.hold.is_some());
+        if held || paces.is_empty() {
+            let r = self.meant(stage, intent)?;
+            self.apply(stage, &r.id, Input::Act(act(intent)))?;
+            return Ok(Some(r.id.clone()));
+        }
+        let names: Vec<String> = paces.keys().map(|lane| policy::lane_words(lane)).collect();
+        stage
+            .paces
+            .extend(paces.into_keys().map(|lane| (lane, None)));
+        self.keep_paces(stage);
+        let words = format!("{}: calls are not paced any more", names.join("; "));
+        self.settle(stage, &intent.key, Outcome::Observed { words });
         Ok(meant.map(|r| r.id.clone()))
     }
 

@@ -259,3 +259,21 @@ async fn a_pace_that_cannot_be_written_is_not_kept_to() {
     bench.execute(Verb::Throttle, "slow").await.unwrap();
     assert_eq!(bench.shared.lanes.paces().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn resume_takes_the_pace_off_but_first_what_holds() {
+    let bench = bench();
+    let refusal = bench.execute(Verb::Resume, "none").await.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Unknown);
+    let receipt = bench.execute(Verb::Rotate, "one").await.unwrap();
+    let id = receipt.rotation.unwrap();
+    bench.until(&id, |s| *s == State::Generating).await;
+    bench.execute(Verb::Throttle, "slow").await.unwrap();
+    bench.execute(Verb::Pause, "hold").await.unwrap();
+    bench.execute(Verb::Resume, "go").await.unwrap();
+    assert_eq!(bench.shared.lanes.paces().len(), 1, "the hold alone ended");
+    bench.execute(Verb::Resume, "go-faster").await.unwrap();
+    assert!(bench.shared.lanes.paces().is_empty());
+    let why = bench.execute(Verb::Resume, "again").await.unwrap_err().why;
+    assert!(why.contains("nobody paused"), "{why}");
+}
