@@ -51,6 +51,7 @@ pub fn transition(rotation: &Rotation, input: Input, at: &Moment) -> Result<Tran
                 return Ok(turn.done());
             };
             let done = turn.r.pending.remove(index);
+            turn.answered = Some(key);
             turn.take_in(done, report);
         }
         Input::Failed { key, trouble } => turn.failed(&key, &trouble),

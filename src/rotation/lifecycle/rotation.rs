@@ -343,8 +343,11 @@ pub struct OpenAct {
     pub key: String,
     /// What.
     pub verb: Verb,
-    /// It is done when none of these effects is pending; none where it waits for a state.
+    /// It is done when each of these effects was; none where it waits for a state.
     pub effects: Vec<String>,
+    /// Those of them that were done.
+    #[serde(default)]
+    pub done: Vec<String>,
 }
 
 /// A rotation of one secret.

@@ -3,7 +3,7 @@
 use super::testing::{act, at, rotation};
 use super::*;
 use crate::model::event::{ConsumerState, Data};
-use crate::model::intent::Verb;
+use crate::model::intent::{Outcome, Verb};
 use crate::model::{Text, Version};
 
 fn step(r: &Rotation, input: Input, seconds: i64) -> Rotation {
@@ -400,4 +400,48 @@ fn a_target_that_cannot_be_asked_who_is_there_holds_the_revocation() {
     r = step(&r, Input::Done { key, report }, 800);
     assert!(!held(&r), "{:?}", r.state);
     assert!(r.blockers().is_empty());
+}
+
+#[test]
+fn an_act_whose_calls_were_given_up_is_not_told_as_done() {
+    let r = until(begun(Rules::default(), &[0, 0]), |s| {
+        matches!(s, State::Grace { .. })
+    });
+    let r = step(&r, act(Verb::RePush), 1);
+    assert_eq!(r.acts.len(), 1);
+    // One is sent, the other not yet when somebody rolls back.
+    let r = answer(&r, 1);
+    let done = transition(&r, act(Verb::Rollback), &at(2)).unwrap();
+    let mine = done
+        .outcomes
+        .iter()
+        .find(|(key, _)| key == "key-re-push")
+        .unwrap();
+    let Outcome::Failed { why } = &mine.1 else {
+        panic!("{mine:?}");
+    };
+    assert!(why.contains("1 of 2 calls were given up"), "{why}");
+}
+
+#[test]
+fn an_act_is_observed_once_each_of_its_calls_was_answered() {
+    let r = until(begun(Rules::default(), &[0, 0]), |s| {
+        matches!(s, State::Grace { .. })
+    });
+    let r = answer(&step(&r, act(Verb::RePush), 1), 1);
+    assert_eq!(r.acts.len(), 1, "one is still to be sent");
+    let pending = r.due(at(1).now, false).next().unwrap().clone();
+    let standing = Standing {
+        version: Version::from("v2"),
+        state: ConsumerState::InUse,
+        error: None,
+    };
+    let input = Input::Done {
+        key: pending.key,
+        report: Report::Standing(standing),
+    };
+    let done = transition(&r, input, &at(1)).unwrap();
+    let words = "2 of 2 consumers use version v2".to_owned();
+    let seen = Outcome::Observed { words };
+    assert_eq!(done.outcomes, [("key-re-push".to_owned(), seen)]);
 }

@@ -14,6 +14,9 @@ use crate::model::{Actor, RotationId, SecretPath, Span, Text, Timestamp};
 /// How far apart rotations start that were asked for together.
 const STAGGER: Span = Span::seconds(2);
 
+/// How many refusals of a mass start are named.
+const NAMED: usize = 5;
+
 /// What a start is asked for with.
 pub(super) struct Start {
     pub(super) trigger: Trigger,
@@ -194,13 +197,13 @@ impl Core {
         }
     }
 
-    /// Starts a rotation of every secret (or of those of a service), one after the other. A secret
-    /// that is being rotated is left out.
+    /// Starts a rotation of every secret (or of those of a service), one after the other; says how
+    /// many start and which do not.
     pub(super) fn start_many(
         &mut self,
         stage: &mut Stage,
         intent: &Intent,
-    ) -> Result<usize, Refusal> {
+    ) -> Result<String, Refusal> {
         let mine = |s: &Arc<SecretPlan>| {
             let wanted = intent.service.as_ref();
             wanted.is_none_or(|service| s.consumers.iter().any(|c| c.service == *service))
@@ -221,7 +224,7 @@ impl Core {
         }
         let mut not_before = self.shared.clock.now();
         let mut started = 0;
-        let mut last = None;
+        let mut refused = Vec::new();
         for path in paths {
             let start = Start {
                 trigger: trigger(intent.verb),
@@ -235,13 +238,15 @@ impl Core {
                     started += 1;
                     not_before = not_before + STAGGER;
                 }
-                Err(refusal) => last = Some(refusal),
+                Err(refusal) => refused.push(refusal),
             }
         }
-        match last {
-            Some(refusal) if started == 0 => Err(refusal),
-            _ => Ok(started),
+        if started == 0
+            && let Some(refusal) = refused.pop()
+        {
+            return Err(refusal);
         }
+        Ok(said(started, &refused))
     }
 
     /// Starts what its cadence says is due, in its windows.
@@ -294,11 +299,7 @@ impl Core {
         intent: &Intent,
     ) -> Result<Option<RotationId>, Refusal> {
         let Some(path) = &intent.secret else {
-            let started = self.start_many(stage, intent)?;
-            let words = format!(
-                "{started} rotations start, {} s apart",
-                STAGGER.as_seconds()
-            );
+            let words = self.start_many(stage, intent)?;
             self.settle(
                 stage,
                 &intent.key,
@@ -320,6 +321,7 @@ impl Core {
                 key: intent.key.clone(),
                 verb: intent.verb,
                 effects: Vec::new(),
+                done: Vec::new(),
             });
             *r = Arc::new(started);
         }
@@ -331,6 +333,25 @@ impl Core {
         let error = Some(Text::from(refusal.to_string()));
         self.say_action(stage, intent, None, ActionPhase::Denied, error);
     }
+}
+
+/// What a mass start came to: how many start, and why others do not.
+fn said(started: usize, refused: &[Refusal]) -> String {
+    let mut words = format!(
+        "{started} rotations start, {} s apart",
+        STAGGER.as_seconds()
+    );
+    if !refused.is_empty() {
+        let named: Vec<&str> = refused.iter().take(NAMED).map(|r| r.why.as_str()).collect();
+        let more = refused.len().saturating_sub(NAMED);
+        let more = match more {
+            0 => String::new(),
+            n => format!("; and {n} more"),
+        };
+        let count = refused.len();
+        words = format!("{words}; {count} do not: {}{more}", named.join("; "));
+    }
+    words
 }
 
 fn trigger(verb: Verb) -> Trigger {
