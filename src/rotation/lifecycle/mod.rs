@@ -107,6 +107,7 @@ impl Turn<'_> {
             State::Reissuing { wave } => self.reissued(wave),
             State::Returning { end, since } => self.returned(end, since),
             State::Withdrawing { end } => self.withdrawn(end),
+            State::Clearing { end, held } => self.clear(end, held),
             State::Generating
             | State::Storing
             | State::Activating

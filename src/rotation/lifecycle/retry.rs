@@ -34,7 +34,7 @@ impl Turn<'_> {
                 && self.r.stalled().is_some()
                 && let Some(end) = self.r.ending.clone()
             {
-                self.finish(end, None);
+                self.end_back(end, None);
             }
         }
     }
@@ -60,6 +60,11 @@ impl Turn<'_> {
                 self.r.sitters = vec![Text::from(words)];
             }
             return;
+        }
+        if let State::Clearing { held: false, .. } = self.r.state
+            && pending.attempt > self.r.rules.attempts.min(3)
+        {
+            self.hold_clearing(&[format!("nobody knows whom ({})", trouble.words)]);
         }
         let wait = self.wait(pending.attempt).as_micros();
         let wait = Span::micros(wait.max(self.r.rules.poll.as_micros()));

@@ -169,6 +169,14 @@ pub enum State {
         /// How it will end.
         end: End,
     },
+    /// The new version is withdrawn; those that a superseded rotation left are revoked once nobody
+    /// uses them.
+    Clearing {
+        /// How it will end.
+        end: End,
+        /// Whether it was told that somebody is in the way.
+        held: bool,
+    },
     /// It is over.
     Finished {
         /// How it ended.
@@ -204,7 +212,7 @@ impl State {
             | Self::Returning { .. }
             | Self::Withdrawing { .. } => Stage::Cutover,
             Self::Grace { .. } | Self::Reissuing { .. } => Stage::Grace,
-            Self::Revoking => Stage::Revoke,
+            Self::Revoking | Self::Clearing { .. } => Stage::Revoke,
             Self::Auditing { .. } | Self::Finished { .. } => Stage::Audit,
         }
     }
@@ -228,6 +236,7 @@ impl State {
             Self::Reissuing { .. } => "reissuing the previous version",
             Self::Reinstating { .. } | Self::Returning { .. } => "rolling back",
             Self::Withdrawing { .. } => "withdrawing the new version",
+            Self::Clearing { .. } => "clearing what a superseded rotation left",
             Self::Finished { .. } => "finished",
         }
     }
@@ -256,7 +265,10 @@ impl State {
     pub fn goes_back(&self) -> bool {
         matches!(
             self,
-            Self::Reinstating { .. } | Self::Returning { .. } | Self::Withdrawing { .. }
+            Self::Reinstating { .. }
+                | Self::Returning { .. }
+                | Self::Withdrawing { .. }
+                | Self::Clearing { .. }
         )
     }
 }
@@ -368,7 +380,11 @@ pub struct Rotation {
     /// The version that it brings.
     pub to: Version,
     /// Versions that an emergency revokes beside [`Self::from`]: those a superseded rotation left.
+    /// They are its to revoke even where it goes back itself.
     pub also_gone: Vec<Version>,
+    /// Whether nobody uses [`Self::also_gone`] any more, or a person forced it: they are revoked.
+    #[serde(default)]
+    pub cleared: bool,
     /// What started it.
     pub trigger: Trigger,
     /// Who asked.
@@ -445,6 +461,20 @@ impl Rotation {
     pub fn blockers(&self) -> Vec<String> {
         let behind = self.members.iter().filter(|m| self.is_behind(m, &self.to));
         let known = behind.map(|m| m.consumer.to_string());
+        known
+            .chain(self.sitters.iter().map(Text::to_string))
+            .collect()
+    }
+
+    /// Who keeps what a superseded rotation left from being revoked, in words.
+    #[must_use]
+    pub fn lingerers(&self) -> Vec<String> {
+        let uses = |m: &&Member| {
+            let using = m.using.as_ref();
+            using.is_some_and(|using| self.also_gone.contains(using))
+        };
+        let known = self.members.iter().filter(uses);
+        let known = known.map(|m| m.consumer.to_string());
         known
             .chain(self.sitters.iter().map(Text::to_string))
             .collect()

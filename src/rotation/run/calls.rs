@@ -238,7 +238,7 @@ async fn at_target(
         Effect::Revoke { version } => {
             let gone = kept(shared, r, version)?;
             // What is withdrawn leaves the previous version; what is revoked leaves the new one.
-            let keep = if *version == r.to {
+            let keep = if *version == r.to || r.state.goes_back() {
                 r.from.as_ref()
             } else {
                 Some(&r.to)
@@ -258,9 +258,12 @@ async fn at_target(
             done(ended)
         }
         Effect::Presence => {
+            let left = r.also_gone.iter();
+            let left = left.filter_map(|v| shared.vault.open(&r.secret, v));
             let known: Vec<Versioned> = from
                 .into_iter()
                 .chain(kept(shared, r, &r.to).ok())
+                .chain(left)
                 .collect();
             failpoint!(PresenceBefore);
             let seen = target.presence(&known).await;
@@ -280,7 +283,11 @@ fn answered(answer: Answer) -> (Report, Option<Material>) {
 
 /// Those who sit on an old version, in words.
 fn sitters(r: &Rotation, seen: &[Presence]) -> Vec<Text> {
-    let gone = r.gone();
+    let gone = if r.state.goes_back() {
+        r.also_gone.clone()
+    } else {
+        r.gone()
+    };
     // The synthetic consumer's own sessions may not have gone yet.
     let ours = |p: &Presence| p.consumer.as_ref().is_some_and(|c| c.raw() == "rotascope");
     let old = |p: &&Presence| p.version.as_ref().is_some_and(|v| gone.contains(v)) && !ours(p);
