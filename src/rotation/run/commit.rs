@@ -1,6 +1,6 @@
 //! What a turn of the core changed: written, and then held, heard and done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::super::store::{SecretRow, SideCall, StoreError};
 use super::core::{Core, EffectDone, Message, Reply};
 use super::staged::{Freeze, Stage};
 use super::{calls, side};
-use crate::model::event::Stage as Phase;
+use crate::model::event::{Stage as Phase, Trigger};
 use crate::model::{RotationId, SecretPath, Span, Timestamp};
 
 /// How long the core waits before it tries a store again that could not be written.
@@ -186,12 +186,12 @@ impl Core {
         }
         if let Some(was) = &was {
             if let State::Waiting { not_before } = was.state {
-                self.waiting.remove(&(not_before, r.id.clone()));
+                self.queue(was).remove(&(not_before, r.id.clone()));
             }
             self.running -= usize::from(takes_a_place(was));
         }
         if let State::Waiting { not_before } = r.state {
-            self.waiting.insert((not_before, r.id.clone()));
+            self.queue(&r).insert((not_before, r.id.clone()));
         }
         self.running += usize::from(takes_a_place(&r));
         self.count_stages(was.as_deref(), &r);
@@ -201,6 +201,13 @@ impl Core {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         all.insert(r.id.clone(), r);
+    }
+
+    fn queue(&mut self, r: &Rotation) -> &mut BTreeSet<(Timestamp, RotationId)> {
+        match r.trigger {
+            Trigger::Emergency => &mut self.urgent,
+            _ => &mut self.waiting,
+        }
     }
 
     pub(super) fn count_stages(&self, was: Option<&Rotation>, r: &Rotation) {
@@ -312,6 +319,7 @@ fn takes_a_place(r: &Rotation) -> bool {
         r.state,
         State::Waiting { .. }
             | State::Grace { .. }
+            | State::Clearing { .. }
             | State::Auditing { .. }
             | State::Finished { .. }
     )

@@ -75,7 +75,10 @@ pub(in crate::rotation) struct Core {
     pub(super) by_secret: BTreeMap<SecretPath, BTreeSet<RotationId>>,
     pub(super) frozen: Option<Frozen>,
     pub(super) running: usize,
+    /// Rotations that wait for their turn, by the moment before which it does not come;
+    /// emergencies apart from the others.
     pub(super) waiting: BTreeSet<(Timestamp, RotationId)>,
+    pub(super) urgent: BTreeSet<(Timestamp, RotationId)>,
     pub(super) wakes: BTreeSet<(Timestamp, RotationId)>,
     pub(super) wake_of: HashMap<RotationId, Timestamp>,
     /// When each rotation that is not over was looked at last.
@@ -130,6 +133,7 @@ impl Core {
                 .and_then(|words| serde_json::from_str(&words).ok()),
             running: 0,
             waiting: BTreeSet::new(),
+            urgent: BTreeSet::new(),
             wakes: BTreeSet::new(),
             wake_of: HashMap::new(),
             looked: HashMap::new(),
@@ -250,11 +254,9 @@ impl Core {
     pub(super) fn receive(&mut self) -> Vec<Message> {
         let now = self.shared.clock.now();
         let next = self.wakes.first().map(|(at, _)| *at);
-        let due = self
-            .waiting
-            .first()
-            .map(|(at, _)| *at)
-            .filter(|at| *at > now);
+        let due = [self.waiting.first(), self.urgent.first()];
+        let due = due.into_iter().flatten().map(|(at, _)| *at);
+        let due = due.filter(|at| *at > now);
         let nap = next.into_iter().chain(due).min();
         let mut nap = nap.map_or(NAP, |at| self.shared.clock.real(at.since(now)).min(NAP));
         if !self.audited.is_empty() {

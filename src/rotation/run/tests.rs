@@ -2,6 +2,7 @@
 //! outside is not lost.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -78,15 +79,22 @@ fn bench() -> Bench {
 
 /// An engine on the store of this folder; `full` is a disk that is full from the first moment.
 fn open(folder: Arc<tempfile::TempDir>, key: &SealKey, full: bool) -> Bench {
+    let text = "[[secret]]\npath = 'a'\n[secret.target]\nkind = 'x'\n";
+    open_with(folder, key, full, text)
+}
+
+fn open_with(folder: Arc<tempfile::TempDir>, key: &SealKey, full: bool, text: &str) -> Bench {
     let (store, mut loaded) = Store::open(&folder.path().join("engine.db"), key).unwrap();
     store.jam(full);
     let log = EventLog::after_store(loaded.last_event, store.older().unwrap());
-    let text = "[[secret]]\npath = 'a'\n[secret.target]\nkind = 'x'\n";
+    let plan = Plan::parse(text).unwrap();
     let gate = Arc::new(Gated(tokio::sync::Semaphore::new(0)));
     let target: Arc<dyn Target> = gate.clone();
+    let secrets = plan.secrets.iter();
+    let targets: BTreeMap<_, _> = secrets.map(|s| (s.path.clone(), target.clone())).collect();
     let shared = Arc::new(Shared::new(
-        &Plan::parse(text).unwrap(),
-        BTreeMap::from([(SecretPath::from("a"), target)]),
+        &plan,
+        targets,
         Clock::scaled(100.0),
         crate::rotation::deliver::client().unwrap(),
         Vault::new(key.clone(), std::mem::take(&mut loaded.material)),
@@ -111,10 +119,14 @@ fn open(folder: Arc<tempfile::TempDir>, key: &SealKey, full: bool) -> Bench {
 
 impl Bench {
     async fn execute(&self, verb: Verb, key: &str) -> Result<Receipt, Refusal> {
+        self.execute_on("a", verb, key).await
+    }
+
+    async fn execute_on(&self, secret: &str, verb: Verb, key: &str) -> Result<Receipt, Refusal> {
         let intent = Intent {
             verb,
             rotation: None,
-            secret: Some(SecretPath::from("a")),
+            secret: Some(SecretPath::from(secret)),
             region: None,
             service: None,
             seconds: None,
@@ -276,4 +288,33 @@ async fn resume_takes_the_pace_off_but_first_what_holds() {
     assert!(bench.shared.lanes.paces().is_empty());
     let why = bench.execute(Verb::Resume, "again").await.unwrap_err().why;
     assert!(why.contains("nobody paused"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emergency_waits_behind_no_overdue_rotation() {
+    let mut plan = "[engine]\nconcurrency = 1\n".to_owned();
+    for n in 0..600 {
+        let _ = write!(
+            plan,
+            "[[secret]]\npath = 's{n}'\n[secret.target]\nkind = 'x'\n"
+        );
+    }
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let bench = open_with(folder, &SealKey::random().unwrap(), false, &plan);
+    let receipt = bench.execute_on("s0", Verb::Rotate, "key-0").await;
+    let first = receipt.unwrap().rotation.unwrap();
+    bench.until(&first, |s| *s == State::Generating).await;
+    // The only place is taken, by what the provider does not answer.
+    for n in 1..600 {
+        let (secret, key) = (format!("s{n}"), format!("key-{n}"));
+        bench.execute_on(&secret, Verb::Rotate, &key).await.unwrap();
+    }
+    let leak = bench.execute_on("s0", Verb::EmergencyRotate, "leak").await;
+    let leak = leak.unwrap().rotation.unwrap();
+    assert!(matches!(bench.state(&leak), State::Waiting { .. }));
+    bench.gate.0.add_permits(1);
+    bench
+        .until(&leak, |s| !matches!(s, State::Waiting { .. }))
+        .await;
+    assert!(bench.state(&first).is_finished());
 }

@@ -1,5 +1,6 @@
 //! What time brings: deadlines, turns, cadences, and a wall clock that jumps.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::super::lifecycle::Input;
@@ -59,19 +60,7 @@ impl Core {
             stage.ticked.push(id.clone());
             let _ = self.apply(stage, &id, Input::Tick);
         }
-        let due: Vec<RotationId> = self
-            .waiting
-            .iter()
-            .take_while(|(at, _)| *at <= now)
-            .take(MOST)
-            .map(|(_, id)| id.clone())
-            .collect();
-        for id in due {
-            if self.running + stage.begun >= self.shared.concurrency && !self.is_urgent(&id) {
-                continue;
-            }
-            let _ = self.apply(stage, &id, Input::Tick);
-        }
+        self.begin_waiting(stage, now);
         let every = Duration::from_secs(1);
         if self.last_schedule.is_none_or(|at| at.elapsed() >= every) {
             self.last_schedule = Some(Instant::now());
@@ -84,9 +73,37 @@ impl Core {
         }
     }
 
-    pub(super) fn is_urgent(&self, id: &RotationId) -> bool {
-        let r = self.known(id);
-        r.is_some_and(|r| r.trigger == crate::model::event::Trigger::Emergency)
+    /// Has those begin whose turn came: emergencies first, whatever else waits; then the others in
+    /// order, for as long as there are places. Who waits for another rotation of its secret stands
+    /// in nobody's way.
+    fn begin_waiting(&mut self, stage: &mut Stage, now: Timestamp) {
+        if self.is_frozen(stage).is_some() {
+            return;
+        }
+        let is_due = |at: &Timestamp| *at <= now;
+        let due = |of: &BTreeSet<(Timestamp, RotationId)>| -> Vec<RotationId> {
+            let due = of.iter().take_while(|(at, _)| is_due(at));
+            due.map(|(_, id)| id.clone()).collect()
+        };
+        for id in due(&self.urgent) {
+            let _ = self.apply(stage, &id, Input::Tick);
+        }
+        if self.running + stage.begun >= self.shared.concurrency {
+            return;
+        }
+        let mut begun = 0;
+        for id in due(&self.waiting) {
+            if begun >= MOST || self.running + stage.begun >= self.shared.concurrency {
+                return;
+            }
+            let alone = self
+                .rotation(stage, &id)
+                .is_some_and(|r| self.others(stage, &r.secret, Some(&id)).is_empty());
+            if alone {
+                begun += 1;
+                let _ = self.apply(stage, &id, Input::Tick);
+            }
+        }
     }
 
     /// Forgets previous versions that nobody may ask back any more.
