@@ -74,9 +74,10 @@ pub(super) async fn perform(shared: &Arc<Shared>, r: &Rotation, pending: &Pendin
         }
         Effect::Ask { member } => ask(shared, r, &plan, *member).await,
         Effect::Health => {
+            let checks = health::checks(&r.rules.health, &plan)?;
             let _slot = shared.slots.acquire().await;
             failpoint!(HealthBefore);
-            let read = health::read(&shared.client, &plan.health, shared.within).await;
+            let read = health::read(&shared.client, &checks, shared.within).await;
             failpoint!(HealthAfter);
             read.map(|readings| (Report::Health(readings), None))
         }
