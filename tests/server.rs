@@ -203,6 +203,24 @@ fn refusals_have_their_own_status_and_say_whether_anything_was_done() {
 }
 
 #[test]
+fn an_engine_that_does_not_say_whether_it_takes_an_act_gets_no_receipt_written() {
+    let server = Served::start(&Toy::new(Manner::Dallies), access());
+    let body = intent("key-00000001").to_string();
+    let act = bearer(Scope::Act);
+    let (status, answer) = ask(server.address, "POST", "/v1/acts", &act, &body);
+    assert_eq!(status, 504, "{answer}");
+    let problem: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(problem["done"], Value::Null, "nobody knows");
+    assert_eq!(problem["error"], json!("not-known-yet"));
+    assert!(
+        problem["message"]
+            .as_str()
+            .unwrap()
+            .contains("key-00000001")
+    );
+}
+
+#[test]
 fn consumers_pull_and_report() {
     let server = Served::start(&Toy::new(Manner::Does), access());
     let consumer = bearer(Scope::Consumer);

@@ -52,6 +52,8 @@ pub enum Manner {
     Full,
     /// It breaks.
     Panics,
+    /// It says nothing for a while, and then refuses.
+    Dallies,
 }
 
 /// The engine.
@@ -110,6 +112,10 @@ impl Service for Toy {
             Manner::Refuses => return no(RefusalKind::State),
             Manner::Full => return no(RefusalKind::Store),
             Manner::Panics => panic!("as the test asked"),
+            Manner::Dallies => {
+                tokio::time::sleep(std::time::Duration::from_secs(20)).await;
+                return no(RefusalKind::State);
+            }
             Manner::Does | Manner::Goes => {}
         }
         self.executed.fetch_add(1, Ordering::SeqCst);

@@ -173,13 +173,16 @@ async fn take_act<S: Service>(
             "the engine broke off; ask how far the act has come",
         )
         .perhaps_done()),
-        Err(_) => Ok((
-            StatusCode::ACCEPTED,
-            Json(Receipt {
-                key,
-                rotation: None,
-            }),
-        )),
+        // It may be taken yet, or refused: a receipt would say what nobody knows.
+        Err(_) => Err(Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "not-known-yet",
+            format!(
+                "the engine has not said within {} s whether it takes the act; do not send it again, ask GET /v1/acts/{key}",
+                TAKEN_WITHIN.as_secs()
+            ),
+        )
+        .perhaps_done()),
     }
 }
 
