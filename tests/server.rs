@@ -333,6 +333,35 @@ fn the_stream_gives_all_or_what_lacks_and_then_lives_on() {
 }
 
 #[test]
+fn whoever_lacks_what_is_pruned_is_told_and_whoever_is_new_lost_nothing() {
+    let toy = Toy::new(Manner::Does);
+    toy.log.publish((1..=600).map(event).collect());
+    toy.log.begins_at(501);
+    let server = Served::start(&toy, Access::open());
+    let told = |headers: &str| {
+        let mut lines = stream(&server, headers);
+        let mut first = String::new();
+        lines.read_line(&mut first).unwrap();
+        let mut data = String::new();
+        lines.read_line(&mut data).unwrap();
+        (first, data, ids(&mut lines, 1))
+    };
+    let (what, data, ids_of_old) = told("Last-Event-ID: 20\r\n");
+    assert_eq!((what.trim(), ids_of_old), ("event: reset", vec![501]));
+    assert_eq!(data.trim(), "data: {\"first\":501}");
+    let (what, _, ids_of_new) = told("");
+    assert_eq!((what.trim(), ids_of_new), ("event: first", vec![501]));
+    let mut on = stream(&server, "Last-Event-ID: 500\r\n");
+    let mut word = String::new();
+    while !word.contains("id: ") {
+        word.clear();
+        assert!(on.read_line(&mut word).unwrap() > 0);
+        assert!(!word.contains("reset"), "nothing of what it lacks is gone");
+    }
+    assert_eq!(word.trim(), "id: 501");
+}
+
+#[test]
 fn the_clock_is_told_each_second() {
     let server = Served::start(&Toy::new(Manner::Does), Access::open());
     let mut lines = stream(&server, "");

@@ -140,6 +140,7 @@ impl Engine {
         })?;
         let client = deliver::client().map_err(|e| failed(e.to_string()))?;
         let log = EventLog::after_store(loaded.last_event, older);
+        log.begins_at(loaded.first_event);
         let vault = Vault::new(settings.key.clone(), std::mem::take(&mut loaded.material));
         let clock = settings.clock.clone();
         let shared = Shared::new(plan, settings.targets, clock, client, vault, log);

@@ -104,6 +104,8 @@ pub(in crate::rotation) struct Core {
     pub(super) lots: SmallRng,
     pub(super) last_look: (Timestamp, Instant),
     pub(super) last_schedule: Option<Instant>,
+    /// When the store was pruned last.
+    pub(super) pruned_at: Option<Instant>,
     pub(super) closing: Option<(Instant, Option<Answer<()>>)>,
 }
 
@@ -153,6 +155,7 @@ impl Core {
             lots: seed.map_or_else(rand::make_rng, SmallRng::seed_from_u64),
             last_look: (now, Instant::now()),
             last_schedule: None,
+            pruned_at: None,
             closing: None,
             shared,
         };

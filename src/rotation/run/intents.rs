@@ -47,6 +47,7 @@ impl Core {
             rotation: intent.rotation.clone(),
             outcome: Outcome::Executing,
             calls: Vec::new(),
+            taken_at: self.shared.clock.now(),
         };
         let before = stage.mark();
         stage.acts.insert(intent.key.clone(), row);

@@ -1,9 +1,11 @@
 //! What time brings: deadlines, turns, cadences, and a wall clock that jumps.
 
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::super::lifecycle::Input;
+use super::super::store::Stale;
 use super::core::{Core, MOST};
 use super::staged::Stage;
 use crate::model::event::BackendState;
@@ -13,6 +15,11 @@ use crate::model::{RotationId, SecretPath, Span, Timestamp};
 const JUMP: i64 = 5;
 /// How long the previous version of a secret may be asked back.
 const KEPT: Span = Span::seconds(86_400);
+
+/// How long events, ended rotations and the keys of acts are kept.
+const STORED: Span = Span::seconds(30 * 86_400);
+/// How often what is older is looked for.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 impl Core {
     /// A wall clock that jumped moves every deadline with it: what was promised as a length of
@@ -66,6 +73,7 @@ impl Core {
             self.last_schedule = Some(Instant::now());
             self.schedule(stage);
             self.prune(stage, now);
+            self.prune_store(now);
         }
         self.send_replays();
         if !self.replays.is_empty() && !self.owes_replay {
@@ -102,6 +110,79 @@ impl Core {
             if alone {
                 begun += 1;
                 let _ = self.apply(stage, &id, Input::Tick);
+            }
+        }
+    }
+
+    /// Has the store forget what nobody needs any more, a little at a time.
+    fn prune_store(&mut self, now: Timestamp) {
+        if self.pruned_at.is_some_and(|at| at.elapsed() < PRUNE_EVERY) {
+            return;
+        }
+        self.pruned_at = Some(Instant::now());
+        let old = now - STORED;
+        let (open, ended) = self.by_age(old);
+        let acts: Vec<String> = {
+            let acts = self.shared.acts.read();
+            let acts = acts.unwrap_or_else(PoisonError::into_inner);
+            let stale = acts
+                .iter()
+                .filter(|(_, a)| a.is_final() && a.taken_at < old);
+            stale.map(|(key, _)| key.clone()).take(MOST).collect()
+        };
+        let stale = Stale {
+            events: open.map_or(old, |since| old.min(since)),
+            ended: old,
+            acts,
+        };
+        match self.store.prune(&stale) {
+            Ok(more) => {
+                if more || stale.acts.len() >= MOST {
+                    self.pruned_at = None;
+                }
+                self.forget(&stale.acts, &ended);
+                match self.store.first_event() {
+                    Ok(first) => self.shared.log.begins_at(first),
+                    Err(why) => tracing::error!(%why, "the store cannot be read"),
+                }
+            }
+            Err(why) => tracing::warn!(%why, "the store cannot be pruned"),
+        }
+    }
+
+    /// Since when the oldest rotation that is not over is about, and which ended before `old`.
+    fn by_age(&self, old: Timestamp) -> (Option<Timestamp>, Vec<RotationId>) {
+        let all = self.shared.rotations.read();
+        let all = all.unwrap_or_else(PoisonError::into_inner);
+        let open = all
+            .values()
+            .filter(|r| !r.is_over() || !r.pending.is_empty());
+        let since = open.map(|r| r.asked_at).min();
+        let ended = all.values().filter(|r| {
+            r.is_over() && r.pending.is_empty() && r.ended_at.is_some_and(|at| at < old)
+        });
+        let ended = ended.filter(|r| !self.shared.outbox.has(&r.id));
+        (since, ended.map(|r| r.id.clone()).collect())
+    }
+
+    fn forget(&mut self, acts: &[String], rotations: &[RotationId]) {
+        if !acts.is_empty() {
+            let known = self.shared.acts.write();
+            let mut known = known.unwrap_or_else(PoisonError::into_inner);
+            for key in acts {
+                known.remove(key);
+            }
+        }
+        if rotations.is_empty() {
+            return;
+        }
+        let all = self.shared.rotations.write();
+        let mut all = all.unwrap_or_else(PoisonError::into_inner);
+        for id in rotations {
+            if let Some(r) = all.remove(id)
+                && let Some(mine) = self.by_secret.get_mut(&r.secret)
+            {
+                mine.remove(id);
             }
         }
     }

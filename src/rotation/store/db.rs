@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WIT
 CREATE TABLE IF NOT EXISTS rotation (id TEXT PRIMARY KEY, over INTEGER NOT NULL, ended INTEGER, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS rotation_over ON rotation (over, ended);
 CREATE TABLE IF NOT EXISTS event (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS hour (at INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS outbox (n INTEGER PRIMARY KEY, rotation TEXT NOT NULL, delivered INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (n) WHERE delivered = 0;
 CREATE INDEX IF NOT EXISTS outbox_rotation ON outbox (rotation);
@@ -32,8 +33,12 @@ const LAYOUT: &str = "1";
 const KEY_WORDS: &[u8] = b"rotascope";
 /// How many rotations that ended are loaded.
 const ENDED_LOADED: usize = 1_000;
-/// How many acts are loaded; older ones are forgotten.
-const ACTS_LOADED: usize = 10_000;
+/// How many of the newest events are kept, whatever their age.
+const EVENTS_KEPT: i64 = 20_000;
+/// How many rows of a table are pruned in one transaction.
+const PRUNED_AT_ONCE: i64 = 500;
+/// The seconds of an hour.
+const HOUR: i64 = 3_600;
 
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +96,31 @@ pub struct ActRow {
     pub outcome: Outcome,
     /// Calls that it needs beside a rotation's own.
     pub calls: Vec<SideCall>,
+    /// When it was taken; its key is kept from then on.
+    #[serde(default)]
+    pub taken_at: Timestamp,
+}
+
+impl ActRow {
+    /// True where nothing more will become of it.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self.outcome,
+            Outcome::Observed { .. } | Outcome::Failed { .. }
+        )
+    }
+}
+
+/// What nobody needs any more.
+#[derive(Clone, Debug, Default)]
+pub struct Stale {
+    /// Events of before this moment, but for the newest 20,000.
+    pub events: Timestamp,
+    /// Rotations that ended before this moment, and their audit entries that were delivered.
+    pub ended: Timestamp,
+    /// The keys of acts.
+    pub acts: Vec<String>,
 }
 
 /// A call of an act that belongs to no stage.
@@ -184,6 +214,8 @@ pub struct Loaded {
     pub material: Vec<(SecretPath, Version, Vec<u8>)>,
     /// The acts.
     pub acts: Vec<ActRow>,
+    /// The first event's number that is still there; 1 where there is none.
+    pub first_event: u64,
     /// The last event's number.
     pub last_event: u64,
     /// The last audit entry's number.
@@ -296,13 +328,13 @@ impl Store {
             .extend(self.bodies::<Rotation>(&ended, "the rotation")?);
         let secrets = "SELECT path, json_array(path, json(body)) FROM secret";
         loaded.secrets = self.bodies(secrets, "the secret")?;
-        let acts = format!("SELECT key, body FROM act ORDER BY rowid DESC LIMIT {ACTS_LOADED}");
-        loaded.acts = self.bodies(&acts, "the act")?;
+        loaded.acts = self.bodies("SELECT key, body FROM act ORDER BY rowid", "the act")?;
         loaded.material = self.material()?;
         loaded.outbox = self.waiting()?;
         let last = |sql: &str| self.db.query_row(sql, [], |row| row.get::<_, i64>(0));
         let last_event = last("SELECT coalesce(max(seq), 0) FROM event")?;
         loaded.last_event = u64::try_from(last_event).unwrap_or(0);
+        loaded.first_event = self.first_event()?;
         loaded.last_entry = last("SELECT coalesce(max(n), 0) FROM outbox")?;
         Ok(loaded)
     }
@@ -365,6 +397,7 @@ impl Store {
         failpoint!(TransactionBegin);
         let all = self.db.transaction()?;
         put(&all, batch)?;
+        put_hours(&all, &batch.events)?;
         #[cfg(test)]
         if self.jammed.get() {
             let why = "the disk is full, as the test asked";
@@ -374,6 +407,46 @@ impl Store {
         all.commit()?;
         failpoint!(TransactionDone);
         Ok(())
+    }
+
+    /// The number of the first event that is still there; 1 where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be read.
+    pub fn first_event(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(min(seq), 1) FROM event";
+        let first: i64 = self.db.query_row(sql, [], |row| row.get(0))?;
+        Ok(u64::try_from(first).unwrap_or(1))
+    }
+
+    /// Forgets some of what nobody needs any more; true where there is more of it. The last event
+    /// and the last audit entry stay, since numbers go on from them.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it could not be written; nothing of it is forgotten then.
+    pub fn prune(&mut self, stale: &Stale) -> Result<bool, StoreError> {
+        let hour = stale.events.seconds().div_euclid(HOUR);
+        let all = self.db.transaction()?;
+        let sql = "DELETE FROM event WHERE seq < (SELECT coalesce(min(seq), 1 << 62) FROM hour WHERE at >= ?1) \
+                   AND seq <= (SELECT max(seq) FROM event) - ?2 \
+                   AND seq < (SELECT min(seq) FROM event) + ?3";
+        let mut most = all.execute(sql, [hour, EVENTS_KEPT, PRUNED_AT_ONCE])?;
+        let sql = "DELETE FROM hour WHERE at < ?1 AND seq < (SELECT min(seq) FROM event)";
+        all.execute(sql, [hour])?;
+        let ended = stale.ended.seconds();
+        let sql = "DELETE FROM outbox WHERE n IN (SELECT o.n FROM rotation r JOIN outbox o ON o.rotation = r.id \
+                   WHERE r.over = 1 AND r.ended < ?1 AND o.delivered = 1 LIMIT ?2) \
+                   AND n < (SELECT max(n) FROM outbox)";
+        most = most.max(all.execute(sql, [ended, PRUNED_AT_ONCE])?);
+        let sql = "DELETE FROM rotation WHERE id IN (SELECT r.id FROM rotation r WHERE r.over = 1 AND r.ended < ?1 \
+                   AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.rotation = r.id) LIMIT ?2)";
+        most = most.max(all.execute(sql, [ended, PRUNED_AT_ONCE])?);
+        for key in &stale.acts {
+            all.prepare_cached("DELETE FROM act WHERE key = ?1")?
+                .execute([key])?;
+        }
+        all.commit()?;
+        Ok(i64::try_from(most).is_ok_and(|most| most >= PRUNED_AT_ONCE))
     }
 
     /// Reads old events for the log, by a connection of its own.
@@ -481,6 +554,19 @@ fn put(db: &Connection, batch: &Batch) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Notes with which event each hour began, so that age is found without reading events.
+fn put_hours(db: &Connection, events: &[(u64, Event)]) -> Result<(), StoreError> {
+    let mut last = None;
+    for (seq, event) in events {
+        let hour = event.time.seconds().div_euclid(HOUR);
+        if last.replace(hour) != Some(hour) {
+            db.prepare_cached("INSERT OR IGNORE INTO hour (at, seq) VALUES (?1, ?2)")?
+                .execute([hour, i64::try_from(*seq).unwrap_or(i64::MAX)])?;
+        }
+    }
+    Ok(())
+}
+
 fn events(db: &Connection, after: u64, limit: usize) -> Result<Vec<(u64, Event)>, StoreError> {
     let sql = "SELECT seq, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     let mut query = db.prepare_cached(sql)?;
@@ -567,6 +653,92 @@ mod tests {
         store.fill(false);
         store.write(&batch).unwrap();
         assert_eq!(store.waiting().unwrap().len(), 20);
+    }
+
+    fn event(seq: u64, at: i64) -> (u64, Event) {
+        let status = crate::model::event::BackendStatus {
+            backend: "/engine/a".into(),
+            state: crate::model::event::BackendState::Connected,
+            lag_ms: None,
+            error: None,
+        };
+        let at = Timestamp::new(at, 0);
+        let event = Event::new("/engine/a", seq.to_string(), at, status.into());
+        (seq, event)
+    }
+
+    fn counts(store: &Store) -> [i64; 4] {
+        ["event", "outbox", "rotation", "act"].map(|table| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            store.db.query_row(&sql, [], |row| row.get(0)).unwrap()
+        })
+    }
+
+    #[test]
+    fn what_is_old_and_needless_is_forgotten_and_numbers_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.db");
+        let key = SealKey::random().unwrap();
+        let (mut store, _) = Store::open(&path, &key).unwrap();
+        let (old, new) = (1_800_000_000, 1_800_000_000 + 40 * 86_400);
+        let kept = u64::try_from(EVENTS_KEPT).unwrap();
+        let entry = |n: i64, rotation: &str| OutboxRow {
+            n,
+            rotation: RotationId::from(rotation),
+            body: "x".to_owned(),
+        };
+        let batch = Batch {
+            events: (1..=700).map(|n| event(n, old)).collect(),
+            outbox: vec![
+                (entry(1, "rot-old"), true),
+                (entry(2, "rot-late"), false),
+                (entry(3, "rot-old"), true),
+            ],
+            ..Batch::default()
+        };
+        store.write(&batch).unwrap();
+        for id in ["rot-old", "rot-late"] {
+            let sql = "INSERT INTO rotation VALUES (?1, 1, ?2, '{}')";
+            store.db.execute(sql, params![id, old]).unwrap();
+        }
+        for key in ["k1", "k2"] {
+            let sql = "INSERT INTO act VALUES (?1, '{}')";
+            store.db.execute(sql, [key]).unwrap();
+        }
+        let batch = Batch {
+            events: (701..=kept + 600).map(|n| event(n, new)).collect(),
+            ..Batch::default()
+        };
+        store.write(&batch).unwrap();
+        let stale = |days: i64| Stale {
+            events: Timestamp::new(old + days * 86_400, 0),
+            ended: Timestamp::new(old + days * 86_400, 0),
+            acts: if days > 0 {
+                vec!["k1".to_owned()]
+            } else {
+                Vec::new()
+            },
+        };
+        assert!(
+            !store.prune(&stale(0)).unwrap(),
+            "nothing is older than that"
+        );
+        let all = i64::try_from(kept + 600).unwrap();
+        assert_eq!(counts(&store), [all, 3, 2, 2]);
+        assert!(store.prune(&stale(30)).unwrap(), "there is more");
+        assert_eq!(store.first_event().unwrap(), 501);
+        while store.prune(&stale(30)).unwrap() {}
+        // The newest events stay however old they are; so do entries that wait and the last one.
+        assert_eq!(store.first_event().unwrap(), 601);
+        assert_eq!(counts(&store), [EVENTS_KEPT, 2, 2, 1]);
+        let older = store.older().unwrap();
+        assert_eq!(older(0, 1).first().map(|(seq, _)| *seq), Some(601));
+        store.db.execute("DELETE FROM rotation", []).unwrap();
+        store.db.execute("DELETE FROM act", []).unwrap();
+        drop(store);
+        let (_, loaded) = Store::open(&path, &key).unwrap();
+        let numbers = (loaded.first_event, loaded.last_event, loaded.last_entry);
+        assert_eq!(numbers, (601, kept + 600, 3));
     }
 
     #[test]
