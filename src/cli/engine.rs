@@ -39,9 +39,17 @@ pub struct Args {
     /// The key that seals material in the store [default: STORE.key, made where there is none]
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// Seconds of the engine's clock that pass in one of the world's
-    #[arg(long, value_name = "N", default_value = "1")]
+    /// Seconds of the engine's clock that pass in one of the world's, 1 to 600
+    #[arg(long, value_name = "N", default_value = "1", value_parser = scale)]
     time_scale: f64,
+}
+
+fn scale(words: &str) -> Result<f64, String> {
+    words
+        .parse()
+        .ok()
+        .filter(|n| (1.0..=600.0).contains(n))
+        .ok_or_else(|| "a number from 1 to 600".to_owned())
 }
 
 /// Runs the command.
@@ -192,4 +200,17 @@ fn beside(store: &Path, what: &str) -> PathBuf {
     name.push(".");
     name.push(what);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_that_no_clock_has_is_refused() {
+        for words in ["0", "-1", "NaN", "inf", "1e9", "", "fast"] {
+            assert!(scale(words).is_err(), "{words}");
+        }
+        assert_eq!(scale("60").map(f64::to_bits), Ok(60_f64.to_bits()));
+    }
 }

@@ -606,11 +606,15 @@ fn lock(path: &Path) -> Result<Connection, StoreError> {
 
 /// Makes the file, its owner's alone, where there is none.
 fn private(path: &Path) -> Result<(), std::io::Error> {
+    if path.exists() {
+        return Ok(());
+    }
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(|_| ())
+    options.open(path)?.sync_all()?;
+    super::seal::sync_folder_of(path)
 }
 
 #[cfg(test)]
