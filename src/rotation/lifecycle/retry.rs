@@ -107,7 +107,14 @@ impl Turn<'_> {
         let tries = passes && attempt < self.r.rules.attempts;
         pending.due = tries.then(|| {
             let wait = self.wait(pending.attempt).as_micros();
-            let asked = retry_after.map_or(0, Span::as_micros);
+            // Never before what was asked for, and not all of those at once that were told the same.
+            let asked = retry_after.map_or(0, |asked| {
+                let lot = part(
+                    self.r.rules.backoff.as_micros(),
+                    self.at.dice.clamp(0.0, 1.0),
+                );
+                asked.as_micros().saturating_add(lot)
+            });
             self.at.now + Span::micros(wait.max(asked))
         });
         let region = match &pending.what {

@@ -158,9 +158,7 @@ async fn target(shared: &Arc<Shared>, r: &Rotation, plan: &SecretPlan, pending: 
     let turnstile = shared.turnstile(r.secret.raw());
     let _turn = turnstile.lock().await;
     let lane = policy::lane(plan);
-    if let Some(at) = shared.lanes.take(&lane, &shared.clock) {
-        tokio::time::sleep_until(at.into()).await;
-    }
+    shared.lanes.take(&lane, &shared.clock).await;
     let _slot = shared.slots.acquire().await;
     let call = Call {
         key: pending.key.clone(),

@@ -318,3 +318,23 @@ async fn an_emergency_waits_behind_no_overdue_rotation() {
         .await;
     assert!(bench.state(&first).is_finished());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_makes_no_cadence_due_and_forgets_no_previous_version() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let plan =
+        "[[secret]]\npath = 'a'\ncadence = '2d'\ngrace = '1s'\n[secret.target]\nkind = 'x'\n";
+    let bench = open_with(folder, &SealKey::random().unwrap(), false, plan);
+    bench.adopt().await;
+    bench.gate.0.add_permits(5);
+    let receipt = bench.execute(Verb::Rotate, "one").await.unwrap();
+    let id = receipt.rotation.unwrap();
+    bench.until(&id, State::is_finished).await;
+    let path = SecretPath::from("a");
+    assert!(bench.shared.vault.has(&path, &Version::from("v0")));
+    bench.shared.clock.jump(Span::seconds(3 * 86_400));
+    // Cadences and previous versions are looked at each second.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(bench.shared.rotations.read().unwrap().len(), 1);
+    assert!(bench.shared.vault.has(&path, &Version::from("v0")));
+}

@@ -46,6 +46,19 @@ impl Core {
         for id in self.unfinished() {
             let _ = self.apply(stage, &id, Input::Jumped(off));
         }
+        // Cadences, and how long a previous version may be asked back, are lengths too.
+        let paths: Vec<SecretPath> = self.secrets.keys().cloned().collect();
+        for path in paths {
+            let mut secret = self.secret(stage, &path);
+            for at in [
+                &mut secret.rotated_at,
+                &mut secret.tried_at,
+                &mut secret.seen_at,
+            ] {
+                *at = at.map(|at| at + off);
+            }
+            stage.secrets.insert(path, secret);
+        }
     }
 
     /// Everything whose time has come.
