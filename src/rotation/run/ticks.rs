@@ -205,6 +205,7 @@ impl Core {
         let old: Vec<SecretPath> = self
             .secrets
             .iter()
+            .map(|(path, s)| (path, stage.secrets.get(path).unwrap_or(s)))
             .filter(|(_, s)| s.previous.is_some())
             .filter(|(_, s)| s.rotated_at.is_some_and(|at| at + KEPT <= now))
             .map(|(path, _)| path.clone())
