@@ -13,6 +13,7 @@ use crate::rotation::server::{self, Access, Running};
 use crate::rotation::{Clock, Engine, SealKey, Settings, target};
 
 use super::complaint::Complaint;
+use super::dumps;
 use super::secret_file;
 
 /// Holds the key that seals material, where no file does.
@@ -58,6 +59,7 @@ fn scale(words: &str) -> Result<f64, String> {
 /// [`Complaint`] where the plan is wrong, the store is another engine's, the address cannot be
 /// had, or anybody could act.
 pub fn run(args: &Args) -> Result<u8, Complaint> {
+    dumps::forbid();
     let plan = plan(&args.plan)?;
     let targets = targets(&plan)?;
     let (access, from) = access(args)?;
