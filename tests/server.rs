@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rotascope::rotation::Clock;
-use rotascope::rotation::server::{Access, OPENAPI, ROUTES, Scope, ServeError, engine};
+use rotascope::rotation::server::{Access, Door, OPENAPI, ROUTES, Scope, ServeError, engine};
 use serde_json::{Value, json};
 use support::engine::{Manner, Served, Toy, ask, event};
 
@@ -271,12 +271,20 @@ fn what_others_can_reach_needs_tokens() {
     let toy = Toy::new(Manner::Does);
     let clock = Clock::of_the_world;
     let everywhere = "0.0.0.0:0".parse().unwrap();
-    let refused = runtime.block_on(engine(everywhere, toy.clone(), clock(), Access::open()));
+    let refused = runtime.block_on(engine(
+        Door::new(everywhere, Access::open()),
+        toy.clone(),
+        clock(),
+    ));
     assert!(matches!(refused, Err(ServeError::Open(_))));
     let taken = runtime
-        .block_on(engine(everywhere, toy.clone(), clock(), access()))
+        .block_on(engine(
+            Door::new(everywhere, access()),
+            toy.clone(),
+            clock(),
+        ))
         .unwrap();
-    let again = runtime.block_on(engine(taken.address(), toy, clock(), access()));
+    let again = runtime.block_on(engine(Door::new(taken.address(), access()), toy, clock()));
     assert!(matches!(again, Err(ServeError::Listen(..))));
 }
 

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::model::text::shown;
 use crate::rotation::plan::Plan;
-use crate::rotation::server::{self, Access, Running};
+use crate::rotation::server::{self, Access, Door, Running, Tls};
 use crate::rotation::{Clock, Engine, SealKey, Settings, target};
 
 use super::complaint::Complaint;
@@ -37,6 +37,16 @@ pub struct Args {
     /// one, and on loopback only, a token is made in STORE.token
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// The server's certificate chain, in PEM; it then speaks TLS alone
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of that certificate, in PEM; its owner's alone
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Let in only who has a certificate of this authority, in PEM. Without tokens named, that is
+    /// enough to ask for anything
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    client_ca: Option<PathBuf>,
     /// The key that seals material in the store [default: STORE.key, made where there is none]
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
@@ -62,7 +72,13 @@ pub fn run(args: &Args) -> Result<u8, Complaint> {
     dumps::forbid();
     let plan = plan(&args.plan)?;
     let targets = targets(&plan)?;
+    let tls = tls(args)?;
     let (access, from) = access(args)?;
+    let door = Door {
+        listen: args.listen,
+        access,
+        tls,
+    };
     let settings = Settings {
         plan,
         store: args.store.clone(),
@@ -75,18 +91,13 @@ pub fn run(args: &Args) -> Result<u8, Complaint> {
         .enable_all()
         .build()
         .map_err(|error| Complaint::new("the engine cannot start").because(error))?;
-    let done = runtime.block_on(serve(args.listen, settings, access, from));
+    let done = runtime.block_on(serve(door, settings, from));
     // What hangs in a call to the outside does not hold the program up.
     runtime.shutdown_background();
     done
 }
 
-async fn serve(
-    listen: SocketAddr,
-    settings: Settings,
-    access: Access,
-    tokens: Option<PathBuf>,
-) -> Result<u8, Complaint> {
+async fn serve(door: Door, settings: Settings, tokens: Option<PathBuf>) -> Result<u8, Complaint> {
     let no_signals = |error: io::Error| Complaint::new("signals cannot be heard").because(error);
     let mut ended = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(no_signals)?;
@@ -94,7 +105,7 @@ async fn serve(
     let engine = Engine::open(settings)
         .await
         .map_err(|error| Complaint::new(error.to_string()))?;
-    let running = match server::engine(listen, engine.clone(), clock, access).await {
+    let running = match server::engine(door, engine.clone(), clock).await {
         Ok(running) => running,
         Err(error) => {
             engine.shut_down().await;
@@ -168,6 +179,15 @@ fn key(args: &Args) -> Result<SealKey, Complaint> {
     key.map_err(|error| Complaint::new(error.to_string()))
 }
 
+fn tls(args: &Args) -> Result<Option<Tls>, Complaint> {
+    let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) else {
+        return Ok(None);
+    };
+    let tls = Tls::of_files(cert, key, args.client_ca.as_deref());
+    tls.map(Some)
+        .map_err(|error| Complaint::new("TLS cannot be had").because(error))
+}
+
 /// Who may ask for what, and the file that says so.
 fn access(args: &Args) -> Result<(Access, Option<PathBuf>), Complaint> {
     if let Some(path) = &args.token_file {
@@ -181,6 +201,10 @@ fn access(args: &Args) -> Result<(Access, Option<PathBuf>), Complaint> {
         let access = Access::parse(&text)
             .map_err(|error| Complaint::new(format!("{TOKENS_ENV}: {error}")))?;
         return Ok((access, None));
+    }
+    if args.client_ca.is_some() {
+        // Whoever has a certificate of that authority is known.
+        return Ok((Access::open(), None));
     }
     if !args.listen.ip().is_loopback() {
         return Err(Complaint::new(format!(

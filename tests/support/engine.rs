@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use rotascope::model::event::{Action, ActionPhase, ServiceHealth};
 use rotascope::model::intent::{Intent, Outcome};
 use rotascope::model::{Event, SecretPath, Timestamp};
-use rotascope::rotation::server::{Access, Running, Service, engine};
+use rotascope::rotation::server::{Access, Door, Running, Service, engine};
 use rotascope::rotation::target::Versioned;
 use rotascope::rotation::{
     Clock, ConsumerReport, EventLog, Material, Metrics, Receipt, Refusal, RefusalKind, Status,
@@ -192,7 +192,7 @@ impl Served {
             .build()
             .unwrap();
         let clock = Clock::from(at(10_000), 60.0);
-        let serving = engine(listen, toy.clone(), clock, access);
+        let serving = engine(Door::new(listen, access), toy.clone(), clock);
         let running = runtime.block_on(serving).unwrap();
         Self {
             address: running.address(),
