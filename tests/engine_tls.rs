@@ -85,7 +85,10 @@ async fn a_client_without_a_certificate_of_the_authority_is_refused() {
         assert!(answer.is_err(), "{answer:?}");
     }
     let plain = url.replace("https://", "http://");
-    assert!(known.get(&plain).send().await.is_err(), "no plain HTTP there");
+    assert!(
+        known.get(&plain).send().await.is_err(),
+        "no plain HTTP there"
+    );
     running.end().await;
 }
 

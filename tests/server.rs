@@ -250,6 +250,23 @@ fn consumers_pull_and_report() {
 }
 
 #[test]
+fn a_consumers_token_that_is_bound_to_paths_gets_no_other_secret() {
+    let token = "bound-token-of-more-than-20";
+    let access = Access::parse(&format!("consumer:cart {token}")).unwrap();
+    let server = Served::start(&Toy::new(Manner::Does), access);
+    let bound = format!("Authorization: Bearer {token}\r\n");
+    for (path, wanted) in [("payments/db", 403), ("no/such", 403), ("cart/db", 404)] {
+        let path = format!("/v1/secrets/{path}");
+        let (status, answer) = ask(server.address, "GET", &path, &bound, "");
+        assert_eq!(status, wanted, "{path}: {answer}");
+        assert!(!answer.contains("aHVudGVyMg"));
+    }
+    let told = json!({"secret": "payments/db", "version": "v2", "state": "in_use"}).to_string();
+    let path = "/v1/consumers/checkout-0/report";
+    assert_eq!(ask(server.address, "POST", path, &bound, &told).0, 403);
+}
+
+#[test]
 fn metrics_come_in_both_formats() {
     let toy = Toy::new(Manner::Does);
     let server = Served::start(&toy, access());

@@ -33,7 +33,7 @@ pub struct Args {
     /// Where to listen; port 0 is any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4117")]
     listen: SocketAddr,
-    /// Who may ask for what, a line each: `read,act TOKEN` (scopes: read, consumer, act). Without
+    /// Who may ask for what, a line each: `read,act TOKEN` (scopes: read, act, consumer, or consumer:PATH for the secrets below a path). Without
     /// one, and on loopback only, a token is made in STORE.token
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
