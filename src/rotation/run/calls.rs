@@ -234,20 +234,7 @@ async fn at_target(
             failpoint!(ProveAfter);
             answer.map(answered)
         }
-        Effect::Revoke { version } => {
-            let gone = kept(shared, r, version)?;
-            // What is withdrawn leaves the previous version; what is revoked leaves the new one.
-            let keep = if *version == r.to || r.state.goes_back() {
-                r.from.as_ref()
-            } else {
-                Some(&r.to)
-            };
-            let keep = kept(shared, r, keep.unwrap_or(&r.to))?;
-            failpoint!(RevokeBefore);
-            let ended = target.revoke(&gone, &keep, call).await;
-            failpoint!(RevokeAfter);
-            done(ended)
-        }
+        Effect::Revoke { version } => done(revoke(shared, r, target, version, call).await),
         Effect::Reinstate => {
             let old = kept(shared, r, r.from.as_ref().unwrap_or(&r.to))?;
             let new = shared.vault.open(&r.secret, &r.to);
@@ -256,21 +243,49 @@ async fn at_target(
             failpoint!(ReinstateAfter);
             done(ended)
         }
-        Effect::Presence => {
-            let left = r.also_gone.iter();
-            let left = left.filter_map(|v| shared.vault.open(&r.secret, v));
-            let known: Vec<Versioned> = from
-                .into_iter()
-                .chain(kept(shared, r, &r.to).ok())
-                .chain(left)
-                .collect();
-            failpoint!(PresenceBefore);
-            let seen = target.presence(&known).await;
-            failpoint!(PresenceAfter);
-            seen.map(|seen| (Report::Sitters(seen.map(|all| sitters(r, &all))), None))
-        }
+        Effect::Presence => presence(shared, r, target, from).await,
         Effect::Push { .. } | Effect::Ask { .. } | Effect::Health => Ok((Report::Done, None)),
     }
+}
+
+async fn revoke(
+    shared: &Shared,
+    r: &Rotation,
+    target: &dyn Target,
+    version: &Version,
+    call: &Call,
+) -> Result<(), Fault> {
+    let gone = kept(shared, r, version)?;
+    // What is withdrawn leaves the previous version; what is revoked leaves the new one.
+    let keep = if *version == r.to || r.state.goes_back() {
+        r.from.as_ref()
+    } else {
+        Some(&r.to)
+    };
+    let keep = kept(shared, r, keep.unwrap_or(&r.to))?;
+    failpoint!(RevokeBefore);
+    let ended = target.revoke(&gone, &keep, call).await;
+    failpoint!(RevokeAfter);
+    ended
+}
+
+async fn presence(
+    shared: &Shared,
+    r: &Rotation,
+    target: &dyn Target,
+    from: Option<Versioned>,
+) -> Ended {
+    let left = r.also_gone.iter();
+    let left = left.filter_map(|v| shared.vault.open(&r.secret, v));
+    let known: Vec<Versioned> = from
+        .into_iter()
+        .chain(kept(shared, r, &r.to).ok())
+        .chain(left)
+        .collect();
+    failpoint!(PresenceBefore);
+    let seen = target.presence(&known).await;
+    failpoint!(PresenceAfter);
+    seen.map(|seen| (Report::Sitters(seen.map(|all| sitters(r, &all))), None))
 }
 
 fn answered(answer: Answer) -> (Report, Option<Material>) {
