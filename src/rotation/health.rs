@@ -97,7 +97,8 @@ mod tests {
         assert!(fault.to_string().contains("health of cart"), "{fault}");
         assert!(!fault.passes(), "a person must look");
         let twice = [rule("cart"), rule("cart")];
-        let found = checks(&twice, &plan(&[("cart", "1"), ("cart", "2")])).unwrap();
+        let plan = plan(&[("cart", "1"), ("cart", "2")]);
+        let found = checks(&twice, &plan).unwrap();
         assert_eq!(found[1].url, "2");
     }
 }

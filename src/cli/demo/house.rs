@@ -20,7 +20,7 @@ use crate::guard::Warrant;
 use crate::model::intent::Outcome;
 use crate::model::{Text, Timestamp};
 use crate::rotation::lab::{Lab, LabSettings};
-use crate::rotation::server::{self, Access, Door, Running};
+use crate::rotation::server::{self, Access, Running};
 use crate::rotation::{Engine, SealKey, Settings};
 
 /// So long the house has to come down in order; what hangs then goes with the process.
@@ -150,7 +150,7 @@ async fn stand(settings: LabSettings, store: &Path, tokens: &str) -> Result<Stan
     .await
     .map_err(|e| e.to_string())?;
     let access = Access::parse(tokens).map_err(|e| e.to_string())?;
-    let door = Door::new(([127, 0, 0, 1], 0).into(), access);
+    let door = server::Door::new(([127, 0, 0, 1], 0).into(), access);
     let server = server::engine(door, engine.clone(), clock)
         .await
         .map_err(|e| e.to_string())?;

@@ -81,7 +81,7 @@ impl Core {
             Verb::Unfreeze => self.unfreeze(stage, intent).map(|()| None),
             Verb::Rotate | Verb::EmergencyRotate => self.rotate(stage, intent),
             Verb::Throttle => self.throttle(stage, intent),
-            Verb::Resume => self.resume(stage, intent),
+            Verb::Resume => self.let_go_on(stage, intent),
             Verb::InvalidateCache | Verb::MaskLeak => self.tell_others(stage, intent),
             Verb::RestoreSink => self.restore_sink(stage, intent).map(|()| None),
             Verb::ReplayOutbox => self.replay_outbox(stage, intent),
@@ -225,7 +225,7 @@ impl Core {
     }
 
     /// Lets a rotation that is held go on; where none is, takes the pace off that `throttle` set.
-    fn resume(
+    fn let_go_on(
         &mut self,
         stage: &mut Stage,
         intent: &Intent,
