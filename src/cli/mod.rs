@@ -5,6 +5,7 @@ mod check;
 mod complaint;
 mod demo;
 pub mod diagnose;
+mod dumps;
 mod engine;
 pub mod events;
 mod generated;
