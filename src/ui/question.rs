@@ -5,8 +5,9 @@
 //! Nothing confirms by a slip: *cancel* is focused, nothing pasted is taken, and keys that were
 //! pressed before a person can have seen the question are not.
 
-use crate::guard::{Challenge, Refusal, Summary, summary};
+use crate::guard::{Refusal, Rules, Summary, summary};
 use crate::incident::Incident;
+use crate::model::Actor;
 use crate::model::act::{Answer, Asked, Wish};
 
 use super::key::{Key, KeyCode};
@@ -29,6 +30,7 @@ pub enum Focus {
 #[derive(Debug)]
 pub struct Question {
     wish: Wish,
+    rules: Rules,
     /// What the act would do.
     pub summary: Summary,
     /// What has the focus.
@@ -49,9 +51,11 @@ impl Question {
     /// # Errors
     /// [`Refusal`] where the act makes no sense here.
     pub fn new(wish: Wish, incident: &Incident) -> Result<Self, Refusal> {
-        let summary = summary(&wish, incident)?;
+        let rules = Rules::demo(Actor::from(""));
+        let summary = summary(&wish, incident, &rules)?;
         Ok(Self {
             wish,
+            rules,
             summary,
             focus: Focus::Cancel,
             name: Prompt::new(Kind::Answer),
@@ -78,10 +82,13 @@ impl Question {
 
     /// What can have the focus, in order.
     pub fn places(&self) -> &'static [Focus] {
-        match self.summary.challenge {
-            Challenge::Nothing | Challenge::Confirm => &[Focus::Cancel, Focus::Act],
-            Challenge::Name(_) => &[Focus::Name, Focus::Cancel, Focus::Act],
-            Challenge::NameAndReason(_) => &[Focus::Name, Focus::Reason, Focus::Cancel, Focus::Act],
+        match (
+            self.summary.challenges.name.is_some(),
+            self.summary.challenges.reason,
+        ) {
+            (false, _) => &[Focus::Cancel, Focus::Act],
+            (true, false) => &[Focus::Name, Focus::Cancel, Focus::Act],
+            (true, true) => &[Focus::Name, Focus::Reason, Focus::Cancel, Focus::Act],
         }
     }
 
@@ -119,10 +126,7 @@ impl Question {
     }
 
     fn wanted(&self) -> Option<&str> {
-        match &self.summary.challenge {
-            Challenge::Name(name) | Challenge::NameAndReason(name) => Some(name),
-            Challenge::Nothing | Challenge::Confirm => None,
-        }
+        self.summary.challenges.name.as_deref()
     }
 
     fn lacks_name(&self) -> bool {
@@ -132,7 +136,7 @@ impl Question {
 
     /// The state behind it changed: the question is asked anew where what it says is no more.
     pub fn follow(&mut self, incident: &Incident) -> Result<(), Refusal> {
-        let now = summary(&self.wish, incident)?;
+        let now = summary(&self.wish, incident, &self.rules)?;
         if now.facts != self.summary.facts {
             "Something has changed: look again".clone_into(&mut self.note);
             (self.focus, self.seen) = (Focus::Cancel, false);
@@ -158,7 +162,7 @@ impl Question {
             self.focus = Focus::Name;
             return Accepted::NotYet;
         }
-        let reasoned = matches!(self.summary.challenge, Challenge::NameAndReason(_));
+        let reasoned = self.summary.challenges.reason;
         if reasoned && self.reason.words().trim().chars().count() < 4 {
             "A reason is needed".clone_into(&mut self.note);
             self.focus = Focus::Reason;
@@ -171,6 +175,7 @@ impl Question {
                 confirmed: true,
                 typed: self.name.words().to_owned(),
                 reason: self.reason.words().to_owned(),
+                ..Answer::default()
             },
         })
     }

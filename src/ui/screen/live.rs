@@ -60,6 +60,10 @@ pub fn outcome(desk: &Desk) -> Option<(String, Role)> {
             Role::Bad,
         ),
         ActState::Recording => (doing(note, "written into the journal …"), Role::Warn),
+        ActState::Waiting { id, .. } => {
+            let what = format!("waits for a second person: rotascope approve {id}");
+            (doing(note, &what), Role::Warn)
+        }
         ActState::Sending => (doing(note, "sent …"), Role::Warn),
         ActState::Told(Outcome::Accepted) => {
             (doing(note, "taken, not seen done yet …"), Role::Warn)
