@@ -8,14 +8,17 @@ pub mod diagnose;
 mod engine;
 pub mod events;
 mod generated;
+mod identity;
 mod input;
 mod levels;
 mod live;
 mod log;
 mod look;
+mod passphrase;
 mod replay;
 mod secret_file;
 pub mod slo;
+pub mod verify;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -64,6 +67,10 @@ enum Command {
     Demo(demo::Args),
     /// Run the rotation engine and its server
     Engine(engine::Args),
+    /// Say who you are for others, and where your key is kept
+    Identity(identity::Args),
+    /// Say whether journals are what was written, and all of it
+    Verify(verify::Args),
     /// Print the completions for a shell
     Completions(generated::CompletionArgs),
     /// Print the manual page
@@ -116,6 +123,8 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
         Command::Check(args) => printed(|out, err| check::run(&args, paths, out, err)),
         Command::Demo(args) => demo::run(&args, paths),
         Command::Engine(args) => engine::run(&args),
+        Command::Identity(args) => identity::run(&args, paths),
+        Command::Verify(args) => printed(|out, err| verify::run(&args, out, err)),
         Command::Completions(args) => printed(|out, _| generated::completions(&args, out)),
         Command::Man => printed(|out, _| generated::manual(out)),
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::read::History;
-use crate::guard::{self, Signer};
+use crate::guard::Signer;
 use crate::model::json;
 use crate::model::proof::Head;
 
@@ -37,7 +37,7 @@ pub(super) fn sign(signer: &Signer, writer: &str, n: u64, hash: &str) -> Head {
 #[must_use]
 pub fn is_signed(head: &Head) -> bool {
     let message = message(&head.writer, head.n, &head.hash);
-    guard::verify(&head.key, DOMAIN, message.as_bytes(), &head.signature)
+    Signer::verify(&head.key, DOMAIN, message.as_bytes(), &head.signature)
 }
 
 fn message(writer: &str, n: u64, hash: &str) -> String {

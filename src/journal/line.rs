@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::read::Fault;
-use crate::guard::{self, Signer};
+use crate::guard::Signer;
 use crate::model::intent::{Intent, Outcome};
 use crate::model::proof::{PublicKey, Signature};
 use crate::model::{Actor, Timestamp};
@@ -120,7 +120,7 @@ pub(super) struct Line {
 impl Line {
     /// True where the owner of the key signed it.
     pub(super) fn is_signed_by(&self, key: &PublicKey) -> bool {
-        guard::verify(key, DOMAIN, self.hash.as_bytes(), &self.signature)
+        Signer::verify(key, DOMAIN, self.hash.as_bytes(), &self.signature)
     }
 }
 

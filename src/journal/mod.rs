@@ -27,3 +27,6 @@ pub use scribe::{Place, Places, Scribe, Unwritten, Written, file_in, open_acts};
 pub use spent::Spent;
 pub use verify::{Judged, LostHead, Report, Sheet, Verdict, Why, Witness, gather, verify};
 pub use write::{Journal, JournalError};
+
+#[cfg(test)]
+mod tests;

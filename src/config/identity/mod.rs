@@ -24,7 +24,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Paths;
-use crate::guard::{Enrolled, Signer};
+use crate::guard::Signer;
+use crate::guard::totp::Enrolled;
 use crate::model::proof::PublicKey;
 use record::Record;
 pub use ring::Ring;

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::IdentityError;
-use crate::guard::{Enrolled, Signer, TotpSecret};
+use crate::guard::Signer;
+use crate::guard::totp::{Enrolled, TotpSecret};
 use crate::model::proof::Digest;
 
 /// The length of a seed, in bytes.

@@ -165,12 +165,11 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 fn seal(record: &Record, passphrase: &SecretString, cost: Cost) -> Result<String, IdentityError> {
-    let mut random = [0_u8; 40];
+    let (mut salt, mut nonce) = ([0_u8; 16], [0_u8; 24]);
     SysRng
-        .try_fill_bytes(&mut random)
+        .try_fill_bytes(&mut salt)
+        .and_then(|()| SysRng.try_fill_bytes(&mut nonce))
         .map_err(|_| IdentityError::NoRandomness)?;
-    let [salt @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = random;
-    let nonce: [u8; 24] = std::array::from_fn(|n| random.get(16 + n).copied().unwrap_or_default());
     let malformed = || IdentityError::Malformed("the passphrase".to_owned());
     let cipher = cipher(passphrase, &salt, cost).ok_or_else(malformed)?;
     let words = record.words();
