@@ -54,14 +54,20 @@ impl Home {
         options.create(true).truncate(true).write(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&path).unwrap().write_all(b"horse staple\n").unwrap();
+        options
+            .open(&path)
+            .unwrap()
+            .write_all(b"horse staple\n")
+            .unwrap();
         path
     }
 
     fn identity(&self, variables: &[(&str, &Path)], more: &[&str]) -> Output {
         let mut command = self.command("setsid");
         // Without a terminal: nobody can be asked.
-        command.args(["--wait", env!("CARGO_BIN_EXE_rotascope"), "identity"]).args(more);
+        command
+            .args(["--wait", env!("CARGO_BIN_EXE_rotascope"), "identity"])
+            .args(more);
         command.envs(variables.iter().copied());
         command.output().unwrap()
     }
@@ -88,7 +94,11 @@ fn under_a_bus(home: &Home, before: &str) -> Option<(Vec<Value>, Duration)> {
     command.env_remove("DBUS_SESSION_BUS_ADDRESS");
     let output = command.args(["--", "sh", "-c", &script]).output().unwrap();
     let all = words(&output);
-    let said: Vec<Value> = all.lines().filter(|l| l.starts_with('{')).map(object).collect();
+    let said: Vec<Value> = all
+        .lines()
+        .filter(|l| l.starts_with('{'))
+        .map(object)
+        .collect();
     let times: Vec<u64> = all.lines().filter_map(|line| line.parse().ok()).collect();
     assert_eq!((said.len(), times.len()), (2, 2), "{all}");
     Some((said, Duration::from_nanos(times[1] - times[0])))
@@ -102,8 +112,14 @@ fn a_real_keyring_keeps_the_key() {
         return;
     };
     assert_eq!(said[0]["key"], said[1]["key"]);
-    assert_eq!((&said[0]["new"], &said[1]["new"]), (&true.into(), &false.into()));
-    assert!(said[1]["kept"].as_str().unwrap().contains("keyring"), "{said:?}");
+    assert_eq!(
+        (&said[0]["new"], &said[1]["new"]),
+        (&true.into(), &false.into())
+    );
+    assert!(
+        said[1]["kept"].as_str().unwrap().contains("keyring"),
+        "{said:?}"
+    );
     assert!(!home.path("config/identity.sealed").exists());
 }
 
@@ -120,7 +136,10 @@ fn a_locked_keyring_is_left_for_the_file_in_time() {
     };
     assert_eq!(said[0]["key"], said[1]["key"]);
     let kept = said[0]["kept"].as_str().unwrap();
-    assert!(kept.contains("encrypted file") && kept.contains("not in the keyring"), "{kept}");
+    assert!(
+        kept.contains("encrypted file") && kept.contains("not in the keyring"),
+        "{kept}"
+    );
     // The second run, which does not try the keyring, and both passphrases, are in it too.
     assert!(took < Duration::from_secs(6), "{took:?}");
 }
@@ -130,14 +149,31 @@ fn without_a_bus_it_is_the_file_and_without_a_passphrase_this_session_alone() {
     let home = Home::new();
     let began = Instant::now();
     let said = words(&home.identity(&[], &[]));
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
     assert!(said.contains("forgotten when the program ends"), "{said}");
     let passphrase = home.passphrase();
     let file: [(&str, &Path); 1] = [("ROTASCOPE_PASSPHRASE_FILE", &passphrase)];
     let said = words(&home.identity(&file, &[]));
-    assert!(said.contains("in the encrypted file") && said.contains("made now"), "{said}");
-    assert!(said.contains("[[person]]\nname = \"mira\"\nkeys = [\"ed25519:"), "{said}");
-    let key = |said: &str| said.lines().nth(1).unwrap().split_whitespace().nth(1).map(str::to_owned);
+    assert!(
+        said.contains("in the encrypted file") && said.contains("made now"),
+        "{said}"
+    );
+    assert!(
+        said.contains("[[person]]\nname = \"mira\"\nkeys = [\"ed25519:"),
+        "{said}"
+    );
+    let key = |said: &str| {
+        said.lines()
+            .nth(1)
+            .unwrap()
+            .split_whitespace()
+            .nth(1)
+            .map(str::to_owned)
+    };
     let again = words(&home.identity(&file, &[]));
     assert_eq!(key(&again), key(&said), "{again}");
     assert!(!again.contains("made now"), "{again}");
@@ -145,7 +181,10 @@ fn without_a_bus_it_is_the_file_and_without_a_passphrase_this_session_alone() {
     let output = home.identity(&[], &[]);
     assert_eq!(output.status.code(), Some(2));
     let said = words(&output);
-    assert!(said.contains("nobody to ask") && said.contains("ROTASCOPE_PASSPHRASE_FILE"), "{said}");
+    assert!(
+        said.contains("nobody to ask") && said.contains("ROTASCOPE_PASSPHRASE_FILE"),
+        "{said}"
+    );
 }
 
 #[cfg(unix)]
@@ -157,7 +196,11 @@ fn a_bus_that_never_answers_is_given_up_in_time() {
     let address = PathBuf::from(format!("unix:path={}", socket.display()));
     let began = Instant::now();
     let said = words(&home.identity(&[("DBUS_SESSION_BUS_ADDRESS", &address)], &[]));
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
     assert!(said.contains("has not answered"), "{said}");
 }
 
@@ -190,7 +233,10 @@ fn an_authenticator_is_enrolled_where_it_shows_its_code() {
     let code = |said: &str| {
         let secret = said.split("secret=").nth(1).unwrap();
         let secret = TotpSecret::parse(secret.split('&').next().unwrap()).unwrap();
-        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let now = std::time::SystemTime::UNIX_EPOCH
+            .elapsed()
+            .unwrap()
+            .as_secs();
         secret.code(now / STEP).as_str().to_owned()
     };
     let (status, _, rest) = enrol(&|_| "no".to_owned());
@@ -198,10 +244,18 @@ fn an_authenticator_is_enrolled_where_it_shows_its_code() {
     assert!(rest.contains("Nothing was kept"), "{rest}");
     let (status, said, rest) = enrol(&code);
     assert_eq!(status, Some(0), "{rest}");
-    assert!(said.contains("otpauth://totp/Rotascope:mira%20%C3%B8?secret="), "{said}");
-    let codes = said.lines().filter(|line| line.trim().len() == 19 && line.contains('-'));
+    assert!(
+        said.contains("otpauth://totp/Rotascope:mira%20%C3%B8?secret="),
+        "{said}"
+    );
+    let codes = said
+        .lines()
+        .filter(|line| line.trim().len() == 19 && line.contains('-'));
     assert_eq!(codes.count(), 10, "{said}");
-    assert!(rest.contains("totp = \"") && rest.contains("recovery = ["), "{rest}");
+    assert!(
+        rest.contains("totp = \"") && rest.contains("recovery = ["),
+        "{rest}"
+    );
     // The people file takes what was printed.
     let entry = &rest[rest.find("[[person]]").unwrap()..];
     let people = rotascope::guard::People::parse(entry).unwrap();
@@ -209,7 +263,10 @@ fn an_authenticator_is_enrolled_where_it_shows_its_code() {
     // Afterwards nothing secret is shown any more.
     let file: [(&str, &Path); 1] = [("ROTASCOPE_PASSPHRASE_FILE", &passphrase)];
     let shown = words(&home.identity(&file, &[]));
-    assert!(shown.contains("enrolled") && !shown.contains("totp = "), "{shown}");
+    assert!(
+        shown.contains("enrolled") && !shown.contains("totp = "),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -228,7 +285,10 @@ fn a_passphrase_that_is_typed_is_not_shown() {
     terminal.wait_for("once more", |screen| screen.contains("Once more:"));
     terminal.press("horse stäple\r");
     let screen = terminal.wait_for("the answer", |screen| screen.contains("roles ="));
-    assert!(screen.contains("made now") && !screen.contains("staple"), "{screen}");
+    assert!(
+        screen.contains("made now") && !screen.contains("staple"),
+        "{screen}"
+    );
     assert!(!String::from_utf8_lossy(&terminal.written()).contains("stäple"));
     let mut terminal = start();
     terminal.wait_for("the question", |screen| screen.contains("Passphrase of"));

@@ -46,7 +46,11 @@ fn written(folder: &Path, name: &str) -> PathBuf {
 }
 
 fn verify(args: &[&str]) -> (Option<i32>, String) {
-    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_rotascope"))
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(env!("CARGO_BIN_EXE_rotascope"))
         .arg("verify")
         .args(args)
         .output()
@@ -112,7 +116,8 @@ fn of_eight_processes_one_takes_each_word() {
     let counts = children.into_iter().map(|child| {
         let words = said(child);
         let took = words.lines().find_map(|line| line.strip_prefix("took="));
-        took.and_then(|n| n.parse::<usize>().ok()).unwrap_or_else(|| panic!("{words}"))
+        took.and_then(|n| n.parse::<usize>().ok())
+            .unwrap_or_else(|| panic!("{words}"))
     });
     assert_eq!(counts.sum::<usize>(), WORDS);
     // A restart forgets nothing.
@@ -147,9 +152,18 @@ fn whole_and_torn_journals_are_status_0_and_said_so() {
     let (status, out) = verify(&[at]);
     assert_eq!(status, Some(0), "{out}");
     let lines: Vec<&str> = out.lines().collect();
-    assert!(lines[0].starts_with("whole  ") && lines[0].contains("4 lines by mira"), "{out}");
-    assert!(lines[0].contains("ed25519:") && lines[0].contains("all of them"), "{out}");
-    assert!(lines[1].starts_with("torn   ") && lines[1].contains("70 bytes"), "{out}");
+    assert!(
+        lines[0].starts_with("whole  ") && lines[0].contains("4 lines by mira"),
+        "{out}"
+    );
+    assert!(
+        lines[0].contains("ed25519:") && lines[0].contains("all of them"),
+        "{out}"
+    );
+    assert!(
+        lines[1].starts_with("torn   ") && lines[1].contains("70 bytes"),
+        "{out}"
+    );
     let (status, object) = verify_json(&[at]);
     assert_eq!((status, &object["whole"]), (Some(0), &Value::from(true)));
     assert_eq!(object["journals"][1]["torn_bytes"], 70);
@@ -170,7 +184,10 @@ fn the_first_bad_line_is_named_with_its_file_and_why() {
     let (status, object) = verify_json(&[at]);
     assert_eq!(status, Some(1));
     let judged = &object["journals"][1];
-    assert_eq!((&judged["fault"], &judged["line"]), (&"changed".into(), &3.into()));
+    assert_eq!(
+        (&judged["fault"], &judged["line"]),
+        (&"changed".into(), &3.into())
+    );
     assert_eq!(object["journals"][0]["verdict"], "whole");
 }
 
@@ -189,7 +206,10 @@ fn a_head_from_elsewhere_finds_a_cut_tail() {
     for heads in [&receipt, &receipts] {
         let (status, out) = verify(&["--head", heads.to_str().unwrap(), path]);
         assert_eq!(status, Some(1), "{out}");
-        assert!(out.contains("line 3: lines were cut off: it has 2 of the 4"), "{out}");
+        assert!(
+            out.contains("line 3: lines were cut off: it has 2 of the 4"),
+            "{out}"
+        );
     }
     let (status, out) = verify(&[path]);
     assert_eq!(status, Some(1), "{out}");

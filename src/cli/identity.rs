@@ -14,7 +14,7 @@ use super::{FINE, live, passphrase};
 use crate::config::Paths;
 use crate::config::identity::{Identity, IdentityError, Ring, Sources};
 use crate::guard::totp::{self, Enrolled, TotpSecret, recovery_code, recovery_hash};
-use crate::model::proof::{Code, Digest};
+use crate::model::proof::Code;
 use crate::model::text::shown;
 use crate::model::{Actor, Timestamp};
 
@@ -203,7 +203,10 @@ fn confirmed(
 ) -> io::Result<bool> {
     writeln!(out, "Give this to your authenticator; it is shown once:\n")?;
     writeln!(out, "  {}\n", url(secret, person).as_str())?;
-    writeln!(out, "Recovery codes, each good once. Keep them elsewhere:\n")?;
+    writeln!(
+        out,
+        "Recovery codes, each good once. Keep them elsewhere:\n"
+    )?;
     for code in codes {
         writeln!(out, "  {}", code.raw())?;
     }
@@ -220,13 +223,19 @@ fn confirmed(
             Err(why) => writeln!(out, "{why}")?,
         }
     }
-    writeln!(out, "\nNothing was kept: remove it from your authenticator.")?;
+    writeln!(
+        out,
+        "\nNothing was kept: remove it from your authenticator."
+    )?;
     Ok(false)
 }
 
 fn enrolled_words(identity: &Identity, person: &Actor, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nEnrolled; kept {}.", identity.kept())?;
-    writeln!(out, "For the engine's people.toml, which only it may read:\n")?;
+    writeln!(
+        out,
+        "For the engine's people.toml, which only it may read:\n"
+    )?;
     entry(identity, person, true, out)
 }
 

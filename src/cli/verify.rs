@@ -124,9 +124,7 @@ fn journal(judged: &Judged) -> Value {
     let (verdict, line, fault, why, torn) = match &judged.verdict {
         Verdict::Whole => ("whole", None, None, None, None),
         Verdict::Torn { bytes } => ("torn", None, None, None, Some(*bytes)),
-        Verdict::Bad { line, why } => {
-            ("bad", *line, Some(why.name()), Some(why.to_string()), None)
-        }
+        Verdict::Bad { line, why } => ("bad", *line, Some(why.name()), Some(why.to_string()), None),
     };
     json!({
         "file": judged.name, "verdict": verdict, "lines": judged.lines, "held": judged.held,

@@ -62,7 +62,9 @@ pub enum Misfit {
         had: u64,
     },
     /// The line that the head holds is another, and both are signed.
-    #[error("it forks at line {0}: that line and the one that its head holds differ, and both are signed")]
+    #[error(
+        "it forks at line {0}: that line and the one that its head holds differ, and both are signed"
+    )]
     Forked(u64),
 }
 
@@ -153,7 +155,10 @@ impl Keeper {
                 // Of what came meanwhile only the newest counts.
                 let head = newer.try_iter().last().unwrap_or(head);
                 say(place(&path, &head).err().map(|why| {
-                    format!("the journal's head {} cannot be written: {why}", path.display())
+                    format!(
+                        "the journal's head {} cannot be written: {why}",
+                        path.display()
+                    )
                 }));
             }
         });

@@ -181,9 +181,7 @@ fn parts(line: &[u8]) -> Option<(String, &str, &str)> {
 /// beginning of it, then perhaps zeros, which a disk that lost its power leaves.
 pub(super) fn can_begin(scrap: &[u8], n: u64, prev: &str) -> bool {
     let zeros = scrap.iter().rev().take_while(|byte| **byte == 0).count();
-    let begun = scrap
-        .get(..scrap.len() - zeros)
-        .unwrap_or_default();
+    let begun = scrap.get(..scrap.len() - zeros).unwrap_or_default();
     let beginning = format!("{{\"n\":{n},\"prev\":\"{prev}\",\"at\":\"");
     let fits = beginning.as_bytes().starts_with(begun) || begun.starts_with(beginning.as_bytes());
     fits && !scrap.is_empty() && parts(begun).is_none()

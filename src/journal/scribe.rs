@@ -167,7 +167,12 @@ impl Scribe {
     ) -> Result<Written, Unwritten> {
         let tried = self.at;
         let why = match self.try_here(now, &mut line) {
-            Ok(head) => return Ok(Written { head, instead: None }),
+            Ok(head) => {
+                return Ok(Written {
+                    head,
+                    instead: None,
+                });
+            }
             Err(why) => why,
         };
         let other = match (tried, &self.places.second) {

@@ -346,7 +346,9 @@ pub fn gather(
         let files = files(path).map_err(failed)?;
         sheets.extend(files.iter().filter(|p| is(p, "jsonl")).map(|p| sheet(p)));
         // A head whose journal is gone.
-        let alone = files.iter().filter(|p| is(p, "head") && !p.with_extension("").exists());
+        let alone = files
+            .iter()
+            .filter(|p| is(p, "head") && !p.with_extension("").exists());
         witnesses.extend(alone.map(|path| witness(path, true)));
     }
     for path in heads {

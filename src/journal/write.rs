@@ -37,7 +37,9 @@ pub enum JournalError {
         broken: Broken,
     },
     /// It is not what its head says.
-    #[error("the journal {path} is not what its head says: {why}; name another place with --journal")]
+    #[error(
+        "the journal {path} is not what its head says: {why}; name another place with --journal"
+    )]
     Beheaded {
         /// Which.
         path: PathBuf,
@@ -45,7 +47,9 @@ pub enum JournalError {
         why: String,
     },
     /// Another session writes it.
-    #[error("the journal {path} is being written by another session; name another place with --journal")]
+    #[error(
+        "the journal {path} is being written by another session; name another place with --journal"
+    )]
     Locked {
         /// Which.
         path: PathBuf,
@@ -252,7 +256,11 @@ impl Drop for Journal {
         let by = Instant::now() + LIMIT;
         self.disk.close(by);
         // Where the disk of the journal hangs, nothing more can be waited for.
-        let by = if self.disk.hangs() { Instant::now() } else { by };
+        let by = if self.disk.hangs() {
+            Instant::now()
+        } else {
+            by
+        };
         for keeper in &mut self.heads {
             keeper.close(by);
         }

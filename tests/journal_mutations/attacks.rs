@@ -55,12 +55,17 @@ pub const ATTACKS: &[(&str, Attack)] = &[
                 ("\"n\":1", "\"n\": 1"),
                 ("\",\"sig\":\"", "\", \"sig\":\""),
             ][lot.random_range(0..6_usize)];
-            *bytes = text.replacen(from, to, lot.random_range(1..4_usize)).into_bytes();
+            *bytes = text
+                .replacen(from, to, lot.random_range(1..4_usize))
+                .into_bytes();
         })
     }),
     ("lines swapped", |a, _, lot| {
         lines(a, lot, |lines, lot| {
-            let (i, j) = (lot.random_range(0..lines.len()), lot.random_range(0..lines.len()));
+            let (i, j) = (
+                lot.random_range(0..lines.len()),
+                lot.random_range(0..lines.len()),
+            );
             lines.swap(i, j);
         })
     }),
@@ -137,13 +142,16 @@ pub const ATTACKS: &[(&str, Attack)] = &[
         let bytes = lines.concat();
         (bytes != a.bytes).then(|| beside(a, bytes, lot))
     }),
-    ("signed anew with another key from a line on", |a, _, lot| {
-        let mut lines = split(&a.bytes);
-        let first = lot.random_range(0..lines.len());
-        forge(&mut lines, first, &Keys::Own(thief(lot)), lot);
-        let bytes = lines.concat();
-        Some(beside(a, bytes, lot))
-    }),
+    (
+        "signed anew with another key from a line on",
+        |a, _, lot| {
+            let mut lines = split(&a.bytes);
+            let first = lot.random_range(0..lines.len());
+            forge(&mut lines, first, &Keys::Own(thief(lot)), lot);
+            let bytes = lines.concat();
+            Some(beside(a, bytes, lot))
+        },
+    ),
     ("all signed anew with another key", |a, _, lot| {
         let thief = thief(lot);
         let mut lines = split(&a.bytes);
@@ -159,14 +167,23 @@ pub const ATTACKS: &[(&str, Attack)] = &[
         let message = format!("{n} {hash} {writer}");
         let signature = thief.sign("rotascope journal head v1", message.as_bytes());
         let key = thief.public();
-        let forged = Head { writer, n, hash, key, signature };
+        let forged = Head {
+            writer,
+            n,
+            hash,
+            key,
+            signature,
+        };
         let beside = [Some(forged), None][lot.random_range(0..2_usize)].clone();
         let bytes = lines.concat();
         Some(Attacked { bytes, beside })
     }),
     ("signatures exchanged", |a, _, lot| {
         lines(a, lot, |lines, lot| {
-            let (i, j) = (lot.random_range(0..lines.len()), lot.random_range(0..lines.len()));
+            let (i, j) = (
+                lot.random_range(0..lines.len()),
+                lot.random_range(0..lines.len()),
+            );
             let (Some(x), Some(y)) = (signature(&lines[i]), signature(&lines[j])) else {
                 return;
             };
@@ -207,7 +224,9 @@ pub const ATTACKS: &[(&str, Attack)] = &[
     ("rubbish at the end", |a, _, lot| {
         edit(a, lot, |bytes, lot| {
             let rubbish: Vec<u8> = match lot.random_range(0..3_u8) {
-                0 => (0..lot.random_range(1..60_u8)).map(|_| lot.random()).collect(),
+                0 => (0..lot.random_range(1..60_u8))
+                    .map(|_| lot.random())
+                    .collect(),
                 1 => b"{\"n\":1,\"prev\":\"\",\"at\":\"2026".to_vec(),
                 _ => {
                     let lines = split(bytes);
@@ -232,7 +251,10 @@ fn signature(line: &[u8]) -> Option<Vec<u8>> {
 
 /// The lines, their ends with them.
 fn split(bytes: &[u8]) -> Vec<Vec<u8>> {
-    bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect()
+    bytes
+        .split_inclusive(|b| *b == b'\n')
+        .map(<[u8]>::to_vec)
+        .collect()
 }
 
 fn edit(a: &Made, lot: &mut SmallRng, change: fn(&mut Vec<u8>, &mut SmallRng)) -> Option<Attacked> {
@@ -241,7 +263,11 @@ fn edit(a: &Made, lot: &mut SmallRng, change: fn(&mut Vec<u8>, &mut SmallRng)) -
     (bytes != a.bytes).then(|| beside(a, bytes, lot))
 }
 
-fn lines(a: &Made, lot: &mut SmallRng, change: impl FnOnce(&mut Vec<Vec<u8>>, &mut SmallRng)) -> Option<Attacked> {
+fn lines(
+    a: &Made,
+    lot: &mut SmallRng,
+    change: impl FnOnce(&mut Vec<Vec<u8>>, &mut SmallRng),
+) -> Option<Attacked> {
     let mut lines = split(&a.bytes);
     change(&mut lines, lot);
     let bytes = lines.concat();
@@ -272,12 +298,20 @@ fn thief(lot: &mut SmallRng) -> Arc<Signer> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Changes what a line says and makes the hashes of all that follow fit; gives the last number
 /// and hash.
-fn forge(lines: &mut [Vec<u8>], first: usize, keys: &Keys, lot: &mut SmallRng) -> Option<(u64, String)> {
+fn forge(
+    lines: &mut [Vec<u8>],
+    first: usize,
+    keys: &Keys,
+    lot: &mut SmallRng,
+) -> Option<(u64, String)> {
     let mut last: Option<(String, String)> = None;
     let mut n = 0;
     for (at, line) in lines.iter_mut().enumerate() {
@@ -292,7 +326,11 @@ fn forge(lines: &mut [Vec<u8>], first: usize, keys: &Keys, lot: &mut SmallRng) -
         if at >= first {
             if at == first {
                 let years = ["2024", "2025", "2028"];
-                body = body.replacen("2027-", &format!("{}-", years[lot.random_range(0..3_usize)]), 1);
+                body = body.replacen(
+                    "2027-",
+                    &format!("{}-", years[lot.random_range(0..3_usize)]),
+                    1,
+                );
             }
             if let Some((was, is)) = &last {
                 body = body.replacen(was, is, 1);
@@ -300,9 +338,9 @@ fn forge(lines: &mut [Vec<u8>], first: usize, keys: &Keys, lot: &mut SmallRng) -
             let hash = hex(body.as_bytes());
             let signature = match keys {
                 Keys::None => signed.trim_end_matches("\"}\n").to_owned(),
-                Keys::Own(thief) => {
-                    thief.sign("rotascope journal line v1", hash.as_bytes()).to_string()
-                }
+                Keys::Own(thief) => thief
+                    .sign("rotascope journal line v1", hash.as_bytes())
+                    .to_string(),
             };
             let open = body.strip_suffix('}')?;
             *line = format!("{open},\"hash\":\"{hash}\",\"sig\":\"{signature}\"}}\n").into_bytes();

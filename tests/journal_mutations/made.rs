@@ -56,7 +56,12 @@ fn line(journal: &mut Journal, n: u64, lot: &mut SmallRng) {
     let key = format!("{:032x}", lot.random_range(0..6_u128));
     let verbs = Verb::ALL;
     let verb = verbs[lot.random_range(0..verbs.len())];
-    let reasons = ["leaked", "it \u{202e} hides", "\"quoted\",\"sig\":\"x\"}", "\u{1f6a8} {"];
+    let reasons = [
+        "leaked",
+        "it \u{202e} hides",
+        "\"quoted\",\"sig\":\"x\"}",
+        "\u{1f6a8} {",
+    ];
     let reason = reasons[lot.random_range(0..reasons.len())];
     match lot.random_range(0..4_u8) {
         0 | 1 => {
@@ -69,7 +74,9 @@ fn line(journal: &mut Journal, n: u64, lot: &mut SmallRng) {
         }
         2 => {
             let words = format!("done: {reason}");
-            journal.end(&key, &Outcome::Observed { words }, at(n)).unwrap();
+            journal
+                .end(&key, &Outcome::Observed { words }, at(n))
+                .unwrap();
         }
         _ => {
             let why = format!("cut: {reason}");
@@ -172,7 +179,9 @@ pub fn made(folder: &Path, seed: u64) -> Made {
 
 fn line_ends(bytes: &[u8]) -> Vec<usize> {
     let all = bytes.iter().enumerate();
-    all.filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).collect()
+    all.filter(|(_, byte)| **byte == b'\n')
+        .map(|(at, _)| at + 1)
+        .collect()
 }
 
 /// The bytes up to the line that a head holds.

@@ -24,7 +24,10 @@ use rotascope::model::proof::Head;
 const EACH: usize = 100;
 
 fn asked(name: &str, usual: usize) -> usize {
-    std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+    std::env::var(name)
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(usual)
 }
 
 fn sheet(bytes: Vec<u8>, beside: Option<Head>) -> Sheet {
@@ -57,7 +60,10 @@ fn found(a: &Made, attacked: Attacked, lot: &mut SmallRng) -> bool {
 
 #[test]
 fn every_attack_is_found_and_nothing_else_raises_an_alarm() {
-    let (mutations, cleans) = (asked("ROTASCOPE_MUTATIONS", 3000), asked("ROTASCOPE_CLEAN", 40));
+    let (mutations, cleans) = (
+        asked("ROTASCOPE_MUTATIONS", 3000),
+        asked("ROTASCOPE_CLEAN", 40),
+    );
     let folder = tempfile::tempdir().unwrap();
     let mut missed: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     let (mut tried, mut hit, mut seed) = (0, 0, 0);
@@ -65,7 +71,11 @@ fn every_attack_is_found_and_nothing_else_raises_an_alarm() {
     while tried < mutations {
         seed += 1;
         let target = made(folder.path(), seed);
-        let report = verify(&[sheet(target.bytes.clone(), Some(target.head.clone()))], &[], &[]);
+        let report = verify(
+            &[sheet(target.bytes.clone(), Some(target.head.clone()))],
+            &[],
+            &[],
+        );
         assert!(report.is_whole(), "seed {seed}: {report:?}");
         let mut lot = SmallRng::seed_from_u64(seed);
         let mut here = 0;
@@ -94,7 +104,11 @@ fn every_attack_is_found_and_nothing_else_raises_an_alarm() {
     }
     let mut out = std::io::stdout().lock();
     let count = alarms.len();
-    writeln!(out, "mutations {tried} found {hit} clean {cleans} alarms {count}").unwrap();
+    writeln!(
+        out,
+        "mutations {tried} found {hit} clean {cleans} alarms {count}"
+    )
+    .unwrap();
     assert!(missed.is_empty(), "not found, with their seeds: {missed:?}");
     assert!(alarms.is_empty(), "alarms: {alarms:?}");
 }

@@ -93,7 +93,10 @@ impl fmt::Display for Kept {
             }
             Self::Environment => write!(f, "in the environment, {IDENTITY_ENV}"),
             Self::Memory { because } => {
-                write!(f, "nowhere, it is forgotten when the program ends: {because}")
+                write!(
+                    f,
+                    "nowhere, it is forgotten when the program ends: {because}"
+                )
             }
         }
     }

@@ -95,7 +95,9 @@ impl Record {
     pub(super) fn words(&self) -> Zeroizing<String> {
         let seed = Zeroizing::new(STANDARD.encode(self.seed.as_slice()));
         // One allocation that is large enough: a grown string leaves what it held behind.
-        let mut words = Zeroizing::new(String::with_capacity(256 + 80 * self.enrolled.recovery.len()));
+        let mut words = Zeroizing::new(String::with_capacity(
+            256 + 80 * self.enrolled.recovery.len(),
+        ));
         words.push_str("{\"seed\":\"");
         words.push_str(&seed);
         words.push('"');
@@ -129,7 +131,12 @@ mod tests {
         assert_eq!(read.signer().public(), record.signer().public());
         assert_eq!(read.enrolled, record.enrolled);
         assert_eq!(format!("{record:?}"), "Record(…)");
-        for wrong in ["", "{}", "{\"seed\":\"AAAA\"}", &words.replace("]}", "],\"x\":1}")] {
+        for wrong in [
+            "",
+            "{}",
+            "{\"seed\":\"AAAA\"}",
+            &words.replace("]}", "],\"x\":1}"),
+        ] {
             assert!(Record::parse(wrong).is_none(), "{wrong}");
         }
     }

@@ -66,9 +66,7 @@ impl Ring {
     }
 
     /// A keyring that is opened in this way.
-    pub(super) fn new(
-        open: impl Fn() -> Result<Store, Error> + Send + Sync + 'static,
-    ) -> Self {
+    pub(super) fn new(open: impl Fn() -> Result<Store, Error> + Send + Sync + 'static) -> Self {
         Self(Arc::new(open))
     }
 

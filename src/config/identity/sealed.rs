@@ -158,7 +158,10 @@ fn stage(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent().filter(|f| cfg!(unix) && !f.as_os_str().is_empty()) {
+    match path
+        .parent()
+        .filter(|f| cfg!(unix) && !f.as_os_str().is_empty())
+    {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }

@@ -95,7 +95,10 @@ fn without_a_keyring_a_passphrase_keeps_them_in_a_file() {
         panic!("{:?}", first.kept());
     };
     let because = because.unwrap();
-    assert!(because.contains("there is none") && !because.contains('\u{1b}'), "{because}");
+    assert!(
+        because.contains("there is none") && !because.contains('\u{1b}'),
+        "{because}"
+    );
     machine.with(|from| first.enrol(codes(), from)).unwrap();
     let second = machine.load().unwrap();
     assert_eq!((second.key(), second.enrolled()), (first.key(), &codes()));
@@ -117,9 +120,15 @@ fn a_passphrase_can_come_from_a_file_that_only_its_owner_reads() {
     let mut machine = Machine::new(locked());
     let path = machine.folder.path().join("passphrase");
     sealed::replace(&path, b"horse staple\n").unwrap();
-    machine.variables.insert(PASSPHRASE_ENV, path.display().to_string());
+    machine
+        .variables
+        .insert(PASSPHRASE_ENV, path.display().to_string());
     let first = machine.load().unwrap();
-    assert!(first.kept().to_string().contains("locked"), "{}", first.kept());
+    assert!(
+        first.kept().to_string().contains("locked"),
+        "{}",
+        first.kept()
+    );
     assert_eq!(machine.load().unwrap().key(), first.key());
     assert!(machine.asked.lock().unwrap().is_empty());
     #[cfg(unix)]
@@ -128,7 +137,10 @@ fn a_passphrase_can_come_from_a_file_that_only_its_owner_reads() {
         let open = std::fs::Permissions::from_mode(0o644);
         std::fs::set_permissions(&path, open).unwrap();
         let error = machine.load().unwrap_err().to_string();
-        assert!(error.contains("chmod 600") && !error.contains("staple"), "{error}");
+        assert!(
+            error.contains("chmod 600") && !error.contains("staple"),
+            "{error}"
+        );
     }
 }
 
@@ -140,11 +152,17 @@ fn a_key_in_the_keyring_is_not_replaced_because_the_keyring_is_locked_today() {
     machine.ring = locked();
     let error = machine.load().unwrap_err();
     let words = error.to_string();
-    assert!(words.contains(&key.to_string()) && words.contains("locked"), "{words}");
+    assert!(
+        words.contains(&key.to_string()) && words.contains("locked"),
+        "{words}"
+    );
     assert!(error.next().unwrap().contains("unlock"));
     machine.ring = working();
     let error = machine.load().unwrap_err();
-    assert!(matches!(error, IdentityError::Gone(gone) if gone == key), "{error}");
+    assert!(
+        matches!(error, IdentityError::Gone(gone) if gone == key),
+        "{error}"
+    );
     machine.variables.insert(KEYRING_ENV, "off".to_owned());
     assert!(machine.load().unwrap_err().to_string().contains("off"));
 }
@@ -153,7 +171,11 @@ fn a_key_in_the_keyring_is_not_replaced_because_the_keyring_is_locked_today() {
 fn with_neither_it_is_for_this_session_alone_and_said_so() {
     let machine = Machine::new(absent());
     let first = machine.load().unwrap();
-    assert!(first.kept().to_string().contains("forgotten"), "{}", first.kept());
+    assert!(
+        first.kept().to_string().contains("forgotten"),
+        "{}",
+        first.kept()
+    );
     assert_ne!(machine.load().unwrap().key(), first.key());
     let mut first = first;
     assert!(machine.with(|from| first.enrol(codes(), from)).is_err());
@@ -168,9 +190,14 @@ fn the_environment_goes_first_and_a_wrong_one_is_not_shown() {
     assert_eq!(identity.key(), Signer::from_seed(&[1; 32]).public());
     assert_eq!(identity.kept(), &Kept::Environment);
     assert!(!format!("{identity:?}").contains("AQEB"));
-    machine.variables.insert(IDENTITY_ENV, "AQEBAQEB".to_owned());
+    machine
+        .variables
+        .insert(IDENTITY_ENV, "AQEBAQEB".to_owned());
     let error = machine.load().unwrap_err().to_string();
-    assert!(error.contains(IDENTITY_ENV) && !error.contains("AQEB"), "{error}");
+    assert!(
+        error.contains(IDENTITY_ENV) && !error.contains("AQEB"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -181,9 +208,16 @@ fn a_keyring_that_says_nothing_is_left_alone_in_time() {
     }));
     let began = Instant::now();
     let identity = machine.load().unwrap();
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
     assert!(identity.kept().to_string().contains("not answered"));
     // One that fails is no worse.
     machine.ring = Ring::new(|| panic!("in the keyring's own code"));
-    assert!(matches!(machine.load().unwrap().kept(), Kept::Memory { .. }));
+    assert!(matches!(
+        machine.load().unwrap().kept(),
+        Kept::Memory { .. }
+    ));
 }
