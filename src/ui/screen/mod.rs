@@ -84,7 +84,7 @@ impl Listing {
 
 /// The listing of the shown screen; `None` for the on-call screen, which is none.
 pub fn listing(desk: &Desk, theme: &Theme, keymap: &Keymap) -> Option<Listing> {
-    let area = layout::document(desk.area, desk.replay);
+    let area = layout::document(desk.area, desk.replay, desk.footer(desk.area));
     let (first, rows) = (desk.scroll, usize::from(area.height));
     let lines = match desk.screen() {
         Screen::OnCall => return None,
@@ -148,7 +148,7 @@ fn too_small(pen: &mut Pen<'_>, look: Look<'_>) {
 fn list(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect) {
     let desk = look.desk;
     frame::header(&mut Pen::new(buf, Rect { height: 1, ..area }), look);
-    let body = layout::document(area, desk.replay);
+    let body = layout::document(area, desk.replay, desk.footer(area));
     let (title, subject) = match desk.screen() {
         Screen::Detail => ("Rotation", detail::title(desk)),
         Screen::Why => ("Why", why::title(desk)),
