@@ -7,6 +7,7 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use rotascope::backend::Backend;
 use rotascope::backend::engine::Engine;
 use rotascope::backend::http::Address;
 use rotascope::backend::stream::Stream;
-use rotascope::guard::{Guard, summary};
+use rotascope::guard::{Guard, People, Policy, Rules, Signer, summary};
 use rotascope::incident::{Incident, Recording};
 use rotascope::journal;
 use rotascope::model::Event;
@@ -68,7 +69,9 @@ impl Watched {
 
     fn freeze(&self) {
         let wish = Wish::new(Verb::Freeze);
-        let facts = summary(&wish, &Incident::default()).unwrap().facts;
+        let facts = summary(&wish, &Incident::default(), &Rules::demo("mira".into()))
+            .unwrap()
+            .facts;
         let answer = Answer {
             confirmed: true,
             ..Answer::default()
@@ -109,12 +112,17 @@ fn quick(url: &str) -> Box<dyn Backend> {
     Box::new(stream.with_patience(Duration::from_secs(5), waits))
 }
 
+fn guard() -> Guard {
+    let signer = Arc::new(Signer::from_seed(&[7; 32]));
+    Guard::new("mira".into(), signer, Policy::demo(), Arc::new(People::default()))
+}
+
 fn acting(url: &str, journal: JournalPlace) -> Watched {
     Watched::open(LiveStart {
         backends: vec![Box::new(Engine::new(address(url)))],
         recorder: None,
         acting: Some(Acting {
-            guard: Guard::of("mira".into()),
+            guard: guard(),
             journal,
         }),
     })
@@ -481,7 +489,7 @@ fn without_leave_to_act_nothing_is_sent() {
         backends: vec![quick(&server.url())],
         recorder: None,
         acting: Some(Acting {
-            guard: Guard::of("mira".into()),
+            guard: guard(),
             journal: JournalPlace::Nowhere(String::new()),
         }),
     });

@@ -90,7 +90,8 @@ impl EngineHands {
 impl Hands for EngineHands {
     fn perform(&self, warrant: Warrant, now: Timestamp) -> Outcome {
         let intent = match warrant.spend(now) {
-            Ok(intent) => intent,
+            // The engine takes the intent alone for now.
+            Ok(signed) => signed.intent,
             Err(why) => {
                 return Outcome::Failed {
                     why: why.to_string(),

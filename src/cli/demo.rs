@@ -10,7 +10,6 @@ use std::str::FromStr;
 use crate::audit::{self, Options};
 use crate::backend::replay::Replay;
 use crate::config::Paths;
-use crate::guard::Guard;
 use crate::model::Text;
 use crate::rotation::Clock;
 use crate::rotation::lab::{Cause, LabSettings, UnknownCause};
@@ -113,7 +112,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
     })?;
     // What is done in the lab is nobody's record: its journal goes with it.
     let acting = (!args.read_only).then(|| Acting {
-        guard: Guard::of(live::person(None)),
+        guard: live::guard(live::person(None)),
         journal: JournalPlace::Folder(house.folder().join("journal")),
     });
     let start = LiveStart {

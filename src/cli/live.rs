@@ -1,13 +1,14 @@
 //! `rotascope --engine URL`: the cockpit on what happens now.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::backend::engine::Engine;
 use crate::backend::http::Address;
 use crate::backend::stream::Stream;
 use crate::config::Paths;
-use crate::guard::Guard;
+use crate::guard::{Guard, People, Policy, Signer};
 use crate::model::{Actor, Text};
 use crate::session::live::{Acting, JournalPlace, LiveStart, Recorder};
 use crate::shell::terminal::{self, Opening};
@@ -78,7 +79,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         None => None,
     };
     let acting = (!args.read_only).then(|| Acting {
-        guard: Guard::of(person(args.person.as_deref())),
+        guard: guard(person(args.person.as_deref())),
         journal: journal(args, paths),
     });
     let start = LiveStart {
@@ -110,6 +111,12 @@ pub(super) fn person(given: Option<&str>) -> Actor {
         name.filter(|name| !name.trim().is_empty())
             .unwrap_or_else(|| "somebody".to_owned()),
     )
+}
+
+/// What this person may do: a key of this session alone, and the policy of the demo.
+pub(super) fn guard(person: Actor) -> Guard {
+    let signer = Arc::new(Signer::from_seed(&rand::random()));
+    Guard::new(person, signer, Policy::demo(), Arc::new(People::default()))
 }
 
 fn journal(args: &Args, paths: &Paths) -> JournalPlace {

@@ -3,26 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::case::{Case, Subject};
+use super::challenge::Challenges;
 use super::effect::{self, Effect};
+use super::rules::Rules;
 use crate::incident::{Consumer, Incident, Rotation};
 use crate::model::act::Wish;
-use crate::model::event::{ConsumerState, Risk};
+use crate::model::event::{ConsumerState, Risk, Stage, Tier};
 use crate::model::intent::Verb;
 use crate::model::text::shown;
 use crate::model::{SecretPath, ServiceName, Version};
-
-/// What has to be answered before an act is done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Challenge {
-    /// Nothing: it only observes.
-    Nothing,
-    /// The key that confirms.
-    Confirm,
-    /// The secret's name, typed.
-    Name(String),
-    /// The secret's name, typed, and a reason.
-    NameAndReason(String),
-}
 
 /// A line of the prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +34,7 @@ pub struct Summary {
     /// wrong, how it is undone.
     pub rows: Vec<Row>,
     /// What has to be answered.
-    pub challenge: Challenge,
+    pub challenges: Challenges,
     /// Names the state that this speaks of: another number is another state.
     pub facts: u64,
 }
@@ -54,11 +44,12 @@ pub struct Summary {
 #[error("{0}")]
 pub struct Refusal(pub String);
 
-/// What a wish would do in this state.
+/// What a wish would do in this state, and what is asked before it.
 ///
 /// # Errors
-/// [`Refusal`] where it names nothing that is known, or comes too late.
-pub fn summary(wish: &Wish, incident: &Incident) -> Result<Summary, Refusal> {
+/// [`Refusal`] where it names nothing that is known, or comes too late, or the policy does not
+/// allow it.
+pub fn summary(wish: &Wish, incident: &Incident, rules: &Rules) -> Result<Summary, Refusal> {
     let effect = effect::of(wish.verb);
     let rotation = match &wish.rotation {
         Some(id) => Some(
@@ -73,22 +64,81 @@ pub fn summary(wish: &Wish, incident: &Incident) -> Result<Summary, Refusal> {
     } else if needs_rotation(wish.verb) {
         return Err(Refusal(format!("{}: no rotation is selected", wish.verb)));
     }
-    let secret = wish
-        .secret
-        .as_ref()
-        .or_else(|| rotation.and_then(|rotation| rotation.secret.as_ref()));
+    let about = About::of(wish, incident);
+    let secret = about.secret.as_ref();
     if secret.is_none() && matches!(wish.verb, Verb::Rotate | Verb::EmergencyRotate) {
         return Err(Refusal(format!("{}: no secret is named", wish.verb)));
     }
+    let case = Case {
+        person: Some(&rules.person),
+        roles: &rules.roles,
+        verb: wish.verb,
+        region: wish.region.as_ref(),
+        subject: about.subject(),
+        signed: true,
+    };
+    let decision = rules.policy.decide(&case);
+    let decision = decision.map_err(|denied| Refusal(denied.to_string()))?;
     let reach = Reach::of(wish, secret, rotation, incident);
-    let risk = wish.verb.risk();
     Ok(Summary {
         title: reach.fill(effect.title),
         rows: rows(&effect, &reach),
-        challenge: challenge(&risk, &reach.name),
-        risk,
+        challenges: decision.challenges,
+        risk: case.risk(),
         facts: facts(wish, rotation),
     })
+}
+
+/// What is known of the secret that a wish is about.
+#[derive(Clone, Debug)]
+pub(super) struct About {
+    secret: Option<SecretPath>,
+    tier: Option<Tier>,
+    services: Vec<ServiceName>,
+    consumers: usize,
+    into_revoke: bool,
+}
+
+impl About {
+    pub(super) fn of(wish: &Wish, incident: &Incident) -> Self {
+        let rotation = wish.rotation.as_ref().and_then(|id| incident.rotation(id));
+        let secret = wish
+            .secret
+            .as_ref()
+            .or_else(|| rotation.and_then(|rotation| rotation.secret.as_ref()));
+        let consumers = || {
+            secret
+                .into_iter()
+                .flat_map(|secret| incident.consumers(secret))
+        };
+        let services: BTreeSet<&ServiceName> = consumers()
+            .filter_map(|consumer| consumer.service.as_ref())
+            .chain(rotation.into_iter().flat_map(|rotation| &rotation.services))
+            .collect();
+        Self {
+            tier: rotation.and_then(|rotation| rotation.tier.clone()),
+            services: services.into_iter().cloned().collect(),
+            consumers: consumers().count(),
+            into_revoke: rotation.is_some_and(is_before_its_revocation),
+            secret: secret.cloned(),
+        }
+    }
+
+    pub(super) fn subject(&self) -> Subject<'_> {
+        Subject {
+            secret: self.secret.as_ref(),
+            tier: self.tier.as_ref(),
+            services: &self.services,
+            consumers: self.consumers,
+            into_revoke: self.into_revoke,
+        }
+    }
+}
+
+/// True where the next thing that a rotation does is to revoke the old version.
+fn is_before_its_revocation(rotation: &Rotation) -> bool {
+    let stage = rotation.stage().map(|(stage, _)| stage);
+    rotation.revoked_at.is_none() && matches!(stage, Some(Stage::Grace | Stage::Revoke))
 }
 
 /// Acts on everything, or on a secret that may have no rotation.
@@ -121,16 +171,6 @@ fn fits(verb: Verb, effect: &Effect, rotation: &Rotation) -> Result<(), Refusal>
         )));
     }
     Ok(())
-}
-
-fn challenge(risk: &Risk, name: &str) -> Challenge {
-    match risk {
-        Risk::Observe => Challenge::Nothing,
-        Risk::Reversible => Challenge::Confirm,
-        Risk::Disruptive => Challenge::Name(name.to_owned()),
-        // What is not known counts as the worst.
-        Risk::Destructive | Risk::Other(_) => Challenge::NameAndReason(name.to_owned()),
-    }
 }
 
 /// What the act reaches, in words.

@@ -3,6 +3,7 @@
 
 use super::id::{Actor, Region, RotationId, SecretPath, ServiceName};
 use super::intent::{Intent, Outcome, Verb};
+use super::proof::Code;
 use super::text::Text;
 use super::time::Timestamp;
 
@@ -68,6 +69,8 @@ pub struct Answer {
     pub typed: String,
     /// Why they do it.
     pub reason: String,
+    /// The code that they typed; empty where none was asked for.
+    pub code: Code,
 }
 
 /// A wish, and the answer to what was asked about it.
@@ -88,6 +91,13 @@ pub enum ActState {
     Refused(String),
     /// It is written into the journal.
     Recording,
+    /// It waits for a second person: `rotascope approve ID`.
+    Waiting {
+        /// Names the request.
+        id: String,
+        /// Nobody can approve it after this moment.
+        until: Timestamp,
+    },
     /// It is on its way to the backend.
     Sending,
     /// What the backend says of it.

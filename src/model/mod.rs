@@ -8,6 +8,7 @@ pub mod intent;
 pub mod json;
 pub mod link;
 pub mod mask;
+pub mod proof;
 pub mod rejected;
 pub mod replay;
 pub mod text;

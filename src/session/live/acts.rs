@@ -12,7 +12,7 @@ use rand::RngExt as _;
 use super::{Acting, JournalPlace, wall};
 use crate::backend::engine::NEVER_CAME;
 use crate::backend::{Backend, Hands};
-use crate::guard::{Guard, Warrant};
+use crate::guard::{Guard, Memory, Warrant};
 use crate::incident::Incident;
 use crate::journal::{Journal, JournalError, OpenAct, file_in, open_acts};
 use crate::model::act::{ActNote, ActState, Asked, Wish};
@@ -38,6 +38,8 @@ pub(in crate::session) struct News {
 /// The acts of a session.
 pub(super) struct Acts {
     guard: Option<Guard>,
+    /// What was used of what is good for one use.
+    once: Memory,
     /// Why nothing can be done, where nothing can.
     without: &'static str,
     jobs: Sender<Warrant>,
@@ -68,6 +70,7 @@ impl Acts {
         };
         Self {
             guard,
+            once: Memory::default(),
             without,
             jobs,
             told,
@@ -120,8 +123,10 @@ impl Acts {
         if !following {
             return Err("this is the past: return to now, and look again before you act".into());
         }
-        guard
-            .grant(asked, incident, key, wall())
+        let now = wall();
+        let claim = guard.claim(asked, incident, key, now);
+        claim
+            .and_then(|claim| claim.warrant(&self.once, Vec::new(), None, now))
             .map_err(|unmet| unmet.to_string())
     }
 

@@ -4,7 +4,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
-use crate::guard::Challenge;
 use crate::model::event::Risk;
 use crate::ui::fit::{cols, width, wrap};
 use crate::ui::layout;
@@ -81,14 +80,15 @@ fn rows(question: &Question, room: usize, most: usize) -> Vec<(&'static str, Str
 
 /// The lines to type into.
 fn asked(question: &Question) -> Vec<(Focus, String)> {
-    match &question.summary.challenge {
-        Challenge::Nothing | Challenge::Confirm => Vec::new(),
-        Challenge::Name(name) => vec![(Focus::Name, format!("Type {name}"))],
-        Challenge::NameAndReason(name) => vec![
-            (Focus::Name, format!("Type {name}")),
-            (Focus::Reason, "Reason".to_owned()),
-        ],
+    let challenges = &question.summary.challenges;
+    let mut asked = Vec::new();
+    if let Some(name) = &challenges.name {
+        asked.push((Focus::Name, format!("Type {name}")));
     }
+    if challenges.reason {
+        asked.push((Focus::Reason, "Reason".to_owned()));
+    }
+    asked
 }
 
 fn risk(pen: &mut Pen<'_>, look: Look<'_>, question: &Question) {
