@@ -32,5 +32,5 @@ pub use people::{People, PeopleError, Person};
 pub use policy::{DEMO, Decision, Policy, STANDARD};
 pub use rules::Rules;
 pub use signer::Signer;
-pub use summary::{Refusal, Row, Summary, summary};
+pub use summary::{Refusal, Row, Summary, fits, summary};
 pub use warrant::{Claim, Guard, Unmet, Warrant};

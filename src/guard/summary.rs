@@ -9,7 +9,7 @@ use super::effect::{self, Effect};
 use super::rules::Rules;
 use crate::incident::{Consumer, Incident, Rotation};
 use crate::model::act::Wish;
-use crate::model::event::{ConsumerState, Risk, Stage, Tier};
+use crate::model::event::{ConsumerState, Outcome, Risk, Stage, Tier};
 use crate::model::intent::Verb;
 use crate::model::text::shown;
 use crate::model::{SecretPath, ServiceName, Version};
@@ -60,7 +60,7 @@ pub fn summary(wish: &Wish, incident: &Incident, rules: &Rules) -> Result<Summar
         None => None,
     };
     if let Some(rotation) = rotation {
-        fits(wish.verb, &effect, rotation)?;
+        fits(wish.verb, rotation)?;
     } else if needs_rotation(wish.verb) {
         return Err(Refusal(format!("{}: no rotation is selected", wish.verb)));
     }
@@ -157,20 +157,34 @@ fn needs_rotation(verb: Verb) -> bool {
     )
 }
 
-fn fits(verb: Verb, effect: &Effect, rotation: &Rotation) -> Result<(), Refusal> {
+/// Whether an act makes sense for a rotation as it stands. What suggests acts asks this first.
+///
+/// # Errors
+/// [`Refusal`] in words for a person, with what makes sense instead where something does.
+pub fn fits(verb: Verb, rotation: &Rotation) -> Result<(), Refusal> {
     let id = &rotation.id;
-    if let (Some(ended), false) = (&rotation.ended, effect.after_end) {
-        return Err(Refusal(format!(
-            "{verb}: rotation {id} has ended ({})",
-            ended.outcome
-        )));
+    let refuse = |why: String| Err(Refusal(format!("{verb}: {why}")));
+    if let (Some(ended), false) = (&rotation.ended, effect::of(verb).after_end) {
+        return refuse(format!("rotation {id} has ended ({})", ended.outcome));
     }
-    if verb == Verb::ExtendGrace && rotation.revoked_at.is_some() {
-        return Err(Refusal(format!(
-            "{verb}: the old version of {id} is revoked already; reissue-previous makes it valid again"
-        )));
+    let one_at_a_time = rotation.dual_run == Some(false);
+    match verb {
+        Verb::ExtendGrace if rotation.revoked_at.is_some() => refuse(format!(
+            "the old version of {id} is revoked already; reissue-previous makes it valid again"
+        )),
+        Verb::ExtendGrace | Verb::ReissuePrevious if one_at_a_time => refuse(
+            "the target has no dual-run, it accepts one version at a time; re-push, or roll back"
+                .to_owned(),
+        ),
+        Verb::Rollback => match (&rotation.ended, &rotation.superseded_by) {
+            (_, Some(later)) => refuse(format!("{later} has replaced rotation {id}")),
+            (Some(ended), _) if ended.outcome != Outcome::Succeeded => {
+                refuse(format!("rotation {id} has ended ({})", ended.outcome))
+            }
+            _ => Ok(()),
+        },
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// What the act reaches, in words.
@@ -179,6 +193,7 @@ struct Reach {
     old: String,
     new: String,
     count: String,
+    service: String,
     place: String,
     length: String,
     pace: String,
@@ -218,6 +233,7 @@ impl Reach {
                 "the current version",
             ),
             count: counted(touched.len(), &services),
+            service: service(wish),
             place: place(wish),
             length: length(wish),
             pace: wish.per_minute.map_or_else(
@@ -235,6 +251,7 @@ impl Reach {
             .replace("{old}", &self.old)
             .replace("{new}", &self.new)
             .replace("{count}", &self.count)
+            .replace("{service}", &self.service)
             .replace("{where}", &self.place)
             .replace("{length}", &self.length)
             .replace("{pace}", &self.pace)
@@ -274,6 +291,11 @@ fn counted(consumers: usize, services: &BTreeSet<&ServiceName>) -> String {
         (n, Some(one), 0) => format!("{n} consumer{s} of {one}"),
         (n, Some(_), more) => format!("{n} consumer{s} of {} services", more + 1),
     }
+}
+
+fn service(wish: &Wish) -> String {
+    let service = wish.service.as_ref();
+    service.map_or_else(|| "every service".to_owned(), ToString::to_string)
 }
 
 fn place(wish: &Wish) -> String {

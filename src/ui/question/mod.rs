@@ -14,7 +14,7 @@ mod code;
 mod length;
 mod reason;
 
-use crate::guard::{Challenges, Refusal, Summary};
+use crate::guard::{Challenges, Refusal, Rules, Summary, summary};
 use crate::incident::Incident;
 use crate::model::act::{Answer, Asked, Wish};
 use crate::model::intent::Verb;
@@ -45,9 +45,6 @@ pub enum Focus {
     /// The button that does it.
     Act,
 }
-
-/// Makes the summary of a wish: the guard's, under the policy that holds.
-pub type Summarise<'a> = &'a dyn Fn(&Wish, &Incident) -> Result<Summary, Refusal>;
 
 /// A question.
 #[derive(Debug)]
@@ -80,12 +77,8 @@ impl Question {
     ///
     /// # Errors
     /// [`Refusal`] where the act makes no sense here, or is allowed to nobody.
-    pub fn new(
-        wish: Wish,
-        incident: &Incident,
-        summarise: Summarise<'_>,
-    ) -> Result<Self, Refusal> {
-        let summary = summarise(&wish, incident)?;
+    pub fn new(wish: Wish, incident: &Incident, rules: &Rules) -> Result<Self, Refusal> {
+        let summary = summary(&wish, incident, rules)?;
         let length = wish.seconds.filter(|_| wish.verb == Verb::ExtendGrace);
         Ok(Self {
             stood: Stood::of(&wish, incident),
@@ -151,7 +144,7 @@ impl Question {
 
     /// What has to be answered.
     pub fn asks(&self) -> &Challenges {
-        &self.summary.challenge
+        &self.summary.challenges
     }
 
     /// What can have the focus, in order.
@@ -168,6 +161,16 @@ impl Question {
         .into_iter()
         .filter_map(|(is_there, focus)| is_there.then_some(focus))
         .collect()
+    }
+
+    /// Moves up or down within the reason, where it has the focus and another line there.
+    pub fn moves_in_reason(&mut self, key: Key) -> bool {
+        match key.code {
+            KeyCode::Up | KeyCode::Down if self.focus == Focus::Reason => {
+                self.reason.go(key.code == KeyCode::Down)
+            }
+            _ => false,
+        }
     }
 
     /// Moves the focus round.
@@ -259,12 +262,8 @@ impl Question {
     ///
     /// # Errors
     /// [`Refusal`] where it makes no sense any more.
-    pub fn refresh(
-        &mut self,
-        incident: &Incident,
-        summarise: Summarise<'_>,
-    ) -> Result<(), Refusal> {
-        self.summary = summarise(&self.wish, incident)?;
+    pub fn refresh(&mut self, incident: &Incident, rules: &Rules) -> Result<(), Refusal> {
+        self.summary = summary(&self.wish, incident, rules)?;
         Ok(())
     }
 
@@ -276,10 +275,10 @@ impl Question {
         &mut self,
         incident: &Incident,
         clock: Clock,
-        summarise: Summarise<'_>,
+        rules: &Rules,
     ) -> Result<(), Refusal> {
-        let now = summarise(&self.wish, incident)?;
-        let anew = now.facts != self.summary.facts || now.challenge != self.summary.challenge;
+        let now = summary(&self.wish, incident, rules)?;
+        let anew = now.facts != self.summary.facts || now.challenges != self.summary.challenges;
         self.summary = now;
         let stood = Stood::of(&self.wish, incident);
         if anew {

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::widgets::Widget;
-use ratatui_textarea::{Input, Key as TextKey, TextArea, WrapMode};
+use ratatui_textarea::{CursorMove, Input, Key as TextKey, TextArea, WrapMode};
 
 use crate::model::text::is_hidden;
 use crate::ui::key::{Key, KeyCode};
@@ -81,6 +81,14 @@ impl Reason {
             alt: key.alt,
             shift: key.shift,
         });
+    }
+
+    /// Moves a line up or down within it; false where there is none.
+    pub fn go(&mut self, down: bool) -> bool {
+        let before = self.input.cursor();
+        let by = if down { CursorMove::Down } else { CursorMove::Up };
+        self.input.move_cursor(by);
+        self.input.cursor().0 != before.0
     }
 
     /// Begins a new line.
