@@ -13,6 +13,7 @@ mod levels;
 mod live;
 mod log;
 mod look;
+mod policy;
 mod replay;
 mod secret_file;
 pub mod slo;
@@ -64,6 +65,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the rotation engine and its server
     Engine(engine::Args),
+    /// Say whether a policy of acts is right, and what it asks for before each
+    Policy(policy::Args),
     /// Print the completions for a shell
     Completions(generated::CompletionArgs),
     /// Print the manual page
@@ -116,6 +119,7 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
         Command::Check(args) => printed(|out, err| check::run(&args, paths, out, err)),
         Command::Demo(args) => demo::run(&args, paths),
         Command::Engine(args) => engine::run(&args),
+        Command::Policy(args) => printed(|out, err| policy::run(&args, out, err)),
         Command::Completions(args) => printed(|out, _| generated::completions(&args, out)),
         Command::Man => printed(|out, _| generated::manual(out)),
     }

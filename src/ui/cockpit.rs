@@ -78,6 +78,12 @@ impl Cockpit {
         self.desk.clicked.is_some() || question.is_some_and(Question::waits_to_be_seen)
     }
 
+    /// The question that stands.
+    #[cfg(test)]
+    pub(super) fn question(&self) -> Option<&Question> {
+        self.desk.question.as_ref()
+    }
+
     /// Makes ready what is drawn next, after a change.
     fn refresh(&mut self) {
         self.dirty = true;

@@ -20,7 +20,7 @@ const NARROW: u16 = 60;
 const LOW: u16 = 20;
 
 /// The labels in the order of a narrow frame; those not named come behind.
-const FIRST: [&str; 2] = ["If wrong", "Happens"];
+const FIRST: [&str; 3] = ["If wrong", "At risk", "Happens"];
 
 /// A line of what the act would do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -174,3 +174,19 @@ pub fn said(after: &Aftermath, can: impl Fn(&str) -> bool) -> String {
     );
     format!("{after}; next: {next}")
 }
+
+/// How an act stands, in a few words: `rollback: done`.
+pub fn standing(note: &ActNote) -> String {
+    let how = match &note.state {
+        ActState::Refused(_) => "refused",
+        ActState::Recording => "being recorded",
+        ActState::Waiting { .. } => "waits for a second person",
+        ActState::Sending => "being sent",
+        ActState::Told(Outcome::Accepted) => "accepted",
+        ActState::Told(Outcome::Executing) => "being done",
+        ActState::Told(Outcome::Observed { .. }) => "done",
+        ActState::Told(Outcome::Failed { .. }) => "failed",
+        ActState::Told(Outcome::Unknown { .. }) => "unknown",
+    };
+    format!("{} by {}: {how}", note.verb, note.by)
+}

@@ -1,5 +1,6 @@
 //! What changed under a question, in words.
 
+use crate::guard;
 use crate::incident::{Incident, Rotation};
 use crate::model::Timestamp;
 use crate::model::act::Wish;
@@ -14,14 +15,16 @@ pub struct Stood {
     revoked: Option<Timestamp>,
     ended: Option<String>,
     replaced: Option<String>,
+    frozen: Option<String>,
 }
 
 impl Stood {
     /// How it stands.
     pub fn of(wish: &Wish, incident: &Incident) -> Self {
-        let id = wish.rotation.as_ref();
-        id.and_then(|id| incident.rotation(id))
-            .map_or_else(Self::default, Self::of_rotation)
+        let rotation = wish.rotation.as_ref().and_then(|id| incident.rotation(id));
+        let stood = rotation.map_or_else(Self::default, Self::of_rotation);
+        let frozen = guard::frozen(incident).map(|act| act.action.actor.to_string());
+        Self { frozen, ..stood }
     }
 
     fn of_rotation(rotation: &Rotation) -> Self {
@@ -37,6 +40,7 @@ impl Stood {
             revoked: rotation.revoked_at,
             ended: rotation.ended.as_ref().map(|e| e.outcome.to_string()),
             replaced: rotation.superseded_by.as_ref().map(ToString::to_string),
+            frozen: None,
         }
     }
 
@@ -72,6 +76,12 @@ impl Stood {
             let [from, to] = &now.versions;
             let name = |version: &Option<String>| version.as_deref().unwrap_or("?").to_owned();
             words.push(format!("it goes from {} to {}", name(from), name(to)));
+        }
+        if self.frozen != now.frozen {
+            words.push(match &now.frozen {
+                Some(by) => format!("{by} froze all rotations"),
+                None => "the freeze has ended".to_owned(),
+            });
         }
         if words.is_empty() {
             words.push("what it would do".to_owned());

@@ -6,6 +6,7 @@ mod auth;
 mod backends;
 mod canary;
 mod detail;
+mod done;
 mod event;
 mod findings;
 mod frame;
