@@ -37,3 +37,6 @@ pub use rules::Rules;
 pub use signer::Signer;
 pub use summary::{Refusal, Row, Summary, fits, summary};
 pub use warrant::{Claim, Guard, Unmet, Warrant};
+
+#[cfg(test)]
+mod tests;
