@@ -6,7 +6,8 @@
 //! 3. What was answered is at least what the policy asks for. A code is checked here where the
 //!    person is enrolled here; else the signed word that it was checked counts, as for the name.
 //! 4. An approval is judged where one is asked for.
-//! 5. A code is used up last, so that nothing that is refused uses it up.
+//! 5. A code is checked last, so that nothing that is refused uses it up; and tries are counted,
+//!    so that nobody guesses it.
 
 use super::approval::Judge;
 use super::case::{Case, Subject, risk};
@@ -15,10 +16,10 @@ use super::once::Once;
 use super::people::{People, Person};
 use super::policy::{Decision, Policy, must_be_signed};
 use super::signer::Signer;
-use super::totp::Use;
+use super::totp::{CodeError, TryError, is_code, may_try};
 use crate::model::event::Risk;
 use crate::model::intent::Intent;
-use crate::model::proof::{Digest, Met, Proof, Signed};
+use crate::model::proof::{Code, Digest, Met, Proof, Signed};
 use crate::model::{Actor, Span, Timestamp};
 
 /// What proofs are signed in.
@@ -46,7 +47,7 @@ pub struct Evaluated {
     pub because: Vec<String>,
 }
 
-/// An act of which all but the approval is in order.
+/// An act of which all but the approval and the code is in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Examined {
     /// Whose act it is; `None` where a bearer token alone asks for it.
@@ -55,8 +56,8 @@ pub struct Examined {
     pub risk: Risk,
     /// What the policy asks for.
     pub decision: Decision,
-    /// What its code uses up.
-    uses: Option<Use>,
+    /// The moment by which its code is to be checked, where it is checked here.
+    checks: Option<Timestamp>,
 }
 
 fn proven(intent: &Digest, met: Met) -> [u8; 36] {
@@ -75,8 +76,9 @@ fn proven(intent: &Digest, met: Met) -> [u8; 36] {
     bytes
 }
 
-/// Examines an act without its approvals: what a request for a second person must pass, and what
-/// an act must pass first. Nothing is used up.
+/// Examines an act without its approvals, and whether its code is one, not whether it fits: what a
+/// request for a second person must pass, and what an act must pass first. Nothing is used up, and
+/// nothing is told that helps to guess.
 ///
 /// # Errors
 /// [`Denied`] in words for the person; never [`Denied::NeedsSecond`].
@@ -128,7 +130,7 @@ fn of_bearer(intent: &Intent, subject: &Subject<'_>, policy: &Policy) -> Result<
         person: None,
         risk: case.risk(),
         decision,
-        uses: None,
+        checks: None,
     })
 }
 
@@ -163,18 +165,17 @@ fn of_person(
     if !lacking.is_empty() {
         return Err(Denied::Lacking(lacking));
     }
-    let mut uses = None;
+    let mut checks = None;
     if asked.code && !person.enrolled.is_empty() {
-        let code = proof.code.clone().unwrap_or_default();
+        is_code(proof.code.as_ref().unwrap_or(&Code::default()))?;
         // Who waited for a second person gave the code before that.
-        let moment = if asked.second { intent.at } else { now };
-        uses = Some(person.enrolled.check(&person.name, &code, moment)?);
+        checks = Some(if asked.second { intent.at } else { now });
     }
     Ok(Examined {
         person: Some(person.name.clone()),
         risk: case.risk(),
         decision,
-        uses,
+        checks,
     })
 }
 
@@ -220,8 +221,9 @@ pub fn evaluate(
         };
         approved_by = approvers(&judge, proof)?;
     }
-    if let Some(uses) = &examined.uses {
-        once.take(&uses.to_string())?;
+    if let (Some(moment), Some(proof)) = (examined.checks, &signed.proof) {
+        let person = people.by_key(&proof.key).ok_or(Denied::UnknownKey)?;
+        use_up(person, proof, moment, once, now)?;
     }
     Ok(Evaluated {
         person: examined.person,
@@ -229,6 +231,29 @@ pub fn evaluate(
         approved_by,
         because: examined.decision.because,
     })
+}
+
+/// Checks a code and uses it up.
+fn use_up(
+    person: &Person,
+    proof: &Proof,
+    moment: Timestamp,
+    once: &dyn Once,
+    now: Timestamp,
+) -> Result<(), Denied> {
+    let code = proof.code.clone().unwrap_or_default();
+    may_try(&person.name, &code, once, now).map_err(|error| match error {
+        TryError::TooMany => Denied::Code(CodeError::TooMany),
+        TryError::Once(error) => Denied::Once(error),
+    })?;
+    let uses = person.enrolled.check(&person.name, &code, moment);
+    let uses = uses.map_err(|error| match error {
+        // Whoever guesses would learn which code is good an hour from now.
+        CodeError::Clock(apart) if apart.is_to_come() => CodeError::Wrong,
+        error => error,
+    })?;
+    once.take(&uses.to_string())?;
+    Ok(())
 }
 
 fn approvers(judge: &Judge<'_>, proof: &Proof) -> Result<Vec<Actor>, Denied> {

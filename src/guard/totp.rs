@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq as _;
 use totp_rs::{Builder, Totp};
 use zeroize::Zeroizing;
 
+use super::once::{Once, OnceError};
 use crate::model::proof::Code;
 use crate::model::text::is_hidden;
 use crate::model::{Actor, Timestamp, json};
@@ -30,6 +31,10 @@ const SKEW: u64 = 1;
 /// So many steps before and after, two hours, are looked at to tell a wrong clock from a wrong
 /// code.
 const FAR: u64 = 240;
+
+/// So many one-time codes a person may try in [`TRIES_SPAN`] seconds, right ones among them.
+const TRIES: u32 = 20;
+const TRIES_SPAN: i64 = 300;
 
 /// How many characters a recovery code has, dashes aside: 80 bits.
 const RECOVERY: usize = 16;
@@ -122,9 +127,7 @@ impl Enrolled {
         if self.is_empty() {
             return Err(CodeError::NotEnrolled(person.clone()));
         }
-        if code.is_empty() {
-            return Err(CodeError::Missing);
-        }
+        is_code(code)?;
         if let Some(digits) = one_time(code.raw()) {
             let secret = self.totp.as_ref().ok_or(CodeError::Wrong)?;
             let step = check(secret, &digits, now)?;
@@ -192,9 +195,21 @@ pub enum CodeError {
     /// It is the code of another time: one of the clocks is wrong.
     #[error("the code does not fit: the clock of this machine and the code differ by about {0}")]
     Clock(Apart),
+    /// So many were tried that it may be somebody who guesses.
+    #[error("too many codes were tried: wait for five minutes, or use a recovery code")]
+    TooMany,
     /// There is nothing to check it against.
     #[error("{0} has no one-time codes here: enrol with rotascope identity totp")]
     NotEnrolled(Actor),
+}
+
+/// Why a code may not even be tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum TryError {
+    /// Too many were.
+    TooMany,
+    /// Nobody can say how many were.
+    Once(OnceError),
 }
 
 /// How far two clocks are apart, to the minute.
@@ -203,6 +218,13 @@ pub struct Apart {
     minutes: u64,
     /// True where this machine's clock is the one that is ahead.
     ahead: bool,
+}
+
+impl Apart {
+    /// True where the code is one of a time that is still to come.
+    pub(super) fn is_to_come(self) -> bool {
+        !self.ahead
+    }
 }
 
 impl fmt::Display for Apart {
@@ -237,6 +259,40 @@ pub fn check(secret: &TotpSecret, code: &str, now: Timestamp) -> Result<u64, Cod
         })),
         None => Err(CodeError::Wrong),
     }
+}
+
+/// Whether this is a code at all, right or wrong.
+pub(super) fn is_code(code: &Code) -> Result<(), CodeError> {
+    if code.is_empty() {
+        return Err(CodeError::Missing);
+    }
+    if one_time(code.raw()).is_none() && recovery_hash(code).is_none() {
+        return Err(CodeError::Malformed);
+    }
+    Ok(())
+}
+
+/// Counts a try of a one-time code, as three of a million fit: whoever has a person's key must
+/// not be able to guess the code as well. A recovery code is too long to be guessed.
+pub(super) fn may_try(
+    person: &Actor,
+    code: &Code,
+    once: &dyn Once,
+    now: Timestamp,
+) -> Result<(), TryError> {
+    if one_time(code.raw()).is_none() {
+        return Ok(());
+    }
+    let span = now.seconds().div_euclid(TRIES_SPAN);
+    let person = json::to_line(person).unwrap_or_default();
+    for n in 0..TRIES {
+        match once.take(&format!("try {span} {n} {person}")) {
+            Ok(()) => return Ok(()),
+            Err(OnceError::Already) => {}
+            Err(error) => return Err(TryError::Once(error)),
+        }
+    }
+    Err(TryError::TooMany)
 }
 
 /// The six digits of a one-time code, whatever stands between them and in whichever digits of

@@ -74,6 +74,49 @@ fn a_code_is_good_for_one_act() {
 }
 
 #[test]
+fn who_has_the_key_cannot_guess_the_code() {
+    let engines = once();
+    let guess = |code: &str, seconds| {
+        let mut signed = super::world::signed(super::world::intent(), MIRA, super::world::ALL);
+        signed.proof.as_mut().unwrap().code = Some(Code::from(code));
+        engine(&signed, Tier::Standard, &engines, seconds)
+    };
+    for n in 0..20 {
+        let said = guess(&format!("{n:06}"), 1);
+        assert!(matches!(
+            said,
+            Err(Denied::Code(CodeError::Wrong | CodeError::Clock(_)))
+        ));
+    }
+    let right = code(at(0));
+    assert_eq!(guess(right.raw(), 1), Err(Denied::Code(CodeError::TooMany)));
+    // The count ends after five minutes at the most; whoever comes later has a new code.
+    let mut later = super::world::intent();
+    later.at = at(301);
+    let later = super::world::signed(later, MIRA, super::world::ALL);
+    assert_eq!(
+        engine(&later, Tier::Standard, &engines, 301),
+        Ok(Risk::Destructive)
+    );
+}
+
+#[test]
+fn a_request_for_a_second_person_tells_nothing_of_its_code() {
+    let (policy, people, secret) = (Policy::standard(), people(), secret(Tier::Critical));
+    let said = |code: Option<&str>| {
+        let mut signed = super::world::signed(super::world::intent(), MIRA, super::world::ALL);
+        signed.proof.as_mut().unwrap().code = code.map(Code::from);
+        examine(&signed, &secret.subject(), &policy, &people, at(1)).map(|_| ())
+    };
+    assert_eq!(said(Some("000000")), Ok(()));
+    assert_eq!(
+        said(Some("no code")),
+        Err(Denied::Code(CodeError::Malformed))
+    );
+    assert_eq!(said(None), Err(Denied::Code(CodeError::Missing)));
+}
+
+#[test]
 fn who_is_not_enrolled_is_told_so() {
     let incident = incident("standard");
     let guard = standard().with_codes(crate::guard::totp::Enrolled::default());
