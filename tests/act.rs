@@ -232,7 +232,9 @@ fn a_grace_period_is_extended_from_the_screen() {
     // The button too takes no key before it can have been seen.
     look_at_it();
     terminal.press("\r");
-    terminal.wait_for("the outcome", |screen| screen.contains("Done: extend-grace"));
+    terminal.wait_for("the outcome", |screen| {
+        screen.contains("Done: extend-grace")
+    });
     let after = engine.newest();
     assert_ne!(after["grace_ends_at"], before["grace_ends_at"], "{after:#}");
     let lines = journal_lines(&plant.path("journal"));

@@ -127,8 +127,8 @@ fn no_question_outlives_the_leave_to_act() {
     bench.press("tab");
     let _ = update(&mut bench.cockpit, Message::Seen);
     bench.tell(read_only());
-    assert!(bench.press("enter").is_empty());
     bench.line_with("nothing can be done from here any more");
+    assert!(bench.press("enter").is_empty());
 }
 
 /// One thing of a burst.
@@ -139,11 +139,22 @@ fn thrown(dice: &mut Dice, name: &str) -> Vec<Message> {
         0..=2 => vec![key(KeyCode::Enter)],
         3 | 4 => vec![key(KeyCode::Tab)],
         5 => vec![Message::Key(Key::new(KeyCode::Tab, false, false, true))],
-        6 => vec![key(dice.of(&[KeyCode::Left, KeyCode::Right, KeyCode::Up, KeyCode::Down]))],
+        6 => vec![key(dice.of(&[
+            KeyCode::Left,
+            KeyCode::Right,
+            KeyCode::Up,
+            KeyCode::Down,
+        ]))],
         7 => word(name),
         8 => word(dice.of(&["y", "yes", " ", "leaked", "123456"])),
         9 | 10 => {
-            let words = dice.of(&["\r", "y\n", "payments/db", "payments/db\t\t\r", "123456\r\r"]);
+            let words = dice.of(&[
+                "\r",
+                "y\n",
+                "payments/db",
+                "payments/db\t\t\r",
+                "123456\r\r",
+            ]);
             vec![Message::Paste(words.to_owned())]
         }
         _ => {
@@ -180,7 +191,10 @@ fn no_burst_confirms() {
         for _ in 0..=dice.below(12) {
             for message in thrown(&mut dice, "payments/db") {
                 let effects = update(&mut bench.cockpit, message).0;
-                confirmations += effects.iter().filter(|e| matches!(e, Effect::Act(_))).count();
+                confirmations += effects
+                    .iter()
+                    .filter(|e| matches!(e, Effect::Act(_)))
+                    .count();
             }
         }
         bursts += 1;
