@@ -374,9 +374,11 @@ impl<'a> Touched<'a> {
 
     /// The finding that the act cures, else any that stood.
     fn finding(&self, done: Done<'_>) -> Option<&'a Finding> {
-        let names = |f: &&&Finding| f.mode.suggest().contains(&done.verb.name());
-        let named = self.findings.iter().find(names);
-        named.or_else(|| self.findings.first()).copied()
+        let all = &self.findings;
+        let cured = all
+            .iter()
+            .find(|finding| finding.mode.suggest().contains(&done.verb.name()));
+        cured.or_else(|| all.first()).copied()
     }
 
     fn series(&self, incident: &'a Incident) -> Vec<&'a AuthSeries> {

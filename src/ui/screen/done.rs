@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::diagnosis::{Aftermath, Done, aftermath};
 use crate::incident::{Act, Rotation};
-use crate::model::{SecretPath, Timestamp};
 use crate::model::act::ActNote;
 use crate::model::event::ActionPhase;
+use crate::model::{SecretPath, Timestamp};
 use crate::ui::desk::Desk;
 use crate::ui::fit::wrap;
 use crate::ui::news;
