@@ -17,6 +17,7 @@ use crate::session::live::{Acting, JournalPlace, LiveStart, Recorder};
 use crate::shell::terminal::{self, Opening};
 
 use super::complaint::Complaint;
+use super::dumps;
 use super::live;
 use super::look::{Look, LookArgs};
 use super::replay::{self, PlayArgs};
@@ -100,6 +101,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         )
         .next("add --recorded, or leave them out"));
     }
+    dumps::forbid();
     let recorder = match &args.record {
         Some(path) => Some(Recorder::new(path).map_err(|e| Complaint::new(e.to_string()))?),
         None => None,

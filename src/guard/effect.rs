@@ -97,7 +97,7 @@ fn of_rotation(verb: Verb) -> Effect {
         ),
         Verb::Resume => effect(
             "Resume the rotation of {secret}",
-            "the rotation goes on where it was held, also into the revocation of {old}",
+            "the rotation goes on where it was held, also into the revocation of {old}; where nothing holds it, a pace that was set is taken off",
             "consumers that are still on {old} fail once it is revoked",
             "pause; once it is revoked, reissue the previous version",
             false,
@@ -120,7 +120,7 @@ fn of_rotation(verb: Verb) -> Effect {
             "Slow down the rotation of {secret}",
             "the rotation calls the provider {pace}",
             "the rotation takes longer",
-            "resume",
+            "resume, which takes the pace off",
             false,
         ),
         Verb::RePush => effect(

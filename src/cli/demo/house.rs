@@ -150,7 +150,8 @@ async fn stand(settings: LabSettings, store: &Path, tokens: &str) -> Result<Stan
     .await
     .map_err(|e| e.to_string())?;
     let access = Access::parse(tokens).map_err(|e| e.to_string())?;
-    let server = server::engine(([127, 0, 0, 1], 0).into(), engine.clone(), clock, access)
+    let door = server::Door::new(([127, 0, 0, 1], 0).into(), access);
+    let server = server::engine(door, engine.clone(), clock)
         .await
         .map_err(|e| e.to_string())?;
     let token = tokens.split_whitespace().last();
