@@ -438,6 +438,8 @@ fn keys_on_the_screen_can_be_clicked() {
     bench.press("esc 1");
     click(&mut bench, "? help");
     bench.line_with("── Help");
+    // A while later: at once it would be the second click of two.
+    let _ = update(&mut bench.cockpit, Message::Seen);
     click(&mut bench, "esc back");
     bench.line_with("── Rotations");
     assert_eq!(click(&mut bench, "q quit"), [Effect::Quit]);
@@ -449,6 +451,8 @@ fn keys_on_the_screen_can_be_clicked() {
     let _ = update(&mut bench.cockpit, Message::Seen);
     click(&mut bench, "rate limit");
     bench.line_with("── Why ▸ F3");
+    click(&mut bench, "s slow the rotation down");
+    bench.line_with("Slow down the rotation of edge/tls");
 }
 
 #[test]
