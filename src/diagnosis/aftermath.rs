@@ -374,10 +374,11 @@ impl<'a> Touched<'a> {
 
     /// The finding that the act cures, else any that stood.
     fn finding(&self, done: Done<'_>) -> Option<&'a Finding> {
-        let cures = |f: &&&Finding| f.mode.suggest().contains(&done.verb.name());
-        let mut all = self.findings.iter();
-        let cured = all.clone().find(cures);
-        cured.or_else(|| all.next()).copied()
+        let all = &self.findings;
+        let cured = all
+            .iter()
+            .find(|finding| finding.mode.suggest().contains(&done.verb.name()));
+        cured.or_else(|| all.first()).copied()
     }
 
     fn series(&self, incident: &'a Incident) -> Vec<&'a AuthSeries> {

@@ -22,7 +22,7 @@ fn since(failed: u64, until: i64) -> State {
 #[test]
 fn the_outcome_says_what_the_act_brought_about() {
     for (state, words) in [
-        (since(3, 860), "401 8.6 % → 0.3 % in 60 s, healed"),
+        (since(3, 860), "401 9.1 % → 0.3 % in 80 s, healed"),
         (since(90, 800), "→ 9.0 % so far"),
     ] {
         let mut bench = Bench::new(160, 30, state);
@@ -68,7 +68,7 @@ fn a_small_screen_shows_all_of_an_outcome_before_its_keys() {
             words.contains("Done: rollback payments/db (mira, act 9c1e): rolled back"),
             "{text}"
         );
-        assert!(words.contains("0.3 % in 60 s, healed"), "{text}");
+        assert!(words.contains("0.3 % in 80 s, healed"), "{text}");
         assert!(text.lines().last().unwrap().contains("esc read"), "{text}");
     }
 }
@@ -111,7 +111,7 @@ fn changed(columns: u16, rows: u16) -> Bench {
     let mut bench = Bench::new(columns, rows, strict());
     bench.press("X");
     seen(&mut bench);
-    bench.press("payments/db tab leaked in a build log");
+    bench.press("payments/db tab leaked");
     let mut state = strict();
     rich::extend(&mut state);
     bench.tell(state);
