@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use super::http::{ANSWER_WITHIN, Address, body, denies, reason, words};
 use super::stream::Stream;
 use super::{Backend, Hands, Requested, Sent};
+use crate::config::failpoint;
 use crate::guard::Warrant;
 use crate::model::intent::Outcome;
 use crate::model::proof::{Approval, Signed};
@@ -194,6 +195,7 @@ async fn send(client: &Client, address: &Address, signed: &Signed) -> Outcome {
             };
         }
     };
+    failpoint::reach("act.send.answered");
     let status = answer.status();
     let body = body(answer).await;
     if status == StatusCode::ACCEPTED || status == StatusCode::OK {

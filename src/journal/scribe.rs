@@ -16,7 +16,7 @@ use crate::model::proof::Head;
 use crate::model::{Actor, Timestamp};
 
 /// So many of the newest journals of a folder are looked through for acts without an end.
-const LOOKED_AT: usize = 64;
+const LOOKED_AT: usize = 1_000;
 
 /// A place for journals.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use rotascope::model::event::{Action, ActionPhase, ServiceHealth};
@@ -63,6 +64,8 @@ pub struct Toy {
     pub executed: Arc<AtomicUsize>,
     pub manner: Manner,
     acts: Arc<Mutex<BTreeMap<String, Outcome>>>,
+    /// Each act that came, by its key, and when.
+    came: Arc<Mutex<Vec<(String, Instant)>>>,
 }
 
 impl Toy {
@@ -72,7 +75,23 @@ impl Toy {
             executed: Arc::default(),
             manner,
             acts: Arc::default(),
+            came: Arc::default(),
         }
+    }
+
+    /// How often each act was executed.
+    pub fn executed_by_key(&self) -> BTreeMap<String, usize> {
+        let mut by_key = BTreeMap::new();
+        for (key, _) in self.came.lock().unwrap().iter() {
+            *by_key.entry(key.clone()).or_default() += 1;
+        }
+        by_key
+    }
+
+    /// When each act came.
+    pub fn came(&self) -> Vec<Instant> {
+        let came = self.came.lock().unwrap();
+        came.iter().map(|(_, at)| *at).collect()
     }
 
     /// How many acts were executed, the same one twice counted twice.
@@ -118,6 +137,8 @@ impl Service for Toy {
             }
             Manner::Does | Manner::Goes => {}
         }
+        let came = (intent.key.clone(), Instant::now());
+        self.came.lock().unwrap().push(came);
         self.executed.fetch_add(1, Ordering::SeqCst);
         let outcome = if self.manner == Manner::Goes {
             Outcome::Executing

@@ -141,6 +141,7 @@ impl Doer {
 
     fn ended(&mut self, key: &str, outcome: &Outcome) {
         let Ok(scribe) = &mut self.scribe else { return };
+        failpoint::reach("act.end.before");
         match scribe.end(key, outcome, wall()) {
             Ok(written) => self.tell_of(&written),
             Err(why) => {
