@@ -4,6 +4,10 @@ use std::fmt;
 
 use crate::model::proof::Met;
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own; a policy may ask any set of them"
+)]
 /// What has to be answered before an act is done. Nothing at all is for acts that only observe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Challenges {

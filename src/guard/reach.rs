@@ -152,32 +152,30 @@ fn region(consumer: &Consumer) -> String {
         .map_or_else(|| "unknown region".to_owned(), ToString::to_string)
 }
 
-/// `eu-1: 41 on v17 (checkout, search), 1 on v18 (search)   us-2: 78 on v18 (checkout)`.
+/// `eu-1: 41 on v17, 1 on v18 (checkout, search)   us-2: 78 on v18 (checkout)`: how many are on
+/// which version, and of which services they are.
 fn versions(consumers: &[&Consumer]) -> String {
-    type Held<'a> = (usize, BTreeSet<&'a ServiceName>);
-    let mut regions: BTreeMap<String, BTreeMap<String, Held<'_>>> = BTreeMap::new();
+    type Region<'a> = (BTreeMap<String, usize>, BTreeSet<&'a ServiceName>);
+    let mut regions: BTreeMap<String, Region<'_>> = BTreeMap::new();
     for consumer in consumers {
         let version = match (uses(consumer), &consumer.version) {
             (Some(version), _) => format!("on {version}"),
             (None, Some(version)) => format!("not on {version} yet"),
             (None, None) => "on no known version".to_owned(),
         };
-        let versions = regions.entry(region(consumer)).or_default();
-        let (count, services) = versions.entry(version).or_default();
-        *count += 1;
+        let (versions, services) = regions.entry(region(consumer)).or_default();
+        *versions.entry(version).or_default() += 1;
         services.extend(consumer.service.as_ref());
     }
-    let words = regions.into_iter().map(|(region, versions)| {
-        let versions: Vec<String> = versions
+    let words = regions.into_iter().map(|(region, (versions, services))| {
+        let versions = versions
             .into_iter()
-            .map(|(version, (n, services))| {
-                if services.is_empty() {
-                    return format!("{n} {version}");
-                }
-                format!("{n} {version} ({})", few(services))
-            })
-            .collect();
-        format!("{region}: {}", versions.join(", "))
+            .map(|(version, n)| format!("{n} {version}"));
+        let versions = versions.collect::<Vec<_>>().join(", ");
+        if services.is_empty() {
+            return format!("{region}: {versions}");
+        }
+        format!("{region}: {versions} ({})", few(services))
     });
     words.collect::<Vec<_>>().join("   ")
 }

@@ -221,6 +221,10 @@ impl Drop for Code {
 mod code {
     use super::{Code, Deserialize, Deserializer, Serializer};
 
+    #[expect(
+        clippy::ref_option,
+        reason = "serde calls it with a reference to the field"
+    )]
     pub(super) fn serialize<S: Serializer>(
         code: &Option<Code>,
         serializer: S,
@@ -238,6 +242,10 @@ mod code {
     }
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of its own; any set of them may be given"
+)]
 /// What a person answered before an act. It is signed together with the intent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Met {

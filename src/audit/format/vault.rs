@@ -656,7 +656,7 @@ mod tests {
         assert_eq!(one.request_data, kept);
         assert_eq!(other.request_data, kept);
         assert_ne!(one.payload, other.payload);
-        let again = wrapped(json!({"n": [1, true], "hash": HASH, "username": "s3cret"}));
+        let again = wrapped(json!({"username": "s3cret", "hash": HASH, "n": [1, true]}));
         assert_eq!(one.payload, again.payload);
     }
 

@@ -4,5 +4,6 @@ mod codes;
 mod forged;
 mod people;
 mod policy;
+mod warrant;
 mod way;
 mod world;

@@ -1,6 +1,8 @@
 //! What the policies that come with the program ask for, what is wrong with wrong ones, and that
 //! no set of answers passes that is weaker than what is asked.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::world::{ALL, MIRA, at, intent, once, people, secret, signed};
@@ -222,10 +224,8 @@ fn hostile_names_are_names_and_nothing_else() {
 #[test]
 fn a_policy_that_cannot_be_evaluated_permits_nothing() {
     let policy = Policy::parse(
-        r#"
-        permit (principal, action, resource);
-        forbid (principal, action, resource) when { resource.consumers + 1 < 0 };
-        "#,
+        "permit (principal, action, resource);
+        forbid (principal, action, resource) when { resource.consumers + 1 < 0 };",
     )
     .unwrap();
     let (person, path) = (mira(), path());
@@ -328,8 +328,8 @@ fn all_sets() -> impl Iterator<Item = (Met, bool)> {
     })
 }
 
-fn is_enough(asked: &Challenges, met: &Met, approved: bool) -> bool {
-    asked.lacking(met).is_empty() && (approved || !asked.second)
+fn is_enough(asked: &Challenges, met: Met, approved: bool) -> bool {
+    asked.lacking(&met).is_empty() && (approved || !asked.second)
 }
 
 #[test]
@@ -348,7 +348,7 @@ fn no_weaker_set_of_answers_passes() {
                 let passes = policy.permits(&case, &met, approved).unwrap();
                 assert_eq!(
                     passes,
-                    is_enough(&asked, &met, approved),
+                    is_enough(&asked, met, approved),
                     "{verb} {tier} {met:?}"
                 );
             }
@@ -380,11 +380,12 @@ proptest! {
         ];
         let mut text = "permit (principal, action in Action::\"acts\", resource) when { true".to_owned();
         for (_, word) in WORDS.iter().enumerate().filter(|(n, _)| needs & (1 << n) != 0) {
-            text.push_str(&format!(" && {word}"));
+            write!(text, " && {word}").unwrap();
         }
         text.push_str(" };\n");
         for (_, word) in WORDS.iter().enumerate().filter(|(n, _)| forbids & (1 << n) != 0) {
-            text.push_str(&format!("forbid (principal, action in Action::\"acts\", resource) unless {{ {word} }};\n"));
+            let about = "principal, action in Action::\"acts\", resource";
+            writeln!(text, "forbid ({about}) unless {{ {word} }};").unwrap();
         }
         let policy = Policy::parse(&text).unwrap();
         let (person, path) = (mira(), path());
@@ -394,7 +395,7 @@ proptest! {
         let wanted = needs | forbids | 1;
         for (n, (met, approved)) in all_sets().enumerate() {
             let enough = u8::try_from(n).unwrap() & wanted == wanted;
-            prop_assert_eq!(is_enough(&asked, &met, approved), enough);
+            prop_assert_eq!(is_enough(&asked, met, approved), enough);
             prop_assert_eq!(policy.permits(&case, &met, approved), Ok(enough));
         }
     }

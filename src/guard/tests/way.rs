@@ -330,7 +330,7 @@ fn a_summary_says_what_else_runs_and_whom_it_can_break() {
     );
     assert_eq!(
         row(&revoke, "Now"),
-        "eu-1: 1 on v1 (checkout)   us-2: 1 on v1 (reports), 1 on v2 (checkout)"
+        "eu-1: 1 on v1 (checkout)   us-2: 1 on v1, 1 on v2 (checkout, reports)"
     );
     assert_eq!(
         row(&revoke, "Also uses"),
