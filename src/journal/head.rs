@@ -164,11 +164,11 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: &Path) -> Self {
         let (heads, newer) = unbounded::<Head>();
         let (end, ended) = bounded::<()>(0);
         let trouble = Trouble::default();
-        let (told, place) = (trouble.clone(), path.clone());
+        let (told, place) = (trouble.clone(), path.to_owned());
         let begun = std::thread::Builder::new().spawn(move || {
             let _ended_when_dropped = end;
             while let Ok(head) = newer.recv() {
@@ -178,7 +178,7 @@ impl Keeper {
                 told.of(&place, done.and_then(|()| replace(&place, &head)));
             }
         });
-        trouble.of(&path, begun.map(drop));
+        trouble.of(path, begun.map(drop));
         Self {
             heads: Some(heads),
             ended,

@@ -120,7 +120,7 @@ impl Journal {
             })?,
         };
         let second = heads.filter(|_| is_file);
-        let second = second.map(|folder| Keeper::new(head_file(&path, Some(folder))));
+        let second = second.map(|folder| Keeper::new(&head_file(&path, Some(folder))));
         let mut journal = Self {
             path,
             disk,
@@ -304,7 +304,7 @@ fn new_writer(signer: &Signer) -> io::Result<Writer> {
         .try_fill_bytes(&mut id)
         .map_err(|_| io::Error::other("the system gives no randomness"))?;
     Ok(Writer {
-        id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+        id: data_encoding::HEXLOWER.encode(&id),
         key: signer.public(),
     })
 }
