@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rotascope::rotation::Clock;
-use rotascope::rotation::server::{Access, OPENAPI, ROUTES, Scope, ServeError, engine};
+use rotascope::rotation::server::{Access, Door, OPENAPI, ROUTES, Scope, ServeError, engine};
 use serde_json::{Value, json};
 use support::engine::{Manner, Served, Toy, ask, event};
 
@@ -203,6 +203,24 @@ fn refusals_have_their_own_status_and_say_whether_anything_was_done() {
 }
 
 #[test]
+fn an_engine_that_does_not_say_whether_it_takes_an_act_gets_no_receipt_written() {
+    let server = Served::start(&Toy::new(Manner::Dallies), access());
+    let body = intent("key-00000001").to_string();
+    let act = bearer(Scope::Act);
+    let (status, answer) = ask(server.address, "POST", "/v1/acts", &act, &body);
+    assert_eq!(status, 504, "{answer}");
+    let problem: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(problem["done"], Value::Null, "nobody knows");
+    assert_eq!(problem["error"], json!("not-known-yet"));
+    assert!(
+        problem["message"]
+            .as_str()
+            .unwrap()
+            .contains("key-00000001")
+    );
+}
+
+#[test]
 fn consumers_pull_and_report() {
     let server = Served::start(&Toy::new(Manner::Does), access());
     let consumer = bearer(Scope::Consumer);
@@ -232,6 +250,23 @@ fn consumers_pull_and_report() {
 }
 
 #[test]
+fn a_consumers_token_that_is_bound_to_paths_gets_no_other_secret() {
+    let token = "bound-token-of-more-than-20";
+    let access = Access::parse(&format!("consumer:cart {token}")).unwrap();
+    let server = Served::start(&Toy::new(Manner::Does), access);
+    let bound = format!("Authorization: Bearer {token}\r\n");
+    for (path, wanted) in [("payments/db", 403), ("no/such", 403), ("cart/db", 404)] {
+        let path = format!("/v1/secrets/{path}");
+        let (status, answer) = ask(server.address, "GET", &path, &bound, "");
+        assert_eq!(status, wanted, "{path}: {answer}");
+        assert!(!answer.contains("aHVudGVyMg"));
+    }
+    let told = json!({"secret": "payments/db", "version": "v2", "state": "in_use"}).to_string();
+    let path = "/v1/consumers/checkout-0/report";
+    assert_eq!(ask(server.address, "POST", path, &bound, &told).0, 403);
+}
+
+#[test]
 fn metrics_come_in_both_formats() {
     let toy = Toy::new(Manner::Does);
     let server = Served::start(&toy, access());
@@ -253,12 +288,20 @@ fn what_others_can_reach_needs_tokens() {
     let toy = Toy::new(Manner::Does);
     let clock = Clock::of_the_world;
     let everywhere = "0.0.0.0:0".parse().unwrap();
-    let refused = runtime.block_on(engine(everywhere, toy.clone(), clock(), Access::open()));
+    let refused = runtime.block_on(engine(
+        Door::new(everywhere, Access::open()),
+        toy.clone(),
+        clock(),
+    ));
     assert!(matches!(refused, Err(ServeError::Open(_))));
     let taken = runtime
-        .block_on(engine(everywhere, toy.clone(), clock(), access()))
+        .block_on(engine(
+            Door::new(everywhere, access()),
+            toy.clone(),
+            clock(),
+        ))
         .unwrap();
-    let again = runtime.block_on(engine(taken.address(), toy, clock(), access()));
+    let again = runtime.block_on(engine(Door::new(taken.address(), access()), toy, clock()));
     assert!(matches!(again, Err(ServeError::Listen(..))));
 }
 
@@ -312,6 +355,35 @@ fn the_stream_gives_all_or_what_lacks_and_then_lives_on() {
         assert!(other.read_line(&mut words).unwrap() > 0, "{words}");
     }
     assert_eq!(ids(&mut other, 1), [1]);
+}
+
+#[test]
+fn whoever_lacks_what_is_pruned_is_told_and_whoever_is_new_lost_nothing() {
+    let toy = Toy::new(Manner::Does);
+    toy.log.publish((1..=600).map(event).collect());
+    toy.log.begins_at(501);
+    let server = Served::start(&toy, Access::open());
+    let told = |headers: &str| {
+        let mut lines = stream(&server, headers);
+        let mut first = String::new();
+        lines.read_line(&mut first).unwrap();
+        let mut data = String::new();
+        lines.read_line(&mut data).unwrap();
+        (first, data, ids(&mut lines, 1))
+    };
+    let (what, data, ids_of_old) = told("Last-Event-ID: 20\r\n");
+    assert_eq!((what.trim(), ids_of_old), ("event: reset", vec![501]));
+    assert_eq!(data.trim(), "data: {\"first\":501}");
+    let (what, _, ids_of_new) = told("");
+    assert_eq!((what.trim(), ids_of_new), ("event: first", vec![501]));
+    let mut on = stream(&server, "Last-Event-ID: 500\r\n");
+    let mut word = String::new();
+    while !word.contains("id: ") {
+        word.clear();
+        assert!(on.read_line(&mut word).unwrap() > 0);
+        assert!(!word.contains("reset"), "nothing of what it lacks is gone");
+    }
+    assert_eq!(word.trim(), "id: 501");
 }
 
 #[test]

@@ -53,6 +53,17 @@ fn one() -> f64 {
     1.0
 }
 
+/// With which number a log begins.
+#[derive(Debug, Deserialize)]
+struct First {
+    first: u64,
+}
+
+/// The number before the first of a log.
+fn begins(data: &str) -> u64 {
+    serde_json::from_str::<First>(data).map_or(0, |told| told.first.saturating_sub(1))
+}
+
 /// Why a connection ended.
 enum End {
     /// Nobody listens any more.
@@ -169,9 +180,11 @@ impl Stream {
                     }
                 }
                 "reset" => {
-                    self.last = 0;
+                    self.last = begins(&message.data);
                     send(Sent::Link(LinkNews::Reset))?;
                 }
+                // What was pruned before this reader came is not missing.
+                "first" => self.last = begins(&message.data),
                 _ => {}
             }
         }

@@ -9,10 +9,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::model::text::shown;
 use crate::rotation::plan::Plan;
-use crate::rotation::server::{self, Access, Running};
+use crate::rotation::server::{self, Access, Door, Running, Tls};
 use crate::rotation::{Clock, Engine, SealKey, Settings, target};
 
 use super::complaint::Complaint;
+use super::dumps;
 use super::secret_file;
 
 /// Holds the key that seals material, where no file does.
@@ -32,16 +33,34 @@ pub struct Args {
     /// Where to listen; port 0 is any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4117")]
     listen: SocketAddr,
-    /// Who may ask for what, a line each: `read,act TOKEN` (scopes: read, consumer, act). Without
+    /// Who may ask for what, a line each: `read,act TOKEN` (scopes: read, act, consumer, or consumer:PATH for the secrets below a path). Without
     /// one, and on loopback only, a token is made in STORE.token
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// The server's certificate chain, in PEM; it then speaks TLS alone
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of that certificate, in PEM; its owner's alone
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Let in only who has a certificate of this authority, in PEM. Without tokens named, that is
+    /// enough to ask for anything
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    client_ca: Option<PathBuf>,
     /// The key that seals material in the store [default: STORE.key, made where there is none]
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// Seconds of the engine's clock that pass in one of the world's
-    #[arg(long, value_name = "N", default_value = "1")]
+    /// Seconds of the engine's clock that pass in one of the world's, 1 to 600
+    #[arg(long, value_name = "N", default_value = "1", value_parser = scale)]
     time_scale: f64,
+}
+
+fn scale(words: &str) -> Result<f64, String> {
+    words
+        .parse()
+        .ok()
+        .filter(|n| (1.0..=600.0).contains(n))
+        .ok_or_else(|| "a number from 1 to 600".to_owned())
 }
 
 /// Runs the command.
@@ -50,9 +69,16 @@ pub struct Args {
 /// [`Complaint`] where the plan is wrong, the store is another engine's, the address cannot be
 /// had, or anybody could act.
 pub fn run(args: &Args) -> Result<u8, Complaint> {
+    dumps::forbid();
     let plan = plan(&args.plan)?;
     let targets = targets(&plan)?;
+    let tls = tls(args)?;
     let (access, from) = access(args)?;
+    let door = Door {
+        listen: args.listen,
+        access,
+        tls,
+    };
     let settings = Settings {
         plan,
         store: args.store.clone(),
@@ -65,18 +91,13 @@ pub fn run(args: &Args) -> Result<u8, Complaint> {
         .enable_all()
         .build()
         .map_err(|error| Complaint::new("the engine cannot start").because(error))?;
-    let done = runtime.block_on(serve(args.listen, settings, access, from));
+    let done = runtime.block_on(serve(door, settings, from));
     // What hangs in a call to the outside does not hold the program up.
     runtime.shutdown_background();
     done
 }
 
-async fn serve(
-    listen: SocketAddr,
-    settings: Settings,
-    access: Access,
-    tokens: Option<PathBuf>,
-) -> Result<u8, Complaint> {
+async fn serve(door: Door, settings: Settings, tokens: Option<PathBuf>) -> Result<u8, Complaint> {
     let no_signals = |error: io::Error| Complaint::new("signals cannot be heard").because(error);
     let mut ended = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(no_signals)?;
@@ -84,7 +105,7 @@ async fn serve(
     let engine = Engine::open(settings)
         .await
         .map_err(|error| Complaint::new(error.to_string()))?;
-    let running = match server::engine(listen, engine.clone(), clock, access).await {
+    let running = match server::engine(door, engine.clone(), clock).await {
         Ok(running) => running,
         Err(error) => {
             engine.shut_down().await;
@@ -158,6 +179,15 @@ fn key(args: &Args) -> Result<SealKey, Complaint> {
     key.map_err(|error| Complaint::new(error.to_string()))
 }
 
+fn tls(args: &Args) -> Result<Option<Tls>, Complaint> {
+    let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) else {
+        return Ok(None);
+    };
+    let tls = Tls::of_files(cert, key, args.client_ca.as_deref());
+    tls.map(Some)
+        .map_err(|error| Complaint::new("TLS cannot be had").because(error))
+}
+
 /// Who may ask for what, and the file that says so.
 fn access(args: &Args) -> Result<(Access, Option<PathBuf>), Complaint> {
     if let Some(path) = &args.token_file {
@@ -171,6 +201,10 @@ fn access(args: &Args) -> Result<(Access, Option<PathBuf>), Complaint> {
         let access = Access::parse(&text)
             .map_err(|error| Complaint::new(format!("{TOKENS_ENV}: {error}")))?;
         return Ok((access, None));
+    }
+    if args.client_ca.is_some() {
+        // Whoever has a certificate of that authority is known.
+        return Ok((Access::open(), None));
     }
     if !args.listen.ip().is_loopback() {
         return Err(Complaint::new(format!(
@@ -192,4 +226,17 @@ fn beside(store: &Path, what: &str) -> PathBuf {
     name.push(".");
     name.push(what);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_that_no_clock_has_is_refused() {
+        for words in ["0", "-1", "NaN", "inf", "1e9", "", "fast"] {
+            assert!(scale(words).is_err(), "{words}");
+        }
+        assert_eq!(scale("60").map(f64::to_bits), Ok(60_f64.to_bits()));
+    }
 }

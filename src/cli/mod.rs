@@ -1,10 +1,15 @@
 //! The commands, a file each; wiring only.
 
+mod aboard;
+mod act;
+mod actor;
+mod approve;
 pub mod audit;
 mod check;
 mod complaint;
 mod demo;
 pub mod diagnose;
+mod dumps;
 mod engine;
 pub mod events;
 mod generated;
@@ -15,6 +20,7 @@ mod live;
 mod log;
 mod look;
 mod passphrase;
+mod policy;
 mod replay;
 mod secret_file;
 pub mod slo;
@@ -67,6 +73,12 @@ enum Command {
     Demo(demo::Args),
     /// Run the rotation engine and its server
     Engine(engine::Args),
+    /// Do one act without the cockpit, under the same guard
+    Act(act::Args),
+    /// Approve an act that waits for a second person
+    Approve(approve::Args),
+    /// Say whether a policy of acts is right, and what it asks for before each
+    Policy(policy::Args),
     /// Say who you are for others, and where your key is kept
     Identity(identity::Args),
     /// Say whether journals are what was written, and all of it
@@ -123,6 +135,9 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
         Command::Check(args) => printed(|out, err| check::run(&args, paths, out, err)),
         Command::Demo(args) => demo::run(&args, paths),
         Command::Engine(args) => engine::run(&args),
+        Command::Act(args) => act::run(&args, paths),
+        Command::Approve(args) => approve::run(&args, paths),
+        Command::Policy(args) => printed(|out, err| policy::run(&args, out, err)),
         Command::Identity(args) => identity::run(&args, paths),
         Command::Verify(args) => printed(|out, err| verify::run(&args, out, err)),
         Command::Completions(args) => printed(|out, _| generated::completions(&args, out)),

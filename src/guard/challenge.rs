@@ -26,6 +26,20 @@ impl Challenges {
         *self == Self::default()
     }
 
+    /// What is asked, a word or two each.
+    #[must_use]
+    pub fn words(&self) -> Vec<&'static str> {
+        let asked = [
+            (self.confirm, "confirm"),
+            (self.name.is_some(), "name"),
+            (self.reason, "reason"),
+            (self.code, "code"),
+            (self.second, "second person"),
+        ];
+        let asked = asked.into_iter().filter(|(asked, _)| *asked);
+        asked.map(|(_, words)| words).collect()
+    }
+
     /// What of it is not among what was answered; the second person aside.
     #[must_use]
     pub fn lacking(&self, met: &Met) -> Vec<&'static str> {
@@ -43,21 +57,11 @@ impl Challenges {
 impl fmt::Display for Challenges {
     /// `confirm, name, reason, code, second person`; `nothing` where nothing is asked.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let asked = [
-            (self.confirm, "confirm"),
-            (self.name.is_some(), "name"),
-            (self.reason, "reason"),
-            (self.code, "code"),
-            (self.second, "second person"),
-        ];
-        let words: Vec<&str> = asked
-            .into_iter()
-            .filter(|(asked, _)| *asked)
-            .map(|(_, words)| words)
-            .collect();
-        if words.is_empty() {
-            return f.pad("nothing");
-        }
-        f.pad(&words.join(", "))
+        let words = self.words();
+        f.pad(&if words.is_empty() {
+            "nothing".to_owned()
+        } else {
+            words.join(", ")
+        })
     }
 }

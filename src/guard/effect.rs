@@ -2,7 +2,8 @@
 
 use crate::model::intent::Verb;
 
-/// What is said of an act. `{secret}`, `{old}`, `{new}`, `{count}`, `{where}`, `{length}` and
+/// What is said of an act. `{secret}`, `{old}`, `{new}`, `{count}`, `{service}`, `{where}`,
+/// `{length}` and
 /// `{pace}` are filled in.
 pub(super) struct Effect {
     pub(super) title: &'static str,
@@ -96,7 +97,7 @@ fn of_rotation(verb: Verb) -> Effect {
         ),
         Verb::Resume => effect(
             "Resume the rotation of {secret}",
-            "the rotation goes on where it was held, also into the revocation of {old}",
+            "the rotation goes on where it was held, also into the revocation of {old}; where nothing holds it, a pace that was set is taken off",
             "consumers that are still on {old} fail once it is revoked",
             "pause; once it is revoked, reissue the previous version",
             false,
@@ -119,7 +120,7 @@ fn of_rotation(verb: Verb) -> Effect {
             "Slow down the rotation of {secret}",
             "the rotation calls the provider {pace}",
             "the rotation takes longer",
-            "resume",
+            "resume, which takes the pace off",
             false,
         ),
         Verb::RePush => effect(
@@ -151,7 +152,7 @@ fn of_repair(verb: Verb) -> Effect {
     match verb {
         Verb::InvalidateCache => effect(
             "Invalidate the caches of {secret}",
-            "caches of {where} forget what is older than the cutover and read {new}",
+            "caches of {service} in {where} forget what is older than the cutover and read {new}: {count}",
             "every look-up goes to the secret store at once, until the caches are full again",
             "nothing to undo: caches fill again by themselves",
             true,

@@ -5,6 +5,7 @@
 //! A [`Warrant`] is made by [`Claim::warrant`] and nowhere else, and a [`Claim`] by
 //! [`Guard::claim`]. A replay has no guard.
 
+mod about;
 mod approval;
 mod case;
 mod challenge;
@@ -15,12 +16,14 @@ mod lint;
 mod once;
 mod people;
 mod policy;
+mod reach;
 mod rules;
 mod signer;
 mod summary;
 pub mod totp;
 mod warrant;
 
+pub use about::frozen;
 pub use approval::{APPROVAL_LONGEST, Judge, approve};
 pub use case::{Case, Subject, risk};
 pub use challenge::Challenges;
@@ -32,5 +35,8 @@ pub use people::{People, PeopleError, Person};
 pub use policy::{DEMO, Decision, Policy, STANDARD};
 pub use rules::Rules;
 pub use signer::Signer;
-pub use summary::{Refusal, Row, Summary, summary};
+pub use summary::{Refusal, Row, Summary, fits, summary};
 pub use warrant::{Claim, Guard, Unmet, Warrant};
+
+#[cfg(test)]
+mod tests;

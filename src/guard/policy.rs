@@ -102,6 +102,12 @@ impl Policy {
         &self.text
     }
 
+    /// What is allowed in it and unwise, each with its place.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<PolicyError> {
+        lint::warnings(&self.text)
+    }
+
     /// What has to be answered before an act, at the least.
     ///
     /// # Errors

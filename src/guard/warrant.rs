@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::about::About;
 use super::approval::Judge;
 use super::challenge::Challenges;
 use super::denied::Flaw;
@@ -12,7 +13,7 @@ use super::people::People;
 use super::policy::Policy;
 use super::rules::Rules;
 use super::signer::Signer;
-use super::summary::{About, Refusal, Summary, summary};
+use super::summary::{Refusal, Summary, summary};
 use super::totp::{CodeError, Enrolled, Use};
 use crate::incident::Incident;
 use crate::model::act::{Answer, Asked, Wish};
@@ -472,7 +473,14 @@ mod tests {
         let summary = summary(&wish, &incident, &rules()).unwrap();
         assert_eq!(summary.title, "Roll back payments/db to v1");
         let row = |label| summary.rows.iter().find(|r| r.label == label).unwrap();
-        assert_eq!(row("Now").words, "eu-1: 1 on v1, 2 on v2");
+        assert_eq!(
+            row("Now").words,
+            "eu-1: 1 on v1 (checkout), 2 on v2 (checkout)"
+        );
+        assert_eq!(
+            row("At risk").words,
+            "2 of 3 were not seen on v1: checkout (eu-1 2)"
+        );
         assert_eq!(row("Also uses").words, "reports (same credential)");
         assert!(row("Happens").words.starts_with("3 consumers of checkout"));
         assert!(row("Undo").words.contains("forward"));

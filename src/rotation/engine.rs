@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
@@ -72,6 +72,32 @@ struct Inner {
     shared: Arc<Shared>,
     core: Sender<Message>,
     outbox: JoinHandle<()>,
+    /// Acts that the core was handed and has not answered, by key.
+    handed: Mutex<BTreeMap<String, usize>>,
+}
+
+/// An act that the core was handed, until it answered.
+struct Handed<'e>(&'e Inner, String);
+
+impl<'e> Handed<'e> {
+    fn new(inner: &'e Inner, key: &str) -> Self {
+        let mut handed = inner.handed.lock().unwrap_or_else(PoisonError::into_inner);
+        *handed.entry(key.to_owned()).or_default() += 1;
+        Self(inner, key.to_owned())
+    }
+}
+
+impl Drop for Handed<'_> {
+    fn drop(&mut self) {
+        let handed = self.0.handed.lock();
+        let mut handed = handed.unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = handed.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                handed.remove(&self.1);
+            }
+        }
+    }
 }
 
 impl Drop for Inner {
@@ -114,6 +140,7 @@ impl Engine {
         })?;
         let client = deliver::client().map_err(|e| failed(e.to_string()))?;
         let log = EventLog::after_store(loaded.last_event, older);
+        log.begins_at(loaded.first_event);
         let vault = Vault::new(settings.key.clone(), std::mem::take(&mut loaded.material));
         let clock = settings.clock.clone();
         let shared = Shared::new(plan, settings.targets, clock, client, vault, log);
@@ -131,6 +158,7 @@ impl Engine {
                 shared,
                 core: to_core,
                 outbox,
+                handed: Mutex::default(),
             }),
         })
     }
@@ -167,15 +195,30 @@ impl Engine {
     /// # Errors
     /// [`Refusal`] where it makes no sense now, with what to do instead.
     pub async fn execute(&self, intent: Intent) -> Result<Receipt, Refusal> {
+        let _handed = Handed::new(&self.inner, &intent.key);
         self.ask(|answer| Message::Execute(intent, answer)).await
     }
 
-    /// How far an intent has come; `None` for a key that was never taken.
+    /// How far an intent has come; `None` for a key that was never taken, and never handed over
+    /// either: of what lies before the engine unanswered nobody can say that it will not be done.
     #[must_use]
     pub fn outcome(&self, key: &str) -> Option<Outcome> {
+        // In this order: what is taken in between is found in one of the two.
+        let handed = {
+            let handed = self.inner.handed.lock();
+            handed
+                .unwrap_or_else(PoisonError::into_inner)
+                .contains_key(key)
+        };
         let acts = self.inner.shared.acts.read();
         let acts = acts.unwrap_or_else(PoisonError::into_inner);
-        acts.get(key).map(|row| row.outcome.clone())
+        let taken = acts.get(key).map(|row| row.outcome.clone());
+        let why = "it lies before the engine, which has not said yet whether it takes it";
+        taken.or_else(|| {
+            handed.then(|| Outcome::Unknown {
+                why: why.to_owned(),
+            })
+        })
     }
 
     /// Every rotation that runs or that ended lately, the oldest first.

@@ -39,13 +39,19 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault of this kind while doing something.
+    /// A fault of this kind while doing something. Of an address that is named in the words no more
+    /// is kept than [`public`] leaves: what a fault holds is told to everybody.
     #[must_use]
     pub fn new(kind: FaultKind, doing: impl Into<String>, said: impl Into<Text>) -> Self {
+        let (doing, said): (String, Text) = (doing.into(), said.into());
         Self {
             kind,
-            doing: doing.into(),
-            said: said.into(),
+            doing: without_secrets(&doing),
+            said: if said.raw().contains("://") {
+                Text::from(without_secrets(said.raw()))
+            } else {
+                said
+            },
         }
     }
 
@@ -57,6 +63,40 @@ impl Fault {
             FaultKind::Throttled { .. } | FaultKind::Unreachable | FaultKind::Unanswered
         )
     }
+}
+
+/// What may be shown of an address: neither the name and password before its host nor what stands
+/// behind its path, where tokens travel.
+#[must_use]
+pub(super) fn public(address: &str) -> String {
+    let (scheme, rest) = match address.find("://") {
+        Some(at) => address.split_at(at + 3),
+        None => ("", address),
+    };
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let (place, more) = rest.split_at(end);
+    let host = place.find('/').unwrap_or(place.len());
+    let (host, path) = place.split_at(host);
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let more = if more.is_empty() { "" } else { "?…" };
+    format!("{scheme}{host}{path}{more}")
+}
+
+/// The words, with every address in them as it may be shown.
+fn without_secrets(words: &str) -> String {
+    if !words.contains("://") {
+        return words.to_owned();
+    }
+    let all = words.split_inclusive(char::is_whitespace).map(|piece| {
+        let word = piece.trim_end();
+        let space = piece.get(word.len()..).unwrap_or_default();
+        if word.contains("://") {
+            format!("{}{space}", public(word))
+        } else {
+            piece.to_owned()
+        }
+    });
+    all.collect()
 }
 
 impl fmt::Display for Fault {
@@ -74,3 +114,29 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_fault_shows_what_an_address_hides() {
+        let doing =
+            "deliver an audit entry to https://me:canary-1@host:8443/in?key=canary-2#canary-3 now";
+        let said = "moved to http://canary-4@other/?t=canary-5";
+        let fault = Fault::new(FaultKind::Refused, doing, said);
+        assert!(!fault.to_string().contains("canary"), "{fault}");
+        assert!(
+            fault.doing.contains("https://host:8443/in?… now"),
+            "{fault}"
+        );
+    }
+
+    #[test]
+    fn an_address_without_secrets_is_shown_as_it_is() {
+        for address in ["http://[::1]:80/a/b", "db.example:5432", "/run/socket", ""] {
+            assert_eq!(public(address), address);
+        }
+        assert_eq!(public("me:canary@db:5432"), "db:5432");
+    }
+}

@@ -2,6 +2,7 @@
 //! told of new ones. The newest are held in memory, the rest is read from the store.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -19,6 +20,7 @@ pub type Older = Arc<dyn Fn(u64, usize) -> Vec<(u64, Event)> + Send + Sync>;
 pub struct EventLog {
     held: Arc<RwLock<VecDeque<(u64, Event)>>>,
     last: Arc<watch::Sender<u64>>,
+    first: Arc<AtomicU64>,
     older: Option<Older>,
 }
 
@@ -29,6 +31,7 @@ impl EventLog {
         Self {
             held: Arc::default(),
             last: Arc::new(watch::Sender::new(last)),
+            first: Arc::new(AtomicU64::new(1)),
             older: Some(older),
         }
     }
@@ -52,6 +55,17 @@ impl EventLog {
         self.older
             .as_ref()
             .map_or_else(Vec::new, |older| older(seq, limit))
+    }
+
+    /// The number of the first event that is still there; 1 while none was pruned.
+    #[must_use]
+    pub fn first(&self) -> u64 {
+        self.first.load(Ordering::Relaxed)
+    }
+
+    /// Events before this number are pruned.
+    pub fn begins_at(&self, first: u64) {
+        self.first.store(first.max(1), Ordering::Relaxed);
     }
 
     /// The number of the last event; 0 where there is none.
@@ -93,6 +107,7 @@ impl Default for EventLog {
         Self {
             held: Arc::default(),
             last: Arc::new(watch::Sender::new(0)),
+            first: Arc::new(AtomicU64::new(1)),
             older: None,
         }
     }

@@ -433,6 +433,13 @@ pub(super) fn lane(secret: &SecretPlan) -> String {
     format!("{} {}", secret.target.kind, place.unwrap_or_default())
 }
 
+/// A lane's name for a person: no more of an address than may be shown.
+pub(super) fn lane_words(lane: &str) -> String {
+    let (kind, place) = lane.split_once(' ').unwrap_or((lane, ""));
+    let place = super::fault::public(place.trim_matches('"'));
+    format!("{kind} {place}").trim().to_owned()
+}
+
 /// Words of the plan that name the owner, for those who are told.
 pub(super) fn owner(secret: &SecretPlan) -> Option<Text> {
     secret.owner.clone()

@@ -154,8 +154,12 @@ fn turn(
             let message = match wake {
                 Wake::Signal | Wake::InputEnded => return Ok(()),
                 Wake::Input(event) => {
-                    quiet.since = None;
-                    input::message(event)
+                    let message = input::message(event);
+                    // A mouse that only moves is no answer.
+                    if message.is_some() {
+                        quiet.since = None;
+                    }
+                    message
                 }
                 Wake::State => slot.take().map(state),
             };
@@ -239,6 +243,7 @@ fn state(update: Update) -> Message {
         player: update.player,
         loading: update.loading,
         rejected: update.rejected,
+        rules: update.rules,
         live: update.live,
     }))
 }

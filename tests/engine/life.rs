@@ -276,6 +276,55 @@ async fn an_emergency_takes_the_place_of_what_runs_and_revokes_what_that_left() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emergency_that_is_aborted_still_revokes_what_it_took_over() {
+    let world = World::new(&["eu-0", "us-0"]).await;
+    let engine = world
+        .engine(&world.plan(&world.webhook(), "grace = '10h'"), fast())
+        .await;
+    rotate(&engine, "first").await;
+    let old = world.outside.lock().unwrap().consumers["eu-0"]
+        .using
+        .clone();
+    rotate_until(&engine, "second", "grace").await;
+    // One of them fell back to the old version meanwhile, and the provider is out of order.
+    let fall_back = |using| {
+        let mut outside = world.outside.lock().unwrap();
+        outside.consumers.get_mut("eu-0").unwrap().using = using;
+    };
+    fall_back(old);
+    world.keys.lock().unwrap().manner = Manner::Garbage;
+    let leak = intent(Verb::EmergencyRotate, "leak");
+    let id = engine.execute(leak).await.unwrap().rotation.unwrap();
+    until("the stall", || status(&engine, &id).stalled.is_some()).await;
+    world.keys.lock().unwrap().manner = Manner::Good;
+    engine.execute(intent(Verb::Abort, "stop")).await.unwrap();
+    let held = |e: &rotascope::model::Event| match &e.data {
+        Data::RotationStage(s) => s
+            .error
+            .as_ref()
+            .is_some_and(|w| w.raw().contains("in use by eu-0")),
+        _ => false,
+    };
+    until("the word of who is in the way", || {
+        engine
+            .log()
+            .after(0, usize::MAX)
+            .iter()
+            .any(|(_, e)| held(e))
+    })
+    .await;
+    assert!(status(&engine, &id).state.contains("clearing"));
+    assert!(world.keys.lock().unwrap().all["id-1"].active, "it is used");
+    assert!(observed(&act(&engine, intent(Verb::RePush, "push")).await));
+    assert!(observed(&outcome(&engine, "stop").await));
+    assert_eq!(status(&engine, &id).outcome, Some(End::Aborted));
+    assert_eq!(world.using(), ["v2"; 2]);
+    let keys = world.keys.lock().unwrap();
+    let active: Vec<bool> = keys.all.values().map(|k| k.active).collect();
+    assert_eq!(active, [false, true]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_freeze_holds_starts_and_revokes_until_it_ends() {
     let world = World::new(&["eu-0"]).await;
     let engine = world

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use rotascope::model::event::{Action, ActionPhase, ServiceHealth};
 use rotascope::model::intent::{Intent, Outcome};
 use rotascope::model::{Event, SecretPath, Timestamp};
-use rotascope::rotation::server::{Access, Running, Service, engine};
+use rotascope::rotation::server::{Access, Door, Running, Service, engine};
 use rotascope::rotation::target::Versioned;
 use rotascope::rotation::{
     Clock, ConsumerReport, EventLog, Material, Metrics, Receipt, Refusal, RefusalKind, Status,
@@ -52,6 +52,8 @@ pub enum Manner {
     Full,
     /// It breaks.
     Panics,
+    /// It says nothing for a while, and then refuses.
+    Dallies,
 }
 
 /// The engine.
@@ -110,6 +112,10 @@ impl Service for Toy {
             Manner::Refuses => return no(RefusalKind::State),
             Manner::Full => return no(RefusalKind::Store),
             Manner::Panics => panic!("as the test asked"),
+            Manner::Dallies => {
+                tokio::time::sleep(std::time::Duration::from_secs(20)).await;
+                return no(RefusalKind::State);
+            }
             Manner::Does | Manner::Goes => {}
         }
         self.executed.fetch_add(1, Ordering::SeqCst);
@@ -186,7 +192,7 @@ impl Served {
             .build()
             .unwrap();
         let clock = Clock::from(at(10_000), 60.0);
-        let serving = engine(listen, toy.clone(), clock, access);
+        let serving = engine(Door::new(listen, access), toy.clone(), clock);
         let running = runtime.block_on(serving).unwrap();
         Self {
             address: running.address(),

@@ -195,7 +195,9 @@ impl Turn<'_> {
             State::Taking { wave, .. } => wave,
             _ => usize::MAX,
         };
-        let may = |m: &Member| m.pushed && m.wave <= reached && (!back || m.offered);
+        // What a superseded rotation left may be with anybody.
+        let clearing = matches!(self.r.state, State::Clearing { .. });
+        let may = |m: &Member| m.pushed && m.wave <= reached && (!back || m.offered || clearing);
         let may: Vec<usize> = self
             .members(may)
             .into_iter()
@@ -375,14 +377,14 @@ impl Turn<'_> {
         }
         if matches!(self.r.state, State::Waiting { .. }) {
             self.open_act(&act.key, act.verb, Vec::new());
-            self.finish(End::Aborted, act.reason.clone());
+            self.end_back(End::Aborted, act.reason.clone());
             return Ok(());
         }
         // Where nothing can have been made there is nothing to withdraw.
         let parked = self.r.pending.iter().all(|p| p.due.is_none());
         if self.r.state == State::Generating && parked {
             self.open_act(&act.key, act.verb, Vec::new());
-            self.finish(End::Aborted, act.reason.clone());
+            self.end_back(End::Aborted, act.reason.clone());
             return Ok(());
         }
         self.begin_return(act, End::Aborted);
@@ -404,6 +406,13 @@ impl Turn<'_> {
                 self.r.forced = true;
                 self.open_act(&act.key, act.verb, Vec::new());
                 self.enter_withdrawing(end);
+                Ok(())
+            }
+            State::Clearing { .. } => {
+                self.r.forced = true;
+                self.r.hold = None;
+                self.r.cleared = true;
+                self.open_act(&act.key, act.verb, Vec::new());
                 Ok(())
             }
             State::Revoking | State::Withdrawing { .. } => Err(Refusal::state(

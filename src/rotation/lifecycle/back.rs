@@ -1,10 +1,10 @@
 //! The ways back: rollback, abort, and making the previous version valid again.
 
 use super::input::VersionChange;
-use super::rotation::{Effect, Member, State};
+use super::rotation::{Effect, Member, Pending, State};
 use super::turn::{Detail, Turn};
 use crate::model::event::{AuditOutcome, Outcome as End, Stage, StageStatus};
-use crate::model::{Span, Text, Timestamp};
+use crate::model::{Span, Text, Timestamp, Version};
 
 impl Turn<'_> {
     /// A health check broke: back, without being asked.
@@ -107,13 +107,19 @@ impl Turn<'_> {
     }
 
     pub(super) fn enter_withdrawing(&mut self, end: End) {
+        let version = self.r.to.clone();
+        self.enter_withdrawing_of(end, vec![version]);
+    }
+
+    fn enter_withdrawing_of(&mut self, end: End, gone: Vec<Version>) {
         let pushes = std::mem::take(&mut self.r.pending);
         self.enter(State::Withdrawing { end });
         if self.r.forced {
             self.r.pending = pushes;
         }
-        let version = self.r.to.clone();
-        self.todo(Effect::Revoke { version }, Span::ZERO);
+        for version in gone {
+            self.todo(Effect::Revoke { version }, Span::ZERO);
+        }
     }
 
     pub(super) fn withdrawn(&mut self, end: End) {
@@ -121,9 +127,94 @@ impl Turn<'_> {
         if self.is_pending(revoking) {
             return;
         }
-        let pushes = std::mem::take(&mut self.r.pending);
-        self.finish(end, None);
-        self.r.pending = pushes;
+        self.end_back(end, None);
+    }
+
+    /// Ends a rotation that brought nothing. What a superseded one left to it is revoked first: it
+    /// is nobody else's any more.
+    pub(super) fn end_back(&mut self, end: End, reason: Option<Text>) {
+        let pushes = |p: &Pending| matches!(p.what, Effect::Push { .. });
+        let mut pushes: Vec<Pending> = self
+            .r
+            .pending
+            .iter()
+            .filter(|p| pushes(p))
+            .cloned()
+            .collect();
+        if self.r.also_gone.is_empty() || self.r.cleared {
+            if self.r.cleared {
+                for gone in self.r.also_gone.clone() {
+                    self.version(VersionChange::Forget(gone));
+                }
+            }
+            self.finish(end, reason);
+            self.r.pending = pushes;
+            return;
+        }
+        if self.r.began_at.is_none() {
+            self.r.from.clone_from(&self.at.current);
+            self.r.began_at = Some(self.now());
+            self.say_started();
+        }
+        self.r.end_reason = reason.or_else(|| self.r.end_reason.take());
+        self.r.ending = Some(end.clone());
+        self.r.round = self.r.round.saturating_add(1);
+        self.enter(State::Clearing { end, held: false });
+        self.r.pending.append(&mut pushes);
+        self.look_who_lingers(Span::ZERO);
+    }
+
+    fn look_who_lingers(&mut self, after: Span) {
+        for member in self.members(|m| m.pushed) {
+            self.ask(member, after);
+        }
+        self.todo(Effect::Presence, after);
+    }
+
+    /// Whether what a superseded rotation left may be revoked: nobody uses it, as far as consumers
+    /// and the target can tell.
+    pub(super) fn clear(&mut self, end: End, held: bool) {
+        let looking = |what: &Effect| {
+            matches!(
+                what,
+                Effect::Push { .. } | Effect::Ask { .. } | Effect::Presence
+            )
+        };
+        if self.r.also_gone.is_empty() {
+            self.end_back(end, None);
+            return;
+        }
+        if self.at.frozen || !self.r.cleared && self.is_pending(looking) {
+            return;
+        }
+        let lingerers = self.r.lingerers();
+        if !self.r.cleared && !lingerers.is_empty() {
+            if !held {
+                self.hold_clearing(&lingerers);
+            }
+            self.look_who_lingers(self.r.rules.poll);
+            return;
+        }
+        self.r.cleared = true;
+        let gone = self.r.also_gone.clone();
+        self.enter_withdrawing_of(end, gone);
+    }
+
+    /// Tells that somebody is in the way, or that it cannot be told whether anybody is.
+    pub(super) fn hold_clearing(&mut self, lingerers: &[String]) {
+        if let State::Clearing { held, .. } = &mut self.r.state {
+            *held = true;
+        }
+        let names: Vec<String> = self.r.also_gone.iter().map(ToString::to_string).collect();
+        let detail = Detail {
+            error: Some(Text::from(format!(
+                "version {} is not revoked: in use by {}; re-push, or revoke now",
+                names.join(", "),
+                lingerers.join(", ")
+            ))),
+            ..Detail::default()
+        };
+        self.stage(Stage::Revoke, StageStatus::Paused, detail);
     }
 
     /// Makes the previous version valid again beside the new one.

@@ -160,6 +160,8 @@ impl Turn<'_> {
         }
         if !self.r.gone().is_empty() {
             self.r.revoked_at = Some(self.now());
+            // They are refused for good, whatever becomes of the new version.
+            self.r.also_gone.clear();
             self.plain(Stage::Revoke, StageStatus::Completed);
         }
         // Pushes of a forced revocation go on meanwhile.

@@ -105,7 +105,7 @@ impl Turn<'_> {
                 self.region_done(member);
                 return;
             }
-            State::Returning { .. } => (true, true),
+            State::Returning { .. } | State::Clearing { .. } => (true, true),
             State::Finished { .. } | State::Validating => (false, false),
             _ => (true, false),
         };

@@ -51,6 +51,7 @@ pub fn transition(rotation: &Rotation, input: Input, at: &Moment) -> Result<Tran
                 return Ok(turn.done());
             };
             let done = turn.r.pending.remove(index);
+            turn.answered = Some(key);
             turn.take_in(done, report);
         }
         Input::Failed { key, trouble } => turn.failed(&key, &trouble),
@@ -106,6 +107,7 @@ impl Turn<'_> {
             State::Reissuing { wave } => self.reissued(wave),
             State::Returning { end, since } => self.returned(end, since),
             State::Withdrawing { end } => self.withdrawn(end),
+            State::Clearing { end, held } => self.clear(end, held),
             State::Generating
             | State::Storing
             | State::Activating

@@ -41,6 +41,8 @@ enum Step {
 
 struct Fleet {
     dual_run: bool,
+    /// Whether a superseded rotation left a version that the first consumer uses.
+    left: bool,
     waves: Vec<usize>,
     faults: u8,
     acts: u8,
@@ -79,12 +81,20 @@ fn first(fleet: &Fleet) -> Node {
         health: Vec::new(),
     };
     let held = ("v1".to_owned(), "v1".to_owned());
+    let mut first = rotation(rules, &fleet.waves);
+    let mut accepted = BTreeSet::from(["v1".to_owned()]);
+    let mut consumers = vec![held; fleet.waves.len()];
+    if fleet.left {
+        first.also_gone = vec![Version::from("v0")];
+        accepted.insert("v0".to_owned());
+        consumers[0] = ("v0".to_owned(), "v0".to_owned());
+    }
     Node {
-        rotation: rotation(rules, &fleet.waves),
+        rotation: first,
         world: World {
-            accepted: BTreeSet::from(["v1".to_owned()]),
+            accepted,
             current: "v1".to_owned(),
-            consumers: vec![held; fleet.waves.len()],
+            consumers,
             believed: "v1".to_owned(),
             frozen: false,
         },
@@ -114,6 +124,7 @@ impl World {
             }
             Effect::Activate => {
                 if !dual {
+                    assert!(!self.frozen, "the old version died while frozen");
                     self.accepted.clear();
                 }
                 self.accepted.insert(to.clone());
@@ -241,6 +252,10 @@ impl Node {
                 !begun || !w.accepted.contains(left),
                 "{left} is left accepted after {end}"
             );
+            assert!(
+                !w.accepted.contains("v0"),
+                "what was taken over is left accepted after {end}"
+            );
         }
     }
 
@@ -320,6 +335,15 @@ impl Node {
         next.world.frozen = false;
         for member in 0..next.world.consumers.len() {
             next.world.take(member);
+        }
+        // Who is on what a superseded rotation left was never offered another version: only a
+        // person gets them away from it.
+        let pushes = |p: &Pending| matches!(p.what, Effect::Push { .. });
+        let lingers = !next.rotation.pending.iter().any(pushes)
+            && matches!(next.rotation.state, State::Clearing { held: true, .. })
+            && !next.rotation.lingerers().is_empty();
+        if lingers && let Some(pushed) = next.step(asked(Verb::RePush)) {
+            return Some(pushed);
         }
         let due = next.rotation.due(next.moment().now, false).next().cloned();
         if let Some(pending) = due {
@@ -430,6 +454,7 @@ fn no_circles(edges: &[Vec<usize>]) {
 fn with_dual_run_the_promises_hold_in_every_state() {
     let states = explore(&Fleet {
         dual_run: true,
+        left: false,
         waves: vec![0, 1],
         faults: 1,
         acts: 2,
@@ -441,6 +466,7 @@ fn with_dual_run_the_promises_hold_in_every_state() {
 fn without_dual_run_the_promises_hold_in_every_state() {
     let states = explore(&Fleet {
         dual_run: false,
+        left: false,
         waves: vec![0, 0],
         faults: 1,
         acts: 2,
@@ -452,8 +478,21 @@ fn without_dual_run_the_promises_hold_in_every_state() {
 fn two_faults_in_a_row_break_no_promise() {
     let states = explore(&Fleet {
         dual_run: true,
+        left: false,
         waves: vec![0],
         faults: 3,
+        acts: 1,
+    });
+    assert!(states > 3_000, "only {states} states were visited");
+}
+
+#[test]
+fn what_a_superseded_rotation_left_is_revoked_however_it_ends() {
+    let states = explore(&Fleet {
+        dual_run: true,
+        left: true,
+        waves: vec![0, 1],
+        faults: 1,
         acts: 1,
     });
     assert!(states > 3_000, "only {states} states were visited");

@@ -34,7 +34,7 @@ impl Turn<'_> {
                 && self.r.stalled().is_some()
                 && let Some(end) = self.r.ending.clone()
             {
-                self.finish(end, None);
+                self.end_back(end, None);
             }
         }
     }
@@ -49,9 +49,22 @@ impl Turn<'_> {
                 ..
             }
         );
-        // What cannot be seen in the last look is taken as it was seen last.
         if last_look && pending.attempt > self.r.rules.attempts.min(3) {
+            // A consumer that does not answer now is taken as it was seen last. Of the target
+            // nothing was seen before: what cannot be known is not nobody.
+            if pending.what == Effect::Presence {
+                let words = format!(
+                    "whoever is at the target, which cannot be asked ({})",
+                    trouble.words
+                );
+                self.r.sitters = vec![Text::from(words)];
+            }
             return;
+        }
+        if let State::Clearing { held: false, .. } = self.r.state
+            && pending.attempt > self.r.rules.attempts.min(3)
+        {
+            self.hold_clearing(&[format!("nobody knows whom ({})", trouble.words)]);
         }
         let wait = self.wait(pending.attempt).as_micros();
         let wait = Span::micros(wait.max(self.r.rules.poll.as_micros()));
@@ -94,7 +107,14 @@ impl Turn<'_> {
         let tries = passes && attempt < self.r.rules.attempts;
         pending.due = tries.then(|| {
             let wait = self.wait(pending.attempt).as_micros();
-            let asked = retry_after.map_or(0, Span::as_micros);
+            // Never before what was asked for, and not all of those at once that were told the same.
+            let asked = retry_after.map_or(0, |asked| {
+                let lot = part(
+                    self.r.rules.backoff.as_micros(),
+                    self.at.dice.clamp(0.0, 1.0),
+                );
+                asked.as_micros().saturating_add(lot)
+            });
             self.at.now + Span::micros(wait.max(asked))
         });
         let region = match &pending.what {

@@ -169,6 +169,14 @@ pub enum State {
         /// How it will end.
         end: End,
     },
+    /// The new version is withdrawn; those that a superseded rotation left are revoked once nobody
+    /// uses them.
+    Clearing {
+        /// How it will end.
+        end: End,
+        /// Whether it was told that somebody is in the way.
+        held: bool,
+    },
     /// It is over.
     Finished {
         /// How it ended.
@@ -204,7 +212,7 @@ impl State {
             | Self::Returning { .. }
             | Self::Withdrawing { .. } => Stage::Cutover,
             Self::Grace { .. } | Self::Reissuing { .. } => Stage::Grace,
-            Self::Revoking => Stage::Revoke,
+            Self::Revoking | Self::Clearing { .. } => Stage::Revoke,
             Self::Auditing { .. } | Self::Finished { .. } => Stage::Audit,
         }
     }
@@ -228,6 +236,7 @@ impl State {
             Self::Reissuing { .. } => "reissuing the previous version",
             Self::Reinstating { .. } | Self::Returning { .. } => "rolling back",
             Self::Withdrawing { .. } => "withdrawing the new version",
+            Self::Clearing { .. } => "clearing what a superseded rotation left",
             Self::Finished { .. } => "finished",
         }
     }
@@ -256,7 +265,10 @@ impl State {
     pub fn goes_back(&self) -> bool {
         matches!(
             self,
-            Self::Reinstating { .. } | Self::Returning { .. } | Self::Withdrawing { .. }
+            Self::Reinstating { .. }
+                | Self::Returning { .. }
+                | Self::Withdrawing { .. }
+                | Self::Clearing { .. }
         )
     }
 }
@@ -343,8 +355,11 @@ pub struct OpenAct {
     pub key: String,
     /// What.
     pub verb: Verb,
-    /// It is done when none of these effects is pending; none where it waits for a state.
+    /// It is done when each of these effects was; none where it waits for a state.
     pub effects: Vec<String>,
+    /// Those of them that were done.
+    #[serde(default)]
+    pub done: Vec<String>,
 }
 
 /// A rotation of one secret.
@@ -365,7 +380,11 @@ pub struct Rotation {
     /// The version that it brings.
     pub to: Version,
     /// Versions that an emergency revokes beside [`Self::from`]: those a superseded rotation left.
+    /// They are its to revoke even where it goes back itself.
     pub also_gone: Vec<Version>,
+    /// Whether nobody uses [`Self::also_gone`] any more, or a person forced it: they are revoked.
+    #[serde(default)]
+    pub cleared: bool,
     /// What started it.
     pub trigger: Trigger,
     /// Who asked.
@@ -447,6 +466,20 @@ impl Rotation {
             .collect()
     }
 
+    /// Who keeps what a superseded rotation left from being revoked, in words.
+    #[must_use]
+    pub fn lingerers(&self) -> Vec<String> {
+        let uses = |m: &&Member| {
+            let using = m.using.as_ref();
+            using.is_some_and(|using| self.also_gone.contains(using))
+        };
+        let known = self.members.iter().filter(uses);
+        let known = known.map(|m| m.consumer.to_string());
+        known
+            .chain(self.sitters.iter().map(Text::to_string))
+            .collect()
+    }
+
     /// The versions that are revoked at the end.
     #[must_use]
     pub fn gone(&self) -> Vec<Version> {
@@ -467,13 +500,24 @@ impl Rotation {
         Some(format!("{why}{more}; retry-stage, roll back, or abort"))
     }
 
+    /// Whether a freeze holds this effect: it has the target refuse a version. Without dual-run
+    /// the old version dies with the activation of the new one.
+    #[must_use]
+    pub fn is_held_by_freeze(&self, what: &Effect) -> bool {
+        match what {
+            Effect::Revoke { .. } => true,
+            Effect::Activate => !self.rules.dual_run,
+            _ => false,
+        }
+    }
+
     /// Effects that are due, where nobody holds it. `frozen` holds revocations.
     pub fn due(&self, now: Timestamp, frozen: bool) -> impl Iterator<Item = &Pending> {
         let held = self.hold.is_some();
         self.pending.iter().filter(move |p| {
             !held
                 && p.due.is_some_and(|due| due <= now)
-                && !(frozen && matches!(p.what, Effect::Revoke { .. }))
+                && !(frozen && self.is_held_by_freeze(&p.what))
         })
     }
 
@@ -495,7 +539,7 @@ impl Rotation {
         let effects = self
             .pending
             .iter()
-            .filter(|p| !(busy(&p.key) || frozen && matches!(p.what, Effect::Revoke { .. })));
+            .filter(|p| !(busy(&p.key) || frozen && self.is_held_by_freeze(&p.what)));
         let effects = effects.filter_map(|p| p.due).min();
         let state = match &self.state {
             State::Waiting { not_before } if !frozen => Some(*not_before),

@@ -44,6 +44,7 @@ pub(super) fn rotation(rules: Rules, waves_of_members: &[usize]) -> Rotation {
         from: None,
         to: Version::from("v2"),
         also_gone: Vec::new(),
+        cleared: false,
         trigger: Trigger::Manual,
         by: Actor::from("alice"),
         reason: None,

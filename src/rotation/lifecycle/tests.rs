@@ -3,7 +3,7 @@
 use super::testing::{act, at, rotation};
 use super::*;
 use crate::model::event::{ConsumerState, Data};
-use crate::model::intent::Verb;
+use crate::model::intent::{Outcome, Verb};
 use crate::model::{Text, Version};
 
 fn step(r: &Rotation, input: Input, seconds: i64) -> Rotation {
@@ -83,7 +83,8 @@ fn the_wait_doubles_and_retry_after_is_obeyed() {
     // Half of the jitter: three quarters of 1, 2, 4, 8, 16 s.
     assert_eq!(waits, [750, 1_500, 3_000, 6_000, 12_000]);
     let r = fail(&begun(Rules::default(), &[0]), trouble(true, Some(90)), 0);
-    assert_eq!(r.pending[0].due, Some(at(90).now));
+    let lot = Span::micros(500_000);
+    assert_eq!(r.pending[0].due, Some(at(90).now + lot), "a second by lot");
 }
 
 #[test]
@@ -319,6 +320,20 @@ fn a_freeze_lets_everything_but_starts_and_revokes_go_on() {
 }
 
 #[test]
+fn a_freeze_holds_the_activation_where_the_old_version_dies_with_it() {
+    for (dual_run, held) in [(true, false), (false, true)] {
+        let rules = Rules {
+            dual_run,
+            ..Rules::default()
+        };
+        let r = until(begun(rules, &[0]), |s| *s == State::Activating);
+        assert_eq!(r.due(at(0).now, true).count() == 0, held);
+        assert_eq!(r.wake_at(None, true, |_| false).is_none(), held);
+        assert_eq!(r.due(at(0).now, false).count(), 1);
+    }
+}
+
+#[test]
 fn without_dual_run_there_is_one_moment_and_no_grace() {
     let rules = Rules {
         dual_run: false,
@@ -347,4 +362,87 @@ fn an_answer_that_nobody_waits_for_changes_nothing() {
         report: Report::Done,
     };
     assert_eq!(step(&r, late, 0), r);
+}
+
+#[test]
+fn a_target_that_cannot_be_asked_who_is_there_holds_the_revocation() {
+    let r = until(begun(Rules::default(), &[0]), |s| {
+        matches!(s, State::Grace { .. })
+    });
+    let mut r = step(&r, Input::Tick, 600);
+    let presence = |r: &Rotation| {
+        let mine = r.pending.iter().find(|p| p.what == Effect::Presence);
+        mine.unwrap().key.clone()
+    };
+    for _ in 0..3 {
+        let key = presence(&r);
+        let trouble = trouble(true, None);
+        r = step(&r, Input::Failed { key, trouble }, 600);
+    }
+    r = answer(&r, 600);
+    let held = |r: &Rotation| {
+        matches!(
+            r.state,
+            State::Grace {
+                look: Look::Held,
+                ..
+            }
+        )
+    };
+    assert!(held(&r), "{:?}", r.state);
+    assert!(r.blockers()[0].contains("cannot be asked"));
+    // It is asked on, and goes on from there once it answers that nobody is there.
+    let key = presence(&r);
+    let trouble = trouble(false, None);
+    r = step(&r, Input::Failed { key, trouble }, 700);
+    assert!(held(&r));
+    let key = presence(&r);
+    let report = Report::Sitters(Some(Vec::new()));
+    r = step(&r, Input::Done { key, report }, 800);
+    assert!(!held(&r), "{:?}", r.state);
+    assert!(r.blockers().is_empty());
+}
+
+#[test]
+fn an_act_whose_calls_were_given_up_is_not_told_as_done() {
+    let r = until(begun(Rules::default(), &[0, 0]), |s| {
+        matches!(s, State::Grace { .. })
+    });
+    let r = step(&r, act(Verb::RePush), 1);
+    assert_eq!(r.acts.len(), 1);
+    // One is sent, the other not yet when somebody rolls back.
+    let r = answer(&r, 1);
+    let done = transition(&r, act(Verb::Rollback), &at(2)).unwrap();
+    let mine = done
+        .outcomes
+        .iter()
+        .find(|(key, _)| key == "key-re-push")
+        .unwrap();
+    let Outcome::Failed { why } = &mine.1 else {
+        panic!("{mine:?}");
+    };
+    assert!(why.contains("1 of 2 calls were given up"), "{why}");
+}
+
+#[test]
+fn an_act_is_observed_once_each_of_its_calls_was_answered() {
+    let r = until(begun(Rules::default(), &[0, 0]), |s| {
+        matches!(s, State::Grace { .. })
+    });
+    let r = answer(&step(&r, act(Verb::RePush), 1), 1);
+    assert_eq!(r.acts.len(), 1, "one is still to be sent");
+    let pending = r.due(at(1).now, false).next().unwrap().clone();
+    let standing = Standing {
+        version: Version::from("v2"),
+        state: ConsumerState::InUse,
+        error: None,
+    };
+    let input = Input::Done {
+        key: pending.key,
+        report: Report::Standing(standing),
+    };
+    let done = transition(&r, input, &at(1)).unwrap();
+    let words = "2 of 2 consumers use version v2".to_owned();
+    let seen = Outcome::Observed { words };
+    assert_eq!(done.outcomes, [("key-re-push".to_owned(), seen)]);
 }

@@ -13,6 +13,8 @@ use crate::model::{Actor, Region, Span, Text, Timestamp};
 pub(super) struct Turn<'m> {
     pub(super) r: Rotation,
     pub(super) at: &'m Moment,
+    /// The effect that was done, where that is what happened.
+    pub(super) answered: Option<String>,
     out: Out,
 }
 
@@ -39,6 +41,7 @@ impl<'m> Turn<'m> {
         Self {
             r: rotation.clone(),
             at,
+            answered: None,
             out: Out::default(),
         }
     }
@@ -293,6 +296,7 @@ impl<'m> Turn<'m> {
             key: key.to_owned(),
             verb,
             effects,
+            done: Vec::new(),
         });
     }
 
@@ -307,7 +311,13 @@ impl<'m> Turn<'m> {
     /// Tells the outcome of acts whose effect, or whose failure, is now seen.
     fn settle_acts(&mut self) {
         let acts = std::mem::take(&mut self.r.acts);
-        for act in acts {
+        for mut act in acts {
+            if let Some(key) = &self.answered
+                && act.effects.contains(key)
+                && !self.r.pending.iter().any(|p| p.key == *key)
+            {
+                act.done.push(key.clone());
+            }
             match self.outcome(&act) {
                 Some(outcome) => self.out.outcomes.push((act.key, outcome)),
                 None => self.r.acts.push(act),
@@ -322,7 +332,7 @@ impl<'m> Turn<'m> {
             let mine = |p: &&Pending| act.effects.contains(&p.key);
             let left: Vec<&Pending> = self.r.pending.iter().filter(mine).collect();
             if left.is_empty() {
-                return seen(self.standing());
+                return Some(self.all_ended(act));
             }
             let parked = left.iter().all(|p| p.due.is_none());
             return parked
@@ -353,6 +363,38 @@ impl<'m> Turn<'m> {
             (State::Finished { end }, _) => failed(format!("the rotation ended as {end}")),
             _ => None,
         }
+    }
+
+    /// What came of an act none of whose effects is pending: each was done, or given up when the
+    /// rotation went elsewhere. A question that became needless because it went on is no failure.
+    fn all_ended(&self, act: &OpenAct) -> Outcome {
+        let undone = act.effects.iter().filter(|key| !act.done.contains(key));
+        let undone: Vec<&str> = undone.map(|key| self.word(key)).collect();
+        let failed = matches!(&self.r.state, State::Finished { end } if *end != End::Succeeded);
+        let question =
+            |word: &&str| word.starts_with("ask/") || matches!(*word, "presence" | "health");
+        let needless = !self.r.state.goes_back() && !failed && undone.iter().all(question);
+        if undone.is_empty() || needless {
+            return Outcome::Observed {
+                words: self.standing(),
+            };
+        }
+        Outcome::Failed {
+            why: format!(
+                "{} of {} calls were given up, as the rotation is {} now: {}",
+                undone.len(),
+                act.effects.len(),
+                self.r.state.words(),
+                self.standing()
+            ),
+        }
+    }
+
+    /// What an effect does, by its key.
+    fn word<'k>(&self, key: &'k str) -> &'k str {
+        let rest = key.strip_prefix(self.r.id.raw());
+        let rest = rest.and_then(|rest| rest.strip_prefix('/')?.split_once('/'));
+        rest.map_or(key, |(_, word)| word)
     }
 
     /// Who uses which version, in words.

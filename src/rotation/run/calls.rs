@@ -74,9 +74,10 @@ pub(super) async fn perform(shared: &Arc<Shared>, r: &Rotation, pending: &Pendin
         }
         Effect::Ask { member } => ask(shared, r, &plan, *member).await,
         Effect::Health => {
+            let checks = health::checks(&r.rules.health, &plan)?;
             let _slot = shared.slots.acquire().await;
             failpoint!(HealthBefore);
-            let read = health::read(&shared.client, &plan.health, shared.within).await;
+            let read = health::read(&shared.client, &checks, shared.within).await;
             failpoint!(HealthAfter);
             read.map(|readings| (Report::Health(readings), None))
         }
@@ -157,9 +158,7 @@ async fn target(shared: &Arc<Shared>, r: &Rotation, plan: &SecretPlan, pending: 
     let turnstile = shared.turnstile(r.secret.raw());
     let _turn = turnstile.lock().await;
     let lane = policy::lane(plan);
-    if let Some(at) = shared.lanes.take(&lane, &shared.clock) {
-        tokio::time::sleep_until(at.into()).await;
-    }
+    shared.lanes.take(&lane, &shared.clock).await;
     let _slot = shared.slots.acquire().await;
     let call = Call {
         key: pending.key.clone(),
@@ -235,20 +234,7 @@ async fn at_target(
             failpoint!(ProveAfter);
             answer.map(answered)
         }
-        Effect::Revoke { version } => {
-            let gone = kept(shared, r, version)?;
-            // What is withdrawn leaves the previous version; what is revoked leaves the new one.
-            let keep = if *version == r.to {
-                r.from.as_ref()
-            } else {
-                Some(&r.to)
-            };
-            let keep = kept(shared, r, keep.unwrap_or(&r.to))?;
-            failpoint!(RevokeBefore);
-            let ended = target.revoke(&gone, &keep, call).await;
-            failpoint!(RevokeAfter);
-            done(ended)
-        }
+        Effect::Revoke { version } => done(revoke(shared, r, target, version, call).await),
         Effect::Reinstate => {
             let old = kept(shared, r, r.from.as_ref().unwrap_or(&r.to))?;
             let new = shared.vault.open(&r.secret, &r.to);
@@ -257,18 +243,49 @@ async fn at_target(
             failpoint!(ReinstateAfter);
             done(ended)
         }
-        Effect::Presence => {
-            let known: Vec<Versioned> = from
-                .into_iter()
-                .chain(kept(shared, r, &r.to).ok())
-                .collect();
-            failpoint!(PresenceBefore);
-            let seen = target.presence(&known).await;
-            failpoint!(PresenceAfter);
-            seen.map(|seen| (Report::Sitters(seen.map(|all| sitters(r, &all))), None))
-        }
+        Effect::Presence => presence(shared, r, target, from).await,
         Effect::Push { .. } | Effect::Ask { .. } | Effect::Health => Ok((Report::Done, None)),
     }
+}
+
+async fn revoke(
+    shared: &Shared,
+    r: &Rotation,
+    target: &dyn Target,
+    version: &Version,
+    call: &Call,
+) -> Result<(), Fault> {
+    let gone = kept(shared, r, version)?;
+    // What is withdrawn leaves the previous version; what is revoked leaves the new one.
+    let keep = if *version == r.to || r.state.goes_back() {
+        r.from.as_ref()
+    } else {
+        Some(&r.to)
+    };
+    let keep = kept(shared, r, keep.unwrap_or(&r.to))?;
+    failpoint!(RevokeBefore);
+    let ended = target.revoke(&gone, &keep, call).await;
+    failpoint!(RevokeAfter);
+    ended
+}
+
+async fn presence(
+    shared: &Shared,
+    r: &Rotation,
+    target: &dyn Target,
+    from: Option<Versioned>,
+) -> Ended {
+    let left = r.also_gone.iter();
+    let left = left.filter_map(|v| shared.vault.open(&r.secret, v));
+    let known: Vec<Versioned> = from
+        .into_iter()
+        .chain(kept(shared, r, &r.to).ok())
+        .chain(left)
+        .collect();
+    failpoint!(PresenceBefore);
+    let seen = target.presence(&known).await;
+    failpoint!(PresenceAfter);
+    seen.map(|seen| (Report::Sitters(seen.map(|all| sitters(r, &all))), None))
 }
 
 fn answered(answer: Answer) -> (Report, Option<Material>) {
@@ -280,7 +297,11 @@ fn answered(answer: Answer) -> (Report, Option<Material>) {
 
 /// Those who sit on an old version, in words.
 fn sitters(r: &Rotation, seen: &[Presence]) -> Vec<Text> {
-    let gone = r.gone();
+    let gone = if r.state.goes_back() {
+        r.also_gone.clone()
+    } else {
+        r.gone()
+    };
     // The synthetic consumer's own sessions may not have gone yet.
     let ours = |p: &Presence| p.consumer.as_ref().is_some_and(|c| c.raw() == "rotascope");
     let old = |p: &&Presence| p.version.as_ref().is_some_and(|v| gone.contains(v)) && !ours(p);

@@ -1,6 +1,6 @@
 //! What a turn of the core changed: written, and then held, heard and done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,8 @@ use super::super::store::{SecretRow, SideCall, StoreError};
 use super::core::{Core, EffectDone, Message, Reply};
 use super::staged::{Freeze, Stage};
 use super::{calls, side};
-use crate::model::event::Stage as Phase;
-use crate::model::{RotationId, SecretPath, Timestamp};
+use crate::model::event::{Stage as Phase, Trigger};
+use crate::model::{RotationId, SecretPath, Span, Timestamp};
 
 /// How long the core waits before it tries a store again that could not be written.
 const SULK: Duration = Duration::from_secs(1);
@@ -43,7 +43,8 @@ impl Core {
     }
 
     /// Nothing could be written: whoever asked is told, and what happened outside is kept to be
-    /// written later. Every rotation stays where it was.
+    /// written later. Every rotation stays where it was; what was to be looked at is looked at
+    /// again with the next turn.
     pub(super) fn refuse(
         &mut self,
         why: &StoreError,
@@ -70,6 +71,7 @@ impl Core {
             )
         });
         self.again.extend(keep);
+        self.left.extend(stage.touched.iter().cloned());
         self.sulks_until = Some(Instant::now() + SULK);
         let now = self.shared.clock.now();
         for id in &stage.ticked {
@@ -79,6 +81,10 @@ impl Core {
 
     /// What was staged is durable: it holds, its effects are done, its news is heard.
     pub(super) fn hold(&mut self, stage: Stage) {
+        self.resumed = true;
+        self.jumped = Span::ZERO;
+        self.left.clear();
+        self.transitions += stage.transitions;
         self.next_event += u64::try_from(stage.batch.events.len()).unwrap_or(0);
         self.next_entry += i64::try_from(stage.batch.outbox.len()).unwrap_or(0);
         for (secret, version, sealed) in stage.batch.material {
@@ -109,18 +115,20 @@ impl Core {
                 .unwrap_or_else(PoisonError::into_inner);
             acts.extend(stage.acts);
         }
+        self.shared.lanes.set(&stage.paces);
         for n in stage.batch.delivered {
             self.shared.outbox.remove(n);
         }
         let rows = stage.batch.outbox.into_iter();
         let rows = rows.filter(|(_, delivered)| !delivered).map(|(row, _)| row);
         self.shared.outbox.add(rows.collect());
+        self.replays.extend(stage.replays);
+        self.replays
+            .retain(|(key, _)| !stage.replayed.contains(key));
         if !stage.batch.replay.is_empty() {
-            match self.store.waiting() {
-                Ok(rows) => self.shared.outbox.add(rows),
-                Err(why) => tracing::error!(%why, "the outbox cannot be read"),
-            }
+            self.owes_replay = true;
         }
+        self.send_replays();
         self.shared.log.publish(
             stage
                 .batch
@@ -139,6 +147,20 @@ impl Core {
             self.dispatch(id);
         }
         self.gauge();
+    }
+
+    /// Puts entries that are to be sent again into the outbox; tried again where that fails.
+    pub(super) fn send_replays(&mut self) {
+        if !self.owes_replay {
+            return;
+        }
+        match self.store.waiting() {
+            Ok(rows) => {
+                self.shared.outbox.add(rows);
+                self.owes_replay = false;
+            }
+            Err(why) => tracing::error!(%why, "the outbox cannot be read"),
+        }
     }
 
     pub(super) fn gauge(&self) {
@@ -164,12 +186,12 @@ impl Core {
         }
         if let Some(was) = &was {
             if let State::Waiting { not_before } = was.state {
-                self.waiting.remove(&(not_before, r.id.clone()));
+                self.queue(was).remove(&(not_before, r.id.clone()));
             }
             self.running -= usize::from(takes_a_place(was));
         }
         if let State::Waiting { not_before } = r.state {
-            self.waiting.insert((not_before, r.id.clone()));
+            self.queue(&r).insert((not_before, r.id.clone()));
         }
         self.running += usize::from(takes_a_place(&r));
         self.count_stages(was.as_deref(), &r);
@@ -179,6 +201,13 @@ impl Core {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         all.insert(r.id.clone(), r);
+    }
+
+    fn queue(&mut self, r: &Rotation) -> &mut BTreeSet<(Timestamp, RotationId)> {
+        match r.trigger {
+            Trigger::Emergency => &mut self.urgent,
+            _ => &mut self.waiting,
+        }
     }
 
     pub(super) fn count_stages(&self, was: Option<&Rotation>, r: &Rotation) {
@@ -290,6 +319,7 @@ fn takes_a_place(r: &Rotation) -> bool {
         r.state,
         State::Waiting { .. }
             | State::Grace { .. }
+            | State::Clearing { .. }
             | State::Auditing { .. }
             | State::Finished { .. }
     )

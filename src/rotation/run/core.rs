@@ -23,7 +23,7 @@ use super::shared::Shared;
 use super::staged::{Frozen, Stage};
 use crate::model::event::BackendState;
 use crate::model::intent::{Intent, Outcome, Verb};
-use crate::model::{Actor, RotationId, SecretPath, Timestamp};
+use crate::model::{Actor, RotationId, SecretPath, Span, Timestamp};
 
 /// The longest the core sleeps, so that a clock that jumps is noticed.
 const NAP: Duration = Duration::from_millis(500);
@@ -75,7 +75,10 @@ pub(in crate::rotation) struct Core {
     pub(super) by_secret: BTreeMap<SecretPath, BTreeSet<RotationId>>,
     pub(super) frozen: Option<Frozen>,
     pub(super) running: usize,
+    /// Rotations that wait for their turn, by the moment before which it does not come;
+    /// emergencies apart from the others.
     pub(super) waiting: BTreeSet<(Timestamp, RotationId)>,
+    pub(super) urgent: BTreeSet<(Timestamp, RotationId)>,
     pub(super) wakes: BTreeSet<(Timestamp, RotationId)>,
     pub(super) wake_of: HashMap<RotationId, Timestamp>,
     /// When each rotation that is not over was looked at last.
@@ -86,6 +89,14 @@ pub(in crate::rotation) struct Core {
     pub(super) sulks_until: Option<Instant>,
     pub(super) audited: BTreeSet<RotationId>,
     pub(super) replays: Vec<(String, Option<RotationId>)>,
+    /// True once what was in flight when the store was closed goes on.
+    pub(super) resumed: bool,
+    /// By how much the clock jumped since deadlines were last moved durably.
+    pub(super) jumped: Span,
+    /// Rotations to be looked at that a failed commit left.
+    pub(super) left: BTreeSet<RotationId>,
+    /// True while entries that are to be sent again are not in the outbox yet.
+    pub(super) owes_replay: bool,
     pub(super) next_event: u64,
     pub(super) next_entry: i64,
     pub(super) store_name: String,
@@ -93,6 +104,8 @@ pub(in crate::rotation) struct Core {
     pub(super) lots: SmallRng,
     pub(super) last_look: (Timestamp, Instant),
     pub(super) last_schedule: Option<Instant>,
+    /// When the store was pruned last.
+    pub(super) pruned_at: Option<Instant>,
     pub(super) closing: Option<(Instant, Option<Answer<()>>)>,
 }
 
@@ -122,6 +135,7 @@ impl Core {
                 .and_then(|words| serde_json::from_str(&words).ok()),
             running: 0,
             waiting: BTreeSet::new(),
+            urgent: BTreeSet::new(),
             wakes: BTreeSet::new(),
             wake_of: HashMap::new(),
             looked: HashMap::new(),
@@ -130,6 +144,10 @@ impl Core {
             sulks_until: None,
             audited: BTreeSet::new(),
             replays: Vec::new(),
+            resumed: false,
+            jumped: Span::ZERO,
+            left: BTreeSet::new(),
+            owes_replay: false,
             next_event: loaded.last_event + 1,
             next_entry: loaded.last_entry + 1,
             store_name: loaded.name,
@@ -137,6 +155,7 @@ impl Core {
             lots: seed.map_or_else(rand::make_rng, SmallRng::seed_from_u64),
             last_look: (now, Instant::now()),
             last_schedule: None,
+            pruned_at: None,
             closing: None,
             shared,
         };
@@ -170,11 +189,14 @@ impl Core {
 
     /// Runs until it is told to stop.
     pub(in crate::rotation) fn run(mut self) {
-        let mut stage = Stage::default();
-        self.resume(&mut stage);
         let mut messages = Vec::new();
         loop {
+            let mut stage = Stage::default();
             let mut replies = Vec::new();
+            if !self.resumed {
+                self.resume(&mut stage);
+            }
+            stage.touched.extend(self.left.iter().cloned());
             // First: a deadline must not be judged by a clock that has jumped.
             self.look_at_clock(&mut stage);
             for message in &mut messages {
@@ -185,7 +207,6 @@ impl Core {
             if self.is_closed() {
                 break;
             }
-            stage = Stage::default();
             messages = self.receive();
         }
         if let Some((_, Some(answer))) = self.closing.take() {
@@ -203,7 +224,7 @@ impl Core {
 
     /// What was in flight when the store was closed goes on.
     pub(super) fn resume(&mut self, stage: &mut Stage) {
-        stage.touched = self.unfinished().into_iter().collect();
+        stage.touched.extend(self.unfinished());
         let now = self.shared.clock.now();
         let paths: Vec<SecretPath> = self.shared.secrets.keys().cloned().collect();
         for path in paths {
@@ -236,11 +257,9 @@ impl Core {
     pub(super) fn receive(&mut self) -> Vec<Message> {
         let now = self.shared.clock.now();
         let next = self.wakes.first().map(|(at, _)| *at);
-        let due = self
-            .waiting
-            .first()
-            .map(|(at, _)| *at)
-            .filter(|at| *at > now);
+        let due = [self.waiting.first(), self.urgent.first()];
+        let due = due.into_iter().flatten().map(|(at, _)| *at);
+        let due = due.filter(|at| *at > now);
         let nap = next.into_iter().chain(due).min();
         let mut nap = nap.map_or(NAP, |at| self.shared.clock.real(at.since(now)).min(NAP));
         if !self.audited.is_empty() {
@@ -297,6 +316,7 @@ impl Core {
             #[cfg(test)]
             Message::Fill(full, answer) => {
                 self.store.fill(*full);
+                self.store.jam(*full);
                 let _ = std::mem::replace(answer, nobody()).send(());
             }
             Message::ShutDown(answer) => {

@@ -1,7 +1,5 @@
 //! Acts: each intent is taken at most once, and what became of it can be asked.
 
-use std::sync::PoisonError;
-
 use super::super::lifecycle::{Act, Input, Refusal, RefusalKind, Rotation};
 use super::super::outbox::Sink;
 use super::super::policy;
@@ -49,6 +47,7 @@ impl Core {
             rotation: intent.rotation.clone(),
             outcome: Outcome::Executing,
             calls: Vec::new(),
+            taken_at: self.shared.clock.now(),
         };
         let before = stage.mark();
         stage.acts.insert(intent.key.clone(), row);
@@ -82,6 +81,7 @@ impl Core {
             Verb::Unfreeze => self.unfreeze(stage, intent).map(|()| None),
             Verb::Rotate | Verb::EmergencyRotate => self.rotate(stage, intent),
             Verb::Throttle => self.throttle(stage, intent),
+            Verb::Resume => self.let_go_on(stage, intent),
             Verb::InvalidateCache | Verb::MaskLeak => self.tell_others(stage, intent),
             Verb::RestoreSink => self.restore_sink(stage, intent).map(|()| None),
             Verb::ReplayOutbox => self.replay_outbox(stage, intent),
@@ -193,24 +193,17 @@ impl Core {
         {
             return Err(Refusal::unknown_secret(path));
         }
-        let plans = self
-            .shared
-            .secrets
-            .values()
-            .filter(|s| path.as_ref().is_none_or(|p| s.path == *p));
-        let mut lanes: Vec<String> = plans.map(|s| policy::lane(s)).collect();
-        lanes.sort();
-        lanes.dedup();
         let mut words = Vec::new();
-        for lane in lanes {
-            let pace = self
-                .shared
-                .lanes
-                .pace(&lane, intent.per_minute, &self.shared.clock);
-            words.push(format!("{}: at most {pace} calls a minute", lane.trim()));
+        for lane in self.lanes_of(path.as_ref()) {
+            let pace = intent
+                .per_minute
+                .unwrap_or_else(|| self.shared.lanes.went_lately(&lane, &self.shared.clock))
+                .max(1);
+            let name = policy::lane_words(&lane);
+            words.push(format!("{name}: at most {pace} calls a minute"));
+            stage.paces.insert(lane, Some(pace));
         }
-        let paces = serde_json::to_string(&self.shared.lanes.paces()).unwrap_or_default();
-        stage.batch.meta.push(("paces", paces));
+        self.keep_paces(stage);
         if let Some(r) = &meant
             && !r.is_over()
         {
@@ -220,6 +213,59 @@ impl Core {
             self.settle(stage, &intent.key, Outcome::Observed { words });
         }
         Ok(meant.map(|r| r.id.clone()))
+    }
+
+    /// The lanes that calls for a secret go through, or all.
+    fn lanes_of(&self, path: Option<&SecretPath>) -> std::collections::BTreeSet<String> {
+        let plans = self.shared.secrets.values();
+        plans
+            .filter(|s| path.is_none_or(|path| s.path == *path))
+            .map(|s| policy::lane(s))
+            .collect()
+    }
+
+    /// Lets a rotation that is held go on; where none is, takes the pace off that `throttle` set.
+    fn let_go_on(
+        &mut self,
+        stage: &mut Stage,
+        intent: &Intent,
+    ) -> Result<Option<RotationId>, Refusal> {
+        let meant = match (&intent.rotation, &intent.secret) {
+            (Some(_), _) => Some(self.meant(stage, intent)?),
+            (None, Some(path)) => self.last_of(stage, path),
+            (None, None) => None,
+        };
+        let path = meant.as_ref().map(|r| &r.secret);
+        let path = path.or(intent.secret.as_ref());
+        let mut paces = self.shared.lanes.paces();
+        paces.retain(|lane, _| self.lanes_of(path).contains(lane));
+        let held = meant.as_ref().is_some_and(|r| r.hold.is_some());
+        if held || paces.is_empty() {
+            let r = self.meant(stage, intent)?;
+            self.apply(stage, &r.id, Input::Act(act(intent)))?;
+            return Ok(Some(r.id.clone()));
+        }
+        let names: Vec<String> = paces.keys().map(|lane| policy::lane_words(lane)).collect();
+        stage
+            .paces
+            .extend(paces.into_keys().map(|lane| (lane, None)));
+        self.keep_paces(stage);
+        let words = format!("{}: calls are not paced any more", names.join("; "));
+        self.settle(stage, &intent.key, Outcome::Observed { words });
+        Ok(meant.map(|r| r.id.clone()))
+    }
+
+    /// Writes the paces down as they will be.
+    fn keep_paces(&self, stage: &mut Stage) {
+        let mut all = self.shared.lanes.paces();
+        for (lane, pace) in &stage.paces {
+            match pace {
+                Some(pace) => all.insert(lane.clone(), *pace),
+                None => all.remove(lane),
+            };
+        }
+        let paces = serde_json::to_string(&all).unwrap_or_default();
+        stage.batch.meta.push(("paces", paces));
     }
 
     /// Has caches forget, or whoever shows a secret mask it.
@@ -324,7 +370,7 @@ impl Core {
             _ => Some(self.meant(stage, intent)?.id.clone()),
         };
         stage.batch.replay.push(meant.clone());
-        self.replays.push((intent.key.clone(), meant.clone()));
+        stage.replays.push((intent.key.clone(), meant.clone()));
         Ok(meant)
     }
 
@@ -373,27 +419,19 @@ impl Core {
 
     /// Tells of replays whose entries are all delivered.
     pub(super) fn replays_done(&mut self, stage: &mut Stage) {
-        let (done, left) =
-            std::mem::take(&mut self.replays)
-                .into_iter()
-                .partition(|(key, rotation)| {
-                    let known = self
-                        .shared
-                        .acts
-                        .read()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .contains_key(key);
-                    let waits = match rotation {
-                        Some(id) => self.shared.outbox.has(id),
-                        None => self.shared.outbox.len() > 0,
-                    };
-                    known && !waits
-                });
-        self.replays = left;
-        let done: Vec<(String, Option<RotationId>)> = done;
-        for (key, _) in done {
+        let done: Vec<String> = self
+            .replays
+            .iter()
+            .filter(|(_, rotation)| match rotation {
+                Some(id) => !self.shared.outbox.has(id),
+                None => self.shared.outbox.len() == 0,
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in done {
             let words = "the sink has every entry".to_owned();
             self.settle(stage, &key, Outcome::Observed { words });
+            stage.replayed.push(key);
         }
     }
 }

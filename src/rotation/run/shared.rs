@@ -138,24 +138,56 @@ pub(super) struct Lanes(Mutex<BTreeMap<String, Lane>>);
 #[derive(Default)]
 struct Lane {
     per_minute: Option<u32>,
-    /// No call before this.
+    /// No call before this, by the pace.
     free: Option<Instant>,
+    /// No call before this, as the provider said.
+    held: Option<Instant>,
     /// When calls went through lately, in the world's time.
     calls: std::collections::VecDeque<Instant>,
 }
 
-impl Lanes {
-    /// Takes a place in the lane; the call waits until then.
-    pub(super) fn take(&self, lane: &str, clock: &Clock) -> Option<Instant> {
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = lanes.entry(lane.to_owned()).or_default();
-        let now = Instant::now();
-        let at = lane.free.map_or(now, |free| free.max(now));
-        if let Some(per_minute) = lane.per_minute {
-            lane.free =
-                Some(at + clock.real(Span::micros(60_000_000 / i64::from(per_minute.max(1)))));
+impl Lane {
+    /// Whether a call may go now, or when it is to ask again.
+    fn may_go(&mut self, now: Instant, clock: &Clock) -> Result<(), Instant> {
+        let not_before = self.free.max(self.held);
+        if let Some(at) = not_before.filter(|at| *at > now) {
+            return Err(at);
         }
-        (at > now).then_some(at)
+        let apart = match (self.per_minute, self.held) {
+            (Some(pace), _) => Some(Span::micros(60_000_000 / i64::from(pace.max(1)))),
+            // What piled up while the provider held the lane does not fall on it at one moment.
+            (None, Some(held)) if now.duration_since(held) < clock.real(AFTERMATH) => Some(APART),
+            _ => None,
+        };
+        self.free = apart.map(|apart| now + clock.real(apart));
+        Ok(())
+    }
+}
+
+/// So long after a provider held a lane calls go one by one.
+const AFTERMATH: Span = Span::seconds(30);
+/// So far apart they go then.
+const APART: Span = Span::micros(250_000);
+
+impl Lanes {
+    /// Waits for a place in the lane: for its pace, and for as long as the provider holds it,
+    /// also where it began to while this call waited.
+    pub(super) async fn take(&self, lane: &str, clock: &Clock) {
+        loop {
+            let may_go = {
+                let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let lane = lanes.entry(lane.to_owned()).or_default();
+                lane.may_go(Instant::now(), clock)
+            };
+            let Err(at) = may_go else {
+                return;
+            };
+            // Those that wait for one moment do not all look at it: half of a call's distance by
+            // lot.
+            let lot = rand::random_range(0.0..0.5);
+            let at = at + clock.real(APART).mul_f64(lot);
+            tokio::time::sleep_until(at.into()).await;
+        }
     }
 
     /// A call went through.
@@ -174,24 +206,28 @@ impl Lanes {
         let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = lanes.entry(lane.to_owned()).or_default();
         let until = Instant::now() + wait.min(Duration::from_secs(3_600));
-        lane.free = Some(lane.free.map_or(until, |free| free.max(until)));
+        lane.held = lane.held.max(Some(until));
     }
 
-    /// Sets a pace. Without one, what went through in the last minute is what the quota allows.
-    pub(super) fn pace(&self, lane: &str, per_minute: Option<u32>, clock: &Clock) -> u32 {
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = lanes.entry(lane.to_owned()).or_default();
+    /// How many calls went through in the last minute: what the quota allows, as far as is seen.
+    pub(super) fn went_lately(&self, lane: &str, clock: &Clock) -> u32 {
+        let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let minute = clock.real(Span::seconds(60));
-        let went = lane
-            .calls
-            .iter()
-            .filter(|at| at.elapsed() <= minute)
-            .count();
-        let pace = per_minute
-            .unwrap_or_else(|| u32::try_from(went).unwrap_or(u32::MAX))
-            .max(1);
-        lane.per_minute = Some(pace);
-        pace
+        let went = lanes.get(lane).map_or(0, |lane| {
+            let calls = lane.calls.iter();
+            calls.filter(|at| at.elapsed() <= minute).count()
+        });
+        u32::try_from(went).unwrap_or(u32::MAX)
+    }
+
+    /// Sets paces, or takes them off.
+    pub(super) fn set(&self, paces: &BTreeMap<String, Option<u32>>) {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, pace) in paces {
+            let lane = lanes.entry(name.clone()).or_default();
+            lane.per_minute = *pace;
+            lane.free = None;
+        }
     }
 
     /// The paces that were set, to be kept.
@@ -209,5 +245,59 @@ impl Lanes {
         for (name, pace) in paces {
             lanes.entry(name).or_default().per_minute = Some(pace);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn after_a_provider_held_a_lane_calls_go_one_by_one() {
+        let clock = Clock::scaled(10.0);
+        let lanes = Arc::new(Lanes::default());
+        lanes.hold("a", Duration::from_millis(100));
+        let began = Instant::now();
+        let calls: Vec<_> = (0..6)
+            .map(|_| {
+                let (lanes, clock) = (Arc::clone(&lanes), clock.clone());
+                tokio::spawn(async move {
+                    lanes.take("a", &clock).await;
+                    Instant::now()
+                })
+            })
+            .collect();
+        let mut went = Vec::new();
+        for call in calls {
+            went.push(call.await.unwrap());
+        }
+        went.sort();
+        let first = went.first().unwrap().duration_since(began);
+        assert!(first >= Duration::from_millis(100), "{first:?}");
+        for pair in went.windows(2) {
+            let apart = pair[1].duration_since(pair[0]);
+            assert!(apart >= Duration::from_millis(20), "{apart:?}");
+        }
+        // Another provider's lane is free.
+        let now = Instant::now();
+        lanes.take("b", &clock).await;
+        lanes.take("b", &clock).await;
+        assert!(now.elapsed() < Duration::from_millis(20));
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_is_held_while_a_call_waits_holds_that_call_too() {
+        let clock = Clock::of_the_world();
+        let lanes = Arc::new(Lanes::default());
+        lanes.hold("a", Duration::from_millis(50));
+        let waiting = {
+            let (lanes, clock) = (Arc::clone(&lanes), clock.clone());
+            tokio::spawn(async move { lanes.take("a", &clock).await })
+        };
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let began = Instant::now();
+        lanes.hold("a", Duration::from_millis(200));
+        waiting.await.unwrap();
+        assert!(began.elapsed() >= Duration::from_millis(200));
     }
 }

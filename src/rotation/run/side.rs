@@ -3,6 +3,7 @@
 
 use super::super::deliver;
 use super::super::failpoint::failpoint;
+use super::super::fault::{Fault, public};
 use super::super::store::{SideCall, SideKind};
 use super::shared::Shared;
 use crate::model::Span;
@@ -40,9 +41,9 @@ fn name(what: SideKind) -> &'static str {
     }
 }
 
-async fn once(shared: &Shared, call: &SideCall) -> Result<String, super::super::fault::Fault> {
+async fn once(shared: &Shared, call: &SideCall) -> Result<String, Fault> {
     let within = shared.within;
-    let url = shown(&call.url).into_owned();
+    let url = public(&shown(&call.url));
     match call.what {
         SideKind::Invalidate => {
             failpoint!(InvalidateBefore);

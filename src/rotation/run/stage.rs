@@ -99,7 +99,7 @@ impl Core {
         if quiet && done.versions.is_empty() && done.next == *r {
             return Ok(());
         }
-        self.transitions += 1;
+        stage.transitions += 1;
         for (subject, data) in done.events {
             let subject = subject.unwrap_or_else(|| id.0.clone());
             self.say(stage, subject, Some(id), data);

@@ -37,6 +37,14 @@ pub(super) struct Stage {
     pub(super) ticked: Vec<RotationId>,
     /// How many starts were staged.
     pub(super) begun: usize,
+    /// How many transitions were made.
+    pub(super) transitions: u64,
+    /// Paces of lanes that are set, or taken off.
+    pub(super) paces: BTreeMap<String, Option<u32>>,
+    /// Replays of the outbox that begin: the act, and of which rotation.
+    pub(super) replays: Vec<(String, Option<RotationId>)>,
+    /// Acts whose replay is over.
+    pub(super) replayed: Vec<String>,
 }
 
 /// How far a stage was, to go back to where an act turns out to be refused half way.
@@ -47,11 +55,13 @@ pub(super) struct Mark {
     freeze: Option<Freeze>,
     looked: BTreeMap<RotationId, Timestamp>,
     begun: usize,
-    lengths: [usize; 6],
+    transitions: u64,
+    paces: BTreeMap<String, Option<u32>>,
+    lengths: [usize; 7],
 }
 
 impl Stage {
-    fn lengths(&self) -> [usize; 6] {
+    fn lengths(&self) -> [usize; 7] {
         let b = &self.batch;
         [
             b.events.len(),
@@ -60,6 +70,7 @@ impl Stage {
             b.meta.len(),
             b.replay.len(),
             self.sides.len(),
+            self.replays.len(),
         ]
     }
 
@@ -71,6 +82,8 @@ impl Stage {
             freeze: self.freeze.clone(),
             looked: self.looked.clone(),
             begun: self.begun,
+            transitions: self.transitions,
+            paces: self.paces.clone(),
             lengths: self.lengths(),
         }
     }
@@ -82,12 +95,15 @@ impl Stage {
         self.freeze = mark.freeze;
         self.looked = mark.looked;
         self.begun = mark.begun;
-        let [events, outbox, forget, meta, replay, sides] = mark.lengths;
+        self.transitions = mark.transitions;
+        self.paces = mark.paces;
+        let [events, outbox, forget, meta, replay, sides, replays] = mark.lengths;
         self.batch.events.truncate(events);
         self.batch.outbox.truncate(outbox);
         self.batch.forget.truncate(forget);
         self.batch.meta.truncate(meta);
         self.batch.replay.truncate(replay);
         self.sides.truncate(sides);
+        self.replays.truncate(replays);
     }
 }

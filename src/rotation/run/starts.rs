@@ -14,6 +14,9 @@ use crate::model::{Actor, RotationId, SecretPath, Span, Text, Timestamp};
 /// How far apart rotations start that were asked for together.
 const STAGGER: Span = Span::seconds(2);
 
+/// How many refusals of a mass start are named.
+const NAMED: usize = 5;
+
 /// What a start is asked for with.
 pub(super) struct Start {
     pub(super) trigger: Trigger,
@@ -48,11 +51,23 @@ impl Core {
         }
         let others = self.others(stage, path, None);
         let emergency = start.trigger == Trigger::Emergency;
-        let mut also_gone = Vec::new();
+        let mut also_gone: Vec<crate::model::Version> = Vec::new();
         if emergency {
+            let before = (others.len() > 1).then(|| stage.mark());
             for other in others {
-                also_gone.extend(self.make_way(stage, &other, &start)?);
+                match self.make_way(stage, &other, &start) {
+                    Ok(left) => also_gone.extend(left),
+                    // A mass start goes on after a refusal: nothing of this one may stay.
+                    Err(refusal) => {
+                        if let Some(before) = before {
+                            stage.back_to(before);
+                        }
+                        return Err(refusal);
+                    }
+                }
             }
+            also_gone.sort();
+            also_gone.dedup();
         } else if let Some(other) = others.first() {
             return Err(Refusal::state(
                 format!(
@@ -88,14 +103,11 @@ impl Core {
         other: &Rotation,
         start: &Start,
     ) -> Result<Vec<crate::model::Version>, Refusal> {
+        let superseded = || Input::Superseded(RotationId::from("an emergency"));
         match &other.state {
             State::Waiting { .. } => {
-                self.apply(
-                    stage,
-                    &other.id,
-                    Input::Superseded(RotationId::from("an emergency")),
-                )?;
-                Ok(Vec::new())
+                self.apply(stage, &other.id, superseded())?;
+                Ok(other.also_gone.clone())
             }
             State::Taking { .. }
             | State::Grace { .. }
@@ -106,11 +118,7 @@ impl Core {
                 } else {
                     other.gone()
                 };
-                self.apply(
-                    stage,
-                    &other.id,
-                    Input::Superseded(RotationId::from("an emergency")),
-                )?;
+                self.apply(stage, &other.id, superseded())?;
                 Ok(left)
             }
             State::Activating | State::Reissuing { .. } => Err(Refusal::state(
@@ -127,12 +135,31 @@ impl Core {
                     reason: Some(Text::from("an emergency takes its place")),
                     key: format!("make-way-{}", other.id),
                 };
+                let left = self.take_over(stage, other);
                 self.apply(stage, &other.id, Input::Act(act))?;
-                Ok(Vec::new())
+                Ok(left)
             }
-            // It goes back already: the emergency waits for its end.
-            _ => Ok(Vec::new()),
+            // It goes back already: the emergency waits for its end, but for what it has still to
+            // clear, which may take as long as somebody uses it.
+            _ => {
+                let left = self.take_over(stage, other);
+                self.apply(stage, &other.id, Input::Tick)?;
+                Ok(left)
+            }
         }
+    }
+
+    /// Takes what a superseded rotation left to this one off it, where it is not revoking that.
+    fn take_over(&self, stage: &mut Stage, other: &Rotation) -> Vec<crate::model::Version> {
+        if other.also_gone.is_empty() || other.cleared {
+            return Vec::new();
+        }
+        let mut without = self
+            .rotation(stage, &other.id)
+            .map_or_else(|| other.clone(), |r| (*r).clone());
+        let left = std::mem::take(&mut without.also_gone);
+        stage.rotations.insert(other.id.clone(), Arc::new(without));
+        left
     }
 
     fn new_rotation(
@@ -155,6 +182,7 @@ impl Core {
             from: None,
             to,
             also_gone: Vec::new(),
+            cleared: false,
             trigger: start.trigger,
             by: start.by,
             reason: start.reason,
@@ -194,13 +222,13 @@ impl Core {
         }
     }
 
-    /// Starts a rotation of every secret (or of those of a service), one after the other. A secret
-    /// that is being rotated is left out.
+    /// Starts a rotation of every secret (or of those of a service), one after the other; says how
+    /// many start and which do not.
     pub(super) fn start_many(
         &mut self,
         stage: &mut Stage,
         intent: &Intent,
-    ) -> Result<usize, Refusal> {
+    ) -> Result<String, Refusal> {
         let mine = |s: &Arc<SecretPlan>| {
             let wanted = intent.service.as_ref();
             wanted.is_none_or(|service| s.consumers.iter().any(|c| c.service == *service))
@@ -221,7 +249,7 @@ impl Core {
         }
         let mut not_before = self.shared.clock.now();
         let mut started = 0;
-        let mut last = None;
+        let mut refused = Vec::new();
         for path in paths {
             let start = Start {
                 trigger: trigger(intent.verb),
@@ -235,13 +263,15 @@ impl Core {
                     started += 1;
                     not_before = not_before + STAGGER;
                 }
-                Err(refusal) => last = Some(refusal),
+                Err(refusal) => refused.push(refusal),
             }
         }
-        match last {
-            Some(refusal) if started == 0 => Err(refusal),
-            _ => Ok(started),
+        if started == 0
+            && let Some(refusal) = refused.pop()
+        {
+            return Err(refusal);
         }
+        Ok(said(started, &refused))
     }
 
     /// Starts what its cadence says is due, in its windows.
@@ -294,11 +324,7 @@ impl Core {
         intent: &Intent,
     ) -> Result<Option<RotationId>, Refusal> {
         let Some(path) = &intent.secret else {
-            let started = self.start_many(stage, intent)?;
-            let words = format!(
-                "{started} rotations start, {} s apart",
-                STAGGER.as_seconds()
-            );
+            let words = self.start_many(stage, intent)?;
             self.settle(
                 stage,
                 &intent.key,
@@ -320,6 +346,7 @@ impl Core {
                 key: intent.key.clone(),
                 verb: intent.verb,
                 effects: Vec::new(),
+                done: Vec::new(),
             });
             *r = Arc::new(started);
         }
@@ -331,6 +358,25 @@ impl Core {
         let error = Some(Text::from(refusal.to_string()));
         self.say_action(stage, intent, None, ActionPhase::Denied, error);
     }
+}
+
+/// What a mass start came to: how many start, and why others do not.
+fn said(started: usize, refused: &[Refusal]) -> String {
+    let mut words = format!(
+        "{started} rotations start, {} s apart",
+        STAGGER.as_seconds()
+    );
+    if !refused.is_empty() {
+        let named: Vec<&str> = refused.iter().take(NAMED).map(|r| r.why.as_str()).collect();
+        let more = refused.len().saturating_sub(NAMED);
+        let more = match more {
+            0 => String::new(),
+            n => format!("; and {n} more"),
+        };
+        let count = refused.len();
+        words = format!("{words}; {count} do not: {}{more}", named.join("; "));
+    }
+    words
 }
 
 fn trigger(verb: Verb) -> Trigger {
@@ -346,4 +392,23 @@ pub(super) fn length(intent: &Intent) -> Option<Span> {
     Some(Span::seconds(
         i64::try_from(seconds).unwrap_or(i64::MAX / 1_000_000),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mass_start_names_what_does_not_start() {
+        assert_eq!(said(3, &[]), "3 rotations start, 2 s apart");
+        let refused: Vec<Refusal> = (0..7)
+            .map(|n| Refusal::state(format!("db-{n} is being rotated"), "wait"))
+            .collect();
+        let words = said(1, &refused);
+        assert!(
+            words.contains("7 do not: db-0 is being rotated; db-1"),
+            "{words}"
+        );
+        assert!(words.ends_with("; and 2 more"), "{words}");
+    }
 }

@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::answer::Problem;
+use crate::model::SecretPath;
 
 /// The fewest characters of a token: what is shorter can be guessed.
 pub const SHORTEST: usize = 20;
@@ -66,6 +67,24 @@ pub struct AccessError {
 struct Known {
     hash: [u8; 32],
     scopes: Vec<Scope>,
+    /// The paths below which a consumer may have secrets; none is all.
+    below: Vec<String>,
+}
+
+/// Which secrets whoever asks may have: those at or below these paths; all, where there are none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach(Vec<String>);
+
+impl Reach {
+    /// Whether a secret lies within it.
+    #[must_use]
+    pub fn covers(&self, secret: &SecretPath) -> bool {
+        let below = |path: &String| {
+            let rest = secret.raw().strip_prefix(path.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.0.is_empty() || self.0.iter().any(below)
+    }
 }
 
 /// Who may ask for what.
@@ -88,12 +107,13 @@ impl Access {
     /// [`AccessError`] where it is too short to be a token.
     pub fn one(token: &str, scopes: &[Scope]) -> Result<Self, AccessError> {
         let mut access = Self::default();
-        access.add(token, scopes, 1)?;
+        access.add(token, scopes, Vec::new(), 1)?;
         Ok(access)
     }
 
-    /// Reads tokens, a line each: scopes with commas between, a space, the token. Empty lines and
-    /// lines that begin with `#` are passed over.
+    /// Reads tokens, a line each: scopes with commas between, a space, the token. `consumer:PATH`
+    /// is a consumer that may have the secrets at and below that path alone. Empty lines and lines
+    /// that begin with `#` are passed over.
     ///
     /// # Errors
     /// [`AccessError`] with the line where one is no token, or where there is none at all.
@@ -108,9 +128,19 @@ impl Access {
             let (scopes, token) = line
                 .split_once(char::is_whitespace)
                 .ok_or_else(|| at("no token stands behind the scopes"))?;
-            let scopes: Result<Vec<Scope>, _> = scopes.split(',').map(str::parse).collect();
+            let mut below = Vec::new();
+            let scopes: Result<Vec<Scope>, _> = scopes
+                .split(',')
+                .map(|word| match word.split_once(':') {
+                    Some(("consumer", path)) if !path.trim_matches('/').is_empty() => {
+                        below.push(path.trim_matches('/').to_owned());
+                        Ok(Scope::Consumer)
+                    }
+                    _ => word.parse(),
+                })
+                .collect();
             let scopes = scopes.map_err(|e| at(e.why))?;
-            access.add(token.trim(), &scopes, n + 1)?;
+            access.add(token.trim(), &scopes, below, n + 1)?;
         }
         if access.known.is_empty() {
             return Err(AccessError {
@@ -121,7 +151,13 @@ impl Access {
         Ok(access)
     }
 
-    fn add(&mut self, token: &str, scopes: &[Scope], line: usize) -> Result<(), AccessError> {
+    fn add(
+        &mut self,
+        token: &str,
+        scopes: &[Scope],
+        below: Vec<String>,
+        line: usize,
+    ) -> Result<(), AccessError> {
         let at = |why| Err(AccessError { line, why });
         if token.len() < SHORTEST {
             return at("a token has 20 characters or more");
@@ -132,6 +168,7 @@ impl Access {
         self.known.push(Known {
             hash: Sha256::digest(token.as_bytes()).into(),
             scopes: scopes.to_vec(),
+            below,
         });
         Ok(())
     }
@@ -142,14 +179,14 @@ impl Access {
         self.known.is_empty()
     }
 
-    /// Whether a request with these headers may ask for what this scope opens. Every token is
-    /// compared with every known one, whether or not one fitted already.
+    /// Whether a request with these headers may ask for what this scope opens, and which secrets
+    /// it reaches. Every token is compared with every known one, whether or not one fitted already.
     ///
     /// # Errors
     /// [`Problem`] 401 without a known token, 403 where it does not open this.
-    pub fn admit(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Problem> {
+    pub fn admit(&self, headers: &HeaderMap, scope: Scope) -> Result<Reach, Problem> {
         if self.is_open() {
-            return Ok(());
+            return Ok(Reach::default());
         }
         let hash: [u8; 32] = match bearer(headers) {
             Some(token) => Sha256::digest(token.as_bytes()).into(),
@@ -162,13 +199,17 @@ impl Access {
             }
         };
         let (mut known, mut opens) = (0_u8, 0_u8);
+        let mut reach = Reach::default();
         for token in &self.known {
             let same = token.hash.ct_eq(&hash).unwrap_u8();
             known |= same;
             opens |= same & u8::from(token.scopes.contains(&scope));
+            if same == 1 {
+                reach.0.clone_from(&token.below);
+            }
         }
         match (known, opens) {
-            (_, 1) => Ok(()),
+            (_, 1) => Ok(reach),
             (1, _) => Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "scope",
@@ -194,10 +235,11 @@ fn bearer(headers: &HeaderMap) -> Option<Zeroizing<String>> {
 /// The gate of routes that a scope opens.
 pub(super) async fn gate(
     State((access, scope)): State<(Access, Scope)>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    access.admit(request.headers(), scope)?;
+    let reach = access.admit(request.headers(), scope)?;
+    request.extensions_mut().insert(reach);
     Ok(next.run(request).await)
 }
 
@@ -221,6 +263,28 @@ mod tests {
         assert!(access.admit(&with, Scope::Act).is_ok());
         let refused = access.admit(&with, Scope::Consumer).unwrap_err();
         assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    }
+
+    #[test]
+    fn a_consumers_token_may_be_bound_to_paths() {
+        let text = format!("consumer:payments/,consumer:cart/db {LONG}\n");
+        let access = Access::parse(&text).unwrap();
+        let with = headers(&format!("Bearer {LONG}"));
+        let reach = access.admit(&with, Scope::Consumer).unwrap();
+        for (secret, inside) in [
+            ("payments/db", true),
+            ("payments", true),
+            ("payments-eu/db", false),
+            ("cart/db", true),
+            ("cart", false),
+            ("", false),
+        ] {
+            assert_eq!(reach.covers(&SecretPath::from(secret)), inside, "{secret}");
+        }
+        assert!(access.admit(&with, Scope::Read).is_err());
+        for text in ["consumer: ", "consumer:/ ", "read:payments "] {
+            assert!(Access::parse(&format!("{text}{LONG}")).is_err(), "{text}");
+        }
     }
 
     #[test]

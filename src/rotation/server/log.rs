@@ -11,6 +11,11 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// waiting is allowed.
     fn after(&self, seq: u64, limit: usize) -> Vec<(u64, Event)>;
 
+    /// The number of the oldest event that is still there; 1 while all are.
+    fn first(&self) -> u64 {
+        1
+    }
+
     /// The number of the newest event; 0 before the first.
     fn last(&self) -> u64;
 
@@ -21,6 +26,10 @@ pub trait Log: Clone + Send + Sync + 'static {
 impl Log for EventLog {
     fn after(&self, seq: u64, limit: usize) -> Vec<(u64, Event)> {
         Self::after(self, seq, limit)
+    }
+
+    fn first(&self) -> u64 {
+        Self::first(self)
     }
 
     fn last(&self) -> u64 {

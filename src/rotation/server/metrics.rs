@@ -40,66 +40,8 @@ pub(super) fn text(metrics: &Metrics, newest: Option<&RotationId>, open: bool) -
             }),
         open,
     };
-    let by = |name: &'static str, key: &String| {
-        format!("{{{name}=\"{}\"}}", label(&Text::from(key.as_str())))
-    };
-    let running: Vec<_> = metrics
-        .running
-        .iter()
-        .map(|(k, n)| (by("stage", k), *n))
-        .collect();
-    page.family(
-        "rotations_running",
-        "gauge",
-        "Rotations that run, by stage.",
-        &running,
-    );
-    page.one(
-        "rotations_stalled",
-        "gauge",
-        "Rotations that wait for a person.",
-        metrics.stalled,
-    );
-    let ended: Vec<_> = metrics
-        .finished
-        .iter()
-        .map(|(k, n)| (by("outcome", k), *n))
-        .collect();
-    page.family(
-        "rotations_finished",
-        "counter",
-        "Rotations that ended, by outcome.",
-        &ended,
-    );
-    page.one(
-        "transitions",
-        "counter",
-        "Transitions written to the store.",
-        metrics.transitions,
-    );
-    page.one(
-        "store_errors",
-        "counter",
-        "Transactions that could not be written.",
-        metrics.store_errors,
-    );
-    let calls: Vec<_> = metrics
-        .calls
-        .iter()
-        .map(|((kind, end), n)| {
-            let (kind, end) = (Text::from(kind.as_str()), Text::from(end.as_str()));
-            (
-                format!("{{call=\"{}\",end=\"{}\"}}", label(&kind), label(&end)),
-                *n,
-            )
-        })
-        .collect();
-    page.family(
-        "calls",
-        "counter",
-        "Calls to the outside, by kind and by how they ended.",
-        &calls,
-    );
+    page.rotations(metrics);
+    page.calls(metrics);
     page.one(
         "audit_outbox_waiting",
         "gauge",
@@ -147,6 +89,61 @@ impl Page {
 
     fn one(&mut self, name: &str, kind: &str, help: &str, n: u64) {
         self.family(name, kind, help, &[(String::new(), n)]);
+    }
+
+    fn rotations(&mut self, metrics: &Metrics) {
+        let by = |name: &str, key: &String| {
+            format!("{{{name}=\"{}\"}}", label(&Text::from(key.as_str())))
+        };
+        let running = metrics.running.iter();
+        let running: Vec<_> = running.map(|(k, n)| (by("stage", k), *n)).collect();
+        self.family(
+            "rotations_running",
+            "gauge",
+            "Rotations that run, by stage.",
+            &running,
+        );
+        self.one(
+            "rotations_stalled",
+            "gauge",
+            "Rotations that wait for a person.",
+            metrics.stalled,
+        );
+        let ended = metrics.finished.iter();
+        let ended: Vec<_> = ended.map(|(k, n)| (by("outcome", k), *n)).collect();
+        self.family(
+            "rotations_finished",
+            "counter",
+            "Rotations that ended, by outcome.",
+            &ended,
+        );
+    }
+
+    fn calls(&mut self, metrics: &Metrics) {
+        self.one(
+            "transitions",
+            "counter",
+            "Transitions written to the store.",
+            metrics.transitions,
+        );
+        self.one(
+            "store_errors",
+            "counter",
+            "Transactions that could not be written.",
+            metrics.store_errors,
+        );
+        let calls = metrics.calls.iter().map(|((kind, end), n)| {
+            let (kind, end) = (Text::from(kind.as_str()), Text::from(end.as_str()));
+            let labels = format!("{{call=\"{}\",end=\"{}\"}}", label(&kind), label(&end));
+            (labels, *n)
+        });
+        let calls: Vec<_> = calls.collect();
+        self.family(
+            "calls",
+            "counter",
+            "Calls to the outside, by kind and by how they ended.",
+            &calls,
+        );
     }
 
     fn steps(&mut self, metrics: &Metrics) {

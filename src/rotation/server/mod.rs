@@ -6,20 +6,24 @@
 
 pub mod access;
 mod answer;
+pub mod door;
 pub mod log;
 mod metrics;
 pub mod routes;
 pub mod serve;
 pub mod service;
 pub mod stream;
+pub mod tls;
 
 pub use access::{Access, AccessError, Scope};
 pub use answer::Problem;
+pub use door::Door;
 pub use log::Log;
 pub use routes::{OPENAPI, ROUTES, routes};
 pub use serve::{Running, ServeError, serve};
 pub use service::Service;
 pub use stream::{ClockNote, Feed};
+pub use tls::{Tls, TlsError};
 
 use std::net::SocketAddr;
 
@@ -46,20 +50,20 @@ pub async fn observe<L: Log>(
     };
     let gate = from_fn_with_state((access.clone(), Scope::Read), access::gate);
     let router = stream::routes(feed).route_layer(gate);
-    serve(listen, router, &access, stop).await
+    serve(&Door::new(listen, access), router, stop).await
 }
 
 /// Serves an engine.
 ///
 /// # Errors
-/// [`ServeError`] where the address cannot be had, or where it is no loopback and `access` open.
+/// [`ServeError`] where the address cannot be had, or where others can reach it and everybody
+/// could act.
 pub async fn engine<S: Service>(
-    listen: SocketAddr,
+    door: Door,
     service: S,
     clock: Clock,
-    access: Access,
 ) -> Result<Running, ServeError> {
     let stop = CancellationToken::new();
-    let router = routes(service, clock, &access, stop.clone());
-    serve(listen, router, &access, stop).await
+    let router = routes(service, clock, &door.access, stop.clone());
+    serve(&door, router, stop).await
 }

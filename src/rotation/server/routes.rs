@@ -8,14 +8,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::access::{Access, Scope, gate};
+use super::access::{Access, Reach, Scope, gate};
 use super::answer::Problem;
 use super::metrics;
 use super::service::Service;
@@ -173,13 +173,16 @@ async fn take_act<S: Service>(
             "the engine broke off; ask how far the act has come",
         )
         .perhaps_done()),
-        Err(_) => Ok((
-            StatusCode::ACCEPTED,
-            Json(Receipt {
-                key,
-                rotation: None,
-            }),
-        )),
+        // It may be taken yet, or refused: a receipt would say what nobody knows.
+        Err(_) => Err(Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "not-known-yet",
+            format!(
+                "the engine has not said within {} s whether it takes the act; do not send it again, ask GET /v1/acts/{key}",
+                TAKEN_WITHIN.as_secs()
+            ),
+        )
+        .perhaps_done()),
     }
 }
 
@@ -201,9 +204,11 @@ struct Pulled<'a> {
 
 async fn material<S: Service>(
     State(service): State<S>,
+    Extension(reach): Extension<Reach>,
     Path(path): Path<String>,
 ) -> Result<Response, Problem> {
     let secret = SecretPath::from(path);
+    within(&reach, &secret)?;
     let held = service
         .material(&secret)
         .ok_or_else(|| Problem::missing(format!("there is no version of {secret} here")))?;
@@ -225,12 +230,26 @@ struct Reported {
     error: Option<Text>,
 }
 
+/// Refuses what a token does not reach, whether or not it exists.
+fn within(reach: &Reach, secret: &SecretPath) -> Result<(), Problem> {
+    if reach.covers(secret) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "reach",
+        format!("this token is for other secrets than {secret}"),
+    ))
+}
+
 async fn report<S: Service>(
     State(service): State<S>,
+    Extension(reach): Extension<Reach>,
     Path(name): Path<String>,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     let told: Reported = json(body)?;
+    within(&reach, &told.secret)?;
     if let ConsumerState::Other(word) = &told.state {
         return Err(unfit(&format!("state: no consumer is \"{word}\"")));
     }

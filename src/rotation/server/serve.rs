@@ -11,12 +11,15 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::access::Access;
+use super::door::Door;
+use super::tls::Tls;
 
 /// So many connections are open at once, at most; more wait to be taken in.
 const PLACES: usize = 1024;
@@ -34,7 +37,7 @@ pub enum ServeError {
     #[error("{0} cannot be listened on: {1}")]
     Listen(SocketAddr, std::io::Error),
     /// Anybody could act.
-    #[error("{0} can be reached from other machines, so tokens are needed")]
+    #[error("{0} can be reached from other machines, so tokens or client certificates are needed")]
     Open(SocketAddr),
 }
 
@@ -42,6 +45,7 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    scheme: &'static str,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -56,7 +60,7 @@ impl Running {
     /// The URL to give a cockpit.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Ends it: streams end, requests that run are answered, what then remains is cut.
@@ -73,29 +77,42 @@ impl Drop for Running {
     }
 }
 
-/// Serves `router` at `listen` (port 0 is any free one) until it is told to end; `stop` is what
-/// the router's streams end by. `access` is asked only whether it is open: the router does the
-/// rest.
+/// Serves `router` at a door until it is told to end; `stop` is what the router's streams end by.
+/// Of the door's access only is asked whether it is open: the router does the rest.
 ///
 /// # Errors
-/// [`ServeError`] where the address cannot be had, or where it is no loopback and `access` open.
+/// [`ServeError`] where the address cannot be had, or where others can reach it and neither tokens
+/// nor certificates tell who they are.
 pub async fn serve(
-    listen: SocketAddr,
+    door: &Door,
     router: Router,
-    access: &Access,
     stop: CancellationToken,
 ) -> Result<Running, ServeError> {
-    if access.is_open() && !listen.ip().is_loopback() {
+    let listen = door.listen;
+    let mutual = door.tls.as_ref().is_some_and(Tls::is_mutual);
+    if door.access.is_open() && !mutual && !listen.ip().is_loopback() {
         return Err(ServeError::Open(listen));
     }
     let cannot = |error| ServeError::Listen(listen, error);
     let listener = TcpListener::bind(listen).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     let tasks = TaskTracker::new();
-    tasks.spawn(accept(listener, router, stop.clone(), tasks.clone()));
+    let acceptor = door
+        .tls
+        .as_ref()
+        .map(|tls| TlsAcceptor::from(Arc::clone(&tls.config)));
+    let scheme = if acceptor.is_some() { "https" } else { "http" };
+    tasks.spawn(accept(
+        listener,
+        acceptor,
+        router,
+        stop.clone(),
+        tasks.clone(),
+    ));
     tracing::info!(%address, "listening");
     Ok(Running {
         address,
+        scheme,
         stop,
         tasks,
     })
@@ -103,6 +120,7 @@ pub async fn serve(
 
 async fn accept(
     listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
     router: Router,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -117,9 +135,16 @@ async fn accept(
         match taken {
             (Ok(place), Ok((stream, _))) => {
                 let _ = stream.set_nodelay(true);
-                let (router, stop) = (router.clone(), stop.clone());
+                let (router, stop, acceptor) = (router.clone(), stop.clone(), acceptor.clone());
                 tasks.spawn(async move {
-                    converse(stream, router, stop).await;
+                    match acceptor {
+                        None => converse(stream, router, stop).await,
+                        Some(acceptor) => {
+                            if let Some(stream) = shake_hands(&acceptor, stream).await {
+                                converse(stream, router, stop).await;
+                            }
+                        }
+                    }
                     drop(place);
                 });
             }
@@ -130,6 +155,18 @@ async fn accept(
             }
             (Err(_), _) => return,
         }
+    }
+}
+
+/// The beginning of a connection under TLS; `None` where it came to nothing.
+async fn shake_hands(acceptor: &TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    match tokio::time::timeout(HEAD_WITHIN, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "no TLS came about");
+            None
+        }
+        Err(_) => None,
     }
 }
 

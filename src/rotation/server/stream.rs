@@ -118,11 +118,10 @@ impl<L: Log> Reader<L> {
 
     /// The next piece of the stream; `None` where it ends.
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
-        if !std::mem::replace(&mut self.began, true) && self.after > self.feed.log.last() {
-            // It comes from another life of this log: it is told so, and gets all there is.
-            self.after = 0;
-            let words = "event: reset\ndata: {}\n\n";
-            return Some((Ok(Bytes::from_static(words.as_bytes())), self));
+        if !std::mem::replace(&mut self.began, true)
+            && let Some(words) = self.begin()
+        {
+            return Some((Ok(Bytes::from(words)), self));
         }
         while !self.feed.stop.is_cancelled() {
             // A flood of events does not keep the clock from being told.
@@ -148,6 +147,22 @@ impl<L: Log> Reader<L> {
             }
         }
         None
+    }
+
+    /// Finds the place to begin at; says so where that is not the one that was asked for.
+    fn begin(&mut self) -> Option<String> {
+        let (first, last) = (self.feed.log.first(), self.feed.log.last());
+        let asked = self.after;
+        let other_life = asked > last;
+        let pruned = asked.saturating_add(1) < first;
+        if !other_life && !pruned {
+            return None;
+        }
+        // It comes from another life of this log, or what it lacks is pruned: it is told so, and
+        // gets all there is. Who has nothing yet lost nothing.
+        self.after = first - 1;
+        let what = if asked == 0 { "first" } else { "reset" };
+        Some(format!("event: {what}\ndata: {{\"first\":{first}}}\n\n"))
     }
 
     fn clock(&self) -> String {

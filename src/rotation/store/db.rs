@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WIT
 CREATE TABLE IF NOT EXISTS rotation (id TEXT PRIMARY KEY, over INTEGER NOT NULL, ended INTEGER, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS rotation_over ON rotation (over, ended);
 CREATE TABLE IF NOT EXISTS event (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS hour (at INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS outbox (n INTEGER PRIMARY KEY, rotation TEXT NOT NULL, delivered INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (n) WHERE delivered = 0;
 CREATE INDEX IF NOT EXISTS outbox_rotation ON outbox (rotation);
@@ -32,8 +33,12 @@ const LAYOUT: &str = "1";
 const KEY_WORDS: &[u8] = b"rotascope";
 /// How many rotations that ended are loaded.
 const ENDED_LOADED: usize = 1_000;
-/// How many acts are loaded; older ones are forgotten.
-const ACTS_LOADED: usize = 10_000;
+/// How many of the newest events are kept, whatever their age.
+const EVENTS_KEPT: i64 = 20_000;
+/// How many rows of a table are pruned in one transaction.
+const PRUNED_AT_ONCE: i64 = 500;
+/// The seconds of an hour.
+const HOUR: i64 = 3_600;
 
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +96,31 @@ pub struct ActRow {
     pub outcome: Outcome,
     /// Calls that it needs beside a rotation's own.
     pub calls: Vec<SideCall>,
+    /// When it was taken; its key is kept from then on.
+    #[serde(default)]
+    pub taken_at: Timestamp,
+}
+
+impl ActRow {
+    /// True where nothing more will become of it.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self.outcome,
+            Outcome::Observed { .. } | Outcome::Failed { .. }
+        )
+    }
+}
+
+/// What nobody needs any more.
+#[derive(Clone, Debug, Default)]
+pub struct Stale {
+    /// Events of before this moment, but for the newest 20,000.
+    pub events: Timestamp,
+    /// Rotations that ended before this moment, and their audit entries that were delivered.
+    pub ended: Timestamp,
+    /// The keys of acts.
+    pub acts: Vec<String>,
 }
 
 /// A call of an act that belongs to no stage.
@@ -184,6 +214,8 @@ pub struct Loaded {
     pub material: Vec<(SecretPath, Version, Vec<u8>)>,
     /// The acts.
     pub acts: Vec<ActRow>,
+    /// The first event's number that is still there; 1 where there is none.
+    pub first_event: u64,
     /// The last event's number.
     pub last_event: u64,
     /// The last audit entry's number.
@@ -202,6 +234,8 @@ pub struct Store {
     /// Held for as long as the engine lives; the system gives it back when the process dies.
     _lock: Connection,
     path: PathBuf,
+    #[cfg(test)]
+    jammed: std::cell::Cell<bool>,
 }
 
 impl Store {
@@ -223,6 +257,8 @@ impl Store {
             db,
             _lock: lock,
             path: path.to_owned(),
+            #[cfg(test)]
+            jammed: std::cell::Cell::default(),
         };
         store.check_layout()?;
         store.check_key(key)?;
@@ -292,13 +328,13 @@ impl Store {
             .extend(self.bodies::<Rotation>(&ended, "the rotation")?);
         let secrets = "SELECT path, json_array(path, json(body)) FROM secret";
         loaded.secrets = self.bodies(secrets, "the secret")?;
-        let acts = format!("SELECT key, body FROM act ORDER BY rowid DESC LIMIT {ACTS_LOADED}");
-        loaded.acts = self.bodies(&acts, "the act")?;
+        loaded.acts = self.bodies("SELECT key, body FROM act ORDER BY rowid", "the act")?;
         loaded.material = self.material()?;
         loaded.outbox = self.waiting()?;
         let last = |sql: &str| self.db.query_row(sql, [], |row| row.get::<_, i64>(0));
         let last_event = last("SELECT coalesce(max(seq), 0) FROM event")?;
         loaded.last_event = u64::try_from(last_event).unwrap_or(0);
+        loaded.first_event = self.first_event()?;
         loaded.last_entry = last("SELECT coalesce(max(n), 0) FROM outbox")?;
         Ok(loaded)
     }
@@ -361,10 +397,55 @@ impl Store {
         failpoint!(TransactionBegin);
         let all = self.db.transaction()?;
         put(&all, batch)?;
+        #[cfg(test)]
+        if self.jammed.get() {
+            let why = "the disk is full, as the test asked";
+            return Err(std::io::Error::other(why).into());
+        }
         failpoint!(TransactionCommit);
         all.commit()?;
         failpoint!(TransactionDone);
         Ok(())
+    }
+
+    /// The number of the first event that is still there; 1 where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it cannot be read.
+    pub fn first_event(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(min(seq), 1) FROM event";
+        let first: i64 = self.db.query_row(sql, [], |row| row.get(0))?;
+        Ok(u64::try_from(first).unwrap_or(1))
+    }
+
+    /// Forgets some of what nobody needs any more; true where there is more of it. The last event
+    /// and the last audit entry stay, since numbers go on from them.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it could not be written; nothing of it is forgotten then.
+    pub fn prune(&mut self, stale: &Stale) -> Result<bool, StoreError> {
+        let hour = stale.events.seconds().div_euclid(HOUR);
+        let all = self.db.transaction()?;
+        let sql = "DELETE FROM event WHERE seq < (SELECT coalesce(min(seq), 1 << 62) FROM hour WHERE at >= ?1) \
+                   AND seq <= (SELECT max(seq) FROM event) - ?2 \
+                   AND seq < (SELECT min(seq) FROM event) + ?3";
+        let mut most = all.execute(sql, [hour, EVENTS_KEPT, PRUNED_AT_ONCE])?;
+        let sql = "DELETE FROM hour WHERE at < ?1 AND seq < (SELECT min(seq) FROM event)";
+        all.execute(sql, [hour])?;
+        let ended = stale.ended.seconds();
+        let sql = "DELETE FROM outbox WHERE n IN (SELECT o.n FROM rotation r JOIN outbox o ON o.rotation = r.id \
+                   WHERE r.over = 1 AND r.ended < ?1 AND o.delivered = 1 LIMIT ?2) \
+                   AND n < (SELECT max(n) FROM outbox)";
+        most = most.max(all.execute(sql, [ended, PRUNED_AT_ONCE])?);
+        let sql = "DELETE FROM rotation WHERE id IN (SELECT r.id FROM rotation r WHERE r.over = 1 AND r.ended < ?1 \
+                   AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.rotation = r.id) LIMIT ?2)";
+        most = most.max(all.execute(sql, [ended, PRUNED_AT_ONCE])?);
+        for key in &stale.acts {
+            all.prepare_cached("DELETE FROM act WHERE key = ?1")?
+                .execute([key])?;
+        }
+        all.commit()?;
+        Ok(i64::try_from(most).is_ok_and(|most| most >= PRUNED_AT_ONCE))
     }
 
     /// Reads old events for the log, by a connection of its own.
@@ -378,6 +459,12 @@ impl Store {
             let db = db.lock().unwrap_or_else(PoisonError::into_inner);
             events(&db, after, limit).unwrap_or_default()
         }))
+    }
+
+    /// Has every write fail at its end.
+    #[cfg(test)]
+    pub(in crate::rotation) fn jam(&self, full: bool) {
+        self.jammed.set(full);
     }
 
     /// Lets the file grow no further, as a full disk would.
@@ -395,12 +482,39 @@ impl Store {
 }
 
 fn put(db: &Connection, batch: &Batch) -> Result<(), StoreError> {
-    let json = |what: &str, why: serde_json::Error| StoreError::Damaged {
+    put_rotations(db, &batch.rotations)?;
+    put_events(db, &batch.events)?;
+    put_outbox(db, batch)?;
+    put_secrets(db, batch)?;
+    for act in &batch.acts {
+        let body = serde_json::to_string(act).map_err(|e| unwritable("an act", &e))?;
+        db.prepare_cached(
+            "INSERT INTO act (key, body) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET body = ?2",
+        )?
+        .execute(params![act.intent.key, body])?;
+    }
+    for (name, value) in &batch.meta {
+        db.execute(
+            "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",
+            params![name, value.as_bytes()],
+        )?;
+    }
+    Ok(())
+}
+
+fn unwritable(what: &str, why: &serde_json::Error) -> StoreError {
+    StoreError::Damaged {
         what: what.to_owned(),
         why: why.to_string(),
-    };
-    for r in &batch.rotations {
-        let body = serde_json::to_string(&**r).map_err(|e| json("a rotation", e))?;
+    }
+}
+
+fn put_rotations(
+    db: &Connection,
+    rotations: &[std::sync::Arc<Rotation>],
+) -> Result<(), StoreError> {
+    for r in rotations {
+        let body = serde_json::to_string(&**r).map_err(|e| unwritable("a rotation", &e))?;
         db.prepare_cached(
             "INSERT OR REPLACE INTO rotation (id, over, ended, body) VALUES (?1, ?2, ?3, ?4)",
         )?
@@ -411,11 +525,27 @@ fn put(db: &Connection, batch: &Batch) -> Result<(), StoreError> {
             body
         ])?;
     }
-    for (seq, event) in &batch.events {
-        let body = event.to_json().map_err(|e| json("an event", e))?;
+    Ok(())
+}
+
+/// Writes events, and notes with which each hour began, so that age is found without reading them.
+fn put_events(db: &Connection, events: &[(u64, Event)]) -> Result<(), StoreError> {
+    let mut last = None;
+    for (seq, event) in events {
+        let seq = i64::try_from(*seq).unwrap_or(i64::MAX);
+        let body = event.to_json().map_err(|e| unwritable("an event", &e))?;
         db.prepare_cached("INSERT INTO event (seq, body) VALUES (?1, ?2)")?
-            .execute(params![i64::try_from(*seq).unwrap_or(i64::MAX), body])?;
+            .execute(params![seq, body])?;
+        let hour = event.time.seconds().div_euclid(HOUR);
+        if last.replace(hour) != Some(hour) {
+            db.prepare_cached("INSERT OR IGNORE INTO hour (at, seq) VALUES (?1, ?2)")?
+                .execute([hour, seq])?;
+        }
     }
+    Ok(())
+}
+
+fn put_outbox(db: &Connection, batch: &Batch) -> Result<(), StoreError> {
     for (row, delivered) in &batch.outbox {
         db.prepare_cached(
             "INSERT INTO outbox (n, rotation, delivered, body) VALUES (?1, ?2, ?3, ?4)",
@@ -435,8 +565,12 @@ fn put(db: &Connection, batch: &Batch) -> Result<(), StoreError> {
             None => db.execute("UPDATE outbox SET delivered = 0", [])?,
         };
     }
+    Ok(())
+}
+
+fn put_secrets(db: &Connection, batch: &Batch) -> Result<(), StoreError> {
     for (path, secret) in &batch.secrets {
-        let body = serde_json::to_string(secret).map_err(|e| json("a secret", e))?;
+        let body = serde_json::to_string(secret).map_err(|e| unwritable("a secret", &e))?;
         db.prepare_cached("INSERT OR REPLACE INTO secret (path, body) VALUES (?1, ?2)")?
             .execute(params![path.raw(), body])?;
     }
@@ -449,19 +583,6 @@ fn put(db: &Connection, batch: &Batch) -> Result<(), StoreError> {
     for (secret, version) in &batch.forget {
         db.prepare_cached("DELETE FROM material WHERE secret = ?1 AND version = ?2")?
             .execute(params![secret.raw(), version.raw()])?;
-    }
-    for act in &batch.acts {
-        let body = serde_json::to_string(act).map_err(|e| json("an act", e))?;
-        db.prepare_cached(
-            "INSERT INTO act (key, body) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET body = ?2",
-        )?
-        .execute(params![act.intent.key, body])?;
-    }
-    for (name, value) in &batch.meta {
-        db.execute(
-            "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",
-            params![name, value.as_bytes()],
-        )?;
     }
     Ok(())
 }
@@ -505,11 +626,15 @@ fn lock(path: &Path) -> Result<Connection, StoreError> {
 
 /// Makes the file, its owner's alone, where there is none.
 fn private(path: &Path) -> Result<(), std::io::Error> {
+    if path.exists() {
+        return Ok(());
+    }
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(|_| ())
+    options.open(path)?.sync_all()?;
+    super::seal::sync_folder_of(path)
 }
 
 #[cfg(test)]
@@ -552,6 +677,92 @@ mod tests {
         store.fill(false);
         store.write(&batch).unwrap();
         assert_eq!(store.waiting().unwrap().len(), 20);
+    }
+
+    fn event(seq: u64, at: i64) -> (u64, Event) {
+        let status = crate::model::event::BackendStatus {
+            backend: "/engine/a".into(),
+            state: crate::model::event::BackendState::Connected,
+            lag_ms: None,
+            error: None,
+        };
+        let at = Timestamp::new(at, 0);
+        let event = Event::new("/engine/a", seq.to_string(), at, status.into());
+        (seq, event)
+    }
+
+    fn counts(store: &Store) -> [i64; 4] {
+        ["event", "outbox", "rotation", "act"].map(|table| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            store.db.query_row(&sql, [], |row| row.get(0)).unwrap()
+        })
+    }
+
+    #[test]
+    fn what_is_old_and_needless_is_forgotten_and_numbers_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.db");
+        let key = SealKey::random().unwrap();
+        let (mut store, _) = Store::open(&path, &key).unwrap();
+        let (old, new) = (1_800_000_000, 1_800_000_000 + 40 * 86_400);
+        let kept = u64::try_from(EVENTS_KEPT).unwrap();
+        let entry = |n: i64, rotation: &str| OutboxRow {
+            n,
+            rotation: RotationId::from(rotation),
+            body: "x".to_owned(),
+        };
+        let batch = Batch {
+            events: (1..=700).map(|n| event(n, old)).collect(),
+            outbox: vec![
+                (entry(1, "rot-old"), true),
+                (entry(2, "rot-late"), false),
+                (entry(3, "rot-old"), true),
+            ],
+            ..Batch::default()
+        };
+        store.write(&batch).unwrap();
+        for id in ["rot-old", "rot-late"] {
+            let sql = "INSERT INTO rotation VALUES (?1, 1, ?2, '{}')";
+            store.db.execute(sql, params![id, old]).unwrap();
+        }
+        for key in ["k1", "k2"] {
+            let sql = "INSERT INTO act VALUES (?1, '{}')";
+            store.db.execute(sql, [key]).unwrap();
+        }
+        let batch = Batch {
+            events: (701..=kept + 600).map(|n| event(n, new)).collect(),
+            ..Batch::default()
+        };
+        store.write(&batch).unwrap();
+        let stale = |days: i64| Stale {
+            events: Timestamp::new(old + days * 86_400, 0),
+            ended: Timestamp::new(old + days * 86_400, 0),
+            acts: if days > 0 {
+                vec!["k1".to_owned()]
+            } else {
+                Vec::new()
+            },
+        };
+        assert!(
+            !store.prune(&stale(0)).unwrap(),
+            "nothing is older than that"
+        );
+        let all = i64::try_from(kept + 600).unwrap();
+        assert_eq!(counts(&store), [all, 3, 2, 2]);
+        assert!(store.prune(&stale(30)).unwrap(), "there is more");
+        assert_eq!(store.first_event().unwrap(), 501);
+        while store.prune(&stale(30)).unwrap() {}
+        // The newest events stay however old they are; so do entries that wait and the last one.
+        assert_eq!(store.first_event().unwrap(), 601);
+        assert_eq!(counts(&store), [EVENTS_KEPT, 2, 2, 1]);
+        let older = store.older().unwrap();
+        assert_eq!(older(0, 1).first().map(|(seq, _)| *seq), Some(601));
+        store.db.execute("DELETE FROM rotation", []).unwrap();
+        store.db.execute("DELETE FROM act", []).unwrap();
+        drop(store);
+        let (_, loaded) = Store::open(&path, &key).unwrap();
+        let numbers = (loaded.first_event, loaded.last_event, loaded.last_entry);
+        assert_eq!(numbers, (601, kept + 600, 3));
     }
 
     #[test]

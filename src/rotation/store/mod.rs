@@ -5,6 +5,8 @@ pub mod db;
 pub mod seal;
 pub mod vault;
 
-pub use db::{ActRow, Batch, Loaded, OutboxRow, SecretRow, SideCall, SideKind, Store, StoreError};
+pub use db::{
+    ActRow, Batch, Loaded, OutboxRow, SecretRow, SideCall, SideKind, Stale, Store, StoreError,
+};
 pub use seal::{KeyError, SealKey};
 pub use vault::Vault;

@@ -89,6 +89,9 @@ impl SealKey {
                 let mut file = owners_file(path).map_err(fault)?;
                 file.write_all(words.as_bytes()).map_err(fault)?;
                 file.sync_all().map_err(fault)?;
+                // Without its name on the disk a key is as lost as without its bytes, and all that
+                // it sealed with it.
+                sync_folder_of(path).map_err(fault)?;
                 Ok(key)
             }
             Err(e) => Err(fault(e)),
@@ -172,6 +175,15 @@ fn is_open(path: &Path) -> std::io::Result<bool> {
 #[cfg(not(unix))]
 fn is_open(_path: &Path) -> std::io::Result<bool> {
     Ok(false)
+}
+
+/// Has the names in a file's folder reach the disk.
+pub(super) fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = std::fs::File::open(folder.unwrap_or(Path::new(".")))?;
+    folder.sync_all()
 }
 
 fn owners_file(path: &Path) -> std::io::Result<std::fs::File> {

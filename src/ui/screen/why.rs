@@ -9,7 +9,8 @@ use crate::ui::fit::{cols, width, wrap};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Line, Piece};
 
-use super::{Look, acts, findings, tracks};
+use super::acts::{self, Suggestion};
+use super::{Look, findings, tracks};
 
 /// Narrower screens than this leave out what can be done without.
 const NARROW: u16 = 60;
@@ -120,21 +121,51 @@ fn facts(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, known: bool, 
     }
 }
 
-/// The acts that cure it, and its runbook.
-fn next(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u16) {
+/// The acts that cure it, in lines.
+fn suggested(look: Look<'_>, finding: &Finding, columns: u16) -> Vec<Vec<Suggestion>> {
     let acts = match finding.resolved_at {
-        None => acts::pieces(look, finding.mode.suggest()),
+        None => acts::suggestions(look, finding, columns < NARROW),
         Some(_) => Vec::new(),
     };
+    acts::lines(acts, usize::from(columns.saturating_sub(2)))
+}
+
+/// The act that is suggested in a column of a line of the list.
+pub fn suggested_at(
+    look: Look<'_>,
+    columns: u16,
+    (line, column): (usize, u16),
+) -> Option<&'static str> {
+    let (finding, known) = look.desk.opened_finding()?;
+    let mut above = Vec::new();
+    sentence(&mut above, look, finding, known, columns);
+    facts(&mut above, look, finding, known, columns);
+    let acts = suggested(look, finding, columns);
+    acts::at(acts.get(line.checked_sub(above.len())?)?, column)
+}
+
+/// The acts that cure it, and its runbook.
+fn next(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u16) {
+    let small = columns < NARROW;
     let runbook = runbook(finding);
     let room = usize::from(columns.saturating_sub(2));
-    if columns >= NARROW && acts::columns(&acts) + acts::columns(&runbook) <= room {
-        lines.push(Line::Pieces(acts.into_iter().chain(runbook).collect()));
-    } else {
-        lines.extend(acts::lines(acts, room).into_iter().map(Line::Pieces));
-        if columns >= NARROW {
-            lines.push(Line::Pieces(runbook));
+    let mut acts = suggested(look, finding, columns);
+    if !small {
+        let beside = |line: &Vec<_>| {
+            let taken = acts::columns(&acts::pieces(line.clone()));
+            taken + 2 + acts::columns(&runbook) <= room
+        };
+        if acts.len() == 1 && acts.first().is_some_and(beside) {
+            let acts = acts.pop().map(acts::pieces).unwrap_or_default();
+            let parted = [Piece::new("·", Role::Dim)];
+            let pieces = acts.into_iter().chain(parted).chain(runbook);
+            lines.push(Line::Pieces(pieces.collect()));
+            return;
         }
+    }
+    lines.extend(acts.into_iter().map(acts::pieces).map(Line::Pieces));
+    if !small {
+        lines.push(Line::Pieces(runbook));
     }
 }
 
