@@ -1,6 +1,7 @@
 //! `rotascope identity`: who am I for others, where is my key kept, and my one-time codes.
 
 use std::env;
+use std::fmt::Write as _;
 use std::io::{self, BufRead, Write};
 
 use clap::{Subcommand, ValueEnum};
@@ -62,7 +63,7 @@ enum What {
 /// # Errors
 /// [`Complaint`] where it cannot be had.
 pub(super) fn load(paths: &Paths) -> Result<Identity, Complaint> {
-    Identity::load(&sources(paths)).map_err(complaint)
+    Identity::load(&sources(paths)).map_err(|error| complaint(&error))
 }
 
 /// Finds the person's identity where no terminal can be asked for a passphrase; what cannot be had
@@ -107,7 +108,7 @@ fn sources(paths: &Paths) -> Sources<'_> {
     }
 }
 
-fn complaint(error: IdentityError) -> Complaint {
+fn complaint(error: &IdentityError) -> Complaint {
     let next = error.next();
     let complaint = Complaint::new(error.to_string());
     match next {
@@ -178,7 +179,7 @@ fn enrol(
     input: &mut dyn BufRead,
     out: &mut dyn Write,
 ) -> Result<io::Result<u8>, Complaint> {
-    let (secret, codes) = new_codes().ok_or_else(|| complaint(IdentityError::NoRandomness))?;
+    let (secret, codes) = new_codes().ok_or_else(|| complaint(&IdentityError::NoRandomness))?;
     match confirmed(&secret, &codes, person, input, out) {
         Ok(true) => {}
         Ok(false) => return Ok(Ok(NOT_ENROLLED)),
@@ -190,7 +191,7 @@ fn enrol(
     };
     identity
         .enrol(enrolled, &sources(paths))
-        .map_err(complaint)?;
+        .map_err(|error| complaint(&error))?;
     Ok(enrolled_words(identity, person, out).map(|()| FINE))
 }
 
@@ -259,7 +260,7 @@ fn url(secret: &TotpSecret, person: &Actor) -> Zeroizing<String> {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             name.push(char::from(byte));
         } else {
-            name.push_str(&format!("%{byte:02X}"));
+            let _ = write!(name, "%{byte:02X}");
         }
     }
     Zeroizing::new(format!(

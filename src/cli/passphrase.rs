@@ -121,12 +121,10 @@ mod terminal {
 
     fn typed(terminal: &mut File) -> io::Result<SecretString> {
         let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
-        let mut byte = Zeroizing::new([0_u8; 1]);
-        loop {
-            if terminal.read(byte.as_mut_slice())? == 0 {
-                break;
-            }
-            match byte[0] {
+        let mut read = Zeroizing::new([0_u8; 1]);
+        while terminal.read(read.as_mut_slice())? == 1 {
+            let [byte] = *read;
+            match byte {
                 b'\n' | b'\r' => break,
                 3 | 4 => return Ok(SecretString::from("")),
                 8 | 0x7f => {

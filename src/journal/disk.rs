@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::head::{Trouble, head_file, read_head, replace};
-use super::read::{self, History};
 use crate::model::proof::Head;
 
 /// A disk that has not answered for so long is dead.
@@ -65,8 +64,8 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// What was found where a journal was opened.
 pub(super) struct Found {
-    /// What it says.
-    pub(super) history: History,
+    /// What is in it.
+    pub(super) bytes: Vec<u8>,
     /// The head beside it.
     pub(super) head: io::Result<Option<Head>>,
     /// False for a device, which has nothing to go on from and no head.
@@ -205,7 +204,7 @@ fn open(path: &Path) -> Result<(File, Found), Shut> {
     }
     if !file.metadata()?.is_file() {
         let found = Found {
-            history: History::default(),
+            bytes: Vec::new(),
             head: Ok(None),
             is_file: false,
         };
@@ -217,7 +216,7 @@ fn open(path: &Path) -> Result<(File, Found), Shut> {
         Err(TryLockError::Error(error)) => return Err(error.into()),
     }
     let found = Found {
-        history: read::read(path)?,
+        bytes: fs::read(path)?,
         head: read_head(&head_file(path, None)),
         is_file: true,
     };

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use serde::Deserialize;
 
 use super::read::History;
 use crate::guard::Signer;
@@ -20,7 +21,7 @@ use crate::model::proof::Head;
 const DOMAIN: &str = "rotascope journal head v1";
 
 /// The longest head file that is read, in bytes.
-const LONGEST: u64 = 4096;
+const LONGEST: u64 = 1 << 16;
 
 /// The head of the journal `writer` of `n` lines, the last of which has this hash.
 pub(super) fn sign(signer: &Signer, writer: &str, n: u64, hash: &str) -> Head {
@@ -100,7 +101,15 @@ pub fn head_file(journal: &Path, folder: Option<&Path>) -> PathBuf {
     }
 }
 
-/// Reads a head; `None` where there is no such file.
+/// A head, or what holds one: an act's receipt.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Head(Head),
+    Receipt { head: Head },
+}
+
+/// Reads a head, or that of an act's receipt; `None` where there is no such file.
 ///
 /// # Errors
 /// Where the file cannot be read or holds none (`InvalidData`).
@@ -111,9 +120,13 @@ pub fn read_head(path: &Path) -> io::Result<Option<Head>> {
         Err(error) => return Err(error),
     };
     let text = io::read_to_string(io::Read::take(file, LONGEST))?;
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it holds no head of a journal"))
+    match serde_json::from_str(&text) {
+        Ok(Written::Head(head) | Written::Receipt { head }) => Ok(Some(head)),
+        Err(_) => {
+            let words = "it holds no head of a journal";
+            Err(io::Error::new(io::ErrorKind::InvalidData, words))
+        }
+    }
 }
 
 /// Puts a head into the place of the one before it, so that there is always one, whole.
@@ -164,11 +177,11 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: &Path) -> Self {
         let (heads, newer) = unbounded::<Head>();
         let (end, ended) = bounded::<()>(0);
         let trouble = Trouble::default();
-        let (told, place) = (trouble.clone(), path.clone());
+        let (told, place) = (trouble.clone(), path.to_owned());
         let begun = std::thread::Builder::new().spawn(move || {
             let _ended_when_dropped = end;
             while let Ok(head) = newer.recv() {
@@ -178,7 +191,7 @@ impl Keeper {
                 told.of(&place, done.and_then(|()| replace(&place, &head)));
             }
         });
-        trouble.of(&path, begun.map(drop));
+        trouble.of(path, begun.map(drop));
         Self {
             heads: Some(heads),
             ended,

@@ -8,10 +8,10 @@ use std::time::Instant;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 
-use super::disk::{Disk, Found, LIMIT, Shut};
+use super::disk::{Disk, LIMIT, Shut};
 use super::head::{self, Keeper, head_file};
 use super::line::{self, Entry, Kind, Torn, Writer};
-use super::read::{Broken, History};
+use super::read::{Broken, History, of_bytes};
 use crate::guard::Signer;
 use crate::model::intent::{Intent, Outcome};
 use crate::model::proof::Head;
@@ -107,10 +107,10 @@ impl Journal {
             Err(Shut::Locked) => return Err(JournalError::Locked { path }),
             Err(Shut::Disk(why)) => return Err(JournalError::Disk { path, why }),
         };
-        judge(&path, &found, &signer)?;
-        let Found {
-            history, is_file, ..
-        } = found;
+        // Judging takes no disk, and for a long journal its time.
+        let history = of_bytes(&found.bytes);
+        judge(&path, &history, &found.head, &signer)?;
+        let is_file = found.is_file;
         let (n, last) = (history.lines(), history.head().to_owned());
         let writer = match history.writer {
             Some(writer) => writer,
@@ -120,7 +120,7 @@ impl Journal {
             })?,
         };
         let second = heads.filter(|_| is_file);
-        let second = second.map(|folder| Keeper::new(head_file(&path, Some(folder))));
+        let second = second.map(|folder| Keeper::new(&head_file(&path, Some(folder))));
         let mut journal = Self {
             path,
             disk,
@@ -270,9 +270,13 @@ impl Drop for Journal {
 }
 
 /// May this writer go on with what was found?
-fn judge(path: &Path, found: &Found, signer: &Signer) -> Result<(), JournalError> {
+fn judge(
+    path: &Path,
+    history: &History,
+    head: &io::Result<Option<Head>>,
+    signer: &Signer,
+) -> Result<(), JournalError> {
     let path = path.to_owned();
-    let history = &found.history;
     if let Some(broken) = history.broken.clone() {
         return Err(JournalError::Broken { path, broken });
     }
@@ -280,14 +284,14 @@ fn judge(path: &Path, found: &Found, signer: &Signer) -> Result<(), JournalError
     if writer.is_some_and(|writer| writer.key != signer.public()) {
         return Err(JournalError::OtherKey { path });
     }
-    match misfit(history, found.head.as_ref()) {
+    match misfit(history, head) {
         Some(why) => Err(JournalError::Beheaded { path, why }),
         None => Ok(()),
     }
 }
 
 /// What does not fit between a journal and the head beside it.
-fn misfit(history: &History, head: Result<&Option<Head>, &io::Error>) -> Option<String> {
+fn misfit(history: &History, head: &io::Result<Option<Head>>) -> Option<String> {
     match head {
         Err(why) => Some(why.to_string()),
         // A crash may come between the first line and the first head.
@@ -304,7 +308,7 @@ fn new_writer(signer: &Signer) -> io::Result<Writer> {
         .try_fill_bytes(&mut id)
         .map_err(|_| io::Error::other("the system gives no randomness"))?;
     Ok(Writer {
-        id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+        id: data_encoding::HEXLOWER.encode(&id),
         key: signer.public(),
     })
 }

@@ -231,7 +231,7 @@ pub const ATTACKS: &[(&str, Attack)] = &[
                 _ => {
                     let lines = split(bytes);
                     let line = &lines[lot.random_range(0..lines.len())];
-                    line[..lot.random_range(8..=line.len())].to_vec()
+                    line[..lot.random_range(line.len().min(8)..=line.len())].to_vec()
                 }
             };
             bytes.extend(rubbish);
