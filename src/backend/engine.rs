@@ -12,7 +12,8 @@ use super::http::{ANSWER_WITHIN, Address, body, denies, reason, words};
 use super::stream::Stream;
 use super::{Backend, Hands, Sent};
 use crate::guard::Warrant;
-use crate::model::intent::{Intent, Outcome};
+use crate::model::intent::Outcome;
+use crate::model::proof::Signed;
 use crate::model::{Text, Timestamp};
 
 /// An engine.
@@ -89,16 +90,15 @@ impl EngineHands {
 
 impl Hands for EngineHands {
     fn perform(&self, warrant: Warrant, now: Timestamp) -> Outcome {
-        let intent = match warrant.spend(now) {
-            // The engine takes the intent alone for now.
-            Ok(signed) => signed.intent,
+        let signed = match warrant.spend(now) {
+            Ok(signed) => signed,
             Err(why) => {
                 return Outcome::Failed {
                     why: why.to_string(),
                 };
             }
         };
-        let sent = self.wait(async |client, address| send(client, address, &intent).await);
+        let sent = self.wait(async |client, address| send(client, address, &signed).await);
         sent.unwrap_or_else(|why| Outcome::Failed {
             why: format!("nothing was sent: {why}"),
         })
@@ -110,11 +110,11 @@ impl Hands for EngineHands {
     }
 }
 
-async fn send(client: &Client, address: &Address, intent: &Intent) -> Outcome {
+async fn send(client: &Client, address: &Address, signed: &Signed) -> Outcome {
     let request = address
         .with_token(client.post(address.at(&["v1", "acts"])))
         .timeout(ANSWER_WITHIN)
-        .json(intent);
+        .json(signed);
     let answer = match request.send().await {
         Ok(answer) => answer,
         // No connection: not a byte of the act has left.
@@ -137,7 +137,7 @@ async fn send(client: &Client, address: &Address, intent: &Intent) -> Outcome {
             .ok()
             .and_then(|body| serde_json::from_slice::<Receipt>(body).ok());
         return match taken {
-            Some(receipt) if receipt.key == intent.key => Outcome::Accepted,
+            Some(receipt) if receipt.key == signed.intent.key => Outcome::Accepted,
             _ => Outcome::Unknown {
                 why: format!(
                     "the engine answered {status} and did not say that it took the act: {}",

@@ -6,13 +6,16 @@ mod house;
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::audit::{self, Options};
 use crate::backend::replay::Replay;
 use crate::config::Paths;
+use crate::guard::{Guard, Policy, Signer};
 use crate::model::Text;
 use crate::rotation::Clock;
 use crate::rotation::lab::{Cause, LabSettings, UnknownCause};
+use crate::rotation::server::Gate;
 use crate::session::live::{Acting, JournalPlace, LiveStart, Recorder};
 use crate::shell::terminal::{self, Opening};
 
@@ -106,15 +109,19 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         Some(path) => Some(Recorder::new(path).map_err(|e| Complaint::new(e.to_string()))?),
         None => None,
     };
-    let house = House::build(LabSettings {
+    // Whoever opens the demo is the one person whom its engine knows, by a key of this run alone.
+    let person = live::person(None);
+    let signer = Arc::new(Signer::from_seed(&rand::random()));
+    let lab = LabSettings {
         fault: args.fault.0,
         services: args.services.into(),
         seed: args.seed,
         clock: Clock::scaled(args.time_scale),
-    })?;
+    };
+    let house = House::build(lab, Gate::open_for(person.clone(), signer.public()))?;
     // What is done in the lab is nobody's record: its journal goes with it.
     let acting = (!args.read_only).then(|| Acting {
-        guard: live::guard(live::person(None)),
+        guard: Guard::new(person, signer, Policy::demo(), Arc::default()),
         journal: JournalPlace::Folder(house.folder().join("journal")),
     });
     let start = LiveStart {

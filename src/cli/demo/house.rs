@@ -20,7 +20,7 @@ use crate::guard::Warrant;
 use crate::model::intent::Outcome;
 use crate::model::{Text, Timestamp};
 use crate::rotation::lab::{Lab, LabSettings};
-use crate::rotation::server::{self, Access, Running};
+use crate::rotation::server::{self, Access, Gate, Running};
 use crate::rotation::{Engine, SealKey, Settings};
 
 /// So long the house has to come down in order; what hangs then goes with the process.
@@ -40,7 +40,7 @@ pub(super) struct House {
 
 impl House {
     /// Begins to build; nothing here waits for it.
-    pub(super) fn build(settings: LabSettings) -> Result<Self, Complaint> {
+    pub(super) fn build(settings: LabSettings, gate: Gate) -> Result<Self, Complaint> {
         let cannot = "the demo has no place to be";
         let folder = tempfile::Builder::new()
             .prefix("rotascope-demo-")
@@ -59,7 +59,7 @@ impl House {
                 .build();
             match built {
                 Ok(runtime) => {
-                    let stood = runtime.block_on(stand(settings, &store, &tokens));
+                    let stood = runtime.block_on(stand(settings, gate, &store, &tokens));
                     match stood {
                         Ok(standing) => {
                             let _ = engine_is.send(Ok(standing.engine_at.clone()));
@@ -136,7 +136,12 @@ impl Standing {
     }
 }
 
-async fn stand(settings: LabSettings, store: &Path, tokens: &str) -> Result<Standing, String> {
+async fn stand(
+    settings: LabSettings,
+    gate: Gate,
+    store: &Path,
+    tokens: &str,
+) -> Result<Standing, String> {
     let lab = Lab::start(settings).await.map_err(|e| e.to_string())?;
     let clock = lab.clock().clone();
     let engine = Engine::open(Settings {
@@ -150,7 +155,10 @@ async fn stand(settings: LabSettings, store: &Path, tokens: &str) -> Result<Stan
     .await
     .map_err(|e| e.to_string())?;
     let access = Access::parse(tokens).map_err(|e| e.to_string())?;
-    let door = server::Door::new(([127, 0, 0, 1], 0).into(), access);
+    let door = server::Door {
+        gate,
+        ..server::Door::new(([127, 0, 0, 1], 0).into(), access)
+    };
     let server = server::engine(door, engine.clone(), clock)
         .await
         .map_err(|e| e.to_string())?;

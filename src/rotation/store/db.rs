@@ -7,11 +7,13 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::seal::{KeyError, SealKey};
 use crate::model::intent::{Intent, Outcome};
+use crate::model::proof::Head;
 use crate::model::{Event, RotationId, SecretPath, Timestamp, Version};
 use crate::rotation::failpoint::failpoint;
-use crate::rotation::lifecycle::Rotation;
+use crate::rotation::lifecycle::{Refusal, RefusalKind, Rotation};
 use crate::rotation::log::Older;
 use crate::rotation::material::Material;
+use crate::rotation::report::Receipt;
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -99,9 +101,37 @@ pub struct ActRow {
     /// When it was taken; its key is kept from then on.
     #[serde(default)]
     pub taken_at: Timestamp,
+    /// Where the journal of whoever asked stood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
 }
 
 impl ActRow {
+    /// The receipt of an intent that comes with this one's key.
+    ///
+    /// # Errors
+    /// [`Refusal`] where it is another intent.
+    pub fn receipt(&self, intent: &Intent) -> Result<Receipt, Refusal> {
+        let taken = Intent {
+            // Who lost an answer may ask again in other words, and later.
+            at: intent.at,
+            reason: intent.reason.clone(),
+            ..self.intent.clone()
+        };
+        if taken != *intent {
+            return Err(Refusal::new(
+                RefusalKind::Malformed,
+                format!("the key was used for another act, {}", self.intent.verb),
+                "give each act a key of its own",
+            ));
+        }
+        Ok(Receipt {
+            key: intent.key.clone(),
+            rotation: self.rotation.clone(),
+            head: self.head.clone(),
+        })
+    }
+
     /// True where nothing more will become of it.
     #[must_use]
     pub fn is_final(&self) -> bool {
