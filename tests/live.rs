@@ -114,7 +114,12 @@ fn quick(url: &str) -> Box<dyn Backend> {
 
 fn guard() -> Guard {
     let signer = Arc::new(Signer::from_seed(&[7; 32]));
-    Guard::new("mira".into(), signer, Policy::demo(), Arc::new(People::default()))
+    Guard::new(
+        "mira".into(),
+        signer,
+        Policy::demo(),
+        Arc::new(People::default()),
+    )
 }
 
 fn acting(url: &str, journal: JournalPlace) -> Watched {

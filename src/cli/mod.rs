@@ -9,15 +9,18 @@ mod dumps;
 mod engine;
 pub mod events;
 mod generated;
+mod identity;
 mod input;
 mod levels;
 mod live;
 mod log;
 mod look;
+mod passphrase;
 mod policy;
 mod replay;
 mod secret_file;
 pub mod slo;
+pub mod verify;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -68,6 +71,10 @@ enum Command {
     Engine(engine::Args),
     /// Say whether a policy of acts is right, and what it asks for before each
     Policy(policy::Args),
+    /// Say who you are for others, and where your key is kept
+    Identity(identity::Args),
+    /// Say whether journals are what was written, and all of it
+    Verify(verify::Args),
     /// Print the completions for a shell
     Completions(generated::CompletionArgs),
     /// Print the manual page
@@ -121,6 +128,8 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
         Command::Demo(args) => demo::run(&args, paths),
         Command::Engine(args) => engine::run(&args),
         Command::Policy(args) => printed(|out, err| policy::run(&args, out, err)),
+        Command::Identity(args) => identity::run(&args, paths),
+        Command::Verify(args) => printed(|out, err| verify::run(&args, out, err)),
         Command::Completions(args) => printed(|out, _| generated::completions(&args, out)),
         Command::Man => printed(|out, _| generated::manual(out)),
     }

@@ -1,10 +1,12 @@
 //! Where things lie and what the user set. Every path can be overridden by the environment, so
 //! that tests and containers need no home folder.
 
+pub mod identity;
 mod paths;
 mod settings;
 mod slo;
 
+pub use identity::{Identity, IdentityError, Kept};
 pub use paths::Paths;
 pub use settings::{Settings, SettingsError, TimeZoneChoice};
 pub use slo::SloSettings;

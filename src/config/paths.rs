@@ -66,6 +66,18 @@ impl Paths {
             .map(|dir| dir.join("themes").join(format!("{name}.toml")))
     }
 
+    /// The encrypted file of the person's key, whether or not it is there.
+    #[must_use]
+    pub fn identity(&self) -> Option<PathBuf> {
+        self.config.as_ref().map(|dir| dir.join("identity.sealed"))
+    }
+
+    /// What says whose key it is and where it was made.
+    #[must_use]
+    pub fn identity_mark(&self) -> Option<PathBuf> {
+        self.config.as_ref().map(|dir| dir.join("identity.toml"))
+    }
+
     /// The folder of logs.
     #[must_use]
     pub fn log(&self) -> Option<PathBuf> {

@@ -141,6 +141,12 @@ impl Guard {
         &self.person
     }
 
+    /// Signs for them.
+    #[must_use]
+    pub fn signer(&self) -> Arc<Signer> {
+        Arc::clone(&self.signer)
+    }
+
     /// What this person is asked, for whoever draws the question.
     #[must_use]
     pub fn rules(&self) -> Rules {

@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use super::line::{self, Entry, Kind, Torn};
-use crate::model::intent::{Intent, Outcome};
+use super::line::{self, Entry, Kind, Line, Torn, Writer};
+use crate::model::intent::Intent;
 
 /// What a journal says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
+    /// Who wrote it; `None` where it has no line.
+    pub writer: Option<Writer>,
     /// Its entries, in order.
     pub entries: Vec<Entry>,
-    /// The hash of its last whole line; empty where there is none.
-    pub head: String,
+    /// The hash of each of them.
+    pub hashes: Vec<String>,
     /// The acts that were sent and whose end is not written down, or is unknown.
     pub open: Vec<OpenAct>,
     /// What a crash left behind the last whole line.
     pub torn: Option<Torn>,
+    /// True where the last line is whole and only the end of the line is missing.
+    pub unended: bool,
     /// The first line that is not what was written; what stands behind it is not read.
     pub broken: Option<Broken>,
 }
@@ -35,10 +39,56 @@ pub struct OpenAct {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {why}")]
 pub struct Broken {
-    /// Which, from 1.
+    /// Which, from 1, as an editor counts them.
     pub line: u64,
     /// Why.
-    pub why: &'static str,
+    pub why: Fault,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It is none, and no crash left it.
+    #[error("it is no line that was written here")]
+    NoLine,
+    /// Its hash is not its own.
+    #[error("it was changed: its hash is not its own")]
+    Changed,
+    /// Its signature is not the writer's.
+    #[error("it is forged: the writer's key did not sign it")]
+    Forged,
+    /// It is not the one that follows.
+    #[error("it does not follow the line before it: a line was moved, repeated or taken out")]
+    Misplaced,
+    /// It names what a crash left before it, and something else is there.
+    #[error("what stands before it is not what a crash left there")]
+    OtherScrap,
+    /// The first line says nobody who writes.
+    #[error("the journal does not begin by saying who writes it")]
+    NoWriter,
+    /// Another writer than that of the first line.
+    #[error("it names another writer than the first line")]
+    OtherWriter,
+}
+
+impl History {
+    /// How many lines it has that are what was written.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    /// The hash of its last whole line; empty where there is none.
+    #[must_use]
+    pub fn head(&self) -> &str {
+        self.hashes.last().map_or("", String::as_str)
+    }
+
+    /// The hash of line `n`, from 1.
+    pub(super) fn hash_of(&self, n: u64) -> Option<&str> {
+        let at = usize::try_from(n.checked_sub(1)?).ok()?;
+        self.hashes.get(at).map(String::as_str)
+    }
 }
 
 /// Reads a journal.
@@ -50,80 +100,147 @@ pub fn read(path: &Path) -> io::Result<History> {
 }
 
 /// Reads the bytes of a journal.
-pub(super) fn of_bytes(bytes: &[u8]) -> History {
-    let mut history = History::default();
-    let mut scrap: Option<&[u8]> = None;
-    let mut open: BTreeMap<String, (usize, OpenAct)> = BTreeMap::new();
-    let mut rest = bytes;
-    let mut n = 0;
-    while let Some(end) = memchr::memchr(b'\n', rest) {
-        let (text, tail) = rest.split_at(end);
-        rest = tail.get(1..).unwrap_or_default();
+#[must_use]
+pub fn of_bytes(bytes: &[u8]) -> History {
+    let mut reading = Reading {
+        bytes,
+        whole: 0,
+        scrap: None,
+        history: History::default(),
+        open: BTreeMap::new(),
+    };
+    let (mut from, mut n) = (0, 0);
+    while let Some(len) = memchr::memchr(b'\n', bytes.get(from..).unwrap_or_default()) {
         n += 1;
-        let fits = match line::read(text) {
-            None if scrap.is_none() => {
-                // It may be what a crash left; then the next line says so.
-                scrap = Some(text);
-                continue;
-            }
-            None => Err("it is no line that was written here"),
-            Some((entry, hash)) => follows(&history, &entry, scrap.take()).map(|()| (entry, hash)),
-        };
-        match fits {
-            Ok((entry, hash)) => {
-                note(&mut open, &entry);
-                history.head = hash;
-                history.entries.push(entry);
-            }
-            Err(why) => {
-                history.broken = Some(Broken { line: n, why });
-                break;
-            }
+        reading.line(from, from + len, n);
+        if reading.history.broken.is_some() {
+            break;
         }
+        from += len + 1;
     }
-    if history.broken.is_none() {
-        // A whole line that is none, and nothing behind it that calls it torn.
-        if scrap.is_some() {
-            history.broken = Some(Broken {
-                line: n,
-                why: "it is no line that was written here",
-            });
-        } else if !rest.is_empty() {
-            history.torn = Some(Torn::of(rest));
-        }
+    if reading.history.broken.is_none() {
+        reading.rest(from, n + 1);
     }
-    let mut acts: Vec<(usize, OpenAct)> = open.into_values().collect();
+    let Reading {
+        mut history, open, ..
+    } = reading;
+    let mut acts: Vec<(u64, OpenAct)> = open.into_values().collect();
     acts.sort_by_key(|(place, _)| *place);
     history.open = acts.into_iter().map(|(_, act)| act).collect();
     history
 }
 
-fn follows(history: &History, entry: &Entry, scrap: Option<&[u8]>) -> Result<(), &'static str> {
-    if entry.torn != scrap.map(Torn::of) {
-        return Err("what stands before it is no line, and it does not call that torn");
-    }
-    if entry.prev != history.head {
-        return Err("it does not follow the line before it");
-    }
-    if entry.n != history.entries.len() as u64 + 1 {
-        return Err("its number does not follow");
-    }
-    Ok(())
+/// A journal that is being read.
+struct Reading<'a> {
+    bytes: &'a [u8],
+    /// Where the last whole line ends.
+    whole: usize,
+    /// The first line behind it that is none, and why it is none.
+    scrap: Option<Broken>,
+    history: History,
+    open: BTreeMap<String, (u64, OpenAct)>,
 }
 
-fn note(open: &mut BTreeMap<String, (usize, OpenAct)>, entry: &Entry) {
-    match &entry.kind {
-        Kind::Intended { intent, to } => {
-            let place = open.len();
-            let (key, intent, to) = (intent.key.clone(), intent.clone(), to.clone());
-            open.entry(key).or_insert((place, OpenAct { intent, to }));
+impl Reading<'_> {
+    fn slice(&self, from: usize, to: usize) -> &[u8] {
+        self.bytes.get(from..to).unwrap_or_default()
+    }
+
+    /// Reads the line `n` of the file.
+    fn line(&mut self, from: usize, to: usize, n: u64) {
+        match line::read(self.slice(from, to)) {
+            // It may be what a crash left: then the next line says so.
+            Err(why) => {
+                self.scrap.get_or_insert(Broken { line: n, why });
+            }
+            Ok(line) => match self.follows(&line, from) {
+                Ok(()) => self.push(line, to + 1),
+                Err(why) => {
+                    let here = Broken { line: n, why };
+                    self.history.broken = Some(self.scrap.take().unwrap_or(here));
+                }
+            },
         }
-        Kind::Ended {
-            key,
-            outcome: Outcome::Observed { .. } | Outcome::Failed { .. },
-        } => {
-            open.remove(key);
+    }
+
+    /// Reads what stands behind the last line end.
+    fn rest(&mut self, from: usize, n: u64) {
+        let end = self.bytes.len();
+        if from < end
+            && let Ok(line) = line::read(self.slice(from, end))
+        {
+            match self.follows(&line, from) {
+                Ok(()) => {
+                    self.push(line, end);
+                    self.history.unended = true;
+                }
+                Err(why) => self.history.broken = Some(Broken { line: n, why }),
+            }
+            return;
         }
-        Kind::Begun { .. } | Kind::Ended { .. } => {}
+        if self.whole == end {
+            return;
+        }
+        let next = self.history.lines() + 1;
+        let left = self.slice(self.whole, end);
+        let begun = left
+            .strip_suffix(b"\n")
+            .unwrap_or(left)
+            .split(|byte| *byte == b'\n')
+            .all(|scrap| line::can_begin(scrap, next, self.history.head()));
+        if begun {
+            self.history.torn = Some(Torn::of(left));
+        } else {
+            let why = Fault::NoLine;
+            let here = Broken { line: n, why };
+            self.history.broken = Some(self.scrap.take().unwrap_or(here));
+        }
+    }
+
+    fn follows(&self, line: &Line, from: usize) -> Result<(), Fault> {
+        let entry = &line.entry;
+        if entry.prev != self.history.head() || entry.n != self.history.lines() + 1 {
+            return Err(Fault::Misplaced);
+        }
+        let left = self.slice(self.whole, from);
+        // The line end before a line is written with it.
+        let left = left.strip_suffix(b"\n").unwrap_or(left);
+        let torn = (self.whole < from).then(|| Torn::of(left));
+        if entry.torn != torn {
+            return Err(Fault::OtherScrap);
+        }
+        let says = match &entry.kind {
+            Kind::Begun { writer, .. } => Some(writer),
+            Kind::Intended { .. } | Kind::Ended { .. } => None,
+        };
+        let writer = self.history.writer.as_ref().or(says);
+        let writer = writer.ok_or(Fault::NoWriter)?;
+        if says.is_some_and(|says| says != writer) {
+            return Err(Fault::OtherWriter);
+        }
+        if !line.is_signed_by(&writer.key) {
+            return Err(Fault::Forged);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, line: Line, whole: usize) {
+        let Line { entry, hash, .. } = line;
+        if let Kind::Begun { writer, .. } = &entry.kind {
+            self.history.writer.get_or_insert_with(|| writer.clone());
+        }
+        note(&mut self.open, &entry);
+        self.history.hashes.push(hash);
+        self.history.entries.push(entry);
+        (self.whole, self.scrap) = (whole, None);
+    }
+}
+
+fn note(open: &mut BTreeMap<String, (u64, OpenAct)>, entry: &Entry) {
+    if let Kind::Intended { intent, to } = &entry.kind {
+        let (key, intent, to) = (intent.key.clone(), intent.clone(), to.clone());
+        open.entry(key).or_insert((entry.n, OpenAct { intent, to }));
+    } else if let Some(key) = entry.ended() {
+        open.remove(key);
     }
 }

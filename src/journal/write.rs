@@ -1,12 +1,20 @@
 //! Writes a journal: a line is on the disk before anybody is told that it is written.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 
-use super::line::{self, Entry, Kind, Torn};
-use super::read;
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+
+use super::disk::{Disk, Found, LIMIT, Shut};
+use super::head::{self, Keeper, head_file};
+use super::line::{self, Entry, Kind, Torn, Writer};
+use super::read::{Broken, History};
+use crate::guard::Signer;
 use crate::model::intent::{Intent, Outcome};
+use crate::model::proof::Head;
 use crate::model::{Actor, Timestamp};
 
 /// Why nothing is written, and so nothing may be done.
@@ -26,7 +34,31 @@ pub enum JournalError {
         /// Which.
         path: PathBuf,
         /// Where.
-        broken: read::Broken,
+        broken: Broken,
+    },
+    /// It is not what its head says.
+    #[error(
+        "the journal {path} is not what its head says: {why}; name another place with --journal"
+    )]
+    Beheaded {
+        /// Which.
+        path: PathBuf,
+        /// What does not fit.
+        why: String,
+    },
+    /// Another session writes it.
+    #[error(
+        "the journal {path} is being written by another session; name another place with --journal"
+    )]
+    Locked {
+        /// Which.
+        path: PathBuf,
+    },
+    /// It is another person's.
+    #[error("the journal {path} is signed with another key; name another place with --journal")]
+    OtherKey {
+        /// Which.
+        path: PathBuf,
     },
 }
 
@@ -34,55 +66,80 @@ pub enum JournalError {
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    file: File,
+    disk: Disk,
+    signer: Arc<Signer>,
+    writer: Writer,
     n: u64,
-    head: String,
+    /// The hash of the last line; empty where there is none.
+    last: String,
     torn: Option<Torn>,
+    /// The last line lacks its end.
+    unended: bool,
+    heads: Vec<Keeper>,
     /// A line may have been written in part: nothing more is, until it is opened anew.
     failed: bool,
 }
 
 impl Journal {
-    /// Opens a journal, or makes it, readable by its owner alone; goes on where it ends.
+    /// Opens a journal, or makes it, readable by its owner alone; goes on where it ends. While it
+    /// is open nobody else can open it. Each line is signed by `signer`.
     ///
     /// # Errors
-    /// [`JournalError`] where it cannot be read or made, or is not what was written.
-    pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let disk = |why| JournalError::Disk {
-            path: path.to_owned(),
-            why,
+    /// [`JournalError`] where it cannot be read or made within two seconds, is not what was
+    /// written, or is another's.
+    pub fn open(path: &Path, signer: Arc<Signer>) -> Result<Self, JournalError> {
+        Self::open_with(path, signer, None)
+    }
+
+    /// The same, with the head also kept in a second folder, best on another disk.
+    ///
+    /// # Errors
+    /// As [`Self::open`]. A head that cannot be kept is no error: [`Self::trouble`] says it.
+    pub fn open_with(
+        path: &Path,
+        signer: Arc<Signer>,
+        heads: Option<&Path>,
+    ) -> Result<Self, JournalError> {
+        let path = path.to_owned();
+        let (disk, found) = match Disk::open(&path) {
+            Ok(opened) => opened,
+            Err(Shut::Locked) => return Err(JournalError::Locked { path }),
+            Err(Shut::Disk(why)) => return Err(JournalError::Disk { path, why }),
         };
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            std::fs::create_dir_all(folder).map_err(disk)?;
-        }
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(disk)?;
-        // A device has nothing to go on from.
-        let history = if file.metadata().map_err(disk)?.is_file() {
-            read::read(path).map_err(disk)?
-        } else {
-            read::History::default()
+        judge(&path, &found, &signer)?;
+        let Found {
+            history, is_file, ..
+        } = found;
+        let (n, last) = (history.lines(), history.head().to_owned());
+        let writer = match history.writer {
+            Some(writer) => writer,
+            None => new_writer(&signer).map_err(|why| JournalError::Disk {
+                path: path.clone(),
+                why,
+            })?,
         };
-        if let Some(broken) = history.broken {
-            return Err(JournalError::Broken {
-                path: path.to_owned(),
-                broken,
-            });
+        let mut places = Vec::new();
+        if is_file {
+            places.push(head_file(&path, None));
+            places.extend(heads.map(|folder| head_file(&path, Some(folder))));
         }
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            n: history.entries.len() as u64,
-            head: history.head,
+        let journal = Self {
+            path,
+            disk,
+            signer,
+            writer,
+            n,
+            last,
             torn: history.torn,
+            unended: history.unended,
+            heads: places.into_iter().map(Keeper::new).collect(),
             failed: false,
-        })
+        };
+        if n > 0 && !journal.unended {
+            // A crash may have come between the last line and its head.
+            journal.keep_head();
+        }
+        Ok(journal)
     }
 
     /// Where it lies.
@@ -91,19 +148,43 @@ impl Journal {
         &self.path
     }
 
-    /// Writes that a session begins.
+    /// Its signed head: how many lines it has and the hash of the last.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        head::sign(&self.signer, &self.writer.id, self.n, &self.last)
+    }
+
+    /// What is wrong though lines are written: a head that cannot be kept.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.heads.iter().find_map(Keeper::trouble)
+    }
+
+    /// Writes that a session begins. It has to come before anything else.
     ///
     /// # Errors
     /// [`JournalError::Disk`] where the line is not on the disk.
     pub fn begin(&mut self, by: &Actor, at: Timestamp) -> Result<(), JournalError> {
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        self.add(
-            at,
-            Kind::Begun {
-                by: by.clone(),
-                version,
-            },
-        )
+        self.begin_instead(by, None, at)
+    }
+
+    /// The same, and why it is written here and not in its first place.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn begin_instead(
+        &mut self,
+        by: &Actor,
+        instead: Option<String>,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let kind = Kind::Begun {
+            by: by.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            writer: self.writer.clone(),
+            instead,
+        };
+        self.add(at, kind)
     }
 
     /// Writes that an act is about to be sent.
@@ -137,136 +218,91 @@ impl Journal {
         if self.failed {
             return Err(io::Error::other("a line before this one was not written"));
         }
+        if self.n == 0 && !matches!(kind, Kind::Begun { .. }) {
+            return Err(io::Error::other("no session has begun in it"));
+        }
         let entry = Entry {
             n: self.n + 1,
+            prev: self.last.clone(),
             at,
             kind,
             torn: self.torn.clone(),
-            prev: self.head.clone(),
         };
-        let (line, hash) = line::write(&entry)?;
-        let end = if self.torn.is_some() { "\n" } else { "" };
-        self.file.write_all(format!("{end}{line}\n").as_bytes())?;
-        self.file.sync_data()?;
-        (self.n, self.head, self.torn) = (self.n + 1, hash, None);
+        let (line, hash) = line::write(&entry, &self.signer)?;
+        let end = if self.torn.is_some() || self.unended {
+            "\n"
+        } else {
+            ""
+        };
+        self.disk.add(format!("{end}{line}\n"))?;
+        (self.n, self.last) = (self.n + 1, hash);
+        (self.torn, self.unended) = (None, false);
+        self.keep_head();
         Ok(())
+    }
+
+    fn keep_head(&self) {
+        if !self.heads.is_empty() {
+            let head = self.head();
+            for keeper in &self.heads {
+                keeper.keep(&head);
+            }
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::journal::read::of_bytes;
-    use crate::model::intent::Verb;
-    use proptest::prelude::*;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::new(1_800_000_000 + seconds, 0)
-    }
-
-    fn intent(key: &str) -> Intent {
-        crate::model::act::Wish::new(Verb::Freeze).intent(
-            "mira".into(),
-            Some("a \u{202e} reason".into()),
-            key.to_owned(),
-            at(1),
-        )
-    }
-
-    fn observed() -> Outcome {
-        Outcome::Observed {
-            words: "frozen".to_owned(),
-        }
-    }
-
-    fn written(folder: &Path) -> PathBuf {
-        let path = folder.join("acts.jsonl");
-        let mut journal = Journal::open(&path).unwrap();
-        journal.begin(&"mira".into(), at(0)).unwrap();
-        for key in ["k1", "k2", "k3"] {
-            journal.intend(&intent(key), "engine", at(1)).unwrap();
-        }
-        journal.end("k1", &observed(), at(2)).unwrap();
-        let why = "cut".to_owned();
-        journal.end("k2", &Outcome::Unknown { why }, at(3)).unwrap();
-        path
-    }
-
-    fn open(history: &History) -> Vec<&str> {
-        history.open.iter().map(|a| a.intent.key.as_str()).collect()
-    }
-    use crate::journal::History;
-
-    #[test]
-    fn what_is_open_is_what_has_no_known_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = written(folder.path());
-        let history = read::read(&path).unwrap();
-        assert_eq!((history.broken.clone(), history.torn.clone()), (None, None));
-        assert_eq!(open(&history), ["k2", "k3"]);
-        let mut again = Journal::open(&path).unwrap();
-        again.end("k2", &observed(), at(9)).unwrap();
-        assert_eq!(open(&read::read(&path).unwrap()), ["k3"]);
-        let open = crate::journal::open_acts(folder.path());
-        assert_eq!(open.len(), 1);
-    }
-
-    #[test]
-    fn a_torn_last_line_is_called_torn_and_the_next_line_says_so() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = written(folder.path());
-        let whole = std::fs::read(&path).unwrap();
-        std::fs::write(&path, &whole[..whole.len() - 17]).unwrap();
-        let history = read::read(&path).unwrap();
-        assert!(history.torn.is_some() && history.broken.is_none());
-        let mut again = Journal::open(&path).unwrap();
-        again.end("k3", &observed(), at(9)).unwrap();
-        again.end("k2", &observed(), at(9)).unwrap();
-        let history = read::read(&path).unwrap();
-        assert_eq!((&history.broken, &history.torn), (&None, &None));
-        assert!(history.open.is_empty());
-        assert_eq!(history.entries.len(), 7);
-    }
-
-    #[test]
-    fn a_line_that_was_taken_out_doubled_or_moved_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let text = std::fs::read_to_string(written(folder.path())).unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        let broken = |order: &[usize]| {
-            let lines: Vec<&str> = order.iter().map(|n| lines[*n]).collect();
-            let text = lines.join("\n") + "\n";
-            of_bytes(text.as_bytes()).broken.map(|b| b.line)
+impl Drop for Journal {
+    fn drop(&mut self) {
+        let by = Instant::now() + LIMIT;
+        self.disk.close(by);
+        // Where the disk of the journal hangs, nothing more can be waited for.
+        let by = if self.disk.hangs() {
+            Instant::now()
+        } else {
+            by
         };
-        assert_eq!(broken(&[0, 1, 2, 3, 4, 5]), None);
-        assert_eq!(broken(&[0, 2, 3, 4, 5]), Some(2));
-        assert_eq!(broken(&[0, 1, 1, 2, 3, 4, 5]), Some(3));
-        assert_eq!(broken(&[0, 2, 1, 3, 4, 5]), Some(2));
-        assert_eq!(broken(&[1, 2, 3, 4, 5]), Some(1));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_full_disk_is_an_error_and_nothing_more_is_written() {
-        let mut journal = Journal::open(Path::new("/dev/full")).unwrap();
-        let error = journal.intend(&intent("k"), "engine", at(0)).unwrap_err();
-        assert!(error.to_string().contains("No space left"), "{error}");
-        assert!(error.to_string().contains("--journal"), "{error}");
-        assert!(journal.intend(&intent("k"), "engine", at(0)).is_err());
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-        #[test]
-        fn any_changed_byte_is_found(place in any::<prop::sample::Index>(), flip in 1..=255_u8) {
-            let folder = tempfile::tempdir().unwrap();
-            let mut bytes = std::fs::read(written(folder.path())).unwrap();
-            let at = place.index(bytes.len());
-            bytes[at] ^= flip;
-            let history = of_bytes(&bytes);
-            // Only the end of the last line can look torn: no line of it is taken for one.
-            let whole = bytes.len() - 1 == at && history.torn.is_some() && history.entries.len() == 5;
-            prop_assert!(history.broken.is_some() || whole);
+        for keeper in &mut self.heads {
+            keeper.close(by);
         }
     }
+}
+
+/// May this writer go on with what was found?
+fn judge(path: &Path, found: &Found, signer: &Signer) -> Result<(), JournalError> {
+    let path = path.to_owned();
+    let history = &found.history;
+    if let Some(broken) = history.broken.clone() {
+        return Err(JournalError::Broken { path, broken });
+    }
+    let writer = history.writer.as_ref();
+    if writer.is_some_and(|writer| writer.key != signer.public()) {
+        return Err(JournalError::OtherKey { path });
+    }
+    match misfit(history, found.head.as_ref()) {
+        Some(why) => Err(JournalError::Beheaded { path, why }),
+        None => Ok(()),
+    }
+}
+
+/// What does not fit between a journal and the head beside it.
+fn misfit(history: &History, head: Result<&Option<Head>, &io::Error>) -> Option<String> {
+    match head {
+        Err(why) => Some(why.to_string()),
+        // A crash may come between the first line and the first head.
+        Ok(None) if history.lines() <= 1 => None,
+        Ok(None) => Some("it is missing".to_owned()),
+        Ok(Some(head)) if !head::is_signed(head) => Some("it is forged".to_owned()),
+        Ok(Some(head)) => head::misfit(history, head).map(|misfit| misfit.to_string()),
+    }
+}
+
+fn new_writer(signer: &Signer) -> io::Result<Writer> {
+    let mut id = [0_u8; 16];
+    SysRng
+        .try_fill_bytes(&mut id)
+        .map_err(|_| io::Error::other("the system gives no randomness"))?;
+    Ok(Writer {
+        id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+        key: signer.public(),
+    })
 }

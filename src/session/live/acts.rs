@@ -12,9 +12,9 @@ use rand::RngExt as _;
 use super::{Acting, JournalPlace, wall};
 use crate::backend::engine::NEVER_CAME;
 use crate::backend::{Backend, Hands};
-use crate::guard::{Guard, Memory, Warrant};
+use crate::guard::{Guard, Memory, Signer, Warrant};
 use crate::incident::Incident;
-use crate::journal::{Journal, JournalError, OpenAct, file_in, open_acts};
+use crate::journal::{Journal, JournalError, OpenAct, Place, file_in, open_acts};
 use crate::model::act::{ActNote, ActState, Asked, Wish};
 use crate::model::intent::{Intent, Outcome};
 use crate::model::{Actor, Text, Timestamp};
@@ -181,6 +181,7 @@ fn begin(
     let mut doer = Doer {
         place: acting.journal.clone(),
         person: acting.guard.person().clone(),
+        signer: acting.guard.signer(),
         to,
         journal: None,
         tell: tell.clone(),
@@ -199,6 +200,7 @@ fn begin(
 struct Doer {
     place: JournalPlace,
     person: Actor,
+    signer: Arc<Signer>,
     to: String,
     journal: Option<Journal>,
     tell: Sender<News>,
@@ -227,7 +229,7 @@ impl Doer {
         let JournalPlace::Folder(folder) = &self.place else {
             return;
         };
-        for OpenAct { intent, to } in open_acts(folder) {
+        for OpenAct { intent, to } in open_acts(&[Place::Folder(folder.clone())]) {
             if to != self.to {
                 continue;
             }
@@ -289,7 +291,7 @@ impl Doer {
         let journal = if let Some(journal) = &mut self.journal {
             journal
         } else {
-            let mut journal = Journal::open(&path).map_err(words)?;
+            let mut journal = Journal::open(&path, Arc::clone(&self.signer)).map_err(words)?;
             journal.begin(&self.person, wall()).map_err(words)?;
             self.journal.insert(journal)
         };

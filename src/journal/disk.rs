@@ -1,0 +1,201 @@
+//! What waits for a disk waits on a thread of its own, and for so long only: a disk that hangs is
+//! left behind with its thread.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::head::{head_file, read_head};
+use super::read::{self, History};
+use crate::model::proof::Head;
+
+/// A disk that has not answered for so long is dead.
+pub(super) const LIMIT: Duration = Duration::from_secs(2);
+
+/// Runs something that waits for a disk.
+///
+/// # Errors
+/// `TimedOut` where it takes longer than [`LIMIT`]; it then goes on, and nobody hears of it.
+pub(super) fn within<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (done, result) = bounded(1);
+    std::thread::Builder::new().spawn(move || {
+        let _ = done.send(work());
+    })?;
+    result.recv_timeout(LIMIT).map_err(|_| late())?
+}
+
+fn late() -> io::Error {
+    let words = format!("it has not answered for {} s", LIMIT.as_secs());
+    io::Error::new(io::ErrorKind::TimedOut, words)
+}
+
+/// Makes the folder that a file is to lie in, so that it is still there after a crash.
+pub(super) fn make_folder_of(path: &Path) -> io::Result<()> {
+    let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    if folder.is_dir() {
+        return Ok(());
+    }
+    make_folder_of(folder)?;
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder(folder),
+    }
+}
+
+/// Puts on the disk that a file of this name is in its folder.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
+}
+
+/// What was found where a journal was opened.
+pub(super) struct Found {
+    /// What it says.
+    pub(super) history: History,
+    /// The head beside it.
+    pub(super) head: io::Result<Option<Head>>,
+    /// False for a device, which has nothing to go on from and no head.
+    pub(super) is_file: bool,
+}
+
+/// A file that is added to, on its own thread.
+#[derive(Debug)]
+pub(super) struct Disk {
+    lines: Option<Sender<String>>,
+    done: Receiver<io::Result<()>>,
+    hung: bool,
+}
+
+/// Why a file cannot be added to.
+pub(super) enum Shut {
+    /// The disk does not give it.
+    Disk(io::Error),
+    /// Another writes it.
+    Locked,
+}
+
+impl From<io::Error> for Shut {
+    fn from(why: io::Error) -> Self {
+        Self::Disk(why)
+    }
+}
+
+impl Disk {
+    /// Opens a journal or makes it, for one writer alone.
+    pub(super) fn open(path: &Path) -> Result<(Self, Found), Shut> {
+        let path: PathBuf = path.to_owned();
+        let (tell, opened) = bounded(1);
+        let (lines, next) = bounded::<String>(1);
+        let (finish, done) = bounded(1);
+        std::thread::Builder::new().spawn(move || {
+            let (mut file, found) = match open(&path) {
+                Ok((file, found)) => (file, Ok(found)),
+                Err(shut) => {
+                    let _ = tell.send(Err(shut));
+                    return;
+                }
+            };
+            if tell.send(found).is_err() {
+                return;
+            }
+            drop(tell);
+            while let Ok(line) = next.recv() {
+                if finish.send(add(&mut file, &line)).is_err() {
+                    return;
+                }
+            }
+            // The lock goes with the file, before whoever waits for the end hears of it.
+            drop(file);
+        })?;
+        let found = opened.recv_timeout(LIMIT).map_err(|_| late())??;
+        let disk = Self {
+            lines: Some(lines),
+            done,
+            hung: false,
+        };
+        Ok((disk, found))
+    }
+
+    /// Adds text; it is on the disk where this is `Ok`.
+    ///
+    /// # Errors
+    /// Where it may not be there; `TimedOut` where the disk hangs.
+    pub(super) fn add(&mut self, text: String) -> io::Result<()> {
+        let gone = || io::Error::other("its writer has ended");
+        let lines = self.lines.as_ref().filter(|_| !self.hung);
+        lines.ok_or_else(gone)?.send(text).map_err(|_| gone())?;
+        self.done.recv_timeout(LIMIT).unwrap_or_else(|_| {
+            self.hung = true;
+            Err(late())
+        })
+    }
+
+    /// True where it was waited for in vain.
+    pub(super) fn hangs(&self) -> bool {
+        self.hung
+    }
+
+    /// Closes the file; waits for that, unless the disk hangs.
+    pub(super) fn close(&mut self, by: Instant) {
+        self.lines = None;
+        if !self.hung {
+            let left = by.saturating_duration_since(Instant::now());
+            let _ = self.done.recv_timeout(left);
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<(File, Found), Shut> {
+    make_folder_of(path)?;
+    let mut options = OpenOptions::new();
+    options.append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let (file, made) = match options.clone().create_new(true).open(path) {
+        Ok(file) => (file, true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (options.open(path)?, false),
+        Err(error) => return Err(error.into()),
+    };
+    if made {
+        sync_folder(path)?;
+    }
+    if !file.metadata()?.is_file() {
+        let found = Found {
+            history: History::default(),
+            head: Ok(None),
+            is_file: false,
+        };
+        return Ok((file, found));
+    }
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(Shut::Locked),
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    let found = Found {
+        history: read::read(path)?,
+        head: read_head(&head_file(path, None)),
+        is_file: true,
+    };
+    Ok((file, found))
+}
+
+fn add(file: &mut File, text: &str) -> io::Result<()> {
+    file.write_all(text.as_bytes())?;
+    file.sync_data()
+}
