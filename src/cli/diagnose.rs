@@ -1,18 +1,20 @@
 //! `rotascope diagnose FILES…`: what is wrong, whose fault it is, and how that is known.
 
 use std::io::{self, Write};
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::thread;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 
-use super::levels::levels;
+use super::levels::{ledger, levels};
 use super::{BAD_INPUT, FINE};
 use crate::audit::derive::Derivation;
 use crate::audit::identity::IdentityRules;
 use crate::audit::{self, Options};
 use crate::diagnosis::{Diagnosis, Finding, rules};
-use crate::measure::level::{Levels, Objectives};
+use crate::measure::level::{Ledger, Levels, Objectives};
 use crate::model::event::Severity;
 use crate::model::{
     Event, EventId, Region, RotationId, SecretPath, ServiceName, Source, Timestamp, json,
@@ -55,10 +57,15 @@ pub fn run(
     let Some(mut read) = read(&args.paths, identity, err)? else {
         return Ok(BAD_INPUT);
     };
-    let diagnosis = diagnose(&mut read.events);
     match args.format {
-        Format::Json => print_json(&diagnosis, &read, objectives, out)?,
-        Format::Text => print_text(&diagnosis, out)?,
+        Format::Json => {
+            let (diagnosis, ledger) = diagnose_and_note(&mut read.events);
+            print_json(&diagnosis, &ledger, &read, objectives, out)?;
+        }
+        Format::Text => {
+            in_order(&mut read.events);
+            print_text(&diagnose(&read.events), out)?;
+        }
     }
     // Silence over lines that nobody could read must not pass for calm.
     Ok(if read.went_well { FINE } else { BAD_INPUT })
@@ -111,17 +118,34 @@ pub(super) fn read(
     }))
 }
 
-/// Runs every rule over the events, which it puts in order; each is taken once.
-pub(super) fn diagnose(events: &mut Vec<Event>) -> Diagnosis {
+/// Puts events in order; each is kept once.
+fn in_order(events: &mut Vec<Event>) {
     let order = |event: &Event| (event.time, event.source.clone(), event.id.clone());
     // Most input is in order but for a few, where a stable merge sort is at its best.
     events.sort_by(|a, b| (a.time, &a.source, &a.id).cmp(&(b.time, &b.source, &b.id)));
     events.dedup_by(|a, b| a.time == b.time && order(a) == order(b));
+}
+
+/// Runs every rule over events in order.
+fn diagnose(events: &[Event]) -> Diagnosis {
     let mut diagnosis = Diagnosis::new(rules());
-    for event in events.iter() {
+    for event in events {
         diagnosis.apply(event);
     }
     diagnosis
+}
+
+/// Puts the events in order and runs every rule over them; a second thread notes meanwhile what
+/// the service levels need of each.
+pub(super) fn diagnose_and_note(events: &mut Vec<Event>) -> (Diagnosis, Ledger) {
+    in_order(events);
+    let events = events.as_slice();
+    thread::scope(|scope| {
+        let noted = scope.spawn(|| ledger(events));
+        let diagnosis = diagnose(events);
+        let ledger = noted.join().unwrap_or_else(|panic| resume_unwind(panic));
+        (diagnosis, ledger)
+    })
 }
 
 /// The printed object, in the contract's order.
@@ -208,6 +232,7 @@ impl<'a> Found<'a> {
 
 fn print_json(
     diagnosis: &Diagnosis,
+    ledger: &Ledger,
     read: &Read,
     objectives: &Objectives,
     out: &mut dyn Write,
@@ -227,7 +252,7 @@ fn print_json(
             .into_iter()
             .map(Found::of)
             .collect(),
-        slis: levels(diagnosis, events, objectives, None, now),
+        slis: levels(diagnosis, ledger, objectives, None, now),
         cannot_know: diagnosis.unknowns(),
     };
     let line = json::to_line(&report).map_err(io::Error::other)?;

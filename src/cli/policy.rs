@@ -406,3 +406,111 @@ fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use std::fs;
+    use tempfile::TempDir;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// The exit status, and what is said on either side.
+    fn said(words: &[&str]) -> (u8, String, String) {
+        let line = Line::try_parse_from(std::iter::once(&"policy").chain(words)).unwrap();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let status = run(&line.args, &mut out, &mut err).unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (status, text(out), text(err))
+    }
+
+    fn file(folder: &TempDir, name: &str, text: &str) -> String {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_string_lossy().into_owned()
+    }
+
+    #[test]
+    fn the_standard_policy_is_told_as_a_table() {
+        let (status, out, err) = said(&["explain", "--tier", "critical"]);
+        assert_eq!((status, err.as_str()), (0, ""));
+        insta::assert_snapshot!(out);
+    }
+
+    #[test]
+    fn one_act_is_told_as_json() {
+        let folder = TempDir::new().unwrap();
+        let key = |n: u8| crate::guard::Signer::from_seed(&[n; 32]).public();
+        let people = format!(
+            "[[person]]\nname = \"mira\"\nkey = \"{}\"\nroles = [\"approver\"]\n\
+             [[person]]\nname = \"ana\"\nkey = \"{}\"\nroles = [\"approver\"]\n",
+            key(1),
+            key(2)
+        );
+        let people = file(&folder, "people.toml", &people);
+        let who = [
+            "--people",
+            people.as_str(),
+            "--as",
+            "mira",
+            "--format",
+            "json",
+        ];
+        let act = ["explain", "revoke-now", "--tier", "critical"];
+        let (status, out, _) = said(&[act.as_slice(), who.as_slice()].concat());
+        assert_eq!(status, 0);
+        let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let row = &told["acts"][0];
+        assert_eq!(told["acts"].as_array().unwrap().len(), 1);
+        assert_eq!(row["asks"][4], "second person");
+        assert_eq!(row["second"], serde_json::json!(["ana"]));
+        let (status, _, err) = said(&["explain", "--people", &people, "--as", "eve"]);
+        assert_eq!(status, 2);
+        assert!(
+            err.contains("nobody in the people file is called eve"),
+            "{err}"
+        );
+    }
+
+    #[test]
+    fn a_token_alone_is_told_what_it_cannot_do() {
+        let (_, out, _) = said(&["explain", "rollback", "--token"]);
+        assert!(out.contains("not allowed"), "{out}");
+        assert!(out.contains("has to be signed by a person"), "{out}");
+        let (status, _, err) = said(&["explain", "explode"]);
+        assert_eq!(status, 2);
+        assert!(err.contains("known are freeze, unfreeze"), "{err}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_shown_where_it_is() {
+        let folder = TempDir::new().unwrap();
+        let good = file(&folder, "good.cedar", crate::guard::STANDARD);
+        let (status, out, err) = said(&["check", &good]);
+        assert_eq!((status, err.as_str()), (0, ""));
+        assert!(out.starts_with("ok "), "{out}");
+        let wrong = "permit (principal, action, resource)\nwhen { context.cdoe };\n";
+        let wrong = file(&folder, "wrong.cedar", wrong);
+        let (status, _, err) = said(&["check", &wrong]);
+        assert_eq!(status, 2);
+        for words in ["2:", "cdoe", "wrong.cedar"] {
+            assert!(err.contains(words), "{err}");
+        }
+        let nothing = file(&folder, "nothing.cedar", "// nothing\n");
+        let (status, _, err) = said(&["check", &nothing]);
+        assert_eq!(status, 2);
+        assert!(err.contains("allows nothing"), "{err}");
+        let people = file(&folder, "people.toml", "[[person]]\nname = \"x\"\n");
+        let (status, _, err) = said(&["check", &good, "--people", &people]);
+        assert_eq!(status, 2);
+        assert!(err.contains("x has no key"), "{err}");
+        let (status, _, err) = said(&["check", &folder.path().join("none").to_string_lossy()]);
+        assert_eq!(status, 2);
+        assert!(err.contains("there is no file"), "{err}");
+    }
+}

@@ -62,14 +62,14 @@ pub fn run(
     if let Some(to) = args.to {
         read.events.retain(|event| event.time <= to);
     }
-    let diagnosis = diagnose::diagnose(&mut read.events);
+    let (diagnosis, ledger) = diagnose::diagnose_and_note(&mut read.events);
     let last = read.events.last().map(|event| event.time);
     let now = args.to.or(last).unwrap_or_default();
     if args.from.is_some_and(|from| from > now) {
         writeln!(err, "the window begins after its end, {now}")?;
         return Ok(BAD_INPUT);
     }
-    let levels = levels(&diagnosis, &read.events, objectives, args.from, now);
+    let levels = levels(&diagnosis, &ledger, objectives, args.from, now);
     let report = Report {
         events: read.events.len(),
         rejected: read.rejected,

@@ -5,6 +5,7 @@
 //! A finding never uses what had not happened yet: its `detected_at` is the time of the event
 //! that completed its evidence.
 
+mod aftermath;
 mod all;
 mod auth;
 mod beside;
@@ -29,6 +30,7 @@ mod testing;
 mod unattributed;
 
 pub use crate::measure::throttling::is_throttling;
+pub use aftermath::{Aftermath, Counted, Done, LOOKED_AT, PATIENCE, Refused, Verdict, aftermath};
 pub use all::rules;
 pub use finding::{Evidence, Finding, Mode, RuledOut, Subject};
 pub use findings::Findings;

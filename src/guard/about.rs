@@ -83,7 +83,8 @@ fn newest(rotation: &Rotation) -> Option<&Version> {
 }
 
 /// The freeze that holds, as far as acts were told of.
-pub(super) fn frozen(incident: &Incident) -> Option<&Act> {
+#[must_use]
+pub fn frozen(incident: &Incident) -> Option<&Act> {
     let told = incident.acts().filter(|act| {
         let action = act.action.action.raw();
         let freezes = action == Verb::Freeze.name() || action == Verb::Unfreeze.name();

@@ -2,7 +2,8 @@
 
 use crate::model::intent::Verb;
 
-/// What is said of an act. `{secret}`, `{old}`, `{new}`, `{count}`, `{where}`, `{length}` and
+/// What is said of an act. `{secret}`, `{old}`, `{new}`, `{count}`, `{service}`, `{where}`,
+/// `{length}` and
 /// `{pace}` are filled in.
 pub(super) struct Effect {
     pub(super) title: &'static str,
@@ -151,7 +152,7 @@ fn of_repair(verb: Verb) -> Effect {
     match verb {
         Verb::InvalidateCache => effect(
             "Invalidate the caches of {secret}",
-            "caches of {where} forget what is older than the cutover and read {new}",
+            "caches of {service} in {where} forget what is older than the cutover and read {new}: {count}",
             "every look-up goes to the secret store at once, until the caches are full again",
             "nothing to undo: caches fill again by themselves",
             true,

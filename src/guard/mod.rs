@@ -23,6 +23,7 @@ mod summary;
 pub mod totp;
 mod warrant;
 
+pub use about::frozen;
 pub use approval::{APPROVAL_LONGEST, Judge, approve};
 pub use case::{Case, Subject, risk};
 pub use challenge::Challenges;
@@ -34,5 +35,8 @@ pub use people::{People, PeopleError, Person};
 pub use policy::{DEMO, Decision, Policy, STANDARD};
 pub use rules::Rules;
 pub use signer::Signer;
-pub use summary::{Refusal, Row, Summary, summary};
+pub use summary::{Refusal, Row, Summary, fits, summary};
 pub use warrant::{Claim, Guard, Unmet, Warrant};
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,7 @@ pub(super) struct Reach {
     old: String,
     new: String,
     count: String,
+    service: String,
     place: String,
     length: String,
     pace: String,
@@ -66,6 +67,7 @@ impl Reach {
                 "the current version",
             ),
             count: counted(touched.len(), &services),
+            service: service(wish),
             place: place(wish),
             length: length(wish),
             pace: wish.per_minute.map_or_else(
@@ -87,6 +89,7 @@ impl Reach {
             .replace("{old}", &self.old)
             .replace("{new}", &self.new)
             .replace("{count}", &self.count)
+            .replace("{service}", &self.service)
             .replace("{where}", &self.place)
             .replace("{length}", &self.length)
             .replace("{pace}", &self.pace)
@@ -102,6 +105,11 @@ fn counted(consumers: usize, services: &BTreeSet<&ServiceName>) -> String {
         (n, Some(one), 0) => format!("{n} consumer{s} of {one}"),
         (n, Some(_), more) => format!("{n} consumer{s} of {} services", more + 1),
     }
+}
+
+fn service(wish: &Wish) -> String {
+    let service = wish.service.as_ref();
+    service.map_or_else(|| "every service".to_owned(), ToString::to_string)
 }
 
 fn place(wish: &Wish) -> String {

@@ -8,7 +8,7 @@ use super::reach::Reach;
 use super::rules::Rules;
 use crate::incident::{Incident, Rotation};
 use crate::model::act::Wish;
-use crate::model::event::Risk;
+use crate::model::event::{Outcome, Risk};
 use crate::model::intent::Verb;
 
 /// A line of the prompt.
@@ -58,7 +58,7 @@ pub fn summary(wish: &Wish, incident: &Incident, rules: &Rules) -> Result<Summar
         None => None,
     };
     if let Some(rotation) = rotation {
-        fits(wish.verb, &effect, rotation)?;
+        fits(wish.verb, rotation)?;
     } else if needs_rotation(wish.verb) {
         return Err(Refusal(format!("{}: no rotation is selected", wish.verb)));
     }
@@ -103,20 +103,34 @@ fn needs_rotation(verb: Verb) -> bool {
     )
 }
 
-fn fits(verb: Verb, effect: &Effect, rotation: &Rotation) -> Result<(), Refusal> {
+/// Whether an act makes sense for a rotation as it stands. What suggests acts asks this first.
+///
+/// # Errors
+/// [`Refusal`] in words for a person, with what makes sense instead where something does.
+pub fn fits(verb: Verb, rotation: &Rotation) -> Result<(), Refusal> {
     let id = &rotation.id;
-    if let (Some(ended), false) = (&rotation.ended, effect.after_end) {
-        return Err(Refusal(format!(
-            "{verb}: rotation {id} has ended ({})",
-            ended.outcome
-        )));
+    let refuse = |why: String| Err(Refusal(format!("{verb}: {why}")));
+    if let (Some(ended), false) = (&rotation.ended, effect::of(verb).after_end) {
+        return refuse(format!("rotation {id} has ended ({})", ended.outcome));
     }
-    if verb == Verb::ExtendGrace && rotation.revoked_at.is_some() {
-        return Err(Refusal(format!(
-            "{verb}: the old version of {id} is revoked already; reissue-previous makes it valid again"
-        )));
+    let one_at_a_time = rotation.dual_run == Some(false);
+    match verb {
+        Verb::ExtendGrace if rotation.revoked_at.is_some() => refuse(format!(
+            "the old version of {id} is revoked already; reissue-previous makes it valid again"
+        )),
+        Verb::ExtendGrace | Verb::ReissuePrevious if one_at_a_time => refuse(
+            "the target has no dual-run, it accepts one version at a time; re-push, or roll back"
+                .to_owned(),
+        ),
+        Verb::Rollback => match (&rotation.ended, &rotation.superseded_by) {
+            (_, Some(later)) => refuse(format!("{later} has replaced rotation {id}")),
+            (Some(ended), _) if ended.outcome != Outcome::Succeeded => {
+                refuse(format!("rotation {id} has ended ({})", ended.outcome))
+            }
+            _ => Ok(()),
+        },
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn rows(effect: &Effect, reach: &Reach) -> Vec<Row> {

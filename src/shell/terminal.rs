@@ -17,6 +17,7 @@ use signal_hook::iterator::Signals;
 use super::guard::Taken;
 use super::input;
 use crate::backend::Backend;
+use crate::guard::Rules;
 use crate::model::effect::{Effect, Effects};
 use crate::session::live::LiveStart;
 use crate::session::{Session, Start, Update};
@@ -154,8 +155,12 @@ fn turn(
             let message = match wake {
                 Wake::Signal | Wake::InputEnded => return Ok(()),
                 Wake::Input(event) => {
-                    quiet.since = None;
-                    input::message(event)
+                    let message = input::message(event);
+                    // A mouse that only moves is no answer.
+                    if message.is_some() {
+                        quiet.since = None;
+                    }
+                    message
                 }
                 Wake::State => slot.take().map(state),
             };
@@ -231,6 +236,7 @@ fn draw(screen: &mut Screen, cockpit: &mut Cockpit) -> io::Result<()> {
 
 fn state(update: Update) -> Message {
     let at = update.player.at.unwrap_or_default();
+    let person = update.live.as_ref().and_then(|live| live.person.clone());
     Message::State(Box::new(State {
         local_offset_seconds: local_offset(at.seconds()),
         incident: update.incident,
@@ -239,6 +245,7 @@ fn state(update: Update) -> Message {
         player: update.player,
         loading: update.loading,
         rejected: update.rejected,
+        rules: person.map(|person| Arc::new(Rules::demo(person))),
         live: update.live,
     }))
 }

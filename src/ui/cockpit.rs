@@ -5,20 +5,21 @@ use ratatui::layout::Rect;
 
 use crate::model::Text;
 use crate::model::effect::Effects;
+use crate::model::replay::SeekTo;
 
 use super::asking;
 use super::command::{Command, seek_context};
-use super::desk::{Desk, Move, Pane, Screen};
+use super::desk::Desk;
 use super::key::Key;
 use super::keymap::{Keymap, Meaning, shown};
 use super::layout;
 use super::palette;
+use super::pointing;
 use super::prompt::{Kind, seek};
+use super::question::Question;
 use super::screen::{self, Listing, Look};
-use super::state::{Message, Mouse, MouseKind, State};
+use super::state::{Message, Mouse, State};
 use super::theme::Theme;
-use crate::model::effect::Effect;
-use crate::model::replay::{ReplayCommand, SeekTo};
 
 /// What the cockpit is made with.
 #[derive(Clone, Debug)]
@@ -58,6 +59,7 @@ impl Cockpit {
             dirty: true,
         };
         cockpit.desk.local = setup.local;
+        cockpit.desk.keys_to_now = cockpit.keymap.keys("end").unwrap_or_default();
         cockpit.desk.take_state(State::default());
         cockpit
     }
@@ -67,12 +69,19 @@ impl Cockpit {
         std::mem::take(&mut self.dirty)
     }
 
-    /// True while a question stands that nobody can have seen yet: the shell says when
+    /// True while something stands that nobody can have seen yet, a question or that its button
+    /// has the focus, or while a click may be the first of two: the shell says when that is over
     /// ([`Message::Seen`]).
     #[must_use]
     pub fn waits_to_be_seen(&self) -> bool {
         let question = self.desk.question.as_ref();
-        question.is_some_and(|question| !question.is_seen())
+        self.desk.clicked.is_some() || question.is_some_and(Question::waits_to_be_seen)
+    }
+
+    /// The question that stands.
+    #[cfg(test)]
+    pub(super) fn question(&self) -> Option<&Question> {
+        self.desk.question.as_ref()
     }
 
     /// Makes ready what is drawn next, after a change.
@@ -109,10 +118,12 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
             Effects::none()
         }
         Message::Seen => {
+            cockpit.desk.clicked = None;
             let area = cockpit.desk.area;
             let drawn = area.width >= layout::LEAST.0 && area.height >= layout::LEAST.1;
             if let Some(question) = cockpit.desk.question.as_mut().filter(|_| drawn) {
                 question.show();
+                cockpit.dirty = true;
             }
             Effects::none()
         }
@@ -122,9 +133,10 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
             effects
         }
         Message::Paste(words) => {
-            // Nothing pasted answers a question.
-            if cockpit.desk.question.is_none()
-                && let Some(prompt) = cockpit.desk.prompt.as_mut()
+            if cockpit.desk.question.is_some() {
+                asking::paste(&mut cockpit.desk, &words);
+                cockpit.refresh();
+            } else if let Some(prompt) = cockpit.desk.prompt.as_mut()
                 && prompt.paste(&words)
             {
                 typed(cockpit);
@@ -172,6 +184,7 @@ pub fn view(cockpit: &Cockpit, frame: &mut Frame<'_>) {
 
 fn press(cockpit: &mut Cockpit, key: Key) -> Effects {
     cockpit.desk.notice = None;
+    cockpit.desk.clicked = None;
     if cockpit.desk.question.is_some() {
         return asking::press(&mut cockpit.desk, &cockpit.keymap, key);
     }
@@ -285,63 +298,17 @@ fn seek_note(words: &str, desk: &Desk) -> String {
 }
 
 fn point(cockpit: &mut Cockpit, mouse: Mouse) -> Effects {
-    let desk = &mut cockpit.desk;
-    if desk.prompt.is_some() || desk.question.is_some() {
-        return Effects::none();
-    }
-    let by = match mouse.what {
-        MouseKind::WheelUp => Move::Lines(-3),
-        MouseKind::WheelDown => Move::Lines(3),
-        MouseKind::Click => return click(desk, mouse),
+    let look = Look {
+        desk: &cockpit.desk,
+        theme: &cockpit.theme,
+        keymap: &cockpit.keymap,
+        pending: "",
     };
-    if desk.screen() == Screen::OnCall {
-        let pane = pane_at(desk, mouse).unwrap_or(desk.pane);
-        desk.go_in(pane, by);
-    } else {
-        desk.go(by);
-    }
-    Effects::none()
-}
-
-fn pane_at(desk: &Desk, mouse: Mouse) -> Option<Pane> {
-    let on_call = desk.on_call();
-    [
-        (on_call.findings, Pane::Findings),
-        (on_call.rotations, Pane::Rotations),
-        (on_call.auth, Pane::Auth),
-        (on_call.canary, Pane::Canary),
-        (on_call.audit, Pane::Audit),
-    ]
-    .into_iter()
-    .find(|(area, _)| layout::holds(*area, mouse.column, mouse.row))
-    .map(|(_, pane)| pane)
-}
-
-fn click(desk: &mut Desk, mouse: Mouse) -> Effects {
-    let bar = desk.area.height.saturating_sub(2);
-    if desk.replay && mouse.row == bar && desk.area.height >= layout::LEAST.1 {
-        return match screen::share_at(desk, mouse.column) {
-            Some(share) => Effects::one(Effect::Replay(ReplayCommand::Seek(SeekTo::Share(share)))),
-            None => Effects::none(),
-        };
-    }
-    if desk.screen() != Screen::OnCall {
-        return Effects::none();
-    }
-    if let Some(pane) = pane_at(desk, mouse) {
-        desk.pane = pane;
-        let list = desk.on_call().findings;
-        if pane == Pane::Findings && mouse.row > list.y {
-            desk.pointed = desk.scrolled(pane) + usize::from(mouse.row - list.y - 1);
-            desk.settle();
-        }
-        let area = desk.on_call().rotations;
-        if pane == Pane::Rotations && mouse.row > area.y {
-            let row = desk.top + usize::from(mouse.row - area.y - 1);
-            if row < desk.digest.len() {
-                desk.select_row(row);
-            }
-        }
-    }
-    Effects::none()
+    let Some(command) = pointing::command(look, mouse) else {
+        return pointing::point(&mut cockpit.desk, mouse);
+    };
+    cockpit.desk.clicked = Some((mouse.column, mouse.row));
+    cockpit.desk.notice = None;
+    cockpit.pending.clear();
+    run(cockpit, command)
 }

@@ -7,12 +7,12 @@ use ratatui::layout::Rect;
 
 use crate::diagnosis::Finding;
 use crate::incident::{EventRef, Rotation};
-use crate::model::act::{ActNote, ActState};
 use crate::model::{RotationId, Span, Text, Timestamp};
 
 use super::digest::Digest;
 use super::fit::{Clock, wrap};
 use super::layout::{self, Amounts, OnCall, Room};
+use super::news::Read;
 use super::opened::Opened;
 use super::prompt::Prompt;
 use super::question::Question;
@@ -132,8 +132,12 @@ pub struct Desk {
     pub prompt: Option<Prompt>,
     /// The question before an act.
     pub question: Option<Question>,
-    /// What of each act has been read: its key, and how it stood then.
-    pub read: Vec<(String, ActState)>,
+    /// What of each act has been read.
+    pub read: Read,
+    /// Where the mouse was pressed last, until a moment has passed: a double click is one click.
+    pub clicked: Option<(u16, u16)>,
+    /// The keys that go back to now from the past of what happens now.
+    pub keys_to_now: String,
     /// The last words that were looked for.
     pub found: String,
     /// A word to the person, until the next key.
@@ -166,31 +170,12 @@ impl Desk {
             lines: 0,
             prompt: None,
             question: None,
-            read: Vec::new(),
+            read: Read::default(),
+            clicked: None,
+            keys_to_now: String::new(),
             found: String::new(),
             notice: None,
         }
-    }
-
-    /// The newest act whose present state has not been read.
-    pub fn unread(&self) -> Option<&ActNote> {
-        let live = self.state.live.as_ref()?;
-        let is_read = |note: &ActNote| {
-            let mut read = self.read.iter();
-            read.any(|(key, state)| *key == note.key && *state == note.state)
-        };
-        live.acts.iter().rev().find(|note| !is_read(note))
-    }
-
-    /// Marks what is shown of acts as read; false where all was.
-    pub fn read(&mut self) -> bool {
-        let Some(note) = self.unread() else {
-            return false;
-        };
-        let read = (note.key.clone(), note.state.clone());
-        self.read.retain(|(key, _)| *key != read.0);
-        self.read.push(read);
-        true
     }
 
     /// The screen that is shown.
@@ -247,6 +232,7 @@ impl Desk {
                 auth: self.digest.auth.len(),
                 canaries: self.digest.canaries.len(),
                 replay: self.replay,
+                footer: self.footer(area),
             },
         )
     }
@@ -263,7 +249,7 @@ impl Desk {
             _ => &headline.sentence,
         };
         let columns = usize::from(area.width.saturating_sub(2));
-        let acts = finding.mode.suggest().len();
+        let acts = self.offered(finding).len();
         let acts = if small { acts.min(2) } else { acts.min(1) };
         wrap(sentence, columns, 3).len() + 1 + acts
     }
@@ -446,7 +432,8 @@ impl Desk {
 
     /// How many lines a screen that is one list shows.
     pub fn list_page(&self) -> usize {
-        usize::from(layout::document(self.area, self.replay).height)
+        let footer = self.footer(self.area);
+        usize::from(layout::document(self.area, self.replay, footer).height)
     }
 
     fn pane_len(&self, pane: Pane) -> usize {

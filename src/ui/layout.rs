@@ -21,6 +21,8 @@ pub struct Amounts {
     pub canaries: usize,
     /// True where a recording is played.
     pub replay: bool,
+    /// Lines at the bottom: what became of an act, a freeze, the keys; at least 1.
+    pub footer: u16,
 }
 
 /// How much room a screen gives.
@@ -56,7 +58,7 @@ pub struct OnCall {
     pub audit: Rect,
     /// The replay bar.
     pub replay: Rect,
-    /// The keys that matter.
+    /// What became of an act, a freeze, and in the last line the keys that matter.
     pub footer: Rect,
 }
 
@@ -112,7 +114,7 @@ pub fn on_call(area: Rect, amounts: Amounts) -> OnCall {
     };
     let mut out = OnCall::default();
     let mut column = Column { area };
-    out.footer = column.take_bottom(1);
+    out.footer = column.take_bottom(amounts.footer.max(1));
     if amounts.replay {
         out.replay = column.take_bottom(1);
     }
@@ -202,9 +204,10 @@ fn wide(out: &mut OnCall, column: &mut Column, amounts: Amounts) {
     };
 }
 
-/// The area of a screen that is one list of lines: between its header and its footer.
-pub fn document(area: Rect, replay: bool) -> Rect {
-    let below = 1 + u16::from(replay);
+/// The area of a screen that is one list of lines: between its header and what stands below it,
+/// the replay bar and so many lines of footer.
+pub fn document(area: Rect, replay: bool, footer: u16) -> Rect {
+    let below = footer.max(1) + u16::from(replay);
     Rect {
         y: area.y + 2.min(area.height),
         height: area.height.saturating_sub(2 + below),
@@ -260,6 +263,7 @@ mod tests {
                         auth: n,
                         canaries: n,
                         replay: n != 1,
+                        footer: [1, 5][usize::from(n > 1)],
                     };
                     let area = Rect::new(0, 0, width, height);
                     let parts = parts(on_call(area, amounts));
@@ -284,6 +288,7 @@ mod tests {
                 auth: 5,
                 canaries: 5,
                 replay: true,
+                footer: 1,
             };
             let layout = on_call(Rect::new(0, 0, width, height), amounts);
             assert!(layout.rotations.height >= 3, "{width}x{height} {layout:?}");

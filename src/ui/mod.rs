@@ -5,19 +5,24 @@
 //! prompts and the desk they lie on; the command table; keymaps; widgets; screens; the loop.
 
 mod asking;
+mod below;
 mod cockpit;
 mod command;
 mod desk;
 mod digest;
 mod error;
 mod fit;
+mod form;
 mod key;
 mod keymap;
 mod layout;
+mod news;
 mod opened;
 mod palette;
 mod prompt;
+mod pointing;
 mod question;
+mod saying;
 mod screen;
 mod state;
 mod theme;

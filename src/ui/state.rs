@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::diagnosis::Known;
+use crate::guard::Rules;
 use crate::incident::Incident;
 use crate::model::Event;
 use crate::model::link::Live;
@@ -28,6 +29,8 @@ pub struct State {
     pub rejected: Arc<[Rejected]>,
     /// How it stands with what happens now; `None` where a recording is played.
     pub live: Option<Live>,
+    /// Who acts, under which policy; `None` where nothing can be done here.
+    pub rules: Option<Arc<Rules>>,
     /// The user's zone, in seconds east of UTC.
     pub local_offset_seconds: i32,
 }
@@ -51,6 +54,7 @@ impl Default for State {
             loading: Loading::default(),
             rejected: Arc::new([]),
             live: None,
+            rules: None,
             local_offset_seconds: 0,
         }
     }
@@ -69,6 +73,7 @@ impl State {
             && self.player == other.player
             && self.loading == other.loading
             && self.live == other.live
+            && self.rules == other.rules
             && self.rejected.len() == other.rejected.len()
             && self.local_offset_seconds == other.local_offset_seconds
     }

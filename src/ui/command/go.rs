@@ -100,7 +100,7 @@ pub const GROUP: Group = Group {
             place: Place::Everywhere,
             run: |desk| {
                 // What became of an act stands there until it has been read.
-                if !desk.read() {
+                if !desk.read_news() {
                     desk.back();
                 }
                 Effects::none()

@@ -46,6 +46,14 @@ pub const GROUP: Group = Group {
             place: Place::Prompt,
             run: |desk| choose(desk, false),
         },
+        Command {
+            id: "new-line",
+            title: "New line",
+            label: "new line",
+            help: "Begins a new line of a reason.",
+            place: Place::Prompt,
+            run: |_| Effects::none(),
+        },
     ],
 };
 

@@ -7,7 +7,7 @@ use crate::model::{ServiceName, Span};
 use crate::ui::fit::{count, plural, span, width};
 use crate::ui::state::State;
 
-use super::phrase::{failing, how_often, old_version, refused, stage, version_or};
+use super::phrase::{brief, failing, how_often, old_version, refused, stage, version_or};
 use super::{AuthRow, Digest};
 
 /// Longer ids than this are no names for a person; the secret says more.
@@ -183,7 +183,7 @@ fn behind_in(finding: &Finding, rotation: &Rotation, tally: &Tally) -> Option<St
         finding.regions.contains(region) && *status == StageStatus::Failed
     });
     if failed.is_some() {
-        let why = view.error.as_ref().map(|error| format!(" ({error})"));
+        let why = view.error.as_ref().map(|e| format!(" ({})", brief(e)));
         return Some(format!(
             "the distribution failed{}",
             why.unwrap_or_default()

@@ -3,10 +3,12 @@
 //!
 //! Drawing then touches only the rows that are seen, however many rotations stand behind them.
 
+mod after;
 mod auth;
 pub mod blame;
 mod canary;
 mod found;
+mod frozen;
 mod headline;
 mod phrase;
 
@@ -18,9 +20,11 @@ use crate::model::{RotationId, SecretPath, ServiceName, Timestamp};
 
 use super::state::State;
 
+pub use after::After;
 pub use auth::AuthRow;
 pub use canary::CanaryRow;
 pub use found::{Ranked, stands};
+pub use frozen::Frozen;
 pub use headline::{Headline, Tone};
 
 /// The rows whose tallies are kept; tallies of rows further down are counted when they are seen.
@@ -85,6 +89,10 @@ pub struct Digest {
     pub canaries: Vec<CanaryRow>,
     /// What a person would say.
     pub headline: Headline,
+    /// What the acts of this session brought about.
+    pub after: After,
+    /// The freeze, while one stands.
+    pub frozen: Option<Frozen>,
     memo: auth::Memo,
     onsets: auth::Onsets,
     seen: Vec<Seen>,
@@ -147,6 +155,8 @@ impl Digest {
             .map(|rotation| rotation.map(|r| incident.tally(r)).unwrap_or_default())
             .collect();
         self.headline = headline::of(self, state);
+        self.after.refresh(state);
+        self.frozen = frozen::of(incident);
     }
 
     /// Looks at what is new among the rotations, and notes when they began: what is usual for a

@@ -1,7 +1,7 @@
 //! Phrases that the headline and the words about a finding have in common.
 
 use crate::incident::{Rotation, Tally};
-use crate::model::Version;
+use crate::model::{Text, Version};
 use crate::model::event::{ConsumerState, StageStatus};
 use crate::ui::fit::{count, percent, plural, version};
 use crate::ui::state::State;
@@ -19,7 +19,7 @@ pub(super) fn stage(rotation: &Rotation) -> Option<String> {
     let error = view
         .error
         .as_ref()
-        .map(|error| format!(": {error}"))
+        .map(|error| format!(": {}", brief(error)))
         .unwrap_or_default();
     Some(match &view.status {
         Some(StageStatus::Failed) => format!("{stage} failed{tries}{error}"),
@@ -51,7 +51,8 @@ pub(super) fn failing(state: &State, rotation: &Rotation, tally: &Tally) -> Opti
             .filter(|consumer| consumer.state == ConsumerState::Failed)
             .find_map(|consumer| consumer.error.as_ref())
     });
-    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    let why = why.map(|why| format!(" ({})", brief(why)));
+    let why = why.unwrap_or_default();
     let verb = if tally.failed == 1 { "fails" } else { "fail" };
     Some(format!(
         "{} of {} {verb} on {}{why}",
@@ -59,6 +60,41 @@ pub(super) fn failing(state: &State, rotation: &Rotation, tally: &Tally) -> Opti
         plural(tally.total, "consumer"),
         version_or(rotation.to_version.as_ref(), "the new version"),
     ))
+}
+
+/// An error without the addresses in it: a sentence has no room for them, and the rotation's own
+/// screen shows it whole.
+pub(super) fn brief(error: &Text) -> String {
+    let whole = error.to_string();
+    let mut kept: Vec<String> = Vec::new();
+    for word in whole.split_whitespace() {
+        if !word.contains("://") {
+            kept.push(word.to_owned());
+            continue;
+        }
+        // `for url (http://…): refused` is `: refused` without it.
+        let leads = |word: &String| {
+            let small = word.to_lowercase();
+            matches!(
+                small.as_str(),
+                "at" | "by" | "for" | "from" | "of" | "to" | "url" | "uri"
+            )
+        };
+        while kept.last().is_some_and(leads) {
+            kept.pop();
+        }
+        if word.ends_with(':')
+            && let Some(last) = kept.last_mut().filter(|last| !last.ends_with(':'))
+        {
+            last.push(':');
+        }
+    }
+    let words = kept.join(" ");
+    let words = words.trim_end_matches([':', ',', ' ']);
+    if words.is_empty() {
+        return "no answer".to_owned();
+    }
+    words.to_owned()
 }
 
 /// A version as one says it, or other words where it is not known.
@@ -108,6 +144,18 @@ pub(super) fn how_often(row: &AuthRow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_has_no_room_for_addresses() {
+        let said = |words: &str| brief(&Text::from(words));
+        assert_eq!(
+            said("error sending request for url (http://127.0.0.1:34567/agents/eu-1/secret): connection refused"),
+            "error sending request: connection refused"
+        );
+        assert_eq!(said("push to https://a.example/x: 503"), "push: 503");
+        assert_eq!(said("429 from acme"), "429 from acme");
+        assert_eq!(said("http://127.0.0.1:1/"), "no answer");
+    }
 
     #[test]
     fn tries_are_counted_in_words() {

@@ -1,30 +1,28 @@
-//! The acts that cure what was found, in the words of a person. An act's key stands beside it as
-//! soon as the command table has a command of that name.
+//! The acts that cure what was found, in the words of a person. An act's key stands beside it
+//! where the act can be done, and never on another line.
 
+use crate::diagnosis::Finding;
 use crate::ui::command;
 use crate::ui::fit::{cols, width};
+use crate::ui::saying;
 use crate::ui::theme::Role;
 use crate::ui::widget::{Pen, Piece};
 
 use super::Look;
 
-/// What an act does, as one asks for it.
-fn words(act: &str) -> String {
-    let words = match act {
-        "re-push" => "re-push",
-        "extend-grace" => "extend the grace period",
-        "rollback" => "roll back",
-        "retry-region" => "retry the region",
-        "throttle" => "slow the rotation down",
-        "reissue-previous" => "reissue the previous version",
-        "mask-leak" => "mask the leak",
-        "emergency-rotate" => "rotate in an emergency",
-        "invalidate-cache" => "invalidate the cache",
-        "restore-sink" => "restore the audit sink",
-        "replay-outbox" => "replay the audit outbox",
-        other => return other.replace('-', " "),
-    };
-    words.to_owned()
+/// One act that is suggested: what stands together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suggestion {
+    /// The act's name, which is its command's; empty before the first.
+    pub id: &'static str,
+    /// Its key and its words.
+    pub pieces: Vec<Piece>,
+}
+
+impl Suggestion {
+    fn columns(&self) -> usize {
+        columns(&self.pieces)
+    }
 }
 
 /// The keys of an act, where a command of its name is in the table and can do anything: in the
@@ -38,28 +36,43 @@ fn keys(look: Look<'_>, act: &str) -> Option<String> {
 }
 
 /// `re-push, extend the grace period or roll back`; each behind its keys where it has any.
-fn sentence(acts: &[&str], keys: impl Fn(&str) -> Option<String>) -> Vec<Piece> {
-    let mut pieces = Vec::new();
+fn sentence(
+    acts: &[&'static str],
+    short: bool,
+    keys: impl Fn(&str) -> Option<String>,
+) -> Vec<Suggestion> {
+    let mut all = Vec::new();
     for (n, act) in acts.iter().enumerate() {
-        let mut said = words(act);
+        let mut said = match act.parse() {
+            Ok(verb) if short => saying::button(verb).to_lowercase(),
+            _ => saying::act(act),
+        };
         match acts.len() - n {
             1 => {}
             2 => said.push_str(" or"),
             _ => said.push(','),
         }
-        pieces.extend(keys(act).map(|keys| Piece::new(keys, Role::Accent)));
-        pieces.push(Piece::new(said, Role::Strong));
+        let keys = keys(act).map(|keys| Piece::new(keys, Role::Accent));
+        let said = Piece::new(said, Role::Strong);
+        all.push(Suggestion {
+            id: act,
+            pieces: keys.into_iter().chain([said]).collect(),
+        });
     }
-    pieces
+    all
 }
 
-/// What to do next about a finding whose acts these are; empty where no act cures it.
-pub fn pieces(look: Look<'_>, acts: &[&str]) -> Vec<Piece> {
+/// What to do next about a finding; empty where no act cures it as things stand.
+pub fn suggestions(look: Look<'_>, finding: &Finding, short: bool) -> Vec<Suggestion> {
+    let acts = look.desk.offered(finding);
     if acts.is_empty() {
         return Vec::new();
     }
-    let next = Piece::new("next:", Role::Dim);
-    let acts = sentence(acts, |act| keys(look, act));
+    let next = Suggestion {
+        id: "",
+        pieces: vec![Piece::new("next:", Role::Dim)],
+    };
+    let acts = sentence(&acts, short, |act| keys(look, act));
     std::iter::once(next).chain(acts).collect()
 }
 
@@ -68,25 +81,43 @@ pub fn columns(pieces: &[Piece]) -> usize {
     pieces.iter().map(|piece| width(&piece.words) + 1).sum()
 }
 
-/// The pieces in lines of at most so many columns, broken between them.
-pub fn lines(pieces: Vec<Piece>, room: usize) -> Vec<Vec<Piece>> {
-    let mut lines: Vec<Vec<Piece>> = Vec::new();
-    for piece in pieces {
+/// The suggestions in lines of at most so many columns, broken between them.
+pub fn lines(all: Vec<Suggestion>, room: usize) -> Vec<Vec<Suggestion>> {
+    let mut lines: Vec<Vec<Suggestion>> = Vec::new();
+    for one in all {
+        let taken = |line: &Vec<Suggestion>| line.iter().map(Suggestion::columns).sum::<usize>();
         match lines.last_mut() {
-            Some(line) if columns(line) + width(&piece.words) <= room => line.push(piece),
-            _ => lines.push(vec![piece]),
+            // The last column of a suggestion is its gap to the next.
+            Some(line) if taken(line) + one.columns() <= room + 1 => line.push(one),
+            _ => lines.push(vec![one]),
         }
     }
     lines
 }
 
-/// Draws pieces side by side.
-pub fn draw(pen: &mut Pen<'_>, y: u16, look: Look<'_>, pieces: &[Piece]) {
+/// The pieces of a line.
+pub fn pieces(line: Vec<Suggestion>) -> Vec<Piece> {
+    line.into_iter().flat_map(|one| one.pieces).collect()
+}
+
+/// Draws a line of suggestions.
+pub fn draw(pen: &mut Pen<'_>, y: u16, look: Look<'_>, line: &[Suggestion]) {
     let mut x = 1;
-    for piece in pieces {
+    for piece in line.iter().flat_map(|one| &one.pieces) {
         let room = cols(width(&piece.words));
         x += pen.put(x, y, room, &piece.words, look.style(piece.role)) + 1;
     }
+}
+
+/// The act that is suggested in a column of a line.
+pub fn at(line: &[Suggestion], column: u16) -> Option<&'static str> {
+    let mut x = 1;
+    line.iter().find_map(|one| {
+        let begin = x;
+        x += cols(one.columns());
+        let here = (begin..x.saturating_sub(1)).contains(&column);
+        (here && !one.id.is_empty()).then_some(one.id)
+    })
 }
 
 #[cfg(test)]
@@ -94,8 +125,11 @@ mod tests {
     use super::*;
     use crate::diagnosis::Mode;
 
-    fn said(acts: &[&str], keys: impl Fn(&str) -> Option<String>) -> String {
-        let words: Vec<String> = sentence(acts, keys).into_iter().map(|p| p.words).collect();
+    fn said(acts: &[&'static str], keys: impl Fn(&str) -> Option<String>) -> String {
+        let words: Vec<String> = pieces(sentence(acts, false, keys))
+            .into_iter()
+            .map(|piece| piece.words)
+            .collect();
         words.join(" ")
     }
 
@@ -114,30 +148,27 @@ mod tests {
     }
 
     #[test]
-    fn every_act_that_a_mode_suggests_has_words_of_its_own() {
-        let modes = [
-            Mode::F1,
-            Mode::F2,
-            Mode::F3,
-            Mode::F4,
-            Mode::F5,
-            Mode::F6,
-            Mode::F7,
-            Mode::F8,
-        ];
-        for act in modes.iter().flat_map(|mode| mode.suggest()) {
-            assert!(
-                words(act) != act.replace('-', " ") || *act == "re-push",
-                "{act}"
-            );
+    fn a_key_is_never_parted_from_its_act() {
+        let keys = |_: &str| Some("R".to_owned());
+        for room in 20..60 {
+            let broken = lines(sentence(Mode::F1.suggest(), false, keys), room);
+            for line in &broken {
+                let pieces = pieces(line.clone());
+                assert!(columns(&pieces) <= room + 1, "{room}");
+                assert_eq!(pieces.first().unwrap().words, "R");
+                assert_ne!(pieces.last().unwrap().words, "R");
+            }
         }
     }
 
     #[test]
-    fn lines_are_broken_between_acts() {
-        let pieces = sentence(Mode::F1.suggest(), |_| None);
-        let broken = lines(pieces, 36);
-        assert_eq!(broken.len(), 2);
-        assert!(broken.iter().all(|line| columns(line) <= 37));
+    fn a_column_names_the_act_that_stands_there() {
+        let line = sentence(Mode::F1.suggest(), true, |_| Some("k".to_owned()));
+        // ` k re-push, k extend grace or k roll back`
+        assert_eq!(at(&line, 1), Some("re-push"));
+        assert_eq!(at(&line, 10), Some("re-push"));
+        assert_eq!(at(&line, 11), None, "the gap");
+        assert_eq!(at(&line, 12), Some("extend-grace"));
+        assert_eq!(at(&line, 200), None);
     }
 }

@@ -3,7 +3,7 @@
 use crate::incident::CanaryWindow;
 use crate::ui::desk::Pane;
 use crate::ui::digest::CanaryRow;
-use crate::ui::fit::span;
+use crate::ui::fit::{cols, span, width};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Pen, Point, chart};
 
@@ -36,11 +36,23 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
             .map(|region| &region.0),
         8,
     );
+    let words = rows.iter().map(|row| cols(width(&verdict(row).1)));
+    let word = words.max().unwrap_or(0);
     let seen = rows.iter().skip(first);
     let own_line = usize::from(pen.height()) > 2 * rows.len() && pen.width() < 72;
     let step = if own_line { 2 } else { 1 };
     for (y, row) in (1..pen.height()).step_by(step).zip(seen) {
-        line(pen, y, look, row, (service, region), own_line);
+        line(pen, y, look, row, (service, region, word), own_line);
+    }
+}
+
+/// How a comparison stands: its mark, its word, how loud that is.
+fn verdict(row: &CanaryRow) -> (&'static str, String, Role) {
+    match (row.silent, row.worse) {
+        (Some(silent), _) => (" ", format!("gap {}", span(silent)), Role::Stale),
+        (_, Some(true)) => ("✗", "worse".to_owned(), Role::Bad),
+        (_, Some(false)) => (" ", "ok".to_owned(), Role::Ok),
+        (_, None) => ("?", "one side".to_owned(), Role::Stale),
     }
 }
 
@@ -49,15 +61,10 @@ fn line(
     y: u16,
     look: Look<'_>,
     row: &CanaryRow,
-    (service, region): (u16, u16),
+    (service, region, words): (u16, u16, u16),
     own_line: bool,
 ) {
-    let (sign, word, role) = match (row.silent, row.worse) {
-        (Some(silent), _) => (" ", format!("gap {}", span(silent)), Role::Stale),
-        (_, Some(true)) => ("✗", "worse".to_owned(), Role::Bad),
-        (_, Some(false)) => (" ", "ok".to_owned(), Role::Ok),
-        (_, None) => ("?", "one side".to_owned(), Role::Stale),
-    };
+    let (sign, word, role) = verdict(row);
     let text = look.style(match (row.silent, row.worse) {
         (Some(_), _) => Role::Stale,
         (_, Some(true)) => Role::Bad,
@@ -78,15 +85,19 @@ fn line(
     x += 15;
     let end = pen.width().saturating_sub(1);
     pen.put_right(0, y, end, &word, look.style(role));
-    let Some(room) = end.checked_sub(x + 9).filter(|room| *room >= 12) else {
+    // What stands before the word is parted from it.
+    let until = end.saturating_sub(words + 2);
+    let Some(room) = until.checked_sub(x).filter(|room| *room >= 12) else {
         return;
     };
     if let (Some(new), Some(old)) = (row.p99, row.baseline_p99) {
         let words = format!("p99 {new:.0}/{old:.0} ms");
-        pen.put_right(x, y, room.min(15), &words, text);
+        if width(&words) <= usize::from(room) {
+            pen.put_right(x, y, room.min(15), &words, text);
+        }
     }
     x += 17;
-    let room = end.saturating_sub(x + 9);
+    let room = until.saturating_sub(x);
     if own_line {
         // Beneath its words, in the columns of the charts above.
         let columns = end.saturating_sub(region + service + 4);

@@ -11,6 +11,8 @@ use crate::ui::fit::{countdown, plural, span, version};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Line, Piece};
 
+use super::done;
+
 /// The most consumers that are listed one by one.
 const CONSUMERS: usize = 400;
 
@@ -40,6 +42,7 @@ pub fn lines(desk: &Desk, width: u16) -> Vec<Line> {
     };
     let mut lines = Vec::new();
     facts(&mut lines, desk, rotation);
+    done::lines(&mut lines, desk, rotation, width);
     stages(&mut lines, desk, rotation, width);
     timeline(&mut lines, desk, rotation);
     consumers(&mut lines, desk, rotation, width);

@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 
 use crate::model::replay::Speed;
 use crate::ui::command;
@@ -79,23 +80,41 @@ pub fn header(pen: &mut Pen<'_>, look: Look<'_>) {
     }
 }
 
-/// The replay bar and the footer.
+/// The replay bar and the footer: a freeze, what became of an act, and the keys.
 pub fn bottom(look: Look<'_>, buf: &mut Buffer, area: Rect) {
-    let last = area.y + area.height.saturating_sub(1);
-    if look.desk.replay && area.height > 1 {
-        let line = Rect {
-            y: last - 1,
-            height: 1,
-            ..area
-        };
-        bar(&mut Pen::new(buf, line), look);
-    }
-    let line = Rect {
-        y: last,
+    let below = look.desk.below(area);
+    let lines = 1 + u16::from(below.banner.is_some()) + cols(below.news.len());
+    let line = |up: u16| Rect {
+        y: area.y + area.height.saturating_sub(up),
         height: 1,
         ..area
     };
-    footer(&mut Pen::new(buf, line), look);
+    if look.desk.replay && area.height > lines {
+        bar(&mut Pen::new(buf, line(lines + 1)), look);
+    }
+    if let Some(words) = &below.banner {
+        banner(&mut Pen::new(buf, line(lines)), look, words);
+    }
+    for (up, words) in (2..=cols(below.news.len()) + 1).rev().zip(&below.news) {
+        let mut pen = Pen::new(buf, line(up));
+        pen.put(1, 0, area.width, words, look.style(below.role));
+    }
+    footer(&mut Pen::new(buf, line(1)), look);
+}
+
+/// That everything is held, and the key that ends it: nobody may overlook it.
+fn banner(pen: &mut Pen<'_>, look: Look<'_>, words: &str) {
+    let style = look.style(Role::Warn).add_modifier(Modifier::REVERSED);
+    let all = pen.width();
+    pen.fill(0, 0, all, ' ', style);
+    let keys = look
+        .keymap
+        .keys("unfreeze")
+        .map_or_else(String::new, |keys| format!("{keys} ends it"));
+    let wide = cols(width(&keys));
+    let room = all.saturating_sub(wide + 4);
+    pen.put(1, 0, room, words, style);
+    pen.put_right(0, 0, all.saturating_sub(1), &keys, style);
 }
 
 /// The axis of the replay bar within a line: its first column and its columns.
@@ -164,6 +183,94 @@ fn matters(screen: Screen) -> &'static [&'static str] {
     }
 }
 
+/// A key in the footer: where it stands and what it does.
+pub struct FooterKey {
+    /// Its first column.
+    pub x: u16,
+    /// How many columns it takes with its word.
+    pub columns: u16,
+    /// The command.
+    pub id: &'static str,
+    keys: String,
+    label: &'static str,
+}
+
+impl FooterKey {
+    fn new(x: u16, id: &'static str, keys: String, label: &'static str) -> Self {
+        Self {
+            x,
+            columns: cols(width(&keys) + 1 + width(label)),
+            id,
+            keys,
+            label,
+        }
+    }
+}
+
+/// The word for a command here and now.
+fn label(desk: &Desk, id: &str, label: &'static str) -> &'static str {
+    let live = desk.state.live.as_ref();
+    match id {
+        "back" if desk.news().is_some() => "read",
+        "end" if live.is_some() => "now",
+        "play" if live.is_some_and(|live| live.following) || desk.state.player.playing => "pause",
+        _ => label,
+    }
+}
+
+/// The commands of the footer, most first.
+fn wanted(desk: &Desk) -> impl Iterator<Item = &'static str> {
+    let live = desk.state.live.as_ref();
+    let past = live.is_some_and(|live| !live.following);
+    let now = live.is_some_and(|live| live.following);
+    let unread = desk.news().is_some();
+    let first = [unread.then_some("back"), past.then_some("end")];
+    let rest = matters(desk.screen()).iter().copied();
+    let rest = rest.filter(move |id| {
+        // What is shown is read before one goes back, and after now no mark comes.
+        !(unread && *id == "back" || now && *id == "next-mark")
+    });
+    first.into_iter().flatten().chain(rest)
+}
+
+/// Where the keys of the footer stand in so many columns; the last is the one that quits.
+pub fn keys(look: Look<'_>, all: u16) -> Vec<FooterKey> {
+    let desk = look.desk;
+    let quit = look.keymap.keys("quit").unwrap_or_default();
+    let quit_columns = cols(width(&quit)) + 6;
+    let right_columns = cols(width(&missing(desk, all)));
+    let pending_columns = cols(width(look.pending));
+    let mut room = all.saturating_sub(quit_columns + 2);
+    for taken in [right_columns, pending_columns] {
+        if taken > 0 {
+            room = room.saturating_sub(taken + 2);
+        }
+    }
+    let mut x = 1;
+    let mut found = Vec::new();
+    for id in wanted(desk) {
+        let Some(command) = command::find(id).filter(|command| command.applies(desk)) else {
+            continue;
+        };
+        // Where nothing was found there is nothing to ask why.
+        if id == "why" && desk.digest.findings.len() == 0 {
+            continue;
+        }
+        let Some(keys) = look.keymap.keys(id) else {
+            continue;
+        };
+        let key = FooterKey::new(x, command.id, keys, label(desk, id, command.label));
+        if x + key.columns > room {
+            break;
+        }
+        x += key.columns + 2;
+        found.push(key);
+    }
+    let x = all.saturating_sub(cols(width(&quit)) + 6);
+    found.push(FooterKey::new(x, "quit", quit, "quit"));
+    found
+}
+
 /// The keys that matter here, or a word to the person.
 pub fn footer(pen: &mut Pen<'_>, look: Look<'_>) {
     let desk = look.desk;
@@ -172,56 +279,19 @@ pub fn footer(pen: &mut Pen<'_>, look: Look<'_>) {
         pen.put(1, 0, all.saturating_sub(2), notice, look.style(Role::Warn));
         return;
     }
-    if let Some((words, role)) = live::outcome(desk) {
-        let keys = look.keymap.keys("back").unwrap_or_default();
-        let read = format!("{keys} read");
-        let wide = cols(width(&read));
-        pen.put_right(0, 0, all.saturating_sub(1), &read, look.style(Role::Dim));
-        let room = all.saturating_sub(wide + 4);
-        pen.put(1, 0, room, &words, look.style(role));
-        return;
+    let keys = keys(look, all);
+    for key in &keys {
+        let taken = pen.put(key.x, 0, key.columns, &key.keys, look.style(Role::Accent));
+        let x = key.x + taken + 1;
+        pen.put(x, 0, key.columns, key.label, look.style(Role::Dim));
     }
+    let mut end = keys.last().map_or(all, |quit| quit.x).saturating_sub(2);
     let right = missing(desk, all);
-    let quit = look.keymap.keys("quit").unwrap_or_default();
-    let quit_columns = cols(width(&quit)) + 6;
-    let right_columns = cols(width(&right));
-    let pending_columns = cols(width(look.pending));
-    let mut room = all.saturating_sub(quit_columns + 2);
-    if right_columns > 0 {
-        room = room.saturating_sub(right_columns + 2);
-    }
-    if pending_columns > 0 {
-        room = room.saturating_sub(pending_columns + 2);
-    }
-    let mut x = 1;
-    for id in matters(desk.screen()) {
-        let Some(command) = command::find(id).filter(|command| command.applies(desk)) else {
-            continue;
-        };
-        // Where nothing was found there is nothing to ask why.
-        if *id == "why" && desk.digest.findings.len() == 0 {
-            continue;
-        }
-        let Some(keys) = look.keymap.keys(id) else {
-            continue;
-        };
-        let columns = cols(width(&keys) + 1 + width(command.label));
-        if x + columns > room {
-            break;
-        }
-        x += pen.put(x, 0, columns, &keys, look.style(Role::Accent)) + 1;
-        x += pen.put(x, 0, columns, command.label, look.style(Role::Dim)) + 2;
-    }
-    let mut end = all.saturating_sub(1);
-    end = end.saturating_sub(4);
-    pen.put_right(0, 0, end + 4, "quit", look.style(Role::Dim));
-    pen.put_right(0, 0, end.saturating_sub(1), &quit, look.style(Role::Accent));
-    end = end.saturating_sub(1 + cols(width(&quit)) + 2);
-    if right_columns > 0 {
+    if !right.is_empty() {
         pen.put_right(0, 0, end, &right, look.style(Role::Warn));
-        end = end.saturating_sub(right_columns + 2);
+        end = end.saturating_sub(cols(width(&right)) + 2);
     }
-    if pending_columns > 0 {
+    if !look.pending.is_empty() {
         pen.put_right(0, 0, end, look.pending, look.style(Role::Strong));
     }
 }

@@ -1,11 +1,9 @@
-//! What a live session shows beside what happened: whether it is now, how old it is, what is
-//! wrong with a connection, and what became of acts.
+//! What a live session shows beside what happened: whether it is now, how old it is, and what is
+//! wrong with a connection.
 
 use std::time::Duration;
 
 use crate::model::Span;
-use crate::model::act::{ActNote, ActState};
-use crate::model::intent::Outcome;
 use crate::model::link::{Link, LinkState};
 use crate::ui::desk::Desk;
 use crate::ui::fit::{count, span};
@@ -49,46 +47,6 @@ pub fn header(desk: &Desk) -> Option<(String, Role)> {
 fn age(heard: Duration) -> String {
     let seconds = i64::try_from(heard.as_secs()).unwrap_or(i64::MAX);
     span(Span::seconds(seconds))
-}
-
-/// What became of the newest act that has not been read; `None` where all has.
-pub fn outcome(desk: &Desk) -> Option<(String, Role)> {
-    let note = desk.unread()?;
-    let (words, role) = match &note.state {
-        ActState::Refused(why) => (
-            format!("Not done: {} {}: {why}", note.verb, note.target),
-            Role::Bad,
-        ),
-        ActState::Recording => (doing(note, "written into the journal …"), Role::Warn),
-        ActState::Waiting { id, .. } => {
-            let what = format!("waits for a second person: rotascope approve {id}");
-            (doing(note, &what), Role::Warn)
-        }
-        ActState::Sending => (doing(note, "sent …"), Role::Warn),
-        ActState::Told(Outcome::Accepted) => {
-            (doing(note, "taken, not seen done yet …"), Role::Warn)
-        }
-        ActState::Told(Outcome::Executing) => (doing(note, "being done …"), Role::Warn),
-        ActState::Told(Outcome::Observed { words }) => {
-            (doing(note, &format!("done: {words}")), Role::Ok)
-        }
-        ActState::Told(Outcome::Failed { why }) => {
-            (doing(note, &format!("failed: {why}")), Role::Bad)
-        }
-        ActState::Told(Outcome::Unknown { why }) => (
-            doing(note, &format!("unknown, being asked: {why}")),
-            Role::Bad,
-        ),
-    };
-    Some((crate::model::text::shown(&words).into_owned(), role))
-}
-
-fn doing(note: &ActNote, what: &str) -> String {
-    let key: String = note.key.chars().take(4).collect();
-    format!(
-        "{} {} ({}, act {key}): {what}",
-        note.verb, note.target, note.by
-    )
 }
 
 /// The connections, for the screen of backends.

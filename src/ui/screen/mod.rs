@@ -6,6 +6,7 @@ mod auth;
 mod backends;
 mod canary;
 mod detail;
+mod done;
 mod event;
 mod findings;
 mod frame;
@@ -25,7 +26,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::desk::{Desk, Screen};
-use super::fit::Clock;
+use super::fit::{Clock, cols};
 use super::keymap::Keymap;
 use super::layout;
 use super::theme::{Role, Theme};
@@ -84,7 +85,7 @@ impl Listing {
 
 /// The listing of the shown screen; `None` for the on-call screen, which is none.
 pub fn listing(desk: &Desk, theme: &Theme, keymap: &Keymap) -> Option<Listing> {
-    let area = layout::document(desk.area, desk.replay);
+    let area = layout::document(desk.area, desk.replay, desk.footer(desk.area));
     let (first, rows) = (desk.scroll, usize::from(area.height));
     let lines = match desk.screen() {
         Screen::OnCall => return None,
@@ -106,6 +107,34 @@ pub fn listing(desk: &Desk, theme: &Theme, keymap: &Keymap) -> Option<Listing> {
         Screen::Help => help::lines(desk, keymap),
     };
     Some(Listing::part(lines, first, rows))
+}
+
+/// The command whose key stands in a cell of the screen: in the footer, in the banner of a
+/// freeze, among the acts that the headline suggests; a word about an act is read there.
+pub fn command_at(look: Look<'_>, (column, row): (u16, u16)) -> Option<&'static str> {
+    let desk = look.desk;
+    let area = desk.area;
+    layout::room(area)?;
+    let below = desk.below(area);
+    let up = area.height.checked_sub(row)?;
+    if up == 1 {
+        // A word to the person hides the keys.
+        let keys = frame::keys(look, area.width);
+        let here = |key: &frame::FooterKey| (key.x..key.x + key.columns).contains(&column);
+        let key = keys.iter().find(|key| here(key));
+        return key.filter(|_| desk.notice.is_none()).map(|key| key.id);
+    }
+    let news = cols(below.news.len());
+    if up <= 1 + news {
+        return Some("back");
+    }
+    if up == 2 + news && below.banner.is_some() {
+        return Some("unfreeze");
+    }
+    if desk.screen() == Screen::OnCall {
+        return on_call::suggested_at(look, (column, row));
+    }
+    None
 }
 
 /// The share of the recording at a column of the replay bar, 0.0 to 1.0.
@@ -148,7 +177,7 @@ fn too_small(pen: &mut Pen<'_>, look: Look<'_>) {
 fn list(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect) {
     let desk = look.desk;
     frame::header(&mut Pen::new(buf, Rect { height: 1, ..area }), look);
-    let body = layout::document(area, desk.replay);
+    let body = layout::document(area, desk.replay, desk.footer(area));
     let (title, subject) = match desk.screen() {
         Screen::Detail => ("Rotation", detail::title(desk)),
         Screen::Why => ("Why", why::title(desk)),

@@ -3,14 +3,15 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::diagnosis::{Mode, Reach};
+use crate::diagnosis::Reach;
 use crate::ui::digest::Tone;
-use crate::ui::fit::{cols, countdown, wrap};
+use crate::ui::fit::{countdown, wrap};
 use crate::ui::layout::{Room, room};
 use crate::ui::theme::Role;
 use crate::ui::widget::Pen;
 
-use super::{Look, acts, audit, auth, canary, findings, frame, rotations};
+use super::acts::{self, Suggestion};
+use super::{Look, audit, auth, canary, findings, frame, rotations};
 
 /// Draws the screen.
 pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
@@ -20,7 +21,12 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
     if layout.header.height > 0 {
         frame::header(&mut pen.at(layout.header), look);
     }
-    headline(&mut pen.at(layout.headline), look, small);
+    headline(
+        &mut pen.at(layout.headline),
+        look,
+        layout.headline,
+        small,
+    );
     if layout.findings.height > 0 {
         findings::draw(&mut pen.at(layout.findings), look);
     }
@@ -40,22 +46,24 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
     frame::bottom(look, buf, area);
 }
 
+/// The headline in lines.
+struct Said {
+    sentence: Vec<String>,
+    facts: Vec<String>,
+    acts: Vec<Vec<Suggestion>>,
+}
+
 /// The headline: the sentence, then the countdown and what more there is to know, then the acts
-/// that heal.
-fn headline(pen: &mut Pen<'_>, look: Look<'_>, small: bool) {
+/// that heal. The sentence comes first; the acts and the countdown keep a line each, where there
+/// is room.
+fn said(look: Look<'_>, area: Rect, small: bool) -> Said {
     let headline = &look.desk.digest.headline;
-    let role = match headline.tone {
-        Tone::Calm => Role::Ok,
-        Tone::Look => Role::Warn,
-        Tone::Bad => Role::Bad,
-    };
-    let columns = usize::from(pen.width().saturating_sub(2));
+    let columns = usize::from(area.width.saturating_sub(2));
     let more = facts(look).join(" · ");
-    let found = headline.finding.as_ref().map(|finding| finding.mode);
-    let acts = acts::pieces(look, found.map(Mode::suggest).unwrap_or_default());
-    let mut acts = acts::lines(acts, columns);
-    let all = usize::from(pen.height());
-    // The sentence comes first; the acts and the countdown keep a line each, where there is room.
+    let acts = headline.finding.as_ref();
+    let acts = acts.map(|finding| acts::suggestions(look, finding, small));
+    let mut acts = acts::lines(acts.unwrap_or_default(), columns);
+    let all = usize::from(area.height);
     acts.truncate(all.saturating_sub(2).max(1));
     let kept = usize::from(!more.is_empty()) + acts.len();
     let room = all.saturating_sub(kept).max(1);
@@ -63,21 +71,44 @@ fn headline(pen: &mut Pen<'_>, look: Look<'_>, small: bool) {
         Some(short) if small => short,
         _ => &headline.sentence,
     };
-    let lines = wrap(sentence, columns, room);
+    let sentence = wrap(sentence, columns, room);
+    let left = all.saturating_sub(sentence.len() + acts.len());
+    Said {
+        facts: wrap(&more, columns, left),
+        sentence,
+        acts,
+    }
+}
+
+fn headline(pen: &mut Pen<'_>, look: Look<'_>, area: Rect, small: bool) {
+    let role = match look.desk.digest.headline.tone {
+        Tone::Calm => Role::Ok,
+        Tone::Look => Role::Warn,
+        Tone::Bad => Role::Bad,
+    };
+    let said = said(look, area, small);
     let mut y = 0;
-    for line in &lines {
-        pen.put(1, y, pen.width(), line, look.style(role));
-        y += 1;
+    for (lines, role) in [(&said.sentence, role), (&said.facts, Role::Text)] {
+        for line in lines {
+            pen.put(1, y, pen.width(), line, look.style(role));
+            y += 1;
+        }
     }
-    let left = all.saturating_sub(lines.len() + acts.len());
-    for line in wrap(&more, columns, left) {
-        pen.put(1, y, cols(columns), &line, look.style(Role::Text));
-        y += 1;
-    }
-    for line in &acts {
+    for line in &said.acts {
         acts::draw(pen, y, look, line);
         y += 1;
     }
+}
+
+/// The act that the headline suggests in a cell of the screen.
+pub fn suggested_at(look: Look<'_>, (column, row): (u16, u16)) -> Option<&'static str> {
+    let desk = look.desk;
+    let area = desk.on_call().headline;
+    let small = room(desk.area) == Some(Room::Small);
+    let said = said(look, area, small);
+    let above = said.sentence.len() + said.facts.len();
+    let line = usize::from(row.checked_sub(area.y)?).checked_sub(above)?;
+    acts::at(said.acts.get(line)?, column.checked_sub(area.x)?)
 }
 
 /// What else there is to know: how far the diagnosis is, what is counted down to, what is past.

@@ -2,96 +2,48 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 
 use crate::model::event::Risk;
+use crate::model::text::shown;
 use crate::ui::fit::{cols, width, wrap};
-use crate::ui::layout;
+use crate::ui::form::{self, Field, Form};
 use crate::ui::question::{Focus, Question};
 use crate::ui::theme::Role;
 use crate::ui::widget::Pen;
 
 use super::{Look, prompts};
 
-/// The columns of the labels.
-const LABELS: u16 = 11;
-
-/// The most lines that one row of the summary takes.
-const LINES: usize = 3;
-
 /// Draws the question, where one stands.
 pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
     let Some(question) = &look.desk.question else {
         return;
     };
-    let asked = asked(question);
-    let below = cols(asked.len()) + 3;
-    let room = usize::from(area.width.min(80).saturating_sub(LABELS + 4));
-    let most = usize::from(area.height.saturating_sub(below + 4));
-    // Every row is seen, if need be shorter.
-    let rows = (1..=LINES)
-        .rev()
-        .map(|lines| rows(question, room, lines))
-        .find(|rows| rows.len() <= most)
-        .unwrap_or_else(|| rows(question, room, 1));
-    let place = layout::prompt(area, cols(rows.len()) + below + 2);
-    let mut pen = Pen::new(buf, place);
-    prompts::frame(
-        &mut pen,
-        look,
-        &question.summary.title,
+    let form = form::of(question, area);
+    let mut pen = Pen::new(buf, form.frame);
+    let keys: &[(&str, &str)] = if form.frame.width < 60 {
+        &[("cancel", "cancel"), ("choose-next", "next")]
+    } else {
         &[
             ("cancel", "cancel"),
             ("choose-next", "next"),
             ("accept", "choose"),
-        ],
-    );
-    risk(&mut pen, look, question);
-    // The lines to type into and the buttons are seen whatever the size.
-    let most = place.height.saturating_sub(below + 2);
-    for (y, (label, words)) in (1..=most).zip(&rows) {
-        pen.put(2, y, LABELS - 1, label, look.style(Role::Dim));
-        pen.put(2 + LABELS, y, cols(room), words, look.style(Role::Text));
+        ]
+    };
+    prompts::frame(&mut pen, look, &form.title, keys);
+    risk(&mut pen, look, question, &form);
+    body(&mut pen, look, question, &form);
+    for field in &form.fields {
+        answer(buf, look, question, field);
     }
-    let mut y = place.height.saturating_sub(below + 1);
-    for (focus, label) in &asked {
-        y += 1;
-        line(&mut pen, look, question, (*focus, label.as_str()), y);
+    let mut pen = Pen::new(buf, area);
+    note(&mut pen, look, question, &form);
+    for (focus, place) in form.buttons {
+        button(&mut pen.at(place), look, question, focus);
     }
-    pen.put(
-        2,
-        y + 1,
-        pen.width().saturating_sub(4),
-        &question.note,
-        look.style(Role::Warn),
-    );
-    buttons(&mut pen, look, question, y + 2);
 }
 
-/// The rows of the summary, each in at most so many lines.
-fn rows(question: &Question, room: usize, most: usize) -> Vec<(&'static str, String)> {
-    let rows = question.summary.rows.iter();
-    rows.flat_map(|row| {
-        let lines = wrap(&row.words, room, most).into_iter().enumerate();
-        lines.map(|(n, line)| (if n == 0 { row.label } else { "" }, line))
-    })
-    .collect()
-}
-
-/// The lines to type into.
-fn asked(question: &Question) -> Vec<(Focus, String)> {
-    let challenges = &question.summary.challenges;
-    let mut asked = Vec::new();
-    if let Some(name) = &challenges.name {
-        asked.push((Focus::Name, format!("Type {name}")));
-    }
-    if challenges.reason {
-        asked.push((Focus::Reason, "Reason".to_owned()));
-    }
-    asked
-}
-
-fn risk(pen: &mut Pen<'_>, look: Look<'_>, question: &Question) {
+fn risk(pen: &mut Pen<'_>, look: Look<'_>, question: &Question, form: &Form) {
     let role = match question.summary.risk {
         Risk::Observe => Role::Dim,
         Risk::Reversible => Role::Accent,
@@ -100,61 +52,119 @@ fn risk(pen: &mut Pen<'_>, look: Look<'_>, question: &Question) {
     };
     let words = format!(" {} ", question.summary.risk);
     let wide = cols(width(&words));
-    let title = cols(width(&question.summary.title));
+    let title = cols(width(&form.title));
     let right = pen.width().saturating_sub(2);
     if title + wide + 6 < right {
         pen.put(right - wide, 0, wide, &words, look.style(role));
     }
 }
 
-fn line(
-    pen: &mut Pen<'_>,
-    look: Look<'_>,
-    question: &Question,
-    (focus, label): (Focus, &str),
-    y: u16,
-) {
-    let here = question.focus == focus;
-    let prompt = if focus == Focus::Name {
-        &question.name
-    } else {
-        &question.reason
-    };
-    let role = if here { Role::Accent } else { Role::Dim };
-    let taken = pen.put(2, y, pen.width() / 2, label, look.style(role));
-    let x = 2 + taken + 2;
-    let room = pen.width().saturating_sub(x + 3);
-    // What is typed last is what is looked at.
-    let words = prompt.words();
-    let over = width(words).saturating_sub(usize::from(room));
-    let seen: String = words.chars().skip(over).collect();
-    let taken = pen.put(x, y, room, &seen, look.style(Role::Strong));
-    if here {
-        let cursor = look.style(Role::Strong).add_modifier(Modifier::REVERSED);
-        pen.cell(x + taken, y, ' ', cursor);
+/// What the act would do, as much of it as there is room for.
+fn body(pen: &mut Pen<'_>, look: Look<'_>, question: &Question, form: &Form) {
+    let mut pen = pen.at(form.body);
+    let first = question.scroll.min(form.most_scroll());
+    for (y, line) in (0..form.body.height).zip(form.lines.iter().skip(first)) {
+        let dim = look.style(Role::Dim);
+        let x = match form.labels {
+            _ if line.title => 0,
+            0 if line.label.is_empty() => 0,
+            0 => pen.put(0, y, form.body.width, line.label, dim) + 1,
+            labels => {
+                pen.put(0, y, labels - 1, line.label, dim);
+                labels
+            }
+        };
+        let role = if line.title { Role::Strong } else { Role::Text };
+        pen.put(x, y, form.body.width, &line.words, look.style(role));
     }
 }
 
-fn buttons(pen: &mut Pen<'_>, look: Look<'_>, question: &Question, y: u16) {
-    let button = |focus, label: &str| {
-        if question.focus == focus {
-            (format!("▸ {label} ◂"), Role::Accent)
-        } else {
-            (format!("  {label}  "), Role::Text)
+/// What is lacking or has changed; else how much more there is to read.
+fn note(pen: &mut Pen<'_>, look: Look<'_>, question: &Question, form: &Form) {
+    let mut pen = pen.at(form.note);
+    let columns = usize::from(form.note.width);
+    if !question.note.is_empty() {
+        let lines = wrap(&question.note, columns, usize::from(form.note.height));
+        for (y, line) in (0..).zip(lines) {
+            pen.put(0, y, form.note.width, &line, look.style(Role::Warn));
         }
+        return;
+    }
+    let most = form.most_scroll();
+    if most == 0 {
+        return;
+    }
+    let left = most.saturating_sub(question.scroll);
+    let words = match left {
+        0 => "pgup: the lines above".to_owned(),
+        1 => "pgdn: 1 more line".to_owned(),
+        n => format!("pgdn: {n} more lines"),
     };
-    let (cancel, cancel_role) = button(Focus::Cancel, "Cancel");
-    let (act, act_role) = button(Focus::Act, "Do it");
-    let right = pen.width().saturating_sub(3);
-    let wide = cols(width(&act));
-    let x = right.saturating_sub(wide);
-    pen.put(x, y, wide, &act, look.style(act_role));
-    let wide = cols(width(&cancel));
-    pen.put(
-        x.saturating_sub(wide + 2),
-        y,
-        wide,
-        &cancel,
-        look.style(cancel_role),
-    );
+    pen.put_right(0, 0, form.note.width, &words, look.style(Role::Dim));
+}
+
+fn button(pen: &mut Pen<'_>, look: Look<'_>, question: &Question, focus: Focus) {
+    let words = match focus {
+        Focus::Act => question.button(),
+        _ => "Cancel",
+    };
+    let here = question.focus() == focus;
+    let role = match focus {
+        // It takes no key yet.
+        Focus::Act if here && !question.is_armed() => Role::Warn,
+        _ if here => Role::Accent,
+        _ => Role::Text,
+    };
+    let words = if here {
+        format!("▸ {words} ◂")
+    } else {
+        format!("  {words}  ")
+    };
+    let wide = pen.width();
+    pen.put(0, 0, wide, &words, look.style(role));
+}
+
+/// Something to be answered, and what was.
+fn answer(buf: &mut Buffer, look: Look<'_>, question: &Question, field: &Field) {
+    let here = question.focus() == field.focus;
+    let role = if here { Role::Accent } else { Role::Dim };
+    let style = look.style(Role::Strong);
+    let mut pen = Pen::new(buf, field.asks);
+    pen.put(0, 0, field.asks.width, &field.label, look.style(role));
+    let mut pen = pen.at(field.answer);
+    match field.focus {
+        Focus::Length => lengths(&mut pen, look, question, here),
+        Focus::Name => typed(&mut pen, &shown(question.name.words()), here, style),
+        Focus::Code => typed(&mut pen, &question.code.dots(), here, style),
+        Focus::Reason => question.reason.draw(buf, field.answer, style),
+        Focus::Cancel | Focus::Act => {}
+    }
+}
+
+/// A line of typed words with the cursor behind them.
+fn typed(pen: &mut Pen<'_>, words: &str, here: bool, style: Style) {
+    let room = pen.width().saturating_sub(1);
+    // What is typed last is what is looked at.
+    let over = width(words).saturating_sub(usize::from(room));
+    let seen: String = words.chars().skip(over).collect();
+    let taken = pen.put(0, 0, room, &seen, style);
+    if here {
+        pen.cell(taken, 0, ' ', style.add_modifier(Modifier::REVERSED));
+    }
+}
+
+fn lengths(pen: &mut Pen<'_>, look: Look<'_>, question: &Question, here: bool) {
+    let Some(length) = &question.length else {
+        return;
+    };
+    let mut x = 0;
+    for (words, chosen) in length.shown() {
+        let (words, role) = match (chosen, here) {
+            (true, true) => (format!("◂{words}▸"), Role::Accent),
+            (true, false) => (format!("[{words}]"), Role::Strong),
+            (false, _) => (format!(" {words} "), Role::Dim),
+        };
+        let wide = pen.width().saturating_sub(x);
+        x += pen.put(x, 0, wide, &words, look.style(role)) + 1;
+    }
 }

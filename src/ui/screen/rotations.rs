@@ -1,6 +1,7 @@
 //! The rotations, worst first, and the regions of the selected one.
 
 use crate::incident::{Rotation, Tally};
+use crate::model::Text;
 use crate::model::event::{Outcome, StageStatus};
 use crate::ui::desk::Pane;
 use crate::ui::digest::{Hurt, stands};
@@ -25,13 +26,17 @@ struct Columns {
     time: u16,
 }
 
+/// One of them.
+type Column = fn(&mut Columns) -> &mut u16;
+
 /// The mark before a row, or the failure mode that was found, and the nine stages.
 const MARK: u16 = 4;
 const BAR: u16 = 9;
 
-fn columns(all: u16) -> Columns {
-    let mut columns = Columns {
-        name: 0,
+impl Columns {
+    /// The most that each is given.
+    const MOST: Self = Self {
+        name: 40,
         owner: 14,
         version: 17,
         stage: 13,
@@ -40,38 +45,114 @@ fn columns(all: u16) -> Columns {
         region: 14,
         time: 10,
     };
-    let fixed = |c: &Columns| {
+
+    /// The least that a name is given before another column goes.
+    const NAME: u16 = 11;
+
+    /// What these rows need, at most the most.
+    fn wanted(look: Look<'_>, seen: &[(usize, &Rotation)]) -> Self {
+        let mut all = Self {
+            name: Self::NAME,
+            owner: 0,
+            version: 0,
+            stage: 0,
+            on_new: 0,
+            latency: 0,
+            region: 0,
+            time: 0,
+        };
+        let desk = look.desk;
+        for (index, rotation) in seen {
+            let tally = desk.digest.tally(*index, &desk.state.incident, rotation);
+            let hurt = desk.digest.hurt(*index);
+            let mut want = |column: Column, words: &str| {
+                let wide = cols(width(words));
+                let held = column(&mut all);
+                *held = (*held).max(wide);
+            };
+            want(|c| &mut c.name, &name(rotation));
+            if let Some(owner) = &rotation.owner {
+                want(|c| &mut c.owner, &owner.shown());
+            }
+            want(|c| &mut c.version, &versions(rotation, Self::MOST.version));
+            let (stage, tries) = stage_words(rotation);
+            want(|c| &mut c.stage, format!("{stage} {tries}").trim_end());
+            if tally.total > 0 {
+                want(|c| &mut c.on_new, &on_new(&tally));
+            }
+            if let Some(latency) = latency(look, rotation) {
+                want(|c| &mut c.latency, &latency);
+            }
+            if let Some(error) = error(rotation, hurt) {
+                // It stands in both.
+                let wide = cols(width(&error.shown())).saturating_sub(1);
+                let of_region = wide.min(Self::MOST.region);
+                all.region = all.region.max(of_region);
+                all.time = all.time.max(wide - of_region);
+                continue;
+            }
+            if let Some(region) = worst_region(&tally).filter(|_| hurt >= Hurt::Runs) {
+                want(|c| &mut c.region, &region);
+            }
+            want(|c| &mut c.time, &time(look, rotation).0);
+        }
+        let most = Self::MOST;
+        Self {
+            name: all.name.min(most.name),
+            owner: all.owner.min(most.owner),
+            version: all.version.min(most.version),
+            stage: all.stage.min(most.stage),
+            on_new: all.on_new.min(most.on_new),
+            latency: all.latency.min(most.latency),
+            region: all.region.min(most.region),
+            time: all.time.min(most.time),
+        }
+    }
+
+    /// What is left for the name.
+    fn left(&self, all: u16) -> u16 {
         let wide = [
-            c.owner, c.version, c.stage, c.on_new, c.latency, c.region, c.time,
+            self.owner,
+            self.version,
+            self.stage,
+            self.on_new,
+            self.latency,
+            self.region,
+            self.time,
         ];
         let taken: u16 = wide.iter().filter(|w| **w > 0).map(|w| w + 1).sum();
-        MARK + 1 + BAR + taken
-    };
-    let name = |c: &Columns| all.saturating_sub(fixed(c));
-    if name(&columns) < 22 {
-        columns.owner = 0;
+        all.saturating_sub(MARK + 1 + BAR + taken)
     }
-    if name(&columns) < 19 {
-        columns.latency = 0;
+
+    /// As many of the wanted columns as there is room for: a whole name is worth more than the
+    /// owner and the latency, and a name that can be told more than any other column.
+    fn fit(self, all: u16) -> Self {
+        let mut columns = self;
+        let drop = |columns: &mut Self, column: Column, least: u16| {
+            if columns.left(all) < least {
+                *column(columns) = 0;
+            }
+        };
+        drop(&mut columns, |c| &mut c.owner, self.name.min(22));
+        drop(&mut columns, |c| &mut c.latency, self.name.min(19));
+        if columns.left(all) < self.name.min(16) {
+            columns.version = columns.version.min(11);
+            columns.stage = columns.stage.min(12);
+            columns.on_new = columns.on_new.min(7);
+            columns.region = columns.region.min(9);
+        }
+        let rest: [Column; 4] = [
+            |c| &mut c.region,
+            |c| &mut c.version,
+            |c| &mut c.stage,
+            |c| &mut c.time,
+        ];
+        for column in rest {
+            drop(&mut columns, column, Self::NAME);
+        }
+        columns.name = columns.left(all).min(Self::MOST.name);
+        columns
     }
-    if name(&columns) < 16 {
-        (columns.version, columns.stage, columns.on_new) = (11, 12, 7);
-        (columns.region, columns.time) = (9, 10);
-    }
-    if name(&columns) < 11 {
-        columns.region = 0;
-    }
-    if name(&columns) < 11 {
-        columns.version = 0;
-    }
-    if name(&columns) < 11 {
-        columns.stage = 0;
-    }
-    if name(&columns) < 11 {
-        columns.time = 0;
-    }
-    columns.name = name(&columns).min(40);
-    columns
 }
 
 /// Draws the pane.
@@ -114,15 +195,15 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>, small: bool) {
         }
         return;
     }
-    let columns = columns(pen.width());
-    for y in 1..pen.height() {
-        let index = desk.top + usize::from(y) - 1;
-        let Some(rotation) = digest
-            .id(index)
-            .and_then(|id| desk.state.incident.rotation(id))
-        else {
-            break;
-        };
+    let rows = usize::from(pen.height().saturating_sub(1));
+    let seen: Vec<(usize, &Rotation)> = (desk.top..desk.top + rows)
+        .map_while(|index| {
+            let id = digest.id(index)?;
+            Some((index, desk.state.incident.rotation(id)?))
+        })
+        .collect();
+    let columns = Columns::wanted(look, &seen).fit(pen.width());
+    for (y, (index, rotation)) in (1..pen.height()).zip(seen) {
         row(pen, y, look, rotation, index, columns);
     }
 }
@@ -168,11 +249,8 @@ fn row(
         }
     }
     let mut x = MARK;
-    let name = rotation
-        .secret
-        .as_ref()
-        .map_or_else(|| rotation.id.to_string(), ToString::to_string);
     let strong = if over { Role::Dim } else { Role::Strong };
+    let name = name(rotation);
     let name = fit_end(&name, usize::from(columns.name));
     pen.put(x, y, columns.name, &name, look.style(strong));
     x += columns.name + 1;
@@ -202,10 +280,11 @@ fn row(
     if tally.total > 0 {
         let style = look.style(if behind { Role::Bad } else { Role::Text });
         let style = if over { words } else { style };
-        let on_new = format!("{}/{}", tally.on_new, tally.total);
-        pen.put_right(x, y, columns.on_new, &on_new, style);
+        pen.put_right(x, y, columns.on_new, &on_new(&tally), style);
     }
-    x += columns.on_new + 1;
+    if columns.on_new > 0 {
+        x += columns.on_new + 1;
+    }
     if columns.latency > 0 {
         if let Some(latency) = latency(look, rotation) {
             pen.put_right(x, y, columns.latency, &latency, look.style(Role::Dim));
@@ -235,10 +314,8 @@ fn tail(
     tally: &Tally,
     (hurt, columns): (Hurt, Columns),
 ) {
-    let stuck = matches!(hurt, Hurt::Stuck | Hurt::Held);
-    let error = rotation.stage().and_then(|(_, view)| view.error.as_ref());
     let gap = u16::from(columns.region > 0 && columns.time > 0);
-    if let Some(error) = error.filter(|_| stuck) {
+    if let Some(error) = error(rotation, hurt) {
         let room = columns.region + columns.time + gap;
         pen.put(x, y, room, &error.shown(), look.style(Role::Warn));
         return;
@@ -254,6 +331,25 @@ fn tail(
         let x = x + columns.region + gap;
         pen.put_right(x, y, columns.time, &words, look.style(role));
     }
+}
+
+/// The secret, else the id.
+fn name(rotation: &Rotation) -> String {
+    rotation
+        .secret
+        .as_ref()
+        .map_or_else(|| rotation.id.to_string(), ToString::to_string)
+}
+
+fn on_new(tally: &Tally) -> String {
+    format!("{}/{}", tally.on_new, tally.total)
+}
+
+/// The error of a stage that failed or is held.
+fn error(rotation: &Rotation, hurt: Hurt) -> Option<&Text> {
+    let stuck = matches!(hurt, Hurt::Stuck | Hurt::Held);
+    let error = rotation.stage().and_then(|(_, view)| view.error.as_ref());
+    error.filter(|_| stuck)
 }
 
 /// `v17→v18`, or only where it goes when both do not fit.
@@ -278,7 +374,7 @@ fn versions(rotation: &Rotation, columns: u16) -> String {
 }
 
 fn stage(pen: &mut Pen<'_>, x: u16, y: u16, look: Look<'_>, rotation: &Rotation, columns: u16) {
-    let Some((stage, view)) = rotation.stage() else {
+    let Some((_, view)) = rotation.stage() else {
         return;
     };
     let role = match &view.status {
@@ -287,15 +383,23 @@ fn stage(pen: &mut Pen<'_>, x: u16, y: u16, look: Look<'_>, rotation: &Rotation,
         _ if rotation.is_open() => Role::Text,
         _ => Role::Dim,
     };
-    let tries = if view.attempt > 1 {
-        format!("↻{}", view.attempt)
-    } else {
-        String::new()
-    };
+    let (stage, tries) = stage_words(rotation);
     let room = columns - cols(width(&tries)).min(columns);
-    let taken = pen.put(x, y, room, &stage.to_string(), look.style(role));
+    let taken = pen.put(x, y, room, &stage, look.style(role));
     let gap = u16::from(taken < room);
     pen.put(x + taken + gap, y, columns, &tries, look.style(Role::Warn));
+}
+
+/// The stage, and how often it was tried.
+fn stage_words(rotation: &Rotation) -> (String, String) {
+    let Some((stage, view)) = rotation.stage() else {
+        return (String::new(), String::new());
+    };
+    let tries = match view.attempt {
+        0 | 1 => String::new(),
+        n => format!("↻{n}"),
+    };
+    (stage.to_string(), tries)
 }
 
 /// The slowest consumer's time to the new version.
@@ -423,7 +527,7 @@ mod tests {
     #[test]
     fn narrow_screens_drop_columns_in_their_order() {
         let dropped = |all| {
-            let c = columns(all);
+            let c = Columns::MOST.fit(all);
             [c.owner, c.latency, c.region, c.version].map(|w| w == 0)
         };
         assert_eq!(dropped(140), [false, false, false, false]);
@@ -432,7 +536,24 @@ mod tests {
         assert_eq!(dropped(70), [true, true, true, false]);
         assert_eq!(dropped(40), [true, true, true, true]);
         for all in 40..220 {
-            assert!(columns(all).name >= 11, "{all}");
+            assert!(Columns::MOST.fit(all).name >= Columns::NAME, "{all}");
         }
+    }
+
+    #[test]
+    fn columns_that_need_less_leave_it_to_the_name() {
+        let rows = Columns {
+            name: 17,
+            owner: 10,
+            version: 11,
+            stage: 8,
+            on_new: 6,
+            latency: 3,
+            region: 9,
+            time: 10,
+        };
+        let fit = rows.fit(80);
+        assert_eq!((fit.owner, fit.latency, fit.name), (0, 0, 17));
+        assert_eq!((fit.version, fit.region, fit.time), (11, 9, 10));
     }
 }

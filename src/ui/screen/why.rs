@@ -122,19 +122,30 @@ fn facts(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, known: bool, 
 
 /// The acts that cure it, and its runbook.
 fn next(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u16) {
+    let small = columns < NARROW;
     let acts = match finding.resolved_at {
-        None => acts::pieces(look, finding.mode.suggest()),
+        None => acts::suggestions(look, finding, small),
         Some(_) => Vec::new(),
     };
     let runbook = runbook(finding);
     let room = usize::from(columns.saturating_sub(2));
-    if columns >= NARROW && acts::columns(&acts) + acts::columns(&runbook) <= room {
-        lines.push(Line::Pieces(acts.into_iter().chain(runbook).collect()));
-    } else {
-        lines.extend(acts::lines(acts, room).into_iter().map(Line::Pieces));
-        if columns >= NARROW {
-            lines.push(Line::Pieces(runbook));
+    let mut acts = acts::lines(acts, room);
+    if !small {
+        let beside = |line: &Vec<_>| {
+            let taken = acts::columns(&acts::pieces(line.clone()));
+            taken + 2 + acts::columns(&runbook) <= room
+        };
+        if acts.len() == 1 && acts.first().is_some_and(beside) {
+            let acts = acts.pop().map(acts::pieces).unwrap_or_default();
+            let parted = [Piece::new("·", Role::Dim)];
+            let pieces = acts.into_iter().chain(parted).chain(runbook);
+            lines.push(Line::Pieces(pieces.collect()));
+            return;
         }
+    }
+    lines.extend(acts.into_iter().map(acts::pieces).map(Line::Pieces));
+    if !small {
+        lines.push(Line::Pieces(runbook));
     }
 }
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Bench, rich};
+use crate::guard::Rules;
 use crate::model::act::{ActNote, ActState};
 use crate::model::effect::Effect;
 use crate::model::intent::{Outcome, Verb};
 use crate::model::link::{Link, LinkState, Live};
-use crate::ui::{Message, State, update};
+use crate::ui::{Message, Mouse, MouseKind, State, update};
 
 fn link(state: LinkState) -> Link {
     Link {
@@ -28,6 +29,7 @@ fn link(state: LinkState) -> Link {
 /// The night, live, where acts can be done.
 pub fn live() -> State {
     State {
+        rules: Some(Arc::new(Rules::demo("mira".into()))),
         live: Some(Live {
             following: true,
             scale: 60.0,
@@ -40,7 +42,7 @@ pub fn live() -> State {
     }
 }
 
-fn with(change: impl FnOnce(&mut Live)) -> State {
+pub fn with(change: impl FnOnce(&mut Live)) -> State {
     let mut state = live();
     change(state.live.as_mut().unwrap());
     state
@@ -67,7 +69,7 @@ pub fn hostile(words: &[String]) -> Option<Live> {
     Some(live)
 }
 
-fn told(state: ActState) -> State {
+pub fn told(state: ActState) -> State {
     with(|live| {
         live.acts = Arc::new([ActNote {
             key: "9c1e55aa".to_owned(),
@@ -81,17 +83,34 @@ fn told(state: ActState) -> State {
 }
 
 /// A person who looks at the question before they answer.
-fn seen(bench: &mut Bench) {
+pub fn seen(bench: &mut Bench) {
     assert!(bench.cockpit.waits_to_be_seen());
     let _ = update(&mut bench.cockpit, Message::Seen);
     assert!(!bench.cockpit.waits_to_be_seen());
 }
 
+/// Where a critical secret is destroyed only with a code and by two.
+pub fn strict() -> State {
+    State {
+        rules: Some(Arc::new(Rules::standard("mira".into()))),
+        ..live()
+    }
+}
+
+/// Looks, leads the focus to the button that does it, looks again and presses it.
+fn confirm(bench: &mut Bench, keys: &str) -> Vec<Effect> {
+    seen(bench);
+    let led = bench.press(keys);
+    assert!(led.is_empty(), "{led:?}");
+    seen(bench);
+    bench.press("enter")
+}
+
 macro_rules! pictures {
-    ($($name:ident: $columns:literal x $rows:literal, $key:literal;)+) => {$(
+    ($($name:ident: $columns:literal x $rows:literal, $state:expr, $key:literal;)+) => {$(
         #[test]
         fn $name() {
-            let mut bench = Bench::new($columns, $rows, live());
+            let mut bench = Bench::new($columns, $rows, $state);
             bench.press($key);
             assert!(bench.text().contains("▸ Cancel ◂"));
             insta::assert_snapshot!(bench.picture());
@@ -100,12 +119,15 @@ macro_rules! pictures {
 }
 
 pictures! {
-    roll_back_200x50: 200 x 50, "R";
-    roll_back_80x24: 80 x 24, "R";
-    roll_back_40x15: 40 x 15, "R";
-    revoke_now_80x24: 80 x 24, "X";
-    revoke_now_40x15: 40 x 15, "X";
-    extend_grace_80x24: 80 x 24, "g";
+    roll_back_200x50: 200 x 50, live(), "R";
+    roll_back_80x24: 80 x 24, live(), "R";
+    roll_back_40x15: 40 x 15, live(), "R";
+    revoke_now_200x50: 200 x 50, strict(), "X";
+    revoke_now_80x24: 80 x 24, strict(), "X";
+    revoke_now_40x15: 40 x 15, strict(), "X";
+    extend_grace_200x50: 200 x 50, live(), "g";
+    extend_grace_80x24: 80 x 24, live(), "g";
+    extend_grace_40x15: 40 x 15, live(), "g";
 }
 
 #[test]
@@ -113,14 +135,16 @@ fn an_act_is_done_when_its_button_is_chosen_and_pressed() {
     let mut bench = Bench::new(80, 24, live());
     assert!(bench.press("g").is_empty());
     seen(&mut bench);
-    let effects = bench.press("tab enter");
+    assert!(bench.press("tab").is_empty());
+    seen(&mut bench);
+    let effects = bench.press("enter");
     let [Effect::Act(asked)] = effects.as_slice() else {
         panic!("{effects:?}");
     };
     assert_eq!(asked.wish.verb, Verb::ExtendGrace);
     assert_eq!(asked.wish.seconds, Some(1800));
     assert!(asked.answer.confirmed);
-    assert!(!bench.text().contains("▸ Do it"), "the question is gone");
+    assert!(!bench.text().contains("Cancel"), "the question is gone");
 }
 
 #[test]
@@ -133,8 +157,7 @@ fn an_act_is_about_the_finding_that_is_read_and_else_about_the_row_that_was_chos
     ] {
         let mut bench = Bench::new(80, 24, live());
         bench.press(keys);
-        seen(&mut bench);
-        let effects = bench.press("tab enter");
+        let effects = confirm(&mut bench, "tab");
         let [Effect::Act(asked)] = effects.as_slice() else {
             panic!("{keys}: {effects:?}");
         };
@@ -202,12 +225,47 @@ fn what_disrupts_wants_the_name_typed_and_what_destroys_a_reason_too() {
     // Typing leads into the line that wants it.
     assert!(bench.press("payments/db enter enter tab enter").is_empty());
     bench.line_with("A reason is needed");
-    let effects = bench.press("leaked enter tab enter");
+    assert!(bench.press("leaked alt-enter again enter tab").is_empty());
+    seen(&mut bench);
+    let effects = bench.press("enter");
     let [Effect::Act(asked)] = effects.as_slice() else {
         panic!("{effects:?}\n{}", bench.text());
     };
     assert_eq!(asked.answer.typed, "payments/db");
-    assert_eq!(asked.answer.reason, "leaked");
+    assert_eq!(asked.answer.reason, "leaked again");
+}
+
+#[test]
+fn a_code_is_asked_for_shown_as_dots_and_handed_on() {
+    let mut bench = Bench::new(80, 24, strict());
+    bench.press("X");
+    seen(&mut bench);
+    bench.press("payments/db tab leaked tab tab tab enter");
+    bench.line_with("The code of your authenticator is needed");
+    assert!(bench.line_with("Code  ").contains("Code"), "it has the focus");
+    bench.press("123-456");
+    let text = bench.text();
+    assert!(text.contains("•••••••") && !text.contains("123"), "{text}");
+    let shown = format!("{:?}", bench.cockpit.question());
+    assert!(!shown.contains("123"), "{shown}");
+    bench.press("tab tab");
+    seen(&mut bench);
+    let effects = bench.press("enter");
+    assert!(!format!("{effects:?}").contains("123"));
+    let [Effect::Act(asked)] = effects.as_slice() else {
+        panic!("{effects:?}\n{}", bench.text());
+    };
+    assert_eq!(asked.answer.code.raw(), "123-456");
+}
+
+#[test]
+fn a_second_person_is_announced_before_anything_is_asked() {
+    let mut bench = Bench::new(80, 24, strict());
+    bench.press("X");
+    bench.line_with("a second person has to approve it");
+    let mut bench = Bench::new(80, 24, live());
+    bench.press("X");
+    assert!(!bench.text().contains("second person"));
 }
 
 #[test]
@@ -219,26 +277,170 @@ fn nothing_pasted_and_nothing_typed_ahead_confirms() {
         seen(&mut bench);
         let effects = update(&mut bench.cockpit, Message::Paste(paste.to_owned()));
         assert!(effects.0.is_empty());
-        assert!(bench.press("tab enter").is_empty(), "no name was pasted");
+        bench.line_with("Nothing pasted is taken here");
+        assert!(confirm_again(&mut bench).is_empty(), "no name was pasted");
     }
     let mut bench = Bench::new(80, 24, live());
     assert!(bench.press("g tab enter tab tab enter enter").is_empty());
     assert!(bench.text().contains("▸ Cancel ◂"));
+    // All at once on a question that was seen: nobody saw where the keys led.
+    seen(&mut bench);
+    assert!(bench.press("tab enter enter enter").is_empty());
+    bench.line_with("Look at it for a moment");
+    seen(&mut bench);
+    assert_eq!(bench.press("enter").len(), 1);
+}
+
+fn confirm_again(bench: &mut Bench) -> Vec<Effect> {
+    bench.press("tab");
+    let _ = update(&mut bench.cockpit, Message::Seen);
+    bench.press("enter")
 }
 
 #[test]
-fn a_question_whose_state_changes_says_so_and_is_asked_anew() {
+fn a_reason_takes_what_is_pasted_and_wraps() {
+    let mut bench = Bench::new(40, 15, live());
+    bench.press("X");
+    seen(&mut bench);
+    bench.press("tab tab tab");
+    let words = "INC-4711: the build log shows it\nsince noon";
+    let _ = update(&mut bench.cockpit, Message::Paste(words.to_owned()));
+    bench.line_with("since noon");
+    assert!(bench.text().contains("INC-4711") || bench.text().contains("shows it"));
+}
+
+#[test]
+fn the_length_of_a_grace_period_is_chosen_or_typed() {
+    for (keys, seconds) in [
+        ("tab", 1800),
+        ("shift-tab right tab tab", 3600),
+        ("shift-tab right right tab tab", 4 * 3600),
+        ("45m tab tab", 2700),
+    ] {
+        let mut bench = Bench::new(80, 24, live());
+        bench.press("g");
+        let effects = confirm(&mut bench, keys);
+        let [Effect::Act(asked)] = effects.as_slice() else {
+            panic!("{keys}: {effects:?}\n{}", bench.text());
+        };
+        assert_eq!(asked.wish.seconds, Some(seconds), "{keys}");
+    }
     let mut bench = Bench::new(80, 24, live());
     bench.press("g");
     seen(&mut bench);
-    bench.press("tab");
+    bench.press("2h");
+    bench.line_with("stays valid for 2 h longer");
+    bench.press("backspace backspace 0 tab tab enter");
+    bench.line_with("This is no length");
+}
+
+#[test]
+fn a_question_whose_state_changes_says_what_changed_and_is_asked_anew() {
+    let mut bench = Bench::new(80, 24, live());
+    bench.press("R");
+    seen(&mut bench);
+    bench.press("payments/db tab tab");
     let mut state = live();
     rich::extend(&mut state);
     bench.tell(state);
     assert!(bench.press("enter").is_empty());
     let text = bench.text();
-    assert!(text.contains("Something has changed"), "{text}");
+    assert!(
+        text.contains("Something has changed: grace ends at 04:06:40 now"),
+        "{text}"
+    );
     assert!(text.contains("▸ Cancel ◂"));
+    seen(&mut bench);
+    assert!(
+        confirm_again(&mut bench).is_empty(),
+        "the name is to be typed anew"
+    );
+}
+
+#[test]
+fn a_phone_shows_the_act_whom_it_hits_what_breaks_and_the_field() {
+    for (key, words) in [
+        ("R", ["Roll back", "120 consumers", "If wrong", "Type payments/db"]),
+        ("X", ["Revoke", "consumer", "If wrong", "Type payments/db"]),
+        ("g", ["Extend", "v17 stays valid", "If wrong", "30m"]),
+    ] {
+        let mut bench = Bench::new(40, 15, strict());
+        bench.press(key);
+        let text = bench.text();
+        for word in words {
+            assert!(text.contains(word), "{word} in\n{text}");
+        }
+        seen(&mut bench);
+        // What does not fit is a key away.
+        if text.contains("pgdn") {
+            bench.press("page-down page-down page-down");
+            assert!(bench.text().contains("Undo") || bench.text().contains("Then"));
+        }
+    }
+}
+
+fn click(bench: &mut Bench, words: &str) -> Vec<Effect> {
+    let text = bench.text();
+    let lines = text.lines().enumerate();
+    let (row, line) = lines
+        .filter(|(_, line)| line.contains(words))
+        .last()
+        .unwrap_or_else(|| panic!("no {words:?} in\n{text}"));
+    let before = line.split(words).next().unwrap();
+    let mouse = Mouse {
+        what: MouseKind::Click,
+        column: u16::try_from(crate::ui::fit::width(before)).unwrap(),
+        row: u16::try_from(row).unwrap(),
+    };
+    update(&mut bench.cockpit, Message::Mouse(mouse)).0
+}
+
+#[test]
+fn a_click_answers_a_question_as_slowly_as_a_key() {
+    let mut bench = Bench::new(80, 24, live());
+    bench.press("g");
+    assert!(click(&mut bench, "Extend grace ").is_empty());
+    assert!(bench.text().contains("▸ Cancel ◂"), "nobody has seen it");
+    seen(&mut bench);
+    // A double click is one click: it leads there.
+    for _ in 0..3 {
+        assert!(click(&mut bench, "Extend grace ").is_empty());
+    }
+    assert!(bench.text().contains("▸ Extend grace ◂"));
+    seen(&mut bench);
+    let effects = click(&mut bench, "Extend grace ");
+    assert!(matches!(effects.as_slice(), [Effect::Act(_)]), "{effects:?}");
+    assert!(click(&mut bench, "q quit").is_empty() || !bench.cockpit.waits_to_be_seen());
+    let mut bench = Bench::new(80, 24, live());
+    bench.press("X");
+    seen(&mut bench);
+    click(&mut bench, "Reason");
+    bench.press("leaked");
+    bench.line_with("leaked");
+    let _ = update(&mut bench.cockpit, Message::Seen);
+    click(&mut bench, "Cancel");
+    bench.line_with("nothing was done");
+}
+
+#[test]
+fn keys_on_the_screen_can_be_clicked() {
+    let mut bench = Bench::new(120, 24, live());
+    assert!(click(&mut bench, "g extend the grace").is_empty());
+    bench.line_with("Extend the grace period of payments/db");
+    bench.press("esc");
+    click(&mut bench, "? help");
+    bench.line_with("── Help");
+    click(&mut bench, "esc back");
+    bench.line_with("── Rotations");
+    assert_eq!(click(&mut bench, "q quit"), [Effect::Quit]);
+    let mut bench = Bench::new(80, 24, live());
+    click(&mut bench, "rate limit");
+    assert!(bench.line_with("rate limit").starts_with('▌'));
+    click(&mut bench, "rate limit");
+    assert!(!bench.text().contains("── Why"), "it was a double click");
+    let _ = update(&mut bench.cockpit, Message::Seen);
+    click(&mut bench, "rate limit");
+    bench.line_with("── Why ▸ F3");
 }
 
 #[test]
@@ -247,7 +449,7 @@ fn where_nothing_can_be_done_it_is_said_plainly() {
     let read_only = with(|live| live.person = None);
     for (state, word) in [
         (rich::found(), "the past cannot be acted on"),
-        (past, "return to now"),
+        (past, "return to now first (>)"),
         (read_only, "read-only"),
     ] {
         for key in ["g", "R", "Z", "E", "X", "p", "i"] {
@@ -263,14 +465,14 @@ fn where_nothing_can_be_done_it_is_said_plainly() {
 fn what_became_of_an_act_stands_until_it_has_been_read() {
     let why = "the engine does not know this act".to_owned();
     let mut bench = Bench::new(120, 24, told(ActState::Told(Outcome::Unknown { why })));
-    bench.line_with("unknown, being asked");
+    bench.line_with("Unknown, being asked");
     bench.press("down up 1");
-    bench.line_with("unknown, being asked");
+    bench.line_with("Unknown, being asked");
     bench.press("esc");
     assert!(!bench.text().contains("being asked"));
     let words = "rolled back".to_owned();
     bench.tell(told(ActState::Told(Outcome::Observed { words })));
-    bench.line_with("rollback payments/db (mira, act 9c1e): done: rolled back");
+    bench.line_with("Done: rollback payments/db (mira, act 9c1e): rolled back");
 }
 
 #[test]

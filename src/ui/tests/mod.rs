@@ -4,8 +4,10 @@ mod acts;
 mod findings;
 mod hostile;
 mod keys;
+mod outcomes;
 mod rich;
 mod snapshots;
+mod storm;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

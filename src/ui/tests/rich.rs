@@ -25,6 +25,17 @@ pub struct Story {
     told: u64,
 }
 
+impl From<Incident> for Story {
+    /// Goes on where another story ended.
+    fn from(incident: Incident) -> Self {
+        Self {
+            incident,
+            last: None,
+            told: 90_000,
+        }
+    }
+}
+
 impl Story {
     pub fn tell(
         &mut self,
@@ -321,6 +332,7 @@ pub fn night() -> State {
             rejected(0, "unknown format", ""),
         ]),
         live: None,
+        rules: None,
         local_offset_seconds: 3600,
     }
 }
@@ -430,12 +442,17 @@ pub fn nothing() -> State {
 
 /// Somebody else moves the end of the grace period.
 pub fn extend(state: &mut State) {
-    let mut story = Story {
-        incident: state.incident.clone(),
-        last: None,
-        told: 90_000,
-    };
+    let mut story = Story::from(state.incident.clone());
     let data = json!({"ends_at": at(4000).to_string(), "extended_seconds": 1800, "by": "noor"});
     story.tell(761, "/engine/prod", "rotation.grace", "rot-7f3a", &data);
+    state.incident = story.incident;
+}
+
+/// Somebody else freezes all rotations.
+pub fn freeze(state: &mut State) {
+    let mut story = Story::from(state.incident.clone());
+    let data = json!({"action": "freeze", "phase": "executed", "actor": "noor",
+        "target": "all rotations", "risk": "reversible", "idempotency_key": "f1"});
+    story.tell(755, "/engine/prod", "action", "", &data);
     state.incident = story.incident;
 }

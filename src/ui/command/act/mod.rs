@@ -8,11 +8,12 @@ pub mod rotate;
 use std::sync::Arc;
 
 use crate::diagnosis::Finding;
+use crate::guard::Rules;
 use crate::model::act::Wish;
 use crate::model::effect::Effects;
 use crate::model::event::{Stage, StageStatus};
 use crate::model::intent::Verb;
-use crate::model::{Region, RotationId};
+use crate::model::{Region, RotationId, Timestamp};
 use crate::ui::desk::{Desk, Pane, Screen};
 use crate::ui::question::Question;
 
@@ -36,25 +37,39 @@ pub(super) use acts;
 
 /// Asks whether an act is meant; says why not where nothing can be done.
 pub(super) fn ask(desk: &mut Desk, title: &str, wish: fn(&Desk) -> Option<Wish>) -> Effects {
-    let why = match &desk.state.live {
-        None => Some("a recording is played, and the past cannot be acted on"),
-        Some(live) if live.person.is_none() => Some("this session is read-only"),
-        Some(live) if !live.following => Some("this is the past; return to now first"),
-        Some(_) => None,
+    let rules = match can_act(desk) {
+        Ok(rules) => rules,
+        Err(why) => {
+            desk.notice = Some(format!("{title}: {why}"));
+            return Effects::none();
+        }
     };
-    if let Some(why) = why {
-        desk.notice = Some(format!("{title}: {why}"));
-        return Effects::none();
-    }
     let Some(wish) = wish(desk) else {
         desk.notice = Some(format!("{title}: no rotation is selected"));
         return Effects::none();
     };
-    match Question::new(wish, &desk.state.incident) {
+    match Question::new(wish, &desk.state.incident, &rules) {
         Ok(question) => desk.question = Some(question),
         Err(why) => desk.notice = Some(why.to_string()),
     }
     Effects::none()
+}
+
+/// Who acts under which policy; why nothing can be done where nothing can.
+fn can_act(desk: &Desk) -> Result<Arc<Rules>, String> {
+    let why = match &desk.state.live {
+        None => "a recording is played, and the past cannot be acted on".to_owned(),
+        Some(live) if live.person.is_none() => "this session is read-only".to_owned(),
+        Some(live) if !live.following => {
+            let keys = &desk.keys_to_now;
+            format!("this is the past; return to now first ({keys})")
+        }
+        Some(_) => match &desk.state.rules {
+            Some(rules) => return Ok(Arc::clone(rules)),
+            None => "nobody said yet what may be done here".to_owned(),
+        },
+    };
+    Err(why)
 }
 
 /// A wish about the rotation that is looked at.
@@ -98,6 +113,16 @@ fn chosen(desk: &Desk, verb: Verb) -> Option<RotationId> {
     }
     let rotation = desk.opened().or_else(|| desk.rotation())?;
     Some(rotation.id.clone())
+}
+
+/// Since when something stands of a rotation that this act would cure; else anything of it.
+pub(super) fn troubled_since(desk: &Desk, rotation: &RotationId, verb: Verb) -> Option<Timestamp> {
+    let since = |all: bool| {
+        let found = findings(desk, rotation);
+        let cured = found.filter(|f| all || f.mode.suggest().contains(&verb.name()));
+        cured.map(|finding| finding.detected_at).min()
+    };
+    since(false).or_else(|| since(true))
 }
 
 fn findings<'a>(
