@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use super::rows::{Batch, Loaded, OutboxRow, Stale};
 use super::seal::{KeyError, SealKey};
 use super::write::{self, HOUR};
-use crate::model::{Event, RotationId, SecretPath, Timestamp, Version};
+use crate::model::{Event, SecretPath, Version};
 use crate::rotation::failpoint::failpoint;
 use crate::rotation::lifecycle::Rotation;
 use crate::rotation::log::Older;
@@ -373,6 +373,7 @@ fn private(path: &Path) -> Result<(), std::io::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{RotationId, Timestamp};
 
     #[test]
     fn a_second_engine_and_another_key_are_refused() {
