@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
+use super::error::StoreError;
 use super::rows::{Batch, Loaded, OutboxRow, Stale};
-use super::seal::{KeyError, SealKey};
+use super::seal::SealKey;
 use super::write::{self, HOUR};
 use crate::model::{Event, SecretPath, Version};
 use crate::rotation::failpoint::failpoint;
@@ -38,34 +39,6 @@ const ENDED_LOADED: usize = 1_000;
 const EVENTS_KEPT: i64 = 20_000;
 /// How many rows of a table are pruned in one transaction.
 const PRUNED_AT_ONCE: i64 = 500;
-
-/// Why the store cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another engine holds it.
-    #[error("another engine holds it")]
-    Locked,
-    /// It was sealed with another key.
-    #[error("it was sealed with another key")]
-    Key,
-    /// Reading or writing failed.
-    #[error("{0}")]
-    Database(#[from] rusqlite::Error),
-    /// The file or its lock cannot be made.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    /// What is in it is not understood.
-    #[error("{what} in it cannot be read: {why}")]
-    Damaged {
-        /// What.
-        what: String,
-        /// Why.
-        why: String,
-    },
-    /// The system gives no randomness.
-    #[error("{0}")]
-    Seal(#[from] KeyError),
-}
 
 /// The store.
 pub struct Store {

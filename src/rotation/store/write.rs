@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::db::StoreError;
+use super::error::StoreError;
 use super::rows::Batch;
 use crate::model::{Event, Timestamp};
 use crate::rotation::lifecycle::Rotation;
