@@ -143,7 +143,7 @@ fn bad_input_is_refused_in_words_and_breaks_nothing() {
         ("", 400, "no JSON"),
         ("{", 400, "no JSON"),
         ("\u{0}\u{1}", 400, "no JSON"),
-        ("[]", 422, "expected struct Intent"),
+        ("[]", 422, "expected struct Signed"),
         (r#"{"verb":"freeze"}"#, 422, "missing field"),
         (&unfit.to_string(), 422, "no act is called"),
         (&intent("short").to_string(), 422, "8 to 128"),

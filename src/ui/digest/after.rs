@@ -36,7 +36,10 @@ impl After {
         let newest = live.acts.iter().rev().take(FOLLOWED);
         for note in newest.filter(|note| reached_the_world(note)) {
             let place = self.0.iter().position(|known| known.key == note.key);
-            if place.and_then(|at| self.0.get(at)).is_some_and(|k| k.closed) {
+            if place
+                .and_then(|at| self.0.get(at))
+                .is_some_and(|k| k.closed)
+            {
                 continue;
             }
             let done = Done {
