@@ -21,7 +21,7 @@ use crate::model::intent::Outcome;
 use crate::model::proof::{Approval, PublicKey, Signed};
 use crate::model::{Actor, Text, Timestamp};
 use crate::rotation::lab::{Lab, LabSettings};
-use crate::rotation::server::{self, Access, Running};
+use crate::rotation::server::{self, Access, Gate, Running};
 use crate::rotation::{Engine, SealKey, Settings};
 
 /// So long the house has to come down in order; what hangs then goes with the process.
@@ -160,7 +160,11 @@ async fn stand(
     .await
     .map_err(|e| e.to_string())?;
     let access = Access::parse(tokens).map_err(|e| e.to_string())?;
-    let door = server::Door::new(([127, 0, 0, 1], 0).into(), access);
+    // Whoever opens the demo is the one person whom its engine knows.
+    let door = server::Door {
+        gate: Gate::open_for(person, key),
+        ..server::Door::new(([127, 0, 0, 1], 0).into(), access)
+    };
     let server = server::engine(door, engine.clone(), clock)
         .await
         .map_err(|e| e.to_string())?;

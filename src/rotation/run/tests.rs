@@ -140,7 +140,8 @@ impl Bench {
             at: Timestamp::new(0, 0),
         };
         let (answer, answered) = oneshot::channel();
-        self.core.send(Message::Execute(intent, answer)).unwrap();
+        let order = Box::new((intent, None));
+        self.core.send(Message::Execute(order, answer)).unwrap();
         answered.await.unwrap()
     }
 
