@@ -10,7 +10,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::complaint::Complaint;
-use super::{FINE, live, passphrase};
+use super::{FINE, actor, passphrase};
 use crate::config::Paths;
 use crate::config::identity::{Identity, IdentityError, Ring, Sources};
 use crate::guard::totp::{self, Enrolled, TotpSecret, recovery_code, recovery_hash};
@@ -65,12 +65,25 @@ pub(super) fn load(paths: &Paths) -> Result<Identity, Complaint> {
     Identity::load(&sources(paths)).map_err(complaint)
 }
 
+/// Finds the person's identity where no terminal can be asked for a passphrase; what cannot be had
+/// is said in one line.
+pub(super) fn load_without_asking(paths: &Paths) -> Result<Identity, String> {
+    let sources = Sources {
+        ask: &|_| None,
+        ..sources(paths)
+    };
+    Identity::load(&sources).map_err(|error| match error.next() {
+        Some(next) => format!("{error}; {next}"),
+        None => error.to_string(),
+    })
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// [`Complaint`] where there is no identity, or nothing can be kept with it.
 pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
-    let person = live::person(args.person.as_deref());
+    let person = actor::person(args.person.as_deref());
     let mut identity = load(paths)?;
     let (mut out, mut input) = (io::stdout().lock(), io::stdin().lock());
     let done = match args.what {

@@ -88,10 +88,18 @@ pub(super) fn read(text: &str, schema: &Schema) -> Result<PolicySet, PolicyError
     }
     let judged = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);
     if let Some(error) = judged.validation_errors().next() {
-        return Err(PolicyError::of(text, error));
+        return Err(scoped(PolicyError::of(text, error)));
     }
     allows_something(text, &set, &judged)?;
     Ok(set)
+}
+
+/// Who speaks of answers without saying of which acts speaks of approvals too, which have none.
+fn scoped(error: PolicyError) -> PolicyError {
+    if !error.message.contains("Action::\"approve\"") {
+        return error;
+    }
+    error.next("approve has no answers: say that it is about acts, with action in Action::\"acts\"")
 }
 
 /// Refuses a policy under which nothing could ever be done.
@@ -126,7 +134,11 @@ fn forbids_everything(policy: &Policy) -> bool {
     policy.effect() == Effect::Forbid
         && !policy.has_non_scope_constraint()
         && policy.principal_constraint() == PrincipalConstraint::Any
-        && policy.action_constraint() == ActionConstraint::Any
+        && match policy.action_constraint() {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(_) => false,
+            ActionConstraint::In(uids) => uids.iter().any(|uid| uid.id().unescaped() == "acts"),
+        }
         && policy.resource_constraint() == ResourceConstraint::Any
 }
 

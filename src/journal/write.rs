@@ -73,9 +73,10 @@ pub struct Journal {
     /// The hash of the last line; empty where there is none.
     last: String,
     torn: Option<Torn>,
-    /// The last line lacks its end.
-    unended: bool,
-    heads: Vec<Keeper>,
+    /// False for a device, which has no head.
+    is_file: bool,
+    /// Where the head is kept too.
+    second: Option<Keeper>,
     /// A line may have been written in part: nothing more is, until it is opened anew.
     failed: bool,
 }
@@ -118,12 +119,9 @@ impl Journal {
                 why,
             })?,
         };
-        let mut places = Vec::new();
-        if is_file {
-            places.push(head_file(&path, None));
-            places.extend(heads.map(|folder| head_file(&path, Some(folder))));
-        }
-        let journal = Self {
+        let second = heads.filter(|_| is_file);
+        let second = second.map(|folder| Keeper::new(head_file(&path, Some(folder))));
+        let mut journal = Self {
             path,
             disk,
             signer,
@@ -131,11 +129,15 @@ impl Journal {
             n,
             last,
             torn: history.torn,
-            unended: history.unended,
-            heads: places.into_iter().map(Keeper::new).collect(),
+            is_file,
+            second,
             failed: false,
         };
-        if n > 0 && !journal.unended {
+        if history.unended {
+            let ended = journal.disk.add("\n".to_owned());
+            ended.map_err(|why| journal.fault(why))?;
+        }
+        if n > 0 {
             // A crash may have come between the last line and its head.
             journal.keep_head();
         }
@@ -157,7 +159,8 @@ impl Journal {
     /// What is wrong though lines are written: a head that cannot be kept.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.heads.iter().find_map(Keeper::trouble)
+        let second = || self.second.as_ref().and_then(Keeper::trouble);
+        self.disk.trouble().or_else(second)
     }
 
     /// Writes that a session begins. It has to come before anything else.
@@ -208,10 +211,12 @@ impl Journal {
     fn add(&mut self, at: Timestamp, kind: Kind) -> Result<(), JournalError> {
         let done = self.put(at, kind);
         self.failed |= done.is_err();
-        done.map_err(|why| JournalError::Disk {
-            path: self.path.clone(),
-            why,
-        })
+        done.map_err(|why| self.fault(why))
+    }
+
+    fn fault(&self, why: io::Error) -> JournalError {
+        let path = self.path.clone();
+        JournalError::Disk { path, why }
     }
 
     fn put(&mut self, at: Timestamp, kind: Kind) -> io::Result<()> {
@@ -229,24 +234,21 @@ impl Journal {
             torn: self.torn.clone(),
         };
         let (line, hash) = line::write(&entry, &self.signer)?;
-        let end = if self.torn.is_some() || self.unended {
-            "\n"
-        } else {
-            ""
-        };
+        let end = if self.torn.is_some() { "\n" } else { "" };
         self.disk.add(format!("{end}{line}\n"))?;
         (self.n, self.last) = (self.n + 1, hash);
-        (self.torn, self.unended) = (None, false);
+        self.torn = None;
         self.keep_head();
         Ok(())
     }
 
     fn keep_head(&self) {
-        if !self.heads.is_empty() {
+        if self.is_file {
             let head = self.head();
-            for keeper in &self.heads {
-                keeper.keep(&head);
+            if let Some(second) = &self.second {
+                second.keep(head.clone());
             }
+            self.disk.keep(head);
         }
     }
 }
@@ -261,8 +263,8 @@ impl Drop for Journal {
         } else {
             by
         };
-        for keeper in &mut self.heads {
-            keeper.close(by);
+        if let Some(second) = &mut self.second {
+            second.close(by);
         }
     }
 }

@@ -246,7 +246,7 @@ fn wrong(text: &str) -> (usize, usize, String) {
 #[test]
 fn what_is_wrong_with_a_policy_is_said_with_its_place() {
     let (line, column, words) = wrong("permit (principal, action, resource)\nwhen { context.code ");
-    assert_eq!((line, column), (2, 21), "{words}");
+    assert_eq!((line, column), (2, 20), "{words}");
     let (line, column, words) =
         wrong("// ü\npermit (principal, action, resource) when { context.cdoe };");
     assert_eq!((line, column), (2, 45), "{words}");
@@ -267,9 +267,10 @@ fn a_policy_that_allows_nothing_is_refused() {
         "",
         "// nothing yet\n",
         "forbid (principal, action, resource);",
+        "permit (principal, action, resource);\nforbid (principal, action in Action::\"acts\", resource);",
         "permit (principal, action == Action::\"approve\", resource);",
         "permit (principal, action, resource) when { false };",
-        "permit (principal, action, resource) when { context.code && !context.code };",
+        "permit (principal, action in Action::\"acts\", resource) when { context.code && false };",
         "permit (principal, action, resource);\nforbid (principal, action, resource);",
     ] {
         let error = Policy::parse(text).unwrap_err();
@@ -296,6 +297,21 @@ fn what_comes_with_the_program_is_right_and_warns_of_nothing() {
         .unwrap()
         .because;
     assert_eq!(because, ["line 2"]);
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_policies() {
+    let told = include_str!("../../../docs/policy.md");
+    let examples: Vec<&str> = told
+        .split("```cedar\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        let policy = Policy::parse(&format!("{STANDARD}\n{example}")).unwrap();
+        assert_eq!(policy.warnings(), [], "{example}");
+    }
 }
 
 /// Every set of answers and approvals.
@@ -362,13 +378,13 @@ proptest! {
             "context.confirmed", "context.named", "context.reasoned", "context.code",
             "context.approvals > 0",
         ];
-        let mut text = "permit (principal, action, resource) when { true".to_owned();
+        let mut text = "permit (principal, action in Action::\"acts\", resource) when { true".to_owned();
         for (_, word) in WORDS.iter().enumerate().filter(|(n, _)| needs & (1 << n) != 0) {
             text.push_str(&format!(" && {word}"));
         }
         text.push_str(" };\n");
         for (_, word) in WORDS.iter().enumerate().filter(|(n, _)| forbids & (1 << n) != 0) {
-            text.push_str(&format!("forbid (principal, action, resource) unless {{ {word} }};\n"));
+            text.push_str(&format!("forbid (principal, action in Action::\"acts\", resource) unless {{ {word} }};\n"));
         }
         let policy = Policy::parse(&text).unwrap();
         let (person, path) = (mira(), path());

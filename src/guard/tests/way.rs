@@ -210,7 +210,7 @@ fn an_engine_that_knows_nobody_does_what_can_be_undone() {
     let (guard, incident) = (standard(), incident("standard"));
     let (policy, secret) = (Policy::standard(), secret(Tier::Standard));
     let nobody = crate::guard::People::default();
-    let mut said = |verb| {
+    let said = |verb| {
         let asked = asked(&guard, verb, &incident, at(0));
         let claim = guard
             .claim(&asked, &incident, "k1".to_owned(), at(0))
