@@ -48,9 +48,9 @@ impl Desk {
         };
         // In a lab whose time runs faster the emitters' clock is not the one that a person waits by.
         let real = self.state.live.as_ref().is_some_and(|l| l.scale <= 1.0);
-        let rotation = self.rotation_of(&news.note.target);
+        let target = &news.note.target;
         let (words, role) = news.words((self.clock(), self.now().filter(|_| real)), |act| {
-            Self::can(rotation, act)
+            Self::can(self.rotation_of(target), act)
         });
         Below {
             banner,
