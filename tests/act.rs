@@ -228,9 +228,13 @@ fn a_grace_period_is_extended_from_the_screen() {
     terminal.wait_for("the question", |screen| screen.contains("▸ Cancel ◂"));
     look_at_it();
     terminal.press("\t");
-    terminal.wait_for("the button", |screen| screen.contains("▸ Do it ◂"));
+    terminal.wait_for("the button", |screen| screen.contains("▸ Extend grace ◂"));
+    // The button too takes no key before it can have been seen.
+    look_at_it();
     terminal.press("\r");
-    terminal.wait_for("the outcome", |screen| screen.contains("): done: "));
+    terminal.wait_for("the outcome", |screen| {
+        screen.contains("Done: extend-grace")
+    });
     let after = engine.newest();
     assert_ne!(after["grace_ends_at"], before["grace_ends_at"], "{after:#}");
     let lines = journal_lines(&plant.path("journal"));
@@ -241,7 +245,7 @@ fn a_grace_period_is_extended_from_the_screen() {
     );
     // It stands until it is read.
     terminal.press("\u{1b}");
-    terminal.wait_for("that it was read", |screen| !screen.contains("): done: "));
+    terminal.wait_for("that it was read", |screen| !screen.contains("Done: "));
     assert_eq!(engine.end(), Some(0));
     terminal.wait_for("the loss", |screen| screen.contains("✗ lost"));
     terminal.press("q");

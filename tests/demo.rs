@@ -105,10 +105,10 @@ impl Demo {
             });
             look_at_it();
             if self.answer(asks) {
-                self.wait_for("the outcome", 60, |screen| screen.contains("): done"));
+                self.wait_for("the outcome", 60, |screen| screen.contains("Done: "));
                 self.terminal.press("\u{1b}");
                 self.terminal
-                    .wait_for("that it was read", |screen| !screen.contains("): done"));
+                    .wait_for("that it was read", |screen| !screen.contains("Done: "));
                 return;
             }
             self.terminal.press("\u{1b}");

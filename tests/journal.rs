@@ -203,7 +203,12 @@ fn a_head_from_elsewhere_finds_a_cut_tail() {
     let cut: String = text.split_inclusive('\n').take(2).collect();
     fs::write(&path, cut).unwrap();
     let path = path.to_str().unwrap();
-    for heads in [&receipt, &receipts] {
+    // The engine's answer about an act holds a head too.
+    let answer = receipts.join("answer.head");
+    let held: Value = serde_json::from_slice(&fs::read(&receipt).unwrap()).unwrap();
+    let words = serde_json::json!({"key": "k3", "state": "accepted", "head": held});
+    fs::write(&answer, words.to_string()).unwrap();
+    for heads in [&receipt, &receipts, &answer] {
         let (status, out) = verify(&["--head", heads.to_str().unwrap(), path]);
         assert_eq!(status, Some(1), "{out}");
         assert!(

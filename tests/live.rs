@@ -15,16 +15,16 @@ use rotascope::backend::Backend;
 use rotascope::backend::engine::Engine;
 use rotascope::backend::http::Address;
 use rotascope::backend::stream::Stream;
-use rotascope::guard::{Guard, People, Policy, Rules, Signer, summary};
+use rotascope::guard::{Guard, Memory, People, Policy, Rules, Signer, summary};
 use rotascope::incident::{Incident, Recording};
-use rotascope::journal;
+use rotascope::journal::{self, Place, Places};
 use rotascope::model::Event;
 use rotascope::model::act::{ActState, Answer, Asked, Wish};
 use rotascope::model::intent::{Outcome, Verb};
 use rotascope::model::link::{Link, LinkState};
 use rotascope::model::replay::{ReplayCommand, SeekTo};
 use rotascope::rotation::server::{Access, Scope};
-use rotascope::session::live::{Acting, JournalPlace, LiveStart, Recorder};
+use rotascope::session::live::{Acting, JournalPlace, LiveStart, Recorder, Who};
 use rotascope::session::{Session, Update};
 use support::engine::{Line, Manner, Served, Toy, at, event, says};
 
@@ -49,7 +49,7 @@ impl Watched {
         Self::open(LiveStart {
             backends: vec![backend],
             recorder: None,
-            acting: None,
+            who: Who::nobody(),
         })
     }
 
@@ -122,14 +122,19 @@ fn guard() -> Guard {
     )
 }
 
+fn folder_at(path: &Path) -> JournalPlace {
+    JournalPlace::Places(Places::one(Place::Folder(path.to_owned())))
+}
+
 fn acting(url: &str, journal: JournalPlace) -> Watched {
     Watched::open(LiveStart {
         backends: vec![Box::new(Engine::new(address(url)))],
         recorder: None,
-        acting: Some(Acting {
+        who: Who::Known(Ok(Acting {
             guard: guard(),
             journal,
-        }),
+            once: Arc::new(Memory::default()),
+        })),
     })
 }
 
@@ -203,7 +208,7 @@ fn a_recording_is_the_session() {
     let watched = Watched::open(LiveStart {
         backends: vec![quick(&line.url())],
         recorder: Some(Recorder::new(&path).unwrap()),
-        acting: None,
+        who: Who::nobody(),
     });
     assert!(
         Recorder::new(&path).is_err(),
@@ -329,10 +334,7 @@ fn an_act_is_written_down_sent_once_and_observed() {
         Access::one(TOKEN, &[Scope::Read, Scope::Act]).unwrap(),
     );
     let folder = tempfile::tempdir().unwrap();
-    let watched = acting(
-        &server.url(),
-        JournalPlace::Folder(folder.path().join("journal")),
-    );
+    let watched = acting(&server.url(), folder_at(&folder.path().join("journal")));
     watched.wait("a connection", is_live);
     watched.freeze();
     let state = watched.act("the outcome", ActState::is_final);
@@ -360,8 +362,10 @@ fn an_act_is_written_down_sent_once_and_observed() {
 fn journal_of(folder: &Path) -> journal::History {
     let began = Instant::now();
     loop {
-        let mut files = std::fs::read_dir(folder).unwrap().flatten();
-        let history = journal::read(&files.next().unwrap().path()).unwrap();
+        let files = std::fs::read_dir(folder).unwrap().flatten();
+        let mut files = files.map(|file| file.path());
+        let path = files.find(|path| path.extension().is_some_and(|e| e == "jsonl"));
+        let history = journal::read(&path.unwrap()).unwrap();
         // The end is written down after it is shown.
         if history.open.is_empty() || began.elapsed() > Duration::from_secs(5) {
             return history;
@@ -386,10 +390,7 @@ fn what_an_engine_refuses_was_not_done() {
         let toy = Toy::new(manner);
         let server = Served::start(&toy, Access::open());
         let folder = tempfile::tempdir().unwrap();
-        let watched = acting(
-            &server.url(),
-            JournalPlace::Folder(folder.path().to_owned()),
-        );
+        let watched = acting(&server.url(), folder_at(folder.path()));
         watched.wait("a connection", is_live);
         watched.freeze();
         let state = watched.act("the refusal", ActState::is_final);
@@ -404,8 +405,8 @@ fn what_an_engine_refuses_was_not_done() {
 #[test]
 fn no_record_no_act() {
     for place in [
-        JournalPlace::File("/dev/full".into()),
-        JournalPlace::Folder("/proc/no/such/folder".into()),
+        JournalPlace::Places(Places::one(Place::File("/dev/full".into()))),
+        folder_at(Path::new("/proc/no/such/folder")),
         JournalPlace::Nowhere("there is no place for it".to_owned()),
     ] {
         let toy = Toy::new(Manner::Does);
@@ -429,7 +430,7 @@ fn an_act_whose_answer_is_cut_off_is_asked_about_and_never_sent_again() {
     let server = Served::start(&toy, Access::open());
     let line = Line::deaf_to_acts(server.address);
     let folder = tempfile::tempdir().unwrap();
-    let watched = acting(&line.url(), JournalPlace::Folder(folder.path().to_owned()));
+    let watched = acting(&line.url(), folder_at(folder.path()));
     watched.wait("a connection", is_live);
     watched.freeze();
     watched.act("unknown", |state| {
@@ -448,7 +449,7 @@ fn an_engine_that_answers_200_with_an_error_has_not_said_that_it_took_the_act() 
     const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 24\r\n\r\n{\"error\":\"out of order\"}";
     let folder = tempfile::tempdir().unwrap();
     let url = format!("http://{}", says(ANSWER));
-    let watched = acting(&url, JournalPlace::Folder(folder.path().to_owned()));
+    let watched = acting(&url, folder_at(folder.path()));
     watched.freeze();
     let state = watched.act("unknown", |state| matches!(state, ActState::Told(_)));
     let ActState::Told(Outcome::Unknown { why }) = &state else {
@@ -462,7 +463,7 @@ fn what_an_earlier_session_left_open_is_asked_about() {
     let toy = Toy::new(Manner::Goes);
     let server = Served::start(&toy, Access::open());
     let folder = tempfile::tempdir().unwrap();
-    let place = JournalPlace::Folder(folder.path().to_owned());
+    let place = folder_at(folder.path());
     let first = acting(&server.url(), place.clone());
     first.wait("a connection", is_live);
     first.freeze();
@@ -493,10 +494,11 @@ fn without_leave_to_act_nothing_is_sent() {
     let watched = Watched::open(LiveStart {
         backends: vec![quick(&server.url())],
         recorder: None,
-        acting: Some(Acting {
+        who: Who::Known(Ok(Acting {
             guard: guard(),
             journal: JournalPlace::Nowhere(String::new()),
-        }),
+            once: Arc::new(Memory::default()),
+        })),
     });
     watched.freeze();
     let state = watched.act("a refusal", ActState::is_final);

@@ -143,7 +143,7 @@ fn bad_input_is_refused_in_words_and_breaks_nothing() {
         ("", 400, "no JSON"),
         ("{", 400, "no JSON"),
         ("\u{0}\u{1}", 400, "no JSON"),
-        ("[]", 422, "expected struct Intent"),
+        ("[]", 422, "expected struct Signed"),
         (r#"{"verb":"freeze"}"#, 422, "missing field"),
         (&unfit.to_string(), 422, "no act is called"),
         (&intent("short").to_string(), 422, "8 to 128"),
@@ -366,7 +366,10 @@ fn whoever_lacks_what_is_pruned_is_told_and_whoever_is_new_lost_nothing() {
     let told = |headers: &str| {
         let mut lines = stream(&server, headers);
         let mut first = String::new();
-        lines.read_line(&mut first).unwrap();
+        while !first.starts_with("event: ") {
+            first.clear();
+            assert!(lines.read_line(&mut first).unwrap() > 0);
+        }
         let mut data = String::new();
         lines.read_line(&mut data).unwrap();
         (first, data, ids(&mut lines, 1))

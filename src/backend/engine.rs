@@ -4,15 +4,18 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 
 use super::http::{ANSWER_WITHIN, Address, body, denies, reason, words};
 use super::stream::Stream;
-use super::{Backend, Hands, Sent};
+use super::{Backend, Hands, Requested, Sent};
+use crate::config::failpoint;
 use crate::guard::Warrant;
-use crate::model::intent::{Intent, Outcome};
+use crate::model::intent::Outcome;
+use crate::model::proof::{Approval, Signed};
 use crate::model::{Text, Timestamp};
 
 /// An engine.
@@ -89,16 +92,15 @@ impl EngineHands {
 
 impl Hands for EngineHands {
     fn perform(&self, warrant: Warrant, now: Timestamp) -> Outcome {
-        let intent = match warrant.spend(now) {
-            // The engine takes the intent alone for now.
-            Ok(signed) => signed.intent,
+        let signed = match warrant.spend(now) {
+            Ok(signed) => signed,
             Err(why) => {
                 return Outcome::Failed {
                     why: why.to_string(),
                 };
             }
         };
-        let sent = self.wait(async |client, address| send(client, address, &intent).await);
+        let sent = self.wait(async |client, address| send(client, address, &signed).await);
         sent.unwrap_or_else(|why| Outcome::Failed {
             why: format!("nothing was sent: {why}"),
         })
@@ -108,13 +110,77 @@ impl Hands for EngineHands {
         let told = self.wait(async |client, address| ask(client, address, key).await);
         told.unwrap_or_else(|why| Outcome::Unknown { why })
     }
+
+    fn request(&self, act: &Signed) -> Result<Requested, String> {
+        self.wait(async |client, address| {
+            let asked = client.post(address.at(&["v1", "requests"])).json(act);
+            let held: Held = told(address, asked, StatusCode::CREATED).await?;
+            Ok(Requested {
+                id: held.id,
+                until: held.until,
+            })
+        })?
+    }
+
+    fn requested(&self, id: &str) -> Result<Signed, String> {
+        self.wait(async |client, address| {
+            let asked = client.get(address.at(&["v1", "requests", id]));
+            let held: Held = told(address, asked, StatusCode::OK).await?;
+            held.act
+                .ok_or_else(|| "the engine does not say what waits".to_owned())
+        })?
+    }
+
+    fn approve(&self, id: &str, approval: &Approval) -> Result<(), String> {
+        self.wait(async |client, address| {
+            let path = address.at(&["v1", "requests", id, "approvals"]);
+            let asked = address.with_token(client.post(path).json(approval));
+            let answer = answered(asked).await?;
+            match answer.status() {
+                StatusCode::NO_CONTENT | StatusCode::OK => Ok(()),
+                status => Err(format!("{} ({status})", words(&body(answer).await))),
+            }
+        })?
+    }
 }
 
-async fn send(client: &Client, address: &Address, intent: &Intent) -> Outcome {
+/// An act that waits, as the engine tells it.
+#[derive(Debug, Deserialize)]
+struct Held {
+    id: String,
+    until: Timestamp,
+    #[serde(default)]
+    act: Option<Signed>,
+}
+
+async fn answered(request: RequestBuilder) -> Result<Response, String> {
+    let sent = request.timeout(ANSWER_WITHIN).send().await;
+    sent.map_err(|error| format!("the engine cannot be asked: {}", reason(error)))
+}
+
+/// What the engine tells, where it answers with this status.
+async fn told<T: DeserializeOwned>(
+    address: &Address,
+    request: RequestBuilder,
+    wanted: StatusCode,
+) -> Result<T, String> {
+    let answer = answered(address.with_token(request)).await?;
+    let status = answer.status();
+    let body = body(answer).await;
+    if status != wanted {
+        return Err(format!("{} ({status})", words(&body)));
+    }
+    body.and_then(|body| {
+        serde_json::from_slice(&body)
+            .map_err(|_| "the engine answers with what nobody can read".to_owned())
+    })
+}
+
+async fn send(client: &Client, address: &Address, signed: &Signed) -> Outcome {
     let request = address
         .with_token(client.post(address.at(&["v1", "acts"])))
         .timeout(ANSWER_WITHIN)
-        .json(intent);
+        .json(signed);
     let answer = match request.send().await {
         Ok(answer) => answer,
         // No connection: not a byte of the act has left.
@@ -129,6 +195,7 @@ async fn send(client: &Client, address: &Address, intent: &Intent) -> Outcome {
             };
         }
     };
+    failpoint::reach("act.send.answered");
     let status = answer.status();
     let body = body(answer).await;
     if status == StatusCode::ACCEPTED || status == StatusCode::OK {
@@ -137,7 +204,7 @@ async fn send(client: &Client, address: &Address, intent: &Intent) -> Outcome {
             .ok()
             .and_then(|body| serde_json::from_slice::<Receipt>(body).ok());
         return match taken {
-            Some(receipt) if receipt.key == intent.key => Outcome::Accepted,
+            Some(receipt) if receipt.key == signed.intent.key => Outcome::Accepted,
             _ => Outcome::Unknown {
                 why: format!(
                     "the engine answered {status} and did not say that it took the act: {}",

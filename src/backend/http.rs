@@ -88,6 +88,16 @@ impl Address {
         }
     }
 
+    /// The URL, without anything secret.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let mut url = self.url.clone();
+        // Neither can fail for a URL that has a host.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        Text::from(url.as_str().trim_end_matches('/')).to_string()
+    }
+
     /// True where it is this machine.
     #[must_use]
     pub fn is_local(&self) -> bool {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::guard::Warrant;
 use crate::model::intent::Outcome;
+use crate::model::proof::{Approval, Signed};
 use crate::model::rejected::Rejected;
 use crate::model::{Event, Text, Timestamp};
 
@@ -91,4 +92,37 @@ pub trait Hands: Send + Sync {
 
     /// How far the act with this idempotency key has come.
     fn ask(&self, key: &str) -> Outcome;
+
+    /// Lets a second person know of an act that waits for them.
+    ///
+    /// # Errors
+    /// In words for a person, where nobody can be asked.
+    fn request(&self, _act: &Signed) -> Result<Requested, String> {
+        Err("a second person has to approve it, and this backend knows of none".to_owned())
+    }
+
+    /// The act that waits under this id, with the approvals that came so far.
+    ///
+    /// # Errors
+    /// In words for a person, where it does not wait there or cannot be asked about.
+    fn requested(&self, id: &str) -> Result<Signed, String> {
+        Err(format!("nothing waits here as {}", Text::from(id)))
+    }
+
+    /// Approves the act that waits under this id.
+    ///
+    /// # Errors
+    /// In words for a person, where it was not taken.
+    fn approve(&self, id: &str, _approval: &Approval) -> Result<(), String> {
+        Err(format!("nothing waits here as {}", Text::from(id)))
+    }
+}
+
+/// An act that waits for a second person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requested {
+    /// Its name, for `rotascope approve`.
+    pub id: String,
+    /// It is void after this moment.
+    pub until: Timestamp,
 }

@@ -6,19 +6,22 @@ mod house;
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::audit::{self, Options};
 use crate::backend::replay::Replay;
-use crate::config::Paths;
-use crate::model::Text;
+use crate::config::{Identity, Paths};
+use crate::guard::{Guard, Memory, People, Policy};
+use crate::journal::{Place, Places};
+use crate::model::{Actor, Text};
 use crate::rotation::Clock;
 use crate::rotation::lab::{Cause, LabSettings, UnknownCause};
-use crate::session::live::{Acting, JournalPlace, LiveStart, Recorder};
+use crate::session::live::{Acting, JournalPlace, LiveStart, Recorder, Who};
 use crate::shell::terminal::{self, Opening};
 
+use super::actor;
 use super::complaint::Complaint;
 use super::dumps;
-use super::live;
 use super::look::{Look, LookArgs};
 use super::replay::{self, PlayArgs};
 use house::House;
@@ -106,21 +109,26 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         Some(path) => Some(Recorder::new(path).map_err(|e| Complaint::new(e.to_string()))?),
         None => None,
     };
-    let house = House::build(LabSettings {
+    let person = actor::person(None);
+    // The lab knows this key for as long as it stands, and nobody else does.
+    let identity = Identity::in_memory("the demo's")
+        .map_err(|error| Complaint::new("nobody can act in the demo").because(error))?;
+    let lab = LabSettings {
         fault: args.fault.0,
         services: args.services.into(),
         seed: args.seed,
         clock: Clock::scaled(args.time_scale),
-    })?;
-    // What is done in the lab is nobody's record: its journal goes with it.
-    let acting = (!args.read_only).then(|| Acting {
-        guard: live::guard(live::person(None)),
-        journal: JournalPlace::Folder(house.folder().join("journal")),
-    });
+    };
+    let house = House::build(lab, person.clone(), identity.key())?;
+    let who = if args.read_only {
+        Who::nobody()
+    } else {
+        Who::Known(Ok(acting(person, &identity, &house)))
+    };
     let start = LiveStart {
         backends: house.backends(),
         recorder,
-        acting,
+        who,
     };
     let title = args.fault.0.map_or_else(
         || Text::from("demo"),
@@ -131,6 +139,17 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
     shown
         .map(|()| 0)
         .map_err(|error| Complaint::new("the cockpit cannot be shown").because(error))
+}
+
+/// Who acts in the lab. What is done there is nobody's record: its journal goes with it.
+fn acting(person: Actor, identity: &Identity, house: &House) -> Acting {
+    let people = Arc::new(People::default());
+    let journal = Place::Folder(house.folder().join("journal"));
+    Acting {
+        guard: Guard::new(person, identity.signer(), Policy::demo(), people),
+        journal: JournalPlace::Places(Places::one(journal)),
+        once: Arc::new(Memory::default()),
+    }
 }
 
 fn scale(words: &str) -> Result<f64, String> {

@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::guard::Policy;
+use crate::journal::Spent;
 use crate::model::text::shown;
 use crate::rotation::plan::Plan;
-use crate::rotation::server::{self, Access, Door, Running, Tls};
+use crate::rotation::server::{self, Access, Door, Gate, Running, Tls};
 use crate::rotation::{Clock, Engine, SealKey, Settings, target};
 
 use super::complaint::Complaint;
 use super::dumps;
+use super::policy;
 use super::secret_file;
 
 /// Holds the key that seals material, where no file does.
@@ -37,6 +41,13 @@ pub struct Args {
     /// one, and on loopback only, a token is made in STORE.token
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Who may act, by which key, and what they are. Without it nothing that has to be signed can be
+    /// done
+    #[arg(long, value_name = "FILE")]
+    people: Option<PathBuf>,
+    /// What has to be answered before which act, in Cedar [default: the standard policy]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     /// The server's certificate chain, in PEM; it then speaks TLS alone
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -74,9 +85,18 @@ pub fn run(args: &Args) -> Result<u8, Complaint> {
     let targets = targets(&plan)?;
     let tls = tls(args)?;
     let (access, from) = access(args)?;
+    let gate = gate(args)?;
+    if gate.knows_nobody() {
+        // Nobody may be there to read it.
+        let _ = writeln!(
+            io::stderr(),
+            "nobody is known here: no disruptive or destructive act is possible; name people with --people"
+        );
+    }
     let door = Door {
         listen: args.listen,
         access,
+        gate,
         tls,
     };
     let settings = Settings {
@@ -158,7 +178,7 @@ fn plan(path: &Path) -> Result<Plan, Complaint> {
 
 fn targets(
     plan: &Plan,
-) -> Result<BTreeMap<crate::model::SecretPath, std::sync::Arc<dyn target::Target>>, Complaint> {
+) -> Result<BTreeMap<crate::model::SecretPath, Arc<dyn target::Target>>, Complaint> {
     let mut targets = BTreeMap::new();
     for secret in &plan.secrets {
         let opened = target::open(&secret.target.kind, &secret.target.settings);
@@ -177,6 +197,23 @@ fn key(args: &Args) -> Result<SealKey, Complaint> {
         Some(path) => SealKey::of_file(path),
     };
     key.map_err(|error| Complaint::new(error.to_string()))
+}
+
+fn gate(args: &Args) -> Result<Gate, Complaint> {
+    let people = args.people.as_deref().map(policy::people).transpose()?;
+    let policy = match &args.policy {
+        Some(path) => Arc::new(policy::policy(path)?),
+        None => Policy::standard(),
+    };
+    let folder = beside(&args.store, "used");
+    let used = Spent::open(&folder).map_err(|error| {
+        Complaint::new(format!(
+            "what was used up cannot be remembered in {}",
+            shown(&folder.to_string_lossy())
+        ))
+        .because(error)
+    })?;
+    Ok(Gate::new(people.unwrap_or_default(), policy, Arc::new(used)))
 }
 
 fn tls(args: &Args) -> Result<Option<Tls>, Complaint> {

@@ -1,6 +1,7 @@
 //! `rotascope identity`: who am I for others, where is my key kept, and my one-time codes.
 
 use std::env;
+use std::fmt::Write as _;
 use std::io::{self, BufRead, Write};
 
 use clap::{Subcommand, ValueEnum};
@@ -10,7 +11,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::complaint::Complaint;
-use super::{FINE, live, passphrase};
+use super::{FINE, actor, passphrase};
 use crate::config::Paths;
 use crate::config::identity::{Identity, IdentityError, Ring, Sources};
 use crate::guard::totp::{self, Enrolled, TotpSecret, recovery_code, recovery_hash};
@@ -62,7 +63,20 @@ enum What {
 /// # Errors
 /// [`Complaint`] where it cannot be had.
 pub(super) fn load(paths: &Paths) -> Result<Identity, Complaint> {
-    Identity::load(&sources(paths)).map_err(complaint)
+    Identity::load(&sources(paths)).map_err(|error| complaint(&error))
+}
+
+/// Finds the person's identity where no terminal can be asked for a passphrase; what cannot be had
+/// is said in one line.
+pub(super) fn load_without_asking(paths: &Paths) -> Result<Identity, String> {
+    let sources = Sources {
+        ask: &|_| None,
+        ..sources(paths)
+    };
+    Identity::load(&sources).map_err(|error| match error.next() {
+        Some(next) => format!("{error}; {next}"),
+        None => error.to_string(),
+    })
 }
 
 /// Runs the command.
@@ -70,7 +84,7 @@ pub(super) fn load(paths: &Paths) -> Result<Identity, Complaint> {
 /// # Errors
 /// [`Complaint`] where there is no identity, or nothing can be kept with it.
 pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
-    let person = live::person(args.person.as_deref());
+    let person = actor::person(args.person.as_deref());
     let mut identity = load(paths)?;
     let (mut out, mut input) = (io::stdout().lock(), io::stdin().lock());
     let done = match args.what {
@@ -94,7 +108,7 @@ fn sources(paths: &Paths) -> Sources<'_> {
     }
 }
 
-fn complaint(error: IdentityError) -> Complaint {
+fn complaint(error: &IdentityError) -> Complaint {
     let next = error.next();
     let complaint = Complaint::new(error.to_string());
     match next {
@@ -165,7 +179,7 @@ fn enrol(
     input: &mut dyn BufRead,
     out: &mut dyn Write,
 ) -> Result<io::Result<u8>, Complaint> {
-    let (secret, codes) = new_codes().ok_or_else(|| complaint(IdentityError::NoRandomness))?;
+    let (secret, codes) = new_codes().ok_or_else(|| complaint(&IdentityError::NoRandomness))?;
     match confirmed(&secret, &codes, person, input, out) {
         Ok(true) => {}
         Ok(false) => return Ok(Ok(NOT_ENROLLED)),
@@ -177,7 +191,7 @@ fn enrol(
     };
     identity
         .enrol(enrolled, &sources(paths))
-        .map_err(complaint)?;
+        .map_err(|error| complaint(&error))?;
     Ok(enrolled_words(identity, person, out).map(|()| FINE))
 }
 
@@ -246,7 +260,7 @@ fn url(secret: &TotpSecret, person: &Actor) -> Zeroizing<String> {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             name.push(char::from(byte));
         } else {
-            name.push_str(&format!("%{byte:02X}"));
+            let _ = write!(name, "%{byte:02X}");
         }
     }
     Zeroizing::new(format!(

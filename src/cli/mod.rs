@@ -1,5 +1,9 @@
 //! The commands, a file each; wiring only.
 
+mod aboard;
+mod act;
+mod actor;
+mod approve;
 pub mod audit;
 mod check;
 mod complaint;
@@ -69,6 +73,10 @@ enum Command {
     Demo(demo::Args),
     /// Run the rotation engine and its server
     Engine(engine::Args),
+    /// Do one act without the cockpit, under the same guard
+    Act(act::Args),
+    /// Approve an act that waits for a second person
+    Approve(approve::Args),
     /// Say whether a policy of acts is right, and what it asks for before each
     Policy(policy::Args),
     /// Say who you are for others, and where your key is kept
@@ -127,6 +135,8 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
         Command::Check(args) => printed(|out, err| check::run(&args, paths, out, err)),
         Command::Demo(args) => demo::run(&args, paths),
         Command::Engine(args) => engine::run(&args),
+        Command::Act(args) => act::run(&args, paths),
+        Command::Approve(args) => approve::run(&args, paths),
         Command::Policy(args) => printed(|out, err| policy::run(&args, out, err)),
         Command::Identity(args) => identity::run(&args, paths),
         Command::Verify(args) => printed(|out, err| verify::run(&args, out, err)),

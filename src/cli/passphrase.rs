@@ -1,6 +1,7 @@
 //! Asks for a passphrase at the terminal, without showing it, before the screen opens.
 
 use secrecy::SecretString;
+use zeroize::Zeroizing;
 
 use crate::config::identity::Ask;
 
@@ -8,6 +9,19 @@ use crate::config::identity::Ask;
 #[cfg(unix)]
 pub(super) fn ask(what: &Ask) -> Option<SecretString> {
     terminal::ask(what)
+}
+
+/// Asks for a line at the process's terminal, shown or not; `None` where there is none, or it is
+/// given up.
+#[cfg(unix)]
+pub(super) fn line(words: &str, is_shown: bool) -> Option<Zeroizing<String>> {
+    terminal::line(words, is_shown)
+}
+
+/// There is no terminal that can be asked.
+#[cfg(not(unix))]
+pub(super) fn line(_words: &str, _is_shown: bool) -> Option<Zeroizing<String>> {
+    None
 }
 
 /// There is no terminal that can be asked.
@@ -19,7 +33,7 @@ pub(super) fn ask(_what: &Ask) -> Option<SecretString> {
 #[cfg(unix)]
 mod terminal {
     use std::fs::{File, OpenOptions};
-    use std::io::{self, Read as _, Write as _};
+    use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 
     use rustix::termios::{
         LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
@@ -34,6 +48,22 @@ mod terminal {
 
     /// So often a new passphrase may be typed in two ways.
     const TRIES: usize = 3;
+
+    pub(super) fn line(words: &str, is_shown: bool) -> Option<Zeroizing<String>> {
+        let mut options = OpenOptions::new();
+        let mut terminal = options.read(true).write(true).open("/dev/tty").ok()?;
+        if !is_shown {
+            let typed = read(&mut terminal, words).ok()?;
+            return Some(Zeroizing::new(typed.expose_secret().to_owned()));
+        }
+        write!(terminal, "{words}").ok()?;
+        let mut typed = Zeroizing::new(String::new());
+        let read = BufReader::new(terminal.take(LONGEST as u64)).read_line(&mut typed);
+        read.ok().filter(|bytes| *bytes > 0)?;
+        Some(Zeroizing::new(
+            typed.trim_end_matches(['\n', '\r']).to_owned(),
+        ))
+    }
 
     pub(super) fn ask(what: &Ask) -> Option<SecretString> {
         let mut terminal = OpenOptions::new()
@@ -84,19 +114,17 @@ mod terminal {
         tcsetattr(&*terminal, OptionalActions::Flush, &silent)?;
         let _restore = Restore(terminal.try_clone()?, before);
         write!(terminal, "{words}")?;
-        let line = line(terminal);
+        let line = typed(terminal);
         writeln!(terminal)?;
         line
     }
 
-    fn line(terminal: &mut File) -> io::Result<SecretString> {
+    fn typed(terminal: &mut File) -> io::Result<SecretString> {
         let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
-        let mut byte = Zeroizing::new([0_u8; 1]);
-        loop {
-            if terminal.read(byte.as_mut_slice())? == 0 {
-                break;
-            }
-            match byte[0] {
+        let mut read = Zeroizing::new([0_u8; 1]);
+        while terminal.read(read.as_mut_slice())? == 1 {
+            let [byte] = *read;
+            match byte {
                 b'\n' | b'\r' => break,
                 3 | 4 => return Ok(SecretString::from("")),
                 8 | 0x7f => {

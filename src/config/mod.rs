@@ -1,6 +1,7 @@
 //! Where things lie and what the user set. Every path can be overridden by the environment, so
 //! that tests and containers need no home folder.
 
+pub mod failpoint;
 pub mod identity;
 mod paths;
 mod settings;

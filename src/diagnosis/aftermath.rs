@@ -290,7 +290,10 @@ pub fn aftermath(
         .resolved_at
         .filter(|at| *at <= done.at + LOOKED_AT)
         .map(|at| Verdict::Healed(at.since(done.at)));
-    Some(verdict((None, healed.unwrap_or_else(|| patient(done, now)))))
+    Some(verdict((
+        None,
+        healed.unwrap_or_else(|| patient(done, now)),
+    )))
 }
 
 /// As it was: no effect after a while.
@@ -326,7 +329,11 @@ impl<'a> Touched<'a> {
             let mut all: Vec<&Rotation> = incident
                 .rotations()
                 .filter(|r| r.started_at <= done.at)
-                .filter(|r| r.secret.as_ref().is_some_and(|s| s.raw() == done.target.raw()))
+                .filter(|r| {
+                    r.secret
+                        .as_ref()
+                        .is_some_and(|s| s.raw() == done.target.raw())
+                })
                 .collect();
             all.sort_by_key(|r| r.started_at);
             all.pop()
@@ -367,10 +374,11 @@ impl<'a> Touched<'a> {
 
     /// The finding that the act cures, else any that stood.
     fn finding(&self, done: Done<'_>) -> Option<&'a Finding> {
-        let cures = |f: &&&Finding| f.mode.suggest().contains(&done.verb.name());
-        let mut all = self.findings.iter();
-        let cured = all.clone().find(cures);
-        cured.or_else(|| all.next()).copied()
+        let all = &self.findings;
+        let cured = all
+            .iter()
+            .find(|finding| finding.mode.suggest().contains(&done.verb.name()));
+        cured.or_else(|| all.first()).copied()
     }
 
     fn series(&self, incident: &'a Incident) -> Vec<&'a AuthSeries> {
@@ -458,9 +466,10 @@ impl<'a> Hurt<'a> {
             (2..=2 * TOGETHER).find_map(|many| {
                 let windows = after.get(from..from + many)?;
                 let together = Refused::of(windows.iter().copied());
-                let each = windows.iter().take(2).all(|window| {
-                    self.usual.surprise(window.failed(), window.total) > USUAL
-                });
+                let each = windows
+                    .iter()
+                    .take(2)
+                    .all(|window| self.usual.surprise(window.failed(), window.total) > USUAL);
                 let usual = each && self.usual.surprise(together.bad, together.total) > USUAL;
                 let fewer = together.as_few_as_after(self.before) < FEWER;
                 (usual && fewer).then_some((first.end, together))

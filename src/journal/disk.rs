@@ -6,10 +6,9 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use super::head::{head_file, read_head};
-use super::read::{self, History};
+use super::head::{Trouble, head_file, read_head, replace};
 use crate::model::proof::Head;
 
 /// A disk that has not answered for so long is dead.
@@ -65,19 +64,29 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// What was found where a journal was opened.
 pub(super) struct Found {
-    /// What it says.
-    pub(super) history: History,
+    /// What is in it.
+    pub(super) bytes: Vec<u8>,
     /// The head beside it.
     pub(super) head: io::Result<Option<Head>>,
     /// False for a device, which has nothing to go on from and no head.
     pub(super) is_file: bool,
 }
 
-/// A file that is added to, on its own thread.
+/// What is to be written.
+enum Job {
+    /// To the end of the journal.
+    Add(String),
+    /// Into the place of the head beside it.
+    Head(Head),
+}
+
+/// A journal that is added to and the head beside it, on a thread of their own. What is asked for
+/// is done in order: no line is written before the head of the line before it.
 #[derive(Debug)]
 pub(super) struct Disk {
-    lines: Option<Sender<String>>,
+    jobs: Option<Sender<Job>>,
     done: Receiver<io::Result<()>>,
+    trouble: Trouble,
     hung: bool,
 }
 
@@ -100,8 +109,10 @@ impl Disk {
     pub(super) fn open(path: &Path) -> Result<(Self, Found), Shut> {
         let path: PathBuf = path.to_owned();
         let (tell, opened) = bounded(1);
-        let (lines, next) = bounded::<String>(1);
+        let (jobs, next) = unbounded::<Job>();
         let (finish, done) = bounded(1);
+        let trouble = Trouble::default();
+        let told = trouble.clone();
         std::thread::Builder::new().spawn(move || {
             let (mut file, found) = match open(&path) {
                 Ok((file, found)) => (file, Ok(found)),
@@ -114,9 +125,12 @@ impl Disk {
                 return;
             }
             drop(tell);
-            while let Ok(line) = next.recv() {
-                if finish.send(add(&mut file, &line)).is_err() {
-                    return;
+            let beside = head_file(&path, None);
+            while let Ok(job) = next.recv() {
+                match job {
+                    Job::Head(head) => told.of(&beside, replace(&beside, &head)),
+                    Job::Add(text) if finish.send(add(&mut file, &text)).is_err() => return,
+                    Job::Add(_) => {}
                 }
             }
             // The lock goes with the file, before whoever waits for the end hears of it.
@@ -124,8 +138,9 @@ impl Disk {
         })?;
         let found = opened.recv_timeout(LIMIT).map_err(|_| late())??;
         let disk = Self {
-            lines: Some(lines),
+            jobs: Some(jobs),
             done,
+            trouble,
             hung: false,
         };
         Ok((disk, found))
@@ -137,12 +152,25 @@ impl Disk {
     /// Where it may not be there; `TimedOut` where the disk hangs.
     pub(super) fn add(&mut self, text: String) -> io::Result<()> {
         let gone = || io::Error::other("its writer has ended");
-        let lines = self.lines.as_ref().filter(|_| !self.hung);
-        lines.ok_or_else(gone)?.send(text).map_err(|_| gone())?;
+        let jobs = self.jobs.as_ref().filter(|_| !self.hung);
+        let job = Job::Add(text);
+        jobs.ok_or_else(gone)?.send(job).map_err(|_| gone())?;
         self.done.recv_timeout(LIMIT).unwrap_or_else(|_| {
             self.hung = true;
             Err(late())
         })
+    }
+
+    /// Replaces the head beside the journal; nobody waits for it but the next line.
+    pub(super) fn keep(&self, head: Head) {
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.send(Job::Head(head));
+        }
+    }
+
+    /// Why the last head is not kept.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.words()
     }
 
     /// True where it was waited for in vain.
@@ -152,7 +180,7 @@ impl Disk {
 
     /// Closes the file; waits for that, unless the disk hangs.
     pub(super) fn close(&mut self, by: Instant) {
-        self.lines = None;
+        self.jobs = None;
         if !self.hung {
             let left = by.saturating_duration_since(Instant::now());
             let _ = self.done.recv_timeout(left);
@@ -176,7 +204,7 @@ fn open(path: &Path) -> Result<(File, Found), Shut> {
     }
     if !file.metadata()?.is_file() {
         let found = Found {
-            history: History::default(),
+            bytes: Vec::new(),
             head: Ok(None),
             is_file: false,
         };
@@ -188,7 +216,7 @@ fn open(path: &Path) -> Result<(File, Found), Shut> {
         Err(TryLockError::Error(error)) => return Err(error.into()),
     }
     let found = Found {
-        history: read::read(path)?,
+        bytes: fs::read(path)?,
         head: read_head(&head_file(path, None)),
         is_file: true,
     };

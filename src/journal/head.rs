@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use serde::Deserialize;
 
 use super::read::History;
 use crate::guard::Signer;
@@ -20,7 +21,7 @@ use crate::model::proof::Head;
 const DOMAIN: &str = "rotascope journal head v1";
 
 /// The longest head file that is read, in bytes.
-const LONGEST: u64 = 4096;
+const LONGEST: u64 = 1 << 16;
 
 /// The head of the journal `writer` of `n` lines, the last of which has this hash.
 pub(super) fn sign(signer: &Signer, writer: &str, n: u64, hash: &str) -> Head {
@@ -100,7 +101,15 @@ pub fn head_file(journal: &Path, folder: Option<&Path>) -> PathBuf {
     }
 }
 
-/// Reads a head; `None` where there is no such file.
+/// A head, or what holds one: an act's receipt.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Head(Head),
+    Receipt { head: Head },
+}
+
+/// Reads a head, or that of an act's receipt; `None` where there is no such file.
 ///
 /// # Errors
 /// Where the file cannot be read or holds none (`InvalidData`).
@@ -111,13 +120,17 @@ pub fn read_head(path: &Path) -> io::Result<Option<Head>> {
         Err(error) => return Err(error),
     };
     let text = io::read_to_string(io::Read::take(file, LONGEST))?;
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it holds no head of a journal"))
+    match serde_json::from_str(&text) {
+        Ok(Written::Head(head) | Written::Receipt { head }) => Ok(Some(head)),
+        Err(_) => {
+            let words = "it holds no head of a journal";
+            Err(io::Error::new(io::ErrorKind::InvalidData, words))
+        }
+    }
 }
 
 /// Puts a head into the place of the one before it, so that there is always one, whole.
-fn replace(path: &Path, head: &Head) -> io::Result<()> {
+pub(super) fn replace(path: &Path, head: &Head) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
@@ -132,39 +145,53 @@ fn replace(path: &Path, head: &Head) -> io::Result<()> {
     super::disk::sync_folder(path)
 }
 
-/// Keeps the newest head in one file, on a thread of its own: the act does not wait for it, and a
+/// What is wrong with a head that was to be kept, for whoever asks.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trouble(Arc<Mutex<Option<String>>>);
+
+impl Trouble {
+    /// Remembers how the last try went.
+    pub(super) fn of(&self, path: &Path, done: io::Result<()>) {
+        let words = done.err().map(|why| {
+            let path = path.display();
+            format!("the journal's head {path} cannot be written: {why}")
+        });
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = words;
+    }
+
+    pub(super) fn words(&self) -> Option<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// Keeps the newest head in a second place, on a thread of its own: no line waits for it, and a
 /// disk that hangs there stops nothing else.
 #[derive(Debug)]
 pub(super) struct Keeper {
     heads: Option<Sender<Head>>,
     ended: Receiver<()>,
-    trouble: Arc<Mutex<Option<String>>>,
+    trouble: Trouble,
 }
 
 impl Keeper {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: &Path) -> Self {
         let (heads, newer) = unbounded::<Head>();
         let (end, ended) = bounded::<()>(0);
-        let trouble = Arc::new(Mutex::new(None));
-        let told = Arc::clone(&trouble);
-        let tell = move |words| *told.lock().unwrap_or_else(PoisonError::into_inner) = words;
-        let say = tell.clone();
+        let trouble = Trouble::default();
+        let (told, place) = (trouble.clone(), path.to_owned());
         let begun = std::thread::Builder::new().spawn(move || {
             let _ended_when_dropped = end;
             while let Ok(head) = newer.recv() {
                 // Of what came meanwhile only the newest counts.
                 let head = newer.try_iter().last().unwrap_or(head);
-                say(place(&path, &head).err().map(|why| {
-                    format!(
-                        "the journal's head {} cannot be written: {why}",
-                        path.display()
-                    )
-                }));
+                let done = super::disk::make_folder_of(&place);
+                told.of(&place, done.and_then(|()| replace(&place, &head)));
             }
         });
-        if let Err(why) = begun {
-            tell(Some(format!("the journal's head cannot be written: {why}")));
-        }
+        trouble.of(path, begun.map(drop));
         Self {
             heads: Some(heads),
             ended,
@@ -172,18 +199,15 @@ impl Keeper {
         }
     }
 
-    pub(super) fn keep(&self, head: &Head) {
+    pub(super) fn keep(&self, head: Head) {
         if let Some(heads) = &self.heads {
-            let _ = heads.send(head.clone());
+            let _ = heads.send(head);
         }
     }
 
     /// Why the last head that was tried is not kept.
     pub(super) fn trouble(&self) -> Option<String> {
-        self.trouble
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.trouble.words()
     }
 
     /// Takes no more; waits until the last is kept, or so long.
@@ -192,9 +216,4 @@ impl Keeper {
         let left = by.saturating_duration_since(Instant::now());
         let _ = self.ended.recv_timeout(left.max(Duration::from_millis(1)));
     }
-}
-
-fn place(path: &Path, head: &Head) -> io::Result<()> {
-    super::disk::make_folder_of(path)?;
-    replace(path, head)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::disk::within;
 use super::line::Entry;
-use super::read::{History, OpenAct, read};
+use super::read::{History, OpenAct, of_bytes};
 use super::write::{Journal, JournalError};
 use crate::guard::Signer;
 use crate::model::intent::{Intent, Outcome};
@@ -16,7 +16,7 @@ use crate::model::proof::Head;
 use crate::model::{Actor, Timestamp};
 
 /// So many of the newest journals of a folder are looked through for acts without an end.
-const LOOKED_AT: usize = 64;
+const LOOKED_AT: usize = 1_000;
 
 /// A place for journals.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -253,9 +253,10 @@ pub fn file_in(folder: &Path, now: Timestamp, process: u32) -> PathBuf {
 pub fn open_acts<'a>(places: impl IntoIterator<Item = &'a Place>) -> Vec<OpenAct> {
     let read = |place: &Place| {
         let place = place.clone();
-        within(move || histories(&place)).unwrap_or_default()
+        within(move || contents(&place)).unwrap_or_default()
     };
-    let histories: Vec<History> = places.into_iter().flat_map(read).collect();
+    let files = places.into_iter().flat_map(read);
+    let histories: Vec<History> = files.map(|bytes| of_bytes(&bytes)).collect();
     // A later session may have learned the end of an earlier one's act.
     let entries = histories.iter().flat_map(|history| &history.entries);
     let mut known: HashSet<&str> = entries.filter_map(Entry::ended).collect();
@@ -266,16 +267,17 @@ pub fn open_acts<'a>(places: impl IntoIterator<Item = &'a Place>) -> Vec<OpenAct
     open.into_iter().cloned().collect()
 }
 
-/// What the newest journals of a place say.
-fn histories(place: &Place) -> io::Result<Vec<History>> {
+/// What is in the newest journals of a place.
+fn contents(place: &Place) -> io::Result<Vec<Vec<u8>>> {
     let folder = match place {
         Place::Folder(folder) => folder,
-        Place::File(path) => return Ok(vec![read(path)?]),
+        Place::File(path) if path.is_file() => return Ok(vec![std::fs::read(path)?]),
+        Place::File(_) => return Ok(Vec::new()),
     };
     let entries = std::fs::read_dir(folder)?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|e| e == "jsonl"));
     files.sort();
     let newest = files.iter().rev().take(LOOKED_AT).rev();
-    Ok(newest.filter_map(|path| read(path).ok()).collect())
+    Ok(newest.filter_map(|path| std::fs::read(path).ok()).collect())
 }

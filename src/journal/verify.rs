@@ -252,12 +252,12 @@ fn heads(
     sheet: &Sheet,
     history: &History,
     witnesses: &[(&str, &Head)],
-    held: &mut u64,
+    most: &mut u64,
 ) -> Result<(), Verdict> {
     let mine = |head: &Head| history.writer.as_ref().is_some_and(|w| w.id == head.writer);
     let mut fit = |name: &str, head: &Head| match head::misfit(history, head) {
         None => {
-            *held = head.n.max(*held);
+            *most = head.n.max(*most);
             Ok(())
         }
         Some(misfit) => {
@@ -266,8 +266,8 @@ fn heads(
                 Misfit::Forked(n) => Some(n),
                 Misfit::OtherWriter | Misfit::OtherKey => None,
             };
-            let head = name.to_owned();
-            Err(bad(line, Why::Head { head, misfit }))
+            let name = name.to_owned();
+            Err(bad(line, Why::Head { head: name, misfit }))
         }
     };
     for (name, head) in witnesses {
@@ -280,7 +280,7 @@ fn heads(
         Some(Ok(_)) => Err(bad(None, Why::ForgedHead)),
         Some(Err(why)) => Err(bad(None, Why::NoSuchHead(why.clone()))),
         // A crash may come between the first line and the first head.
-        None if history.lines() <= 1 || *held > 0 => Ok(()),
+        None if history.lines() <= 1 || *most > 0 => Ok(()),
         None => Err(bad(None, Why::NoHead)),
     }
 }

@@ -8,10 +8,10 @@ use std::time::Instant;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 
-use super::disk::{Disk, Found, LIMIT, Shut};
+use super::disk::{Disk, LIMIT, Shut};
 use super::head::{self, Keeper, head_file};
 use super::line::{self, Entry, Kind, Torn, Writer};
-use super::read::{Broken, History};
+use super::read::{Broken, History, of_bytes};
 use crate::guard::Signer;
 use crate::model::intent::{Intent, Outcome};
 use crate::model::proof::Head;
@@ -73,9 +73,10 @@ pub struct Journal {
     /// The hash of the last line; empty where there is none.
     last: String,
     torn: Option<Torn>,
-    /// The last line lacks its end.
-    unended: bool,
-    heads: Vec<Keeper>,
+    /// False for a device, which has no head.
+    is_file: bool,
+    /// Where the head is kept too.
+    second: Option<Keeper>,
     /// A line may have been written in part: nothing more is, until it is opened anew.
     failed: bool,
 }
@@ -106,10 +107,10 @@ impl Journal {
             Err(Shut::Locked) => return Err(JournalError::Locked { path }),
             Err(Shut::Disk(why)) => return Err(JournalError::Disk { path, why }),
         };
-        judge(&path, &found, &signer)?;
-        let Found {
-            history, is_file, ..
-        } = found;
+        // Judging takes no disk, and for a long journal its time.
+        let history = of_bytes(&found.bytes);
+        judge(&path, &history, &found.head, &signer)?;
+        let is_file = found.is_file;
         let (n, last) = (history.lines(), history.head().to_owned());
         let writer = match history.writer {
             Some(writer) => writer,
@@ -118,12 +119,9 @@ impl Journal {
                 why,
             })?,
         };
-        let mut places = Vec::new();
-        if is_file {
-            places.push(head_file(&path, None));
-            places.extend(heads.map(|folder| head_file(&path, Some(folder))));
-        }
-        let journal = Self {
+        let second = heads.filter(|_| is_file);
+        let second = second.map(|folder| Keeper::new(&head_file(&path, Some(folder))));
+        let mut journal = Self {
             path,
             disk,
             signer,
@@ -131,11 +129,15 @@ impl Journal {
             n,
             last,
             torn: history.torn,
-            unended: history.unended,
-            heads: places.into_iter().map(Keeper::new).collect(),
+            is_file,
+            second,
             failed: false,
         };
-        if n > 0 && !journal.unended {
+        if history.unended {
+            let ended = journal.disk.add("\n".to_owned());
+            ended.map_err(|why| journal.fault(why))?;
+        }
+        if n > 0 {
             // A crash may have come between the last line and its head.
             journal.keep_head();
         }
@@ -157,7 +159,8 @@ impl Journal {
     /// What is wrong though lines are written: a head that cannot be kept.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.heads.iter().find_map(Keeper::trouble)
+        let second = || self.second.as_ref().and_then(Keeper::trouble);
+        self.disk.trouble().or_else(second)
     }
 
     /// Writes that a session begins. It has to come before anything else.
@@ -208,10 +211,12 @@ impl Journal {
     fn add(&mut self, at: Timestamp, kind: Kind) -> Result<(), JournalError> {
         let done = self.put(at, kind);
         self.failed |= done.is_err();
-        done.map_err(|why| JournalError::Disk {
-            path: self.path.clone(),
-            why,
-        })
+        done.map_err(|why| self.fault(why))
+    }
+
+    fn fault(&self, why: io::Error) -> JournalError {
+        let path = self.path.clone();
+        JournalError::Disk { path, why }
     }
 
     fn put(&mut self, at: Timestamp, kind: Kind) -> io::Result<()> {
@@ -229,24 +234,21 @@ impl Journal {
             torn: self.torn.clone(),
         };
         let (line, hash) = line::write(&entry, &self.signer)?;
-        let end = if self.torn.is_some() || self.unended {
-            "\n"
-        } else {
-            ""
-        };
+        let end = if self.torn.is_some() { "\n" } else { "" };
         self.disk.add(format!("{end}{line}\n"))?;
         (self.n, self.last) = (self.n + 1, hash);
-        (self.torn, self.unended) = (None, false);
+        self.torn = None;
         self.keep_head();
         Ok(())
     }
 
     fn keep_head(&self) {
-        if !self.heads.is_empty() {
+        if self.is_file {
             let head = self.head();
-            for keeper in &self.heads {
-                keeper.keep(&head);
+            if let Some(second) = &self.second {
+                second.keep(head.clone());
             }
+            self.disk.keep(head);
         }
     }
 }
@@ -261,16 +263,20 @@ impl Drop for Journal {
         } else {
             by
         };
-        for keeper in &mut self.heads {
-            keeper.close(by);
+        if let Some(second) = &mut self.second {
+            second.close(by);
         }
     }
 }
 
 /// May this writer go on with what was found?
-fn judge(path: &Path, found: &Found, signer: &Signer) -> Result<(), JournalError> {
+fn judge(
+    path: &Path,
+    history: &History,
+    head: &io::Result<Option<Head>>,
+    signer: &Signer,
+) -> Result<(), JournalError> {
     let path = path.to_owned();
-    let history = &found.history;
     if let Some(broken) = history.broken.clone() {
         return Err(JournalError::Broken { path, broken });
     }
@@ -278,14 +284,14 @@ fn judge(path: &Path, found: &Found, signer: &Signer) -> Result<(), JournalError
     if writer.is_some_and(|writer| writer.key != signer.public()) {
         return Err(JournalError::OtherKey { path });
     }
-    match misfit(history, found.head.as_ref()) {
+    match misfit(history, head) {
         Some(why) => Err(JournalError::Beheaded { path, why }),
         None => Ok(()),
     }
 }
 
 /// What does not fit between a journal and the head beside it.
-fn misfit(history: &History, head: Result<&Option<Head>, &io::Error>) -> Option<String> {
+fn misfit(history: &History, head: &io::Result<Option<Head>>) -> Option<String> {
     match head {
         Err(why) => Some(why.to_string()),
         // A crash may come between the first line and the first head.
@@ -302,7 +308,7 @@ fn new_writer(signer: &Signer) -> io::Result<Writer> {
         .try_fill_bytes(&mut id)
         .map_err(|_| io::Error::other("the system gives no randomness"))?;
     Ok(Writer {
-        id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+        id: data_encoding::HEXLOWER.encode(&id),
         key: signer.public(),
     })
 }

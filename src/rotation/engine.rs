@@ -1,7 +1,7 @@
 //! The engine's handle: what the server, the lab and the tests hold. Cheap to clone; all clones
 //! are one engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,14 +13,15 @@ use super::clock::Clock;
 use super::deliver;
 use super::lifecycle::{Refusal, RefusalKind, Rotation, State};
 use super::log::EventLog;
-use super::plan::Plan;
-pub use super::report::{ConsumerReport, ConsumerStatus, Metrics, Receipt, Status};
+use super::plan::{Plan, SecretPlan};
+pub use super::report::{ConsumerReport, ConsumerStatus, Facts, Metrics, Receipt, Status};
 use super::run::core::{Core, Message};
 use super::run::shared::Shared;
 use super::store::{SealKey, Store, StoreError, Vault};
 use super::target::{Target, Versioned};
-use crate::model::event::ConsumerState;
-use crate::model::intent::{Intent, Outcome};
+use crate::model::event::{ConsumerState, Stage, Tier};
+use crate::model::intent::{Intent, Outcome, Verb};
+use crate::model::proof::Head;
 use crate::model::{RotationId, SecretPath, Timestamp};
 
 /// What an engine is opened with.
@@ -195,8 +196,114 @@ impl Engine {
     /// # Errors
     /// [`Refusal`] where it makes no sense now, with what to do instead.
     pub async fn execute(&self, intent: Intent) -> Result<Receipt, Refusal> {
+        self.execute_signed(intent, None).await
+    }
+
+    /// As [`Self::execute`]; `head` is where the journal of whoever asks stood, and is kept with
+    /// the act.
+    ///
+    /// # Errors
+    /// As [`Self::execute`].
+    pub async fn execute_signed(
+        &self,
+        intent: Intent,
+        head: Option<Head>,
+    ) -> Result<Receipt, Refusal> {
         let _handed = Handed::new(&self.inner, &intent.key);
-        self.ask(|answer| Message::Execute(intent, answer)).await
+        self.ask(|answer| Message::Execute(Box::new((intent, head)), answer))
+            .await
+    }
+
+    /// Tells in the event log that an act is not done, as somebody is not allowed to do it.
+    pub async fn deny(&self, intent: Intent, why: String) {
+        let told = self.ask(|answer| Message::Deny(Box::new(intent), why, answer));
+        if let Err(refusal) = told.await {
+            tracing::warn!(%refusal, "a denied act was not told of");
+        }
+    }
+
+    /// The receipt of an intent that was taken before; a refusal where its key was used for
+    /// another; `None` where its key is new.
+    #[must_use]
+    pub fn receipt(&self, intent: &Intent) -> Option<Result<Receipt, Refusal>> {
+        let acts = self.inner.shared.acts.read();
+        let acts = acts.unwrap_or_else(PoisonError::into_inner);
+        acts.get(&intent.key).map(|row| row.receipt(intent))
+    }
+
+    /// Where the journal of whoever asked for an act stood.
+    #[must_use]
+    pub fn head(&self, key: &str) -> Option<Head> {
+        let acts = self.inner.shared.acts.read();
+        let acts = acts.unwrap_or_else(PoisonError::into_inner);
+        acts.get(key)?.head.clone()
+    }
+
+    /// What is known of what an intent is about: of its rotation's secret, else of the secret that
+    /// it names, else of all that are meant.
+    ///
+    /// # Errors
+    /// [`Refusal`] where nobody knows that rotation or secret, or where they are not one.
+    pub fn facts(&self, intent: &Intent) -> Result<Facts, Refusal> {
+        let shared = &self.inner.shared;
+        let meant = self.meant(intent)?;
+        let secret = meant.as_ref().map(|r| &r.secret);
+        let secret = secret.or(intent.secret.as_ref()).cloned();
+        if let (None, Some(path)) = (&meant, &secret)
+            && !shared.secrets.contains_key(path)
+        {
+            return Err(Refusal::unknown_secret(path));
+        }
+        let uses = |plan: &SecretPlan| {
+            let wanted = intent.service.as_ref();
+            wanted.is_none_or(|service| plan.consumers.iter().any(|c| c.service == *service))
+        };
+        let plans = shared.secrets.values();
+        let plans = plans.filter(|plan| match &secret {
+            Some(path) => plan.path == *path,
+            None => uses(plan),
+        });
+        let plans: Vec<_> = plans.collect();
+        let tiers = plans.iter().filter_map(|plan| plan.tier.as_ref());
+        let tiers = tiers.chain(meant.iter().filter_map(|r| r.tier.as_ref()));
+        let consumers = plans.iter().flat_map(|plan| &plan.consumers);
+        let services: BTreeSet<_> = consumers.clone().map(|c| c.service.clone()).collect();
+        Ok(Facts {
+            tier: tiers.min_by_key(|tier| rank(tier)).cloned(),
+            consumers: consumers.count(),
+            services: services.into_iter().collect(),
+            into_revoke: intent.verb == Verb::Resume && meant.is_some_and(|r| is_held_back(&r)),
+            secret,
+        })
+    }
+
+    /// The rotation that an intent means: the one it names, else the one of its secret that runs.
+    fn meant(&self, intent: &Intent) -> Result<Option<Arc<Rotation>>, Refusal> {
+        let all = self.inner.shared.rotations.read();
+        let all = all.unwrap_or_else(PoisonError::into_inner);
+        let Some(id) = &intent.rotation else {
+            let running = all.values().filter(|r| !r.is_over());
+            let mine = running.filter(|r| Some(&r.secret) == intent.secret.as_ref());
+            return Ok(mine.max_by_key(|r| r.asked_at).cloned());
+        };
+        let Some(found) = all.get(id) else {
+            return Err(Refusal::new(
+                RefusalKind::Unknown,
+                format!("there is no rotation {id}, or it ended long ago"),
+                "look at the list of rotations",
+            ));
+        };
+        if intent.secret.as_ref().is_some_and(|s| *s != found.secret) {
+            return Err(Refusal::new(
+                RefusalKind::Malformed,
+                format!(
+                    "{id} is a rotation of {}, not of the secret that is named",
+                    found.secret
+                ),
+                "name one of the two",
+            ));
+        }
+        Ok(Some(found.clone()))
     }
 
     /// How far an intent has come; `None` for a key that was never taken, and never handed over
@@ -300,6 +407,21 @@ async fn deliver_entries(shared: Arc<Shared>, to_core: Sender<Message>) {
             let _ = to_core.send(Message::Audit(delivered));
         })
         .await;
+}
+
+/// Tiers by how much depends on them, the most first; what is not known counts as the most.
+fn rank(tier: &Tier) -> u8 {
+    match tier {
+        Tier::High => 1,
+        Tier::Standard => 2,
+        _ => 0,
+    }
+}
+
+/// Whether somebody holds a rotation before its revocation.
+fn is_held_back(r: &Rotation) -> bool {
+    let before = matches!(r.state.stage(), Stage::Grace | Stage::Revoke);
+    before && r.hold.is_some() && r.revoked_at.is_none()
 }
 
 fn status(r: &Rotation) -> Status {

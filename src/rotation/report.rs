@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::guard::Subject;
 use crate::model::event::{ConsumerState, SecretKind, Stage, Tier, Trigger};
+use crate::model::proof::Head;
 use crate::model::{
     Actor, ConsumerId, Region, RotationId, SecretPath, ServiceName, Text, Timestamp, Version,
 };
@@ -17,6 +19,38 @@ pub struct Receipt {
     /// The rotation that it started or was about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<RotationId>,
+    /// Where the journal of whoever asked stood, as it came with the act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
+}
+
+/// What an engine knows of what an intent is about: what a policy decides by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Which secret; `None` where it is about all, or those of a service.
+    pub secret: Option<SecretPath>,
+    /// How much depends on it; of several the most.
+    pub tier: Option<Tier>,
+    /// Who uses it.
+    pub services: Vec<ServiceName>,
+    /// How many consumers there are.
+    pub consumers: usize,
+    /// Whether to resume it leads into the revocation.
+    pub into_revoke: bool,
+}
+
+impl Facts {
+    /// As a policy sees them.
+    #[must_use]
+    pub fn subject(&self) -> Subject<'_> {
+        Subject {
+            secret: self.secret.as_ref(),
+            tier: self.tier.as_ref(),
+            services: &self.services,
+            consumers: self.consumers,
+            into_revoke: self.into_revoke,
+        }
+    }
 }
 
 /// What a consumer says of itself.

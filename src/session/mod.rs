@@ -17,6 +17,7 @@ pub use player::{Player, Start};
 
 use crate::backend::{Backend, Sent};
 use crate::diagnosis::Known;
+use crate::guard::Rules;
 use crate::incident::Incident;
 use crate::model::Event;
 use crate::model::act::Asked;
@@ -50,6 +51,8 @@ pub struct Update {
     pub rejected: Arc<[Rejected]>,
     /// How it stands with what happens now; `None` where a recording is played.
     pub live: Option<link::Live>,
+    /// Who acts, under which policy; `None` where nothing can be done here.
+    pub rules: Option<Arc<Rules>>,
 }
 
 /// What a person asks of a session.
@@ -79,11 +82,11 @@ impl Session {
         let LiveStart {
             backends,
             recorder,
-            acting,
+            who,
         } = start;
         let mut desk = Desk::new(Player::live());
         desk.loading.done = true;
-        desk.live = Some(Live::new(&backends, recorder, acting, Instant::now()));
+        desk.live = Some(Live::new(&backends, recorder, who, Instant::now()));
         Self::start(backends, desk, publish)
     }
 
@@ -235,7 +238,8 @@ impl Desk {
 
     fn news(&mut self, news: live::News) {
         if let Some(live) = &mut self.live {
-            live.news(news);
+            let trouble = live.news(news, self.player.incident());
+            self.loading.trouble.extend(trouble);
             (self.changed, self.urgent) = (true, true);
         }
     }
@@ -321,6 +325,7 @@ impl Desk {
                 .live
                 .as_ref()
                 .map(|live| live.view(self.player.is_following(), now)),
+            rules: self.live.as_ref().and_then(Live::rules),
         });
         (self.last, self.changed, self.urgent) = (Some(now), false, false);
     }

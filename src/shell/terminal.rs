@@ -17,7 +17,6 @@ use signal_hook::iterator::Signals;
 use super::guard::Taken;
 use super::input;
 use crate::backend::Backend;
-use crate::guard::Rules;
 use crate::model::effect::{Effect, Effects};
 use crate::session::live::LiveStart;
 use crate::session::{Session, Start, Update};
@@ -236,7 +235,6 @@ fn draw(screen: &mut Screen, cockpit: &mut Cockpit) -> io::Result<()> {
 
 fn state(update: Update) -> Message {
     let at = update.player.at.unwrap_or_default();
-    let person = update.live.as_ref().and_then(|live| live.person.clone());
     Message::State(Box::new(State {
         local_offset_seconds: local_offset(at.seconds()),
         incident: update.incident,
@@ -245,7 +243,7 @@ fn state(update: Update) -> Message {
         player: update.player,
         loading: update.loading,
         rejected: update.rejected,
-        rules: person.map(|person| Arc::new(Rules::demo(person))),
+        rules: update.rules,
         live: update.live,
     }))
 }

@@ -79,7 +79,7 @@ fn accept(desk: &mut Desk) -> Effects {
         Accepted::NotYet => Effects::none(),
         Accepted::Act(asked) => {
             desk.question = None;
-            Effects::one(Effect::Act(Box::new(asked)))
+            Effects::one(Effect::Act(asked))
         }
     }
 }

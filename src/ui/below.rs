@@ -48,11 +48,10 @@ impl Desk {
         };
         // In a lab whose time runs faster the emitters' clock is not the one that a person waits by.
         let real = self.state.live.as_ref().is_some_and(|l| l.scale <= 1.0);
-        let rotation = self.rotation_of(&news.note.target);
-        let (words, role) = news.words(
-            (self.clock(), self.now().filter(|_| real)),
-            |act| self.can(rotation, act),
-        );
+        let target = &news.note.target;
+        let (words, role) = news.words((self.clock(), self.now().filter(|_| real)), |act| {
+            Self::can(self.rotation_of(target), act)
+        });
         Below {
             banner,
             news: wrap(&words, columns, LINES),
@@ -97,7 +96,7 @@ impl Desk {
     }
 
     /// True for an act that makes sense for a rotation as it stands; by the guard's own measure.
-    pub fn can(&self, rotation: Option<&Rotation>, act: &str) -> bool {
+    pub fn can(rotation: Option<&Rotation>, act: &str) -> bool {
         match (act.parse(), rotation) {
             (Ok(verb), Some(rotation)) => guard::fits(verb, rotation).is_ok(),
             _ => true,
@@ -109,6 +108,6 @@ impl Desk {
         let id = finding.rotation.as_ref();
         let rotation = id.and_then(|id| self.state.incident.rotation(id));
         let acts = finding.mode.suggest().iter().copied();
-        acts.filter(|act| self.can(rotation, act)).collect()
+        acts.filter(|act| Self::can(rotation, act)).collect()
     }
 }

@@ -97,7 +97,10 @@ impl Form {
     pub fn at(&self, column: u16, row: u16) -> Option<Part> {
         let here = |area: &Rect| layout::holds(*area, column, row);
         let button = self.buttons.iter().find(|(_, area)| here(area));
-        let field = self.fields.iter().find(|f| here(&f.asks) || here(&f.answer));
+        let field = self
+            .fields
+            .iter()
+            .find(|f| here(&f.asks) || here(&f.answer));
         button
             .map(|(focus, _)| Part::Button(*focus))
             .or_else(|| field.map(|field| Part::Field(field.focus)))
@@ -111,7 +114,11 @@ pub fn of(question: &Question, area: Rect) -> Form {
     let narrow = wide < NARROW;
     let inner = wide.saturating_sub(4);
     let asked = asked(question, low);
-    let note = if low && question.note.is_empty() { 1 } else { 2 };
+    let note = if low && question.note.is_empty() {
+        1
+    } else {
+        2
+    };
     let below = asked.iter().map(|(_, _, lines)| lines).sum::<u16>() + note + 1;
     let labels = if narrow { 0 } else { LABELS };
     let (title, lines) = said(question, usize::from(inner), labels);

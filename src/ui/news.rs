@@ -56,7 +56,8 @@ impl Read {
             let read = read.find(|(key, _, _)| *key == note.key);
             let state_is_read = read.is_some_and(|(_, state, _)| *state == note.state);
             let now = told(brought);
-            let told_is_read = read.map_or(now.is_none(), |(_, _, was)| now.is_none() || *was == now);
+            let told_is_read =
+                read.map_or(now.is_none(), |(_, _, was)| now.is_none() || *was == now);
             let news = News {
                 note,
                 after: brought,

@@ -8,6 +8,7 @@
 mod servers;
 
 mod bad;
+mod gate;
 mod keys;
 mod life;
 mod prove;

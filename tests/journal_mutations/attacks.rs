@@ -149,7 +149,7 @@ pub const ATTACKS: &[(&str, Attack)] = &[
             let first = lot.random_range(0..lines.len());
             forge(&mut lines, first, &Keys::Own(thief(lot)), lot);
             let bytes = lines.concat();
-            Some(beside(a, bytes, lot))
+            (bytes != a.bytes).then(|| beside(a, bytes, lot))
         },
     ),
     ("all signed anew with another key", |a, _, lot| {
@@ -231,7 +231,7 @@ pub const ATTACKS: &[(&str, Attack)] = &[
                 _ => {
                     let lines = split(bytes);
                     let line = &lines[lot.random_range(0..lines.len())];
-                    line[..lot.random_range(8..=line.len())].to_vec()
+                    line[..lot.random_range(line.len().min(8)..=line.len())].to_vec()
                 }
             };
             bytes.extend(rubbish);
@@ -317,10 +317,11 @@ fn forge(
     for (at, line) in lines.iter_mut().enumerate() {
         let text = String::from_utf8_lossy(line).into_owned();
         // What a crash left stays as it is.
-        let Some((open, rest)) = text.rsplit_once(",\"hash\":\"") else {
+        let parts = text.rsplit_once(",\"hash\":\"");
+        let parts = parts.and_then(|(open, rest)| Some((open, rest.split_once("\",\"sig\":\"")?)));
+        let Some((open, (old, signed))) = parts else {
             continue;
         };
-        let (old, signed) = rest.split_once("\",\"sig\":\"")?;
         n += 1;
         let mut body = format!("{open}}}");
         if at >= first {

@@ -101,9 +101,10 @@ fn put_head(path: &Path, head: Option<&Head>) {
 
 /// Writes one line more and crashes in it: part of it stays, and the head of before.
 fn crash(path: &Path, signer: &Arc<Signer>, n: u64, end: End, lot: &mut SmallRng) {
-    let before = head_beside(path);
-    let whole = fs::read(path).map_or(0, |bytes| bytes.len());
     let mut journal = open(path, signer);
+    // No line is written before the head of the one before it.
+    let before = Some(journal.head()).filter(|head| head.n > 0);
+    let whole = fs::read(path).unwrap().len();
     if journal.head().n == 0 {
         journal.begin(&"mira".into(), at(n)).unwrap();
     } else {

@@ -12,6 +12,7 @@ mod made;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::Path;
 
 use attacks::{ATTACKS, Attacked};
 use made::{Clean, End, Made, clean, made};
@@ -28,6 +29,13 @@ fn asked(name: &str, usual: usize) -> usize {
         .ok()
         .and_then(|n| n.parse().ok())
         .unwrap_or(usual)
+}
+
+/// A folder in memory, where there is one: each line of each journal is synced.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir());
+    made.unwrap()
 }
 
 fn sheet(bytes: Vec<u8>, beside: Option<Head>) -> Sheet {
@@ -64,7 +72,7 @@ fn every_attack_is_found_and_nothing_else_raises_an_alarm() {
         asked("ROTASCOPE_MUTATIONS", 3000),
         asked("ROTASCOPE_CLEAN", 40),
     );
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let mut missed: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     let (mut tried, mut hit, mut seed) = (0, 0, 0);
     let mut other = made(folder.path(), seed);

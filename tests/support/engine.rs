@@ -6,15 +6,18 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use async_trait::async_trait;
-use rotascope::model::event::{Action, ActionPhase, ServiceHealth};
+use rotascope::model::event::{Action, ActionPhase, ServiceHealth, Tier};
 use rotascope::model::intent::{Intent, Outcome};
+use rotascope::model::proof::Head;
 use rotascope::model::{Event, SecretPath, Timestamp};
-use rotascope::rotation::server::{Access, Door, Running, Service, engine};
+use rotascope::rotation::server::{Access, Door, Gate, Running, Service, Told, engine};
 use rotascope::rotation::target::Versioned;
 use rotascope::rotation::{
-    Clock, ConsumerReport, EventLog, Material, Metrics, Receipt, Refusal, RefusalKind, Status,
+    Clock, ConsumerReport, EventLog, Facts, Material, Metrics, Receipt, Refusal, RefusalKind,
+    Status,
 };
 use tokio::runtime::Runtime;
 
@@ -62,7 +65,10 @@ pub struct Toy {
     pub log: EventLog,
     pub executed: Arc<AtomicUsize>,
     pub manner: Manner,
-    acts: Arc<Mutex<BTreeMap<String, Outcome>>>,
+    acts: Arc<Mutex<BTreeMap<String, (Intent, Told)>>>,
+    pub denied: Arc<Mutex<Vec<String>>>,
+    /// Each act that came, by its key, and when.
+    came: Arc<Mutex<Vec<(String, Instant)>>>,
 }
 
 impl Toy {
@@ -72,7 +78,24 @@ impl Toy {
             executed: Arc::default(),
             manner,
             acts: Arc::default(),
+            denied: Arc::default(),
+            came: Arc::default(),
         }
+    }
+
+    /// How often each act was executed.
+    pub fn executed_by_key(&self) -> BTreeMap<String, usize> {
+        let mut by_key = BTreeMap::new();
+        for (key, _) in self.came.lock().unwrap().iter() {
+            *by_key.entry(key.clone()).or_default() += 1;
+        }
+        by_key
+    }
+
+    /// When each act came.
+    pub fn came(&self) -> Vec<Instant> {
+        let came = self.came.lock().unwrap();
+        came.iter().map(|(_, at)| *at).collect()
     }
 
     /// How many acts were executed, the same one twice counted twice.
@@ -106,7 +129,37 @@ impl Service for Toy {
         self.log.clone()
     }
 
-    async fn execute(&self, intent: Intent) -> Result<Receipt, Refusal> {
+    fn facts(&self, intent: &Intent) -> Result<Facts, Refusal> {
+        let critical = |s: &SecretPath| s.raw().starts_with("critical/");
+        let tier = intent.secret.as_ref().filter(|s| critical(s));
+        Ok(Facts {
+            secret: intent.secret.clone(),
+            tier: tier.map(|_| Tier::Critical),
+            services: vec!["checkout".into()],
+            consumers: 3,
+            into_revoke: false,
+        })
+    }
+
+    fn receipt(&self, intent: &Intent) -> Option<Result<Receipt, Refusal>> {
+        let acts = self.acts.lock().unwrap();
+        let (taken, told) = acts.get(&intent.key)?;
+        if taken != intent {
+            let other = Refusal::new(RefusalKind::Malformed, "another act", "another key");
+            return Some(Err(other));
+        }
+        Some(Ok(Receipt {
+            key: intent.key.clone(),
+            rotation: None,
+            head: told.head.clone(),
+        }))
+    }
+
+    async fn deny(&self, _: Intent, why: String) {
+        self.denied.lock().unwrap().push(why);
+    }
+
+    async fn execute(&self, intent: Intent, head: Option<Head>) -> Result<Receipt, Refusal> {
         let no = |kind| Err(Refusal::new(kind, "the rotation has ended", "rotate again"));
         match self.manner {
             Manner::Refuses => return no(RefusalKind::State),
@@ -118,6 +171,8 @@ impl Service for Toy {
             }
             Manner::Does | Manner::Goes => {}
         }
+        let came = (intent.key.clone(), Instant::now());
+        self.came.lock().unwrap().push(came);
         self.executed.fetch_add(1, Ordering::SeqCst);
         let outcome = if self.manner == Manner::Goes {
             Outcome::Executing
@@ -127,18 +182,23 @@ impl Service for Toy {
             }
         };
         self.publish_act(&intent);
-        self.acts
-            .lock()
-            .unwrap()
-            .insert(intent.key.clone(), outcome);
+        let told = Told {
+            outcome,
+            head: head.clone(),
+        };
+        let key = intent.key.clone();
+        let mut acts = self.acts.lock().unwrap();
+        acts.insert(key.clone(), (intent, told));
         Ok(Receipt {
-            key: intent.key,
+            key,
             rotation: None,
+            head,
         })
     }
 
-    fn outcome(&self, key: &str) -> Option<Outcome> {
-        self.acts.lock().unwrap().get(key).cloned()
+    fn outcome(&self, key: &str) -> Option<Told> {
+        let acts = self.acts.lock().unwrap();
+        acts.get(key).map(|(_, told)| told.clone())
     }
 
     fn rotations(&self) -> Vec<Status> {
@@ -186,13 +246,26 @@ impl Served {
 
     /// Serves an engine at an address.
     pub fn at(listen: SocketAddr, toy: &Toy, access: Access) -> Self {
+        Self::behind(Door::new(listen, access), toy)
+    }
+
+    /// Serves an engine on loopback, behind a gate.
+    pub fn gated(toy: &Toy, access: Access, gate: Gate) -> Self {
+        let door = Door {
+            gate,
+            ..Door::new("127.0.0.1:0".parse().unwrap(), access)
+        };
+        Self::behind(door, toy)
+    }
+
+    fn behind(door: Door, toy: &Toy) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
         let clock = Clock::from(at(10_000), 60.0);
-        let serving = engine(Door::new(listen, access), toy.clone(), clock);
+        let serving = engine(door, toy.clone(), clock);
         let running = runtime.block_on(serving).unwrap();
         Self {
             address: running.address(),

@@ -13,14 +13,15 @@ use tempfile::TempDir;
 use crate::backend::engine::{Engine as EngineBackend, EngineHands};
 use crate::backend::http::Address;
 use crate::backend::stream::Stream;
-use crate::backend::{Backend, Hands, LinkNews, Sent};
+use crate::backend::{Backend, Hands, LinkNews, Requested, Sent};
 use crate::cli::complaint::Complaint;
 use crate::cli::secret_file;
 use crate::guard::Warrant;
 use crate::model::intent::Outcome;
-use crate::model::{Text, Timestamp};
+use crate::model::proof::{Approval, PublicKey, Signed};
+use crate::model::{Actor, Text, Timestamp};
 use crate::rotation::lab::{Lab, LabSettings};
-use crate::rotation::server::{self, Access, Running};
+use crate::rotation::server::{self, Access, Gate, Running};
 use crate::rotation::{Engine, SealKey, Settings};
 
 /// So long the house has to come down in order; what hangs then goes with the process.
@@ -40,7 +41,11 @@ pub(super) struct House {
 
 impl House {
     /// Begins to build; nothing here waits for it.
-    pub(super) fn build(settings: LabSettings) -> Result<Self, Complaint> {
+    pub(super) fn build(
+        settings: LabSettings,
+        person: Actor,
+        key: PublicKey,
+    ) -> Result<Self, Complaint> {
         let cannot = "the demo has no place to be";
         let folder = tempfile::Builder::new()
             .prefix("rotascope-demo-")
@@ -59,7 +64,7 @@ impl House {
                 .build();
             match built {
                 Ok(runtime) => {
-                    let stood = runtime.block_on(stand(settings, &store, &tokens));
+                    let stood = runtime.block_on(stand(settings, &store, &tokens, (person, key)));
                     match stood {
                         Ok(standing) => {
                             let _ = engine_is.send(Ok(standing.engine_at.clone()));
@@ -136,7 +141,12 @@ impl Standing {
     }
 }
 
-async fn stand(settings: LabSettings, store: &Path, tokens: &str) -> Result<Standing, String> {
+async fn stand(
+    settings: LabSettings,
+    store: &Path,
+    tokens: &str,
+    (person, key): (Actor, PublicKey),
+) -> Result<Standing, String> {
     let lab = Lab::start(settings).await.map_err(|e| e.to_string())?;
     let clock = lab.clock().clone();
     let engine = Engine::open(Settings {
@@ -150,7 +160,11 @@ async fn stand(settings: LabSettings, store: &Path, tokens: &str) -> Result<Stan
     .await
     .map_err(|e| e.to_string())?;
     let access = Access::parse(tokens).map_err(|e| e.to_string())?;
-    let door = server::Door::new(([127, 0, 0, 1], 0).into(), access);
+    // Whoever opens the demo is the one person whom its engine knows.
+    let door = server::Door {
+        gate: Gate::open_for(person, key),
+        ..server::Door::new(([127, 0, 0, 1], 0).into(), access)
+    };
     let server = server::engine(door, engine.clone(), clock)
         .await
         .map_err(|e| e.to_string())?;
@@ -228,5 +242,24 @@ impl Hands for AwaitedHands {
                 why: "the engine does not stand yet".to_owned(),
             },
         }
+    }
+
+    fn request(&self, act: &Signed) -> Result<Requested, String> {
+        self.standing()?.request(act)
+    }
+
+    fn requested(&self, id: &str) -> Result<Signed, String> {
+        self.standing()?.requested(id)
+    }
+
+    fn approve(&self, id: &str, approval: &Approval) -> Result<(), String> {
+        self.standing()?.approve(id, approval)
+    }
+}
+
+impl AwaitedHands {
+    fn standing(&self) -> Result<&EngineHands, String> {
+        let stands = "the engine does not stand yet; try again";
+        self.0.get().ok_or_else(|| stands.to_owned())
     }
 }

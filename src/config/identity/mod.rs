@@ -128,7 +128,7 @@ pub enum IdentityError {
     #[error("your key {0} is not in the keyring any more")]
     Gone(PublicKey),
     /// The encrypted file needs a passphrase, and there is none.
-    #[error("your key is in the encrypted file {0}, and there is nobody to ask for its passphrase")]
+    #[error("your key is in the encrypted file {0}, and no passphrase was given")]
     NoPassphrase(PathBuf),
     /// The encrypted file does not open.
     #[error("the encrypted file {0} does not open: another passphrase, or it was changed")]

@@ -57,7 +57,7 @@ impl fmt::Debug for Ring {
 }
 
 impl Ring {
-    /// The Secret Service of the session: GNOME Keyring, KWallet, KeePassXC.
+    /// The Secret Service of the session, whoever provides it.
     #[must_use]
     pub fn of_session() -> Self {
         Self::new(|| {
@@ -144,9 +144,10 @@ fn put(store: &Store, name: &str, record: &Record) -> Result<(), RingError> {
     let (entry, kept) = (entry(store, name)?, record.words());
     entry.set_password(&kept).map_err(|error| words(&error))?;
     let back = entry.get_password().map(Zeroizing::new);
-    match back.map_err(|error| words(&error))? == kept {
-        true => Ok(()),
-        false => Err(RingError::Unfaithful),
+    if back.map_err(|error| words(&error))? == kept {
+        Ok(())
+    } else {
+        Err(RingError::Unfaithful)
     }
 }
 

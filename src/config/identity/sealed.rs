@@ -49,7 +49,7 @@ struct Sealed {
     cost: Cost,
     salt: String,
     nonce: String,
-    sealed: String,
+    content: String,
 }
 
 /// Opens a file.
@@ -71,7 +71,7 @@ pub(super) fn read(path: &Path, passphrase: &SecretString) -> Result<Record, Ide
     let nonce: [u8; 24] = nonce.try_into().map_err(|_| malformed())?;
     let cipher = cipher(passphrase, &salt, sealed.cost).ok_or_else(malformed)?;
     let payload = Payload {
-        msg: &bytes(&sealed.sealed)?,
+        msg: &bytes(&sealed.content)?,
         aad: FORMAT.as_bytes(),
     };
     let opened = cipher
@@ -188,7 +188,7 @@ fn seal(record: &Record, passphrase: &SecretString, cost: Cost) -> Result<String
         cost,
         salt: STANDARD.encode(salt),
         nonce: STANDARD.encode(nonce),
-        sealed: STANDARD.encode(sealed),
+        content: STANDARD.encode(sealed),
     };
     let text = serde_json::to_string(&sealed).map_err(|_| malformed())?;
     Ok(format!("{text}\n"))

@@ -336,6 +336,15 @@ impl Node {
         for member in 0..next.world.consumers.len() {
             next.world.take(member);
         }
+        // Who is on what a superseded rotation left was never offered another version: only a
+        // person gets them away from it.
+        let pushes = |p: &Pending| matches!(p.what, Effect::Push { .. });
+        let lingers = !next.rotation.pending.iter().any(pushes)
+            && matches!(next.rotation.state, State::Clearing { held: true, .. })
+            && !next.rotation.lingerers().is_empty();
+        if lingers && let Some(pushed) = next.step(asked(Verb::RePush)) {
+            return Some(pushed);
+        }
         let due = next.rotation.due(next.moment().now, false).next().cloned();
         if let Some(pending) = due {
             let report = next.world.perform(&self.rotation, &pending.what, true);

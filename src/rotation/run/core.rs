@@ -21,9 +21,10 @@ use super::super::store::{Loaded, SecretRow, Store, StoreError};
 use super::super::target::Versioned;
 use super::shared::Shared;
 use super::staged::{Frozen, Stage};
-use crate::model::event::BackendState;
+use crate::model::event::{ActionPhase, BackendState};
 use crate::model::intent::{Intent, Outcome, Verb};
-use crate::model::{Actor, RotationId, SecretPath, Span, Timestamp};
+use crate::model::proof::Head;
+use crate::model::{Actor, RotationId, SecretPath, Span, Text, Timestamp};
 
 /// The longest the core sleeps, so that a clock that jumps is noticed.
 const NAP: Duration = Duration::from_millis(500);
@@ -36,7 +37,11 @@ type Answer<T> = oneshot::Sender<T>;
 
 /// What the core is told.
 pub(in crate::rotation) enum Message {
-    Execute(Intent, Answer<Result<Receipt, Refusal>>),
+    Execute(
+        Box<(Intent, Option<Head>)>,
+        Answer<Result<Receipt, Refusal>>,
+    ),
+    Deny(Box<Intent>, String, Answer<Result<(), Refusal>>),
     Adopt(SecretPath, Versioned, Answer<Result<(), Refusal>>),
     Report(ConsumerReport, Answer<Result<(), Refusal>>),
     Effect(EffectDone),
@@ -295,10 +300,16 @@ impl Core {
         replies: &mut Vec<Reply>,
     ) {
         match message {
-            Message::Execute(intent, answer) => {
+            Message::Deny(intent, why, answer) => {
+                let error = Some(Text::from(why.as_str()));
+                self.say_action(stage, intent, None, ActionPhase::Denied, error);
+                replies.push(Reply::Done(std::mem::replace(answer, nobody()), Ok(())));
+            }
+            Message::Execute(order, answer) => {
+                let (intent, head) = &**order;
                 let result = match self.closing {
                     Some(_) => Err(closed()),
-                    None => self.execute(stage, intent),
+                    None => self.execute(stage, intent, head.as_ref()),
                 };
                 replies.push(Reply::Receipt(std::mem::replace(answer, nobody()), result));
             }

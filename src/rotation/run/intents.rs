@@ -10,6 +10,7 @@ use super::staged::{Freeze, Frozen, Stage};
 use super::starts::length;
 use crate::model::event::ActionPhase;
 use crate::model::intent::{Intent, Outcome, Verb};
+use crate::model::proof::Head;
 use crate::model::{RotationId, SecretPath};
 
 impl Core {
@@ -18,6 +19,7 @@ impl Core {
         &mut self,
         stage: &mut Stage,
         intent: &Intent,
+        head: Option<&Head>,
     ) -> Result<Receipt, Refusal> {
         if intent.key.is_empty() || intent.key.len() > 200 {
             return Err(Refusal::new(
@@ -27,20 +29,7 @@ impl Core {
             ));
         }
         if let Some(row) = self.act(stage, &intent.key) {
-            let same = row.intent.verb == intent.verb
-                && row.intent.secret == intent.secret
-                && row.intent.rotation == intent.rotation;
-            if !same {
-                return Err(Refusal::new(
-                    RefusalKind::Malformed,
-                    format!("the key was used for another act, {}", row.intent.verb),
-                    "give each act a key of its own",
-                ));
-            }
-            return Ok(Receipt {
-                key: intent.key.clone(),
-                rotation: row.rotation,
-            });
+            return row.receipt(intent);
         }
         let row = ActRow {
             intent: intent.clone(),
@@ -48,6 +37,7 @@ impl Core {
             outcome: Outcome::Executing,
             calls: Vec::new(),
             taken_at: self.shared.clock.now(),
+            head: head.cloned(),
         };
         let before = stage.mark();
         stage.acts.insert(intent.key.clone(), row);
@@ -60,6 +50,7 @@ impl Core {
                 Ok(Receipt {
                     key: intent.key.clone(),
                     rotation,
+                    head: head.cloned(),
                 })
             }
             Err(refusal) => {

@@ -26,7 +26,7 @@ const BOUNDS: [f64; 12] = [
 
 pub(in crate::rotation) struct Shared {
     pub(super) name: String,
-    pub(super) secrets: BTreeMap<SecretPath, Arc<SecretPlan>>,
+    pub(in crate::rotation) secrets: BTreeMap<SecretPath, Arc<SecretPlan>>,
     pub(super) concurrency: usize,
     pub(super) sink: Option<String>,
     pub(super) targets: BTreeMap<SecretPath, Arc<dyn Target>>,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -24,8 +25,8 @@ use crate::rotation::store::{SealKey, Store, Vault};
 use crate::rotation::target::{Answer, Call, Target, Versioned};
 use crate::rotation::{Clock, Material};
 
-/// A target that answers when it is let.
-struct Gated(tokio::sync::Semaphore);
+/// A target that answers when it is let, and accepts nothing more once it revoked anything.
+struct Gated(tokio::sync::Semaphore, AtomicBool);
 
 #[async_trait]
 impl Target for Gated {
@@ -50,7 +51,7 @@ impl Target for Gated {
     }
     async fn attempt(&self, with: &Versioned, _: &Call) -> Result<Answer, Fault> {
         match with.version.raw() {
-            "v1" => Ok(Answer::Accepted),
+            "v1" if !self.1.load(Ordering::SeqCst) => Ok(Answer::Accepted),
             _ => Ok(Answer::Refused(Text::from("no"))),
         }
     }
@@ -58,6 +59,7 @@ impl Target for Gated {
         Ok(())
     }
     async fn revoke(&self, _: &Versioned, _: &Versioned, _: &Call) -> Result<(), Fault> {
+        self.1.store(true, Ordering::SeqCst);
         Ok(())
     }
     async fn reinstate(&self, _: &Versioned, _: Option<&Versioned>, _: &Call) -> Result<(), Fault> {
@@ -88,7 +90,7 @@ fn open_with(folder: Arc<tempfile::TempDir>, key: &SealKey, full: bool, text: &s
     store.jam(full);
     let log = EventLog::after_store(loaded.last_event, store.older().unwrap());
     let plan = Plan::parse(text).unwrap();
-    let gate = Arc::new(Gated(tokio::sync::Semaphore::new(0)));
+    let gate = Arc::new(Gated(tokio::sync::Semaphore::new(0), AtomicBool::default()));
     let target: Arc<dyn Target> = gate.clone();
     let secrets = plan.secrets.iter();
     let targets: BTreeMap<_, _> = secrets.map(|s| (s.path.clone(), target.clone())).collect();
@@ -138,7 +140,8 @@ impl Bench {
             at: Timestamp::new(0, 0),
         };
         let (answer, answered) = oneshot::channel();
-        self.core.send(Message::Execute(intent, answer)).unwrap();
+        let order = Box::new((intent, None));
+        self.core.send(Message::Execute(order, answer)).unwrap();
         answered.await.unwrap()
     }
 

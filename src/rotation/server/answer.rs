@@ -2,9 +2,14 @@
 //! people.
 
 use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+
+use crate::model::Text;
+use crate::rotation::lifecycle::{Refusal, RefusalKind};
 
 /// A refusal as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,4 +75,45 @@ impl IntoResponse for Problem {
         }
         response
     }
+}
+
+/// A body, or why it did not come whole.
+pub(super) type Body = Result<Bytes, BytesRejection>;
+
+/// Reads a body as JSON, whatever it calls itself.
+pub(super) fn json<T: serde::de::DeserializeOwned>(body: Body) -> Result<T, Problem> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-long",
+            "a body is 64 KiB long at most",
+        ),
+        _ => Problem::bad("the body did not come whole"),
+    })?;
+    serde_json::from_slice(&body).map_err(|error| {
+        let words = Text::from(error.to_string()).to_string();
+        if error.is_data() {
+            unfit(&words)
+        } else {
+            Problem::bad(format!("the body is no JSON: {words}"))
+        }
+    })
+}
+
+/// What came lacks or contradicts something.
+pub(super) fn unfit(words: &str) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", words)
+}
+
+/// What the engine refuses, as it travels.
+pub(super) fn refused(refusal: &Refusal) -> Problem {
+    let (status, word) = match refusal.kind {
+        RefusalKind::Unknown => (StatusCode::NOT_FOUND, "unknown"),
+        RefusalKind::State => (StatusCode::CONFLICT, "state"),
+        RefusalKind::Frozen => (StatusCode::CONFLICT, "frozen"),
+        RefusalKind::Malformed => (StatusCode::UNPROCESSABLE_ENTITY, "malformed"),
+        RefusalKind::Store => (StatusCode::SERVICE_UNAVAILABLE, "store"),
+        RefusalKind::Closed => (StatusCode::SERVICE_UNAVAILABLE, "closed"),
+    };
+    Problem::new(status, word, refusal.to_string())
 }

@@ -5,8 +5,10 @@
 //! of the engine; the server itself.
 
 pub mod access;
+mod acts;
 mod answer;
 pub mod door;
+pub mod gate;
 pub mod log;
 mod metrics;
 pub mod routes;
@@ -18,10 +20,11 @@ pub mod tls;
 pub use access::{Access, AccessError, Scope};
 pub use answer::Problem;
 pub use door::Door;
+pub use gate::{Gate, Requested};
 pub use log::Log;
 pub use routes::{OPENAPI, ROUTES, routes};
 pub use serve::{Running, ServeError, serve};
-pub use service::Service;
+pub use service::{Service, Told};
 pub use stream::{ClockNote, Feed};
 pub use tls::{Tls, TlsError};
 
@@ -64,6 +67,6 @@ pub async fn engine<S: Service>(
     clock: Clock,
 ) -> Result<Running, ServeError> {
     let stop = CancellationToken::new();
-    let router = routes(service, clock, &door.access, stop.clone());
+    let router = routes(service, clock, &door, stop.clone());
     serve(&door, router, stop).await
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -15,20 +14,20 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::access::{Access, Reach, Scope, gate};
-use super::answer::Problem;
+use super::access::{Reach, Scope, gate};
+use super::acts;
+use super::answer::{Body, Problem, json, refused, unfit};
+use super::door::Door;
 use super::metrics;
 use super::service::Service;
 use super::stream::{self, Feed};
 use crate::model::event::ConsumerState;
-use crate::model::intent::{Intent, Outcome};
 use crate::model::{ConsumerId, SecretPath, Text, Version};
 use crate::rotation::clock::Clock;
-use crate::rotation::engine::{ConsumerReport, Receipt, Status};
-use crate::rotation::lifecycle::{Refusal, RefusalKind};
+use crate::rotation::engine::{ConsumerReport, Status};
 
 /// Every route: method, path, and the scope that opens it.
-pub const ROUTES: [(&str, &str, Option<Scope>); 10] = [
+pub const ROUTES: [(&str, &str, Option<Scope>); 13] = [
     ("get", "/healthz", None),
     ("get", "/openapi.json", None),
     ("get", "/metrics", Some(Scope::Read)),
@@ -37,6 +36,9 @@ pub const ROUTES: [(&str, &str, Option<Scope>); 10] = [
     ("get", "/v1/rotations/{id}", Some(Scope::Read)),
     ("post", "/v1/acts", Some(Scope::Act)),
     ("get", "/v1/acts/{key}", Some(Scope::Read)),
+    ("post", "/v1/requests", Some(Scope::Act)),
+    ("get", "/v1/requests/{id}", Some(Scope::Read)),
+    ("post", "/v1/requests/{id}/approvals", Some(Scope::Act)),
     ("get", "/v1/secrets/{path}", Some(Scope::Consumer)),
     ("post", "/v1/consumers/{name}/report", Some(Scope::Consumer)),
 ];
@@ -50,21 +52,15 @@ const LONGEST: usize = 64 * 1024;
 /// A request whose body or answer is not there by then is ended.
 const WITHIN: Duration = Duration::from_secs(15);
 
-/// An act that the engine has not taken by then is to be asked about.
-const TAKEN_WITHIN: Duration = Duration::from_secs(8);
-
-/// The lengths of an idempotency key.
-const KEY: std::ops::RangeInclusive<usize> = 8..=128;
-
 /// The router of an engine.
 pub fn routes<S: Service>(
     service: S,
     clock: Clock,
-    access: &Access,
+    door: &Door,
     stop: CancellationToken,
 ) -> Router {
     let gated = |router: Router, scope| {
-        router.route_layer(from_fn_with_state((access.clone(), scope), gate))
+        router.route_layer(from_fn_with_state((door.access.clone(), scope), gate))
     };
     let feed = Feed {
         log: service.log(),
@@ -75,11 +71,17 @@ pub fn routes<S: Service>(
         .route("/metrics", get(metrics_text::<S>))
         .route("/v1/rotations", get(rotations::<S>))
         .route("/v1/rotations/{id}", get(rotation::<S>))
-        .route("/v1/acts/{key}", get(outcome::<S>))
         .with_state(service.clone());
+    let guarded = acts::Guarded::new(service.clone(), door.gate.clone());
+    let told = Router::new()
+        .route("/v1/acts/{key}", get(acts::outcome::<S>))
+        .route("/v1/requests/{id}", get(acts::request::<S>))
+        .with_state(guarded.clone());
     let act = Router::new()
-        .route("/v1/acts", post(take_act::<S>))
-        .with_state(service.clone());
+        .route("/v1/acts", post(acts::take::<S>))
+        .route("/v1/requests", post(acts::ask_for_a_second::<S>))
+        .route("/v1/requests/{id}/approvals", post(acts::approve::<S>))
+        .with_state(guarded);
     let consumer = Router::new()
         .route("/v1/secrets/{*path}", get(material::<S>))
         .route("/v1/consumers/{name}/report", post(report::<S>))
@@ -87,7 +89,7 @@ pub fn routes<S: Service>(
     let open = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/openapi.json", get(openapi));
-    open.merge(gated(read, Scope::Read))
+    open.merge(gated(read.merge(told), Scope::Read))
         .merge(gated(act, Scope::Act))
         .merge(gated(consumer, Scope::Consumer))
         .layer(from_fn(in_time))
@@ -149,52 +151,6 @@ async fn rotation<S: Service>(
     found.map(Json).ok_or_else(missing)
 }
 
-async fn take_act<S: Service>(
-    State(service): State<S>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Result<(StatusCode, Json<Receipt>), Problem> {
-    let intent: Intent = json(body)?;
-    let plain = |b: u8| b.is_ascii_graphic();
-    if !KEY.contains(&intent.key.len()) || !intent.key.bytes().all(plain) {
-        return Err(unfit("key: 8 to 128 characters of printable ASCII"));
-    }
-    if intent.by.raw().trim().is_empty() {
-        return Err(unfit("by: an act is somebody's"));
-    }
-    let key = intent.key.clone();
-    // An act that has begun is done, whether or not the asker is still there.
-    let mut taking = tokio::spawn(async move { service.execute(intent).await });
-    match tokio::time::timeout(TAKEN_WITHIN, &mut taking).await {
-        Ok(Ok(Ok(receipt))) => Ok((StatusCode::ACCEPTED, Json(receipt))),
-        Ok(Ok(Err(refusal))) => Err(refused(&refusal)),
-        Ok(Err(_)) => Err(Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "broken",
-            "the engine broke off; ask how far the act has come",
-        )
-        .perhaps_done()),
-        // It may be taken yet, or refused: a receipt would say what nobody knows.
-        Err(_) => Err(Problem::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "not-known-yet",
-            format!(
-                "the engine has not said within {} s whether it takes the act; do not send it again, ask GET /v1/acts/{key}",
-                TAKEN_WITHIN.as_secs()
-            ),
-        )
-        .perhaps_done()),
-    }
-}
-
-async fn outcome<S: Service>(
-    State(service): State<S>,
-    Path(key): Path<String>,
-) -> Result<Json<Outcome>, Problem> {
-    let told = service.outcome(&key);
-    told.map(Json)
-        .ok_or_else(|| Problem::missing("no act with this key has come here"))
-}
-
 #[derive(Serialize)]
 struct Pulled<'a> {
     secret: SecretPath,
@@ -246,7 +202,7 @@ async fn report<S: Service>(
     State(service): State<S>,
     Extension(reach): Extension<Reach>,
     Path(name): Path<String>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    body: Body,
 ) -> Result<StatusCode, Problem> {
     let told: Reported = json(body)?;
     within(&reach, &told.secret)?;
@@ -263,42 +219,4 @@ async fn report<S: Service>(
     let done = service.report(report).await;
     done.map(|()| StatusCode::NO_CONTENT)
         .map_err(|refusal| refused(&refusal))
-}
-
-/// Reads a body as JSON, whatever it calls itself.
-fn json<T: serde::de::DeserializeOwned>(
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Result<T, Problem> {
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-long",
-            "a body is 64 KiB long at most",
-        ),
-        _ => Problem::bad("the body did not come whole"),
-    })?;
-    serde_json::from_slice(&body).map_err(|error| {
-        let words = Text::from(error.to_string()).to_string();
-        if error.is_data() {
-            unfit(&words)
-        } else {
-            Problem::bad(format!("the body is no JSON: {words}"))
-        }
-    })
-}
-
-fn unfit(words: &str) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", words)
-}
-
-fn refused(refusal: &Refusal) -> Problem {
-    let (status, word) = match refusal.kind {
-        RefusalKind::Unknown => (StatusCode::NOT_FOUND, "unknown"),
-        RefusalKind::State => (StatusCode::CONFLICT, "state"),
-        RefusalKind::Frozen => (StatusCode::CONFLICT, "frozen"),
-        RefusalKind::Malformed => (StatusCode::UNPROCESSABLE_ENTITY, "malformed"),
-        RefusalKind::Store => (StatusCode::SERVICE_UNAVAILABLE, "store"),
-        RefusalKind::Closed => (StatusCode::SERVICE_UNAVAILABLE, "closed"),
-    };
-    Problem::new(status, word, refusal.to_string())
 }

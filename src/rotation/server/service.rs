@@ -1,11 +1,13 @@
 //! What the routes need of an engine. The engine is one; a test brings its own.
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use super::log::Log;
 use crate::model::SecretPath;
 use crate::model::intent::{Intent, Outcome};
-use crate::rotation::engine::{ConsumerReport, Engine, Metrics, Receipt, Status};
+use crate::model::proof::Head;
+use crate::rotation::engine::{ConsumerReport, Engine, Facts, Metrics, Receipt, Status};
 use crate::rotation::lifecycle::Refusal;
 use crate::rotation::log::EventLog;
 use crate::rotation::target::Versioned;
@@ -19,11 +21,23 @@ pub trait Service: Clone + Send + Sync + 'static {
     /// Its event log.
     fn log(&self) -> Self::Log;
 
-    /// Takes an intent, at most once by its key.
-    async fn execute(&self, intent: Intent) -> Result<Receipt, Refusal>;
+    /// What is known of what an intent is about.
+    ///
+    /// # Errors
+    /// [`Refusal`] where nobody knows it.
+    fn facts(&self, intent: &Intent) -> Result<Facts, Refusal>;
+
+    /// The receipt of an intent that was taken before; `None` where its key is new.
+    fn receipt(&self, intent: &Intent) -> Option<Result<Receipt, Refusal>>;
+
+    /// Takes an intent, at most once by its key; `head` is where the asker's journal stood.
+    async fn execute(&self, intent: Intent, head: Option<Head>) -> Result<Receipt, Refusal>;
+
+    /// Tells that an act is not done, as somebody is not allowed to do it.
+    async fn deny(&self, intent: Intent, why: String);
 
     /// How far an intent has come.
-    fn outcome(&self, key: &str) -> Option<Outcome>;
+    fn outcome(&self, key: &str) -> Option<Told>;
 
     /// Every rotation that runs or ended lately.
     fn rotations(&self) -> Vec<Status>;
@@ -38,6 +52,17 @@ pub trait Service: Clone + Send + Sync + 'static {
     fn metrics(&self) -> Metrics;
 }
 
+/// How far an act has come, and where the journal of whoever asked for it stood.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Told {
+    /// How far.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// Where that journal stood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
+}
+
 #[async_trait]
 impl Service for Engine {
     type Log = EventLog;
@@ -46,12 +71,26 @@ impl Service for Engine {
         Self::log(self)
     }
 
-    async fn execute(&self, intent: Intent) -> Result<Receipt, Refusal> {
-        Self::execute(self, intent).await
+    fn facts(&self, intent: &Intent) -> Result<Facts, Refusal> {
+        Self::facts(self, intent)
     }
 
-    fn outcome(&self, key: &str) -> Option<Outcome> {
-        Self::outcome(self, key)
+    fn receipt(&self, intent: &Intent) -> Option<Result<Receipt, Refusal>> {
+        Self::receipt(self, intent)
+    }
+
+    async fn execute(&self, intent: Intent, head: Option<Head>) -> Result<Receipt, Refusal> {
+        Self::execute_signed(self, intent, head).await
+    }
+
+    async fn deny(&self, intent: Intent, why: String) {
+        Self::deny(self, intent, why).await;
+    }
+
+    fn outcome(&self, key: &str) -> Option<Told> {
+        let outcome = Self::outcome(self, key)?;
+        let head = Self::head(self, key);
+        Some(Told { outcome, head })
     }
 
     fn rotations(&self) -> Vec<Status> {

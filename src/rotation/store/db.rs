@@ -5,9 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::seal::{KeyError, SealKey};
-use crate::model::intent::{Intent, Outcome};
-use crate::model::{Event, RotationId, SecretPath, Timestamp, Version};
+use super::error::StoreError;
+use super::rows::{Batch, Loaded, OutboxRow, Stale};
+use super::seal::SealKey;
+use super::write::{self, HOUR};
+use crate::model::{Event, SecretPath, Version};
 use crate::rotation::failpoint::failpoint;
 use crate::rotation::lifecycle::Rotation;
 use crate::rotation::log::Older;
@@ -37,196 +39,6 @@ const ENDED_LOADED: usize = 1_000;
 const EVENTS_KEPT: i64 = 20_000;
 /// How many rows of a table are pruned in one transaction.
 const PRUNED_AT_ONCE: i64 = 500;
-/// The seconds of an hour.
-const HOUR: i64 = 3_600;
-
-/// Why the store cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another engine holds it.
-    #[error("another engine holds it")]
-    Locked,
-    /// It was sealed with another key.
-    #[error("it was sealed with another key")]
-    Key,
-    /// Reading or writing failed.
-    #[error("{0}")]
-    Database(#[from] rusqlite::Error),
-    /// The file or its lock cannot be made.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    /// What is in it is not understood.
-    #[error("{what} in it cannot be read: {why}")]
-    Damaged {
-        /// What.
-        what: String,
-        /// Why.
-        why: String,
-    },
-    /// The system gives no randomness.
-    #[error("{0}")]
-    Seal(#[from] KeyError),
-}
-
-/// What is known of a secret.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct SecretRow {
-    /// The version in force.
-    pub current: Option<Version>,
-    /// The one before it.
-    pub previous: Option<Version>,
-    /// How many versions were named.
-    pub named: u64,
-    /// When a rotation of it succeeded last.
-    pub rotated_at: Option<Timestamp>,
-    /// When a rotation of it was started last by its cadence.
-    pub tried_at: Option<Timestamp>,
-    /// When it was first seen in a plan.
-    pub seen_at: Option<Timestamp>,
-}
-
-/// An act that was taken.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct ActRow {
-    /// What was asked.
-    pub intent: Intent,
-    /// The rotation it is about.
-    pub rotation: Option<RotationId>,
-    /// How far it is.
-    pub outcome: Outcome,
-    /// Calls that it needs beside a rotation's own.
-    pub calls: Vec<SideCall>,
-    /// When it was taken; its key is kept from then on.
-    #[serde(default)]
-    pub taken_at: Timestamp,
-}
-
-impl ActRow {
-    /// True where nothing more will become of it.
-    #[must_use]
-    pub fn is_final(&self) -> bool {
-        matches!(
-            self.outcome,
-            Outcome::Observed { .. } | Outcome::Failed { .. }
-        )
-    }
-}
-
-/// What nobody needs any more.
-#[derive(Clone, Debug, Default)]
-pub struct Stale {
-    /// Events of before this moment, but for the newest 20,000.
-    pub events: Timestamp,
-    /// Rotations that ended before this moment, and their audit entries that were delivered.
-    pub ended: Timestamp,
-    /// The keys of acts.
-    pub acts: Vec<String>,
-}
-
-/// A call of an act that belongs to no stage.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct SideCall {
-    /// What.
-    pub what: SideKind,
-    /// Where.
-    pub url: String,
-    /// With which body.
-    pub body: serde_json::Value,
-    /// What came of it, in words; absent while it is to be done.
-    pub done: Option<Result<String, String>>,
-}
-
-/// What kind of call it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SideKind {
-    /// A cache is to forget.
-    Invalidate,
-    /// A log is to mask.
-    Mask,
-    /// The audit sink is to reopen.
-    RestoreSink,
-}
-
-/// An entry of the audit outbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutboxRow {
-    /// Its place.
-    pub n: i64,
-    /// Its rotation.
-    pub rotation: RotationId,
-    /// The event, a line of JSON.
-    pub body: String,
-}
-
-/// All that one transaction writes.
-#[derive(Default)]
-pub struct Batch {
-    /// Rotations as they are now.
-    pub rotations: Vec<std::sync::Arc<Rotation>>,
-    /// Events, in order, with their numbers.
-    pub events: Vec<(u64, Event)>,
-    /// Audit entries; true where nobody waits for their delivery.
-    pub outbox: Vec<(OutboxRow, bool)>,
-    /// Audit entries that were delivered.
-    pub delivered: Vec<i64>,
-    /// Secrets as they are now.
-    pub secrets: Vec<(SecretPath, SecretRow)>,
-    /// Material to be kept, sealed.
-    pub material: Vec<(SecretPath, Version, Vec<u8>)>,
-    /// Material that is not needed any more.
-    pub forget: Vec<(SecretPath, Version)>,
-    /// Acts as they are now.
-    pub acts: Vec<ActRow>,
-    /// Settings of the engine itself.
-    pub meta: Vec<(&'static str, String)>,
-    /// Entries that are to be delivered again: of a rotation, or all.
-    pub replay: Vec<Option<RotationId>>,
-}
-
-impl Batch {
-    /// True where there is nothing to write.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.rotations.is_empty()
-            && self.events.is_empty()
-            && self.outbox.is_empty()
-            && self.delivered.is_empty()
-            && self.secrets.is_empty()
-            && self.material.is_empty()
-            && self.forget.is_empty()
-            && self.acts.is_empty()
-            && self.meta.is_empty()
-            && self.replay.is_empty()
-    }
-}
-
-/// All that was there when the store was opened.
-#[derive(Default)]
-pub struct Loaded {
-    /// Names the store in ids of events.
-    pub name: String,
-    /// Rotations that run, and those that ended last.
-    pub rotations: Vec<Rotation>,
-    /// The secrets.
-    pub secrets: Vec<(SecretPath, SecretRow)>,
-    /// The sealed material.
-    pub material: Vec<(SecretPath, Version, Vec<u8>)>,
-    /// The acts.
-    pub acts: Vec<ActRow>,
-    /// The first event's number that is still there; 1 where there is none.
-    pub first_event: u64,
-    /// The last event's number.
-    pub last_event: u64,
-    /// The last audit entry's number.
-    pub last_entry: i64,
-    /// Audit entries that wait.
-    pub outbox: Vec<OutboxRow>,
-    /// Who froze the engine, as JSON.
-    pub frozen: Option<String>,
-    /// The paces of the lanes, as JSON.
-    pub paces: Option<String>,
-}
 
 /// The store.
 pub struct Store {
@@ -396,7 +208,7 @@ impl Store {
     pub fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
         failpoint!(TransactionBegin);
         let all = self.db.transaction()?;
-        put(&all, batch)?;
+        write::put(&all, batch)?;
         #[cfg(test)]
         if self.jammed.get() {
             let why = "the disk is full, as the test asked";
@@ -481,112 +293,6 @@ impl Store {
     }
 }
 
-fn put(db: &Connection, batch: &Batch) -> Result<(), StoreError> {
-    put_rotations(db, &batch.rotations)?;
-    put_events(db, &batch.events)?;
-    put_outbox(db, batch)?;
-    put_secrets(db, batch)?;
-    for act in &batch.acts {
-        let body = serde_json::to_string(act).map_err(|e| unwritable("an act", &e))?;
-        db.prepare_cached(
-            "INSERT INTO act (key, body) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET body = ?2",
-        )?
-        .execute(params![act.intent.key, body])?;
-    }
-    for (name, value) in &batch.meta {
-        db.execute(
-            "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",
-            params![name, value.as_bytes()],
-        )?;
-    }
-    Ok(())
-}
-
-fn unwritable(what: &str, why: &serde_json::Error) -> StoreError {
-    StoreError::Damaged {
-        what: what.to_owned(),
-        why: why.to_string(),
-    }
-}
-
-fn put_rotations(
-    db: &Connection,
-    rotations: &[std::sync::Arc<Rotation>],
-) -> Result<(), StoreError> {
-    for r in rotations {
-        let body = serde_json::to_string(&**r).map_err(|e| unwritable("a rotation", &e))?;
-        db.prepare_cached(
-            "INSERT OR REPLACE INTO rotation (id, over, ended, body) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![
-            r.id.raw(),
-            r.is_over(),
-            r.ended_at.map(Timestamp::seconds),
-            body
-        ])?;
-    }
-    Ok(())
-}
-
-/// Writes events, and notes with which each hour began, so that age is found without reading them.
-fn put_events(db: &Connection, events: &[(u64, Event)]) -> Result<(), StoreError> {
-    let mut last = None;
-    for (seq, event) in events {
-        let seq = i64::try_from(*seq).unwrap_or(i64::MAX);
-        let body = event.to_json().map_err(|e| unwritable("an event", &e))?;
-        db.prepare_cached("INSERT INTO event (seq, body) VALUES (?1, ?2)")?
-            .execute(params![seq, body])?;
-        let hour = event.time.seconds().div_euclid(HOUR);
-        if last.replace(hour) != Some(hour) {
-            db.prepare_cached("INSERT OR IGNORE INTO hour (at, seq) VALUES (?1, ?2)")?
-                .execute([hour, seq])?;
-        }
-    }
-    Ok(())
-}
-
-fn put_outbox(db: &Connection, batch: &Batch) -> Result<(), StoreError> {
-    for (row, delivered) in &batch.outbox {
-        db.prepare_cached(
-            "INSERT INTO outbox (n, rotation, delivered, body) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![row.n, row.rotation.raw(), delivered, row.body])?;
-    }
-    for n in &batch.delivered {
-        db.prepare_cached("UPDATE outbox SET delivered = 1 WHERE n = ?1")?
-            .execute([n])?;
-    }
-    for rotation in &batch.replay {
-        match rotation {
-            Some(id) => db.execute(
-                "UPDATE outbox SET delivered = 0 WHERE rotation = ?1",
-                [id.raw()],
-            )?,
-            None => db.execute("UPDATE outbox SET delivered = 0", [])?,
-        };
-    }
-    Ok(())
-}
-
-fn put_secrets(db: &Connection, batch: &Batch) -> Result<(), StoreError> {
-    for (path, secret) in &batch.secrets {
-        let body = serde_json::to_string(secret).map_err(|e| unwritable("a secret", &e))?;
-        db.prepare_cached("INSERT OR REPLACE INTO secret (path, body) VALUES (?1, ?2)")?
-            .execute(params![path.raw(), body])?;
-    }
-    for (secret, version, sealed) in &batch.material {
-        db.prepare_cached(
-            "INSERT OR REPLACE INTO material (secret, version, sealed) VALUES (?1, ?2, ?3)",
-        )?
-        .execute(params![secret.raw(), version.raw(), sealed])?;
-    }
-    for (secret, version) in &batch.forget {
-        db.prepare_cached("DELETE FROM material WHERE secret = ?1 AND version = ?2")?
-            .execute(params![secret.raw(), version.raw()])?;
-    }
-    Ok(())
-}
-
 fn events(db: &Connection, after: u64, limit: usize) -> Result<Vec<(u64, Event)>, StoreError> {
     let sql = "SELECT seq, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     let mut query = db.prepare_cached(sql)?;
@@ -640,6 +346,7 @@ fn private(path: &Path) -> Result<(), std::io::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{RotationId, Timestamp};
 
     #[test]
     fn a_second_engine_and_another_key_are_refused() {

@@ -2,11 +2,14 @@
 //! material, in one `SQLite` file.
 
 pub mod db;
+pub mod error;
+pub mod rows;
 pub mod seal;
 pub mod vault;
+mod write;
 
-pub use db::{
-    ActRow, Batch, Loaded, OutboxRow, SecretRow, SideCall, SideKind, Stale, Store, StoreError,
-};
+pub use db::Store;
+pub use error::StoreError;
+pub use rows::{ActRow, Batch, Loaded, OutboxRow, SecretRow, SideCall, SideKind, Stale};
 pub use seal::{KeyError, SealKey};
 pub use vault::Vault;

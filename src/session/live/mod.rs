@@ -5,7 +5,7 @@ mod acts;
 mod links;
 mod record;
 
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::Receiver;
@@ -16,8 +16,9 @@ use links::Links;
 pub use record::{RecordError, Recorder};
 
 use crate::backend::{Backend, Sent};
-use crate::guard::Guard;
+use crate::guard::{Guard, Once, Rules};
 use crate::incident::Incident;
+use crate::journal::Places;
 use crate::model::act::Asked;
 use crate::model::link;
 use crate::model::{Event, Text, Timestamp};
@@ -31,8 +32,26 @@ pub struct LiveStart {
     pub backends: Vec<Box<dyn Backend>>,
     /// Where all that comes is written to.
     pub recorder: Option<Recorder>,
-    /// Who may act; `None` where nothing may be done.
-    pub acting: Option<Acting>,
+    /// Who may act.
+    pub who: Who,
+}
+
+/// Who may act.
+pub enum Who {
+    /// This one; else why nothing may be done, in words for a person.
+    Known(Result<Acting, String>),
+    /// Whoever is found: on a thread of its own, as a keyring may take its time.
+    Later(Box<dyn FnOnce() -> Result<Acting, String> + Send>),
+}
+
+impl Who {
+    /// Nobody.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self::Known(Err(
+            "this session is read-only: nothing can be done from here".to_owned(),
+        ))
+    }
 }
 
 /// What acts need.
@@ -41,15 +60,15 @@ pub struct Acting {
     pub guard: Guard,
     /// Where they are written down before they are sent.
     pub journal: JournalPlace,
+    /// Remembers what is good for one use.
+    pub once: Arc<dyn Once>,
 }
 
 /// Where the journal is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JournalPlace {
-    /// A file of this session's own in this folder.
-    Folder(PathBuf),
-    /// This file.
-    File(PathBuf),
+    /// In the first of these that takes it.
+    Places(Places),
     /// Nowhere, and so nothing is done: why, and what to do next.
     Nowhere(String),
 }
@@ -80,13 +99,13 @@ impl Live {
     pub(super) fn new(
         backends: &[Box<dyn Backend>],
         recorder: Option<Recorder>,
-        acting: Option<Acting>,
+        who: Who,
         now: Instant,
     ) -> Self {
         Self {
             links: Links::new(backends),
             recorder,
-            acts: Acts::new(backends, acting),
+            acts: Acts::new(backends, who),
             pulse: now,
             rejected: vec![0; backends.len()],
         }
@@ -139,9 +158,14 @@ impl Live {
         self.acts.begin(asked, incident, following, at);
     }
 
-    /// Takes in what became of an act.
-    pub(super) fn news(&mut self, news: News) {
-        self.acts.take(news);
+    /// Takes in what became of an act; gives what is wrong with the journal, where that is told.
+    pub(super) fn news(&mut self, news: News, incident: &Incident) -> Option<Text> {
+        self.acts.take(news, incident)
+    }
+
+    /// Who acts, under which policy.
+    pub(super) fn rules(&self) -> Option<Arc<Rules>> {
+        self.acts.rules()
     }
 
     /// True where ages are to be told anew.

@@ -4,6 +4,7 @@
 use crate::diagnosis::{Aftermath, Done, LOOKED_AT, aftermath};
 use crate::model::act::{ActNote, ActState};
 use crate::model::intent::Outcome;
+use crate::model::{Span, Timestamp};
 
 use crate::ui::state::State;
 
@@ -18,7 +19,18 @@ pub struct After(Vec<Known>);
 struct Known {
     key: String,
     what: Option<Aftermath>,
+    /// The moment that it was looked at.
+    looked: Timestamp,
     closed: bool,
+}
+
+impl Known {
+    /// True where looking again at `now` can tell nothing new: its time is over, or the moment is
+    /// nearly the same.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        let since = now.since(self.looked);
+        self.closed || (since >= Span::ZERO && since < Span::seconds(1))
+    }
 }
 
 impl After {
@@ -36,7 +48,8 @@ impl After {
         let newest = live.acts.iter().rev().take(FOLLOWED);
         for note in newest.filter(|note| reached_the_world(note)) {
             let place = self.0.iter().position(|known| known.key == note.key);
-            if place.and_then(|at| self.0.get(at)).is_some_and(|k| k.closed) {
+            let known = place.and_then(|at| self.0.get(at));
+            if known.is_some_and(|known| known.is_fresh(now)) {
                 continue;
             }
             let done = Done {
@@ -47,6 +60,7 @@ impl After {
             let known = Known {
                 key: note.key.clone(),
                 what: aftermath(done, &state.incident, &state.known.findings, now),
+                looked: now,
                 closed: now > note.at + LOOKED_AT,
             };
             match place.and_then(|at| self.0.get_mut(at)) {

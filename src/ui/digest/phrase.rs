@@ -1,8 +1,8 @@
 //! Phrases that the headline and the words about a finding have in common.
 
 use crate::incident::{Rotation, Tally};
-use crate::model::{Text, Version};
 use crate::model::event::{ConsumerState, StageStatus};
+use crate::model::{Text, Version};
 use crate::ui::fit::{count, percent, plural, version};
 use crate::ui::state::State;
 
@@ -149,7 +149,9 @@ mod tests {
     fn a_sentence_has_no_room_for_addresses() {
         let said = |words: &str| brief(&Text::from(words));
         assert_eq!(
-            said("error sending request for url (http://127.0.0.1:34567/agents/eu-1/secret): connection refused"),
+            said(
+                "error sending request for url (http://127.0.0.1:34567/agents/eu-1/secret): connection refused"
+            ),
             "error sending request: connection refused"
         );
         assert_eq!(said("push to https://a.example/x: 503"), "push: 503");

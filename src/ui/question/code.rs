@@ -75,7 +75,10 @@ mod tests {
         for c in "123 456\u{1b}".chars() {
             code.input(Key::char(c));
         }
-        assert_eq!((code.dots().as_str(), code.reveal()), ("•••••••", "123 456"));
+        assert_eq!(
+            (code.dots().as_str(), code.reveal()),
+            ("•••••••", "123 456")
+        );
         assert_eq!(format!("{code:?}"), "…");
         code.input(Key::plain(KeyCode::Backspace));
         assert_eq!(code.dots().chars().count(), 6);

@@ -4,12 +4,7 @@ use crate::model::{Span, Timestamp};
 use crate::ui::key::{Key, KeyCode};
 
 /// The lengths to choose from, in seconds.
-const CHOICES: [(u64, &str); 4] = [
-    (600, "10m"),
-    (1800, "30m"),
-    (3600, "1h"),
-    (4 * 3600, "4h"),
-];
+const CHOICES: [(u64, &str); 4] = [(600, "10m"), (1800, "30m"), (3600, "1h"), (4 * 3600, "4h")];
 
 /// What is chosen where nothing says otherwise.
 const USUAL: u64 = 1800;

@@ -283,7 +283,7 @@ impl Question {
         let stood = Stood::of(&self.wish, incident);
         if anew {
             self.note = format!(
-                "Something has changed: {}. Look again, and answer anew",
+                "Changed: {}; look again, answer anew",
                 self.stood.changes(&stood, clock)
             );
             self.name = Prompt::new(Kind::Answer);
@@ -315,7 +315,7 @@ impl Question {
             "Look at it for a moment, then press again".clone_into(&mut self.note);
             return Accepted::NotYet;
         }
-        Accepted::Act(Asked {
+        Accepted::Act(Box::new(Asked {
             wish: self.wish.clone(),
             facts: self.summary.facts,
             answer: Answer {
@@ -324,7 +324,7 @@ impl Question {
                 reason: self.reason.words(),
                 code: Code::from(self.code.reveal()),
             },
-        })
+        }))
     }
 
     /// What is not answered yet, and where.
@@ -357,5 +357,5 @@ pub enum Accepted {
     /// Something is lacking.
     NotYet,
     /// It is meant.
-    Act(Asked),
+    Act(Box<Asked>),
 }

@@ -55,7 +55,12 @@ impl Reason {
     }
 
     fn room(&self) -> usize {
-        let taken: usize = self.input.lines().iter().map(|l| l.chars().count() + 1).sum();
+        let taken: usize = self
+            .input
+            .lines()
+            .iter()
+            .map(|l| l.chars().count() + 1)
+            .sum();
         LONGEST.saturating_sub(taken)
     }
 
@@ -86,7 +91,11 @@ impl Reason {
     /// Moves a line up or down within it; false where there is none.
     pub fn go(&mut self, down: bool) -> bool {
         let before = self.input.cursor();
-        let by = if down { CursorMove::Down } else { CursorMove::Up };
+        let by = if down {
+            CursorMove::Down
+        } else {
+            CursorMove::Up
+        };
         self.input.move_cursor(by);
         self.input.cursor().0 != before.0
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::diagnosis::{Aftermath, Done, aftermath};
 use crate::incident::{Act, Rotation};
-use crate::model::Timestamp;
 use crate::model::act::ActNote;
 use crate::model::event::ActionPhase;
+use crate::model::{SecretPath, Timestamp};
 use crate::ui::desk::Desk;
 use crate::ui::fit::wrap;
 use crate::ui::news;
@@ -25,7 +25,7 @@ pub fn lines(lines: &mut Vec<Line>, desk: &Desk, rotation: &Rotation, width: u16
     let mine = desk.state.live.as_ref().map(|live| Arc::clone(&live.acts));
     let mine = mine.unwrap_or_default();
     let named = |note: &&ActNote| {
-        let secret = rotation.secret.as_ref().map(|secret| secret.raw());
+        let secret = rotation.secret.as_ref().map(SecretPath::raw);
         let target = note.target.raw();
         secret == Some(target) || rotation.id.raw() == target
     };
@@ -42,13 +42,13 @@ pub fn lines(lines: &mut Vec<Line>, desk: &Desk, rotation: &Rotation, width: u16
     let mut said: Vec<(Timestamp, String)> = Vec::new();
     for note in known {
         let brought = desk.digest.after.of(&note.key);
-        let brought = brought.map(|after| news::said(after, |act| desk.can(Some(rotation), act)));
+        let brought = brought.map(|after| news::said(after, |act| Desk::can(Some(rotation), act)));
         said.push((note.at, entry(news::standing(note), brought)));
     }
     for act in all {
         let action = &act.action;
         let brought = brought_about(desk, act);
-        let brought = brought.map(|after| news::said(&after, |act| desk.can(Some(rotation), act)));
+        let brought = brought.map(|after| news::said(&after, |act| Desk::can(Some(rotation), act)));
         let what = format!("{} by {}: {}", action.action, action.actor, action.phase);
         said.push((act.first_at, entry(what, brought)));
     }

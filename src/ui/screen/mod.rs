@@ -131,10 +131,15 @@ pub fn command_at(look: Look<'_>, (column, row): (u16, u16)) -> Option<&'static 
     if up == 2 + news && below.banner.is_some() {
         return Some("unfreeze");
     }
-    if desk.screen() == Screen::OnCall {
-        return on_call::suggested_at(look, (column, row));
+    match desk.screen() {
+        Screen::OnCall => on_call::suggested_at(look, (column, row)),
+        Screen::Why => {
+            let body = layout::document(area, desk.replay, desk.footer(area));
+            let line = usize::from(row.checked_sub(body.y)?) + desk.scroll;
+            why::suggested_at(look, area.width, (line, column))
+        }
+        _ => None,
     }
-    None
 }
 
 /// The share of the recording at a column of the replay bar, 0.0 to 1.0.

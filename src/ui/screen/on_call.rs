@@ -21,12 +21,7 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
     if layout.header.height > 0 {
         frame::header(&mut pen.at(layout.header), look);
     }
-    headline(
-        &mut pen.at(layout.headline),
-        look,
-        layout.headline,
-        small,
-    );
+    headline(&mut pen.at(layout.headline), look, layout.headline, small);
     if layout.findings.height > 0 {
         findings::draw(&mut pen.at(layout.findings), look);
     }

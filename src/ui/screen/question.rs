@@ -132,12 +132,25 @@ fn answer(buf: &mut Buffer, look: Look<'_>, question: &Question, field: &Field) 
     let mut pen = Pen::new(buf, field.asks);
     pen.put(0, 0, field.asks.width, &field.label, look.style(role));
     let mut pen = pen.at(field.answer);
+    if let Some(hint) = hint(question, field.focus).filter(|_| !here) {
+        pen.put(0, 0, field.answer.width, hint, look.style(Role::Dim));
+        return;
+    }
     match field.focus {
         Focus::Length => lengths(&mut pen, look, question, here),
         Focus::Name => typed(&mut pen, &shown(question.name.words()), here, style),
         Focus::Code => typed(&mut pen, &question.code.dots(), here, style),
         Focus::Reason => question.reason.draw(buf, field.answer, style),
         Focus::Cancel | Focus::Act => {}
+    }
+}
+
+/// What stands where nothing was answered yet.
+fn hint(question: &Question, focus: Focus) -> Option<&'static str> {
+    match focus {
+        Focus::Reason if question.reason.words().is_empty() => Some("why; it is written down"),
+        Focus::Code if question.code.is_empty() => Some("6 digits, or a recovery code"),
+        _ => None,
     }
 }
 

@@ -9,7 +9,8 @@ use crate::ui::fit::{cols, width, wrap};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Line, Piece};
 
-use super::{Look, acts, findings, tracks};
+use super::acts::{self, Suggestion};
+use super::{Look, findings, tracks};
 
 /// Narrower screens than this leave out what can be done without.
 const NARROW: u16 = 60;
@@ -120,16 +121,35 @@ fn facts(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, known: bool, 
     }
 }
 
+/// The acts that cure it, in lines.
+fn suggested(look: Look<'_>, finding: &Finding, columns: u16) -> Vec<Vec<Suggestion>> {
+    let acts = match finding.resolved_at {
+        None => acts::suggestions(look, finding, columns < NARROW),
+        Some(_) => Vec::new(),
+    };
+    acts::lines(acts, usize::from(columns.saturating_sub(2)))
+}
+
+/// The act that is suggested in a column of a line of the list.
+pub fn suggested_at(
+    look: Look<'_>,
+    columns: u16,
+    (line, column): (usize, u16),
+) -> Option<&'static str> {
+    let (finding, known) = look.desk.opened_finding()?;
+    let mut above = Vec::new();
+    sentence(&mut above, look, finding, known, columns);
+    facts(&mut above, look, finding, known, columns);
+    let acts = suggested(look, finding, columns);
+    acts::at(acts.get(line.checked_sub(above.len())?)?, column)
+}
+
 /// The acts that cure it, and its runbook.
 fn next(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u16) {
     let small = columns < NARROW;
-    let acts = match finding.resolved_at {
-        None => acts::suggestions(look, finding, small),
-        Some(_) => Vec::new(),
-    };
     let runbook = runbook(finding);
     let room = usize::from(columns.saturating_sub(2));
-    let mut acts = acts::lines(acts, room);
+    let mut acts = suggested(look, finding, columns);
     if !small {
         let beside = |line: &Vec<_>| {
             let taken = acts::columns(&acts::pieces(line.clone()));

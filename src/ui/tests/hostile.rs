@@ -222,6 +222,7 @@ fn messages() -> impl Strategy<Value = Message> {
         1 => Just(Message::State(Box::new(rich::night()))),
         2 => Just(Message::State(Box::new(rich::found()))),
         2 => Just(Message::State(Box::new(acts::live()))),
+        1 => Just(Message::State(Box::new(acts::strict()))),
         2 => Just(Message::Seen),
     ]
 }
@@ -266,6 +267,8 @@ fn every_size_is_drawn() {
         (rich::nothing(), ""),
         (rich::found(), ""),
         (rich::found(), "e"),
+        (acts::live(), "g"),
+        (acts::strict(), "X"),
     ] {
         let mut cockpit = cockpit("night", "default", state);
         if let Some(key) = Key::parse(keys) {

@@ -1,0 +1,229 @@
+//! Who acts from here, by which policy, and where it is written down: what `--engine` and `act` have
+//! in common.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::{Identity, Kept, Paths};
+use crate::guard::totp::Enrolled;
+use crate::guard::{Guard, Once, OnceError, People, Policy, Signer};
+use crate::journal::{Place, Places, Spent};
+use crate::model::Actor;
+use crate::session::live::{Acting, JournalPlace, Who};
+
+use super::complaint::Complaint;
+use super::{identity, secret_file};
+
+/// Who acts.
+#[derive(clap::Args, Debug)]
+pub struct ActorArgs {
+    /// Who acts [default: the user's name]
+    #[arg(long = "as", value_name = "NAME")]
+    pub(super) person: Option<String>,
+    /// What acts ask for, in Cedar [default: policy.cedar in the configuration folder, else the standard]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Who is known [default: people.toml in the configuration folder, else it is for the engine to say]
+    #[arg(long, value_name = "FILE")]
+    people: Option<PathBuf>,
+    /// Where acts are written down before they are sent: a folder, or a file
+    #[arg(long, value_name = "PATH")]
+    journal: Option<PathBuf>,
+    /// Where they are written down where that disk is dead; best on another one
+    #[arg(long, value_name = "PATH")]
+    second_journal: Option<PathBuf>,
+    /// Where the journal's heads are kept too; best where nobody else can write
+    #[arg(long, value_name = "FOLDER")]
+    heads: Option<PathBuf>,
+}
+
+/// What there is to know before the person's key is looked for.
+pub(super) struct Ready {
+    person: Actor,
+    policy: Arc<Policy>,
+    people: Arc<People>,
+    journal: JournalPlace,
+    once: Arc<dyn Once>,
+}
+
+impl ActorArgs {
+    /// Reads all but the person's key.
+    ///
+    /// # Errors
+    /// [`Complaint`] with the place where a policy or a people file is wrong.
+    pub(super) fn ready(&self, paths: &Paths) -> Result<Ready, Complaint> {
+        Ok(Ready {
+            person: person(self.person.as_deref()),
+            policy: policy(self.policy.as_deref(), paths)?,
+            people: Arc::new(people(self.people.as_deref(), paths)?),
+            journal: self.journal(paths),
+            once: once(paths),
+        })
+    }
+
+    fn journal(&self, paths: &Paths) -> JournalPlace {
+        let first = match (&self.journal, &paths.state) {
+            (Some(path), _) => place(path),
+            (None, Some(state)) => Place::Folder(state.join("journal")),
+            (None, None) => {
+                return JournalPlace::Nowhere(
+                    "the system names no folder for a journal; name one with --journal".to_owned(),
+                );
+            }
+        };
+        JournalPlace::Places(Places {
+            first,
+            second: self.second_journal.as_deref().map(place),
+            heads: self.heads.clone(),
+        })
+    }
+}
+
+impl Ready {
+    /// Whoever this turns out to be. The keyring is asked while the screen stands already; what
+    /// needs a passphrase is asked for before.
+    ///
+    /// # Errors
+    /// [`Complaint`] where there is a key in an encrypted file and it does not open.
+    pub(super) fn who(self, paths: &Paths) -> Result<Who, Complaint> {
+        if paths.identity().is_some_and(|path| path.exists()) {
+            return Ok(Who::Known(Ok(self.acting(paths)?)));
+        }
+        let paths = paths.clone();
+        Ok(Who::Later(Box::new(move || {
+            let found = identity::load_without_asking(&paths);
+            found.map(|found| self.with(&found))
+        })))
+    }
+
+    /// The person, found now.
+    ///
+    /// # Errors
+    /// [`Complaint`] where their key cannot be had.
+    pub(super) fn acting(self, paths: &Paths) -> Result<Acting, Complaint> {
+        Ok(self.with(&identity::load(paths)?))
+    }
+
+    /// The person, and what they sign with.
+    ///
+    /// # Errors
+    /// [`Complaint`] where their key cannot be had.
+    pub(super) fn signer(self, paths: &Paths) -> Result<(Actor, Arc<Signer>), Complaint> {
+        Ok((self.person, identity::load(paths)?.signer()))
+    }
+
+    fn with(self, identity: &Identity) -> Acting {
+        if let Kept::Memory { because } = identity.kept() {
+            tracing::warn!(%because, "this session's key is kept nowhere");
+        }
+        let guard = Guard::new(self.person, identity.signer(), self.policy, self.people);
+        Acting {
+            guard: match identity.enrolled() {
+                none if *none == Enrolled::default() => guard,
+                enrolled => guard.with_codes(enrolled.clone()),
+            },
+            journal: self.journal,
+            once: self.once,
+        }
+    }
+}
+
+/// Who acts: the name that was given, else the user's.
+pub(super) fn person(given: Option<&str>) -> Actor {
+    let user = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let name = given.map(str::to_owned).or_else(|| user().ok());
+    Actor::from(
+        name.filter(|name| !name.trim().is_empty())
+            .unwrap_or_else(|| "somebody".to_owned()),
+    )
+}
+
+/// The policy of a file, else of the configuration folder, else the standard one.
+pub(super) fn policy(named: Option<&Path>, paths: &Paths) -> Result<Arc<Policy>, Complaint> {
+    let Some((path, text)) = text_of(named, paths, "policy.cedar", "policy")? else {
+        return Ok(Policy::standard());
+    };
+    Policy::parse(&text).map(Arc::new).map_err(|error| {
+        Complaint::new(format!("the policy is wrong: {error}")).at(
+            path.display().to_string(),
+            &text,
+            error.span.clone(),
+        )
+    })
+}
+
+/// The people of a file, else of the configuration folder, else nobody.
+pub(super) fn people(named: Option<&Path>, paths: &Paths) -> Result<People, Complaint> {
+    let Some((path, text)) = text_of(named, paths, "people.toml", "people file")? else {
+        return Ok(People::default());
+    };
+    People::parse(&text).map_err(|error| {
+        Complaint::new(format!("the people file is wrong: {error}")).at(
+            path.display().to_string(),
+            // What stands beside a mistake may be a secret: it is not shown.
+            "",
+            0..0,
+        )
+    })
+}
+
+/// A named file's text, or that of a file of the configuration folder, where it is there.
+fn text_of(
+    named: Option<&Path>,
+    paths: &Paths,
+    usual: &str,
+    what: &str,
+) -> Result<Option<(PathBuf, String)>, Complaint> {
+    let usual = || paths.config.as_ref().map(|folder| folder.join(usual));
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None => match usual().filter(|path| path.exists()) {
+            Some(path) => path,
+            None => return Ok(None),
+        },
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Complaint::new(format!("the {what} {} cannot be read", path.display())).because(error)
+    })?;
+    Ok(Some((path, text)))
+}
+
+fn place(path: &Path) -> Place {
+    if path.is_dir() || !path.exists() && path.extension().is_none() {
+        Place::Folder(path.to_owned())
+    } else {
+        Place::File(path.to_owned())
+    }
+}
+
+/// What was used up, remembered in the state folder.
+fn once(paths: &Paths) -> Arc<dyn Once> {
+    let folder = paths.state.as_ref().map(|state| state.join("used"));
+    let opened = folder
+        .ok_or_else(|| "the system names no folder for it".to_owned())
+        .and_then(|folder| Spent::open(&folder).map_err(|error| error.to_string()));
+    match opened {
+        Ok(spent) => Arc::new(spent),
+        Err(why) => Arc::new(Nowhere(why)),
+    }
+}
+
+/// Nothing can be remembered, so nothing that is good for one use can be used.
+struct Nowhere(String);
+
+impl Once for Nowhere {
+    fn take(&self, _what: &str) -> Result<(), OnceError> {
+        Err(OnceError::Disk(self.0.clone()))
+    }
+}
+
+/// The token of a backend, where no file holds it.
+const TOKEN_ENV: &str = "ROTASCOPE_TOKEN";
+
+/// The token that opens an engine: of a file, else of the environment.
+pub(super) fn token(file: Option<&Path>) -> Result<Option<zeroize::Zeroizing<String>>, Complaint> {
+    if let Some(path) = file {
+        return secret_file::token(path).map(Some);
+    }
+    Ok(std::env::var(TOKEN_ENV).ok().map(zeroize::Zeroizing::new))
+}
