@@ -144,10 +144,10 @@ fn millis(mut times: Vec<Duration>) -> String {
     )
 }
 
-fn first_frames(name: &str, path: &Path, runs: usize) {
+fn first_frames(name: &str, args: &[&str], runs: usize) {
     let times = (0..runs)
         .filter_map(|_| {
-            let (mut program, start) = Program::start(&["replay", &path.to_string_lossy()]);
+            let (mut program, start) = Program::start(args);
             program
                 .painted(|screen| !screen.trim().is_empty())
                 .map(|at| at - start)
@@ -201,9 +201,11 @@ fn flood(seconds: u64) -> PathBuf {
 
 fn main() {
     let night = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/incidents/first-night");
-    first_frames("first-night", &night, 40);
+    first_frames("first-night", &["replay", &night.to_string_lossy()], 40);
+    first_frames("demo", &["demo"], 40);
     if let Some(large) = std::env::var_os("ROTASCOPE_BENCH_LARGE") {
-        first_frames("a 1 GB audit log", Path::new(&large), 20);
+        let large = large.to_string_lossy();
+        first_frames("a 1 GB audit log", &["replay", &large], 20);
     }
     let (mut program, _) = Program::start(&["replay", "--paused", &night.to_string_lossy()]);
     program.quiet();

@@ -123,7 +123,9 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
     let who = if args.read_only {
         Who::nobody()
     } else {
-        Who::Known(Ok(acting(person, &identity, &house)))
+        let journal = house.folder().join("journal");
+        // Its policy is read while the first frame stands already.
+        Who::Later(Box::new(move || Ok(acting(person, &identity, journal))))
     };
     let start = LiveStart {
         backends: house.backends(),
@@ -142,9 +144,9 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
 }
 
 /// Who acts in the lab. What is done there is nobody's record: its journal goes with it.
-fn acting(person: Actor, identity: &Identity, house: &House) -> Acting {
+fn acting(person: Actor, identity: &Identity, journal: PathBuf) -> Acting {
     let people = Arc::new(People::default());
-    let journal = Place::Folder(house.folder().join("journal"));
+    let journal = Place::Folder(journal);
     Acting {
         guard: Guard::new(person, identity.signer(), Policy::demo(), people),
         journal: JournalPlace::Places(Places::one(journal)),
