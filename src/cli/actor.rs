@@ -12,7 +12,7 @@ use crate::model::Actor;
 use crate::session::live::{Acting, JournalPlace, Who};
 
 use super::complaint::Complaint;
-use super::{identity, secret_file};
+use super::{identity, policy, secret_file};
 
 /// Who acts.
 #[derive(clap::Args, Debug)]
@@ -53,9 +53,9 @@ impl ActorArgs {
     /// [`Complaint`] with the place where a policy or a people file is wrong.
     pub(super) fn ready(&self, paths: &Paths) -> Result<Ready, Complaint> {
         Ok(Ready {
-            person: person(self.person.as_deref()),
-            policy: policy(self.policy.as_deref(), paths)?,
-            people: Arc::new(people(self.people.as_deref(), paths)?),
+            person: identity::person(self.person.as_deref()),
+            policy: policy_of(self.policy.as_deref(), paths)?,
+            people: Arc::new(people_of(self.people.as_deref(), paths)?),
             journal: self.journal(paths),
             once: once(paths),
         })
@@ -128,64 +128,27 @@ impl Ready {
     }
 }
 
-/// Who acts: the name that was given, else the user's.
-pub(super) fn person(given: Option<&str>) -> Actor {
-    let user = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let name = given.map(str::to_owned).or_else(|| user().ok());
-    Actor::from(
-        name.filter(|name| !name.trim().is_empty())
-            .unwrap_or_else(|| "somebody".to_owned()),
-    )
-}
-
 /// The policy of a file, else of the configuration folder, else the standard one.
-pub(super) fn policy(named: Option<&Path>, paths: &Paths) -> Result<Arc<Policy>, Complaint> {
-    let Some((path, text)) = text_of(named, paths, "policy.cedar", "policy")? else {
-        return Ok(Policy::standard());
-    };
-    Policy::parse(&text).map(Arc::new).map_err(|error| {
-        Complaint::new(format!("the policy is wrong: {error}")).at(
-            path.display().to_string(),
-            &text,
-            error.span.clone(),
-        )
-    })
+fn policy_of(named: Option<&Path>, paths: &Paths) -> Result<Arc<Policy>, Complaint> {
+    match named_or_usual(named, paths, "policy.cedar") {
+        Some(path) => policy::policy(&path).map(Arc::new),
+        None => Ok(Policy::standard()),
+    }
 }
 
 /// The people of a file, else of the configuration folder, else nobody.
-pub(super) fn people(named: Option<&Path>, paths: &Paths) -> Result<People, Complaint> {
-    let Some((path, text)) = text_of(named, paths, "people.toml", "people file")? else {
-        return Ok(People::default());
-    };
-    People::parse(&text).map_err(|error| {
-        Complaint::new(format!("the people file is wrong: {error}")).at(
-            path.display().to_string(),
-            // What stands beside a mistake may be a secret: it is not shown.
-            "",
-            0..0,
-        )
-    })
+fn people_of(named: Option<&Path>, paths: &Paths) -> Result<People, Complaint> {
+    let path = named_or_usual(named, paths, "people.toml");
+    let people = path.map(|path| policy::people(&path)).transpose()?;
+    Ok(people.unwrap_or_default())
 }
 
-/// A named file's text, or that of a file of the configuration folder, where it is there.
-fn text_of(
-    named: Option<&Path>,
-    paths: &Paths,
-    usual: &str,
-    what: &str,
-) -> Result<Option<(PathBuf, String)>, Complaint> {
+/// A file that was named, else the one of the configuration folder, where it is there.
+fn named_or_usual(named: Option<&Path>, paths: &Paths, usual: &str) -> Option<PathBuf> {
     let usual = || paths.config.as_ref().map(|folder| folder.join(usual));
-    let path = match named {
-        Some(path) => path.to_owned(),
-        None => match usual().filter(|path| path.exists()) {
-            Some(path) => path,
-            None => return Ok(None),
-        },
-    };
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        Complaint::new(format!("the {what} {} cannot be read", path.display())).because(error)
-    })?;
-    Ok(Some((path, text)))
+    named
+        .map(Path::to_owned)
+        .or_else(|| usual().filter(|path| path.exists()))
 }
 
 fn place(path: &Path) -> Place {

@@ -56,7 +56,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
     let hands = Engine::new(address.clone()).hands();
     let hands = hands.ok_or_else(|| Complaint::new("nothing can be approved there"))?;
     let intent = match hands.requested(&args.id) {
-        Ok(signed) => signed.intent,
+        Ok(act) => act.intent,
         Err(why) => return refused(&mut out, &why),
     };
     // A request is named by its digest: what is shown is what was asked.

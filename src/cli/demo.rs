@@ -19,9 +19,9 @@ use crate::rotation::lab::{Cause, LabSettings, UnknownCause};
 use crate::session::live::{Acting, JournalPlace, LiveStart, Recorder, Who};
 use crate::shell::terminal::{self, Opening};
 
-use super::actor;
 use super::complaint::Complaint;
 use super::dumps;
+use super::identity;
 use super::look::{Look, LookArgs};
 use super::replay::{self, PlayArgs};
 use house::House;
@@ -109,7 +109,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         Some(path) => Some(Recorder::new(path).map_err(|e| Complaint::new(e.to_string()))?),
         None => None,
     };
-    let person = actor::person(None);
+    let person = identity::person(None);
     // The lab knows this key for as long as it stands, and nobody else does.
     let identity = Identity::in_memory("the demo's")
         .map_err(|error| Complaint::new("nobody can act in the demo").because(error))?;
@@ -136,7 +136,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         || Text::from("demo"),
         |cause| Text::from(format!("demo {cause}")),
     );
-    let shown = terminal::run(look.setup(title), Opening::Live(start));
+    let shown = terminal::run(look.setup(title), Opening::Live(Box::new(start)));
     house.leave();
     shown
         .map(|()| 0)

@@ -11,7 +11,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::complaint::Complaint;
-use super::{FINE, actor, passphrase};
+use super::{FINE, passphrase};
 use crate::config::Paths;
 use crate::config::identity::{Identity, IdentityError, Ring, Sources};
 use crate::guard::totp::{self, Enrolled, TotpSecret, recovery_code, recovery_hash};
@@ -57,6 +57,16 @@ enum What {
     Totp,
 }
 
+/// Who acts: the name that was given, else the user's.
+pub(super) fn person(given: Option<&str>) -> Actor {
+    let user = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let name = given.map(str::to_owned).or_else(|| user().ok());
+    Actor::from(
+        name.filter(|name| !name.trim().is_empty())
+            .unwrap_or_else(|| "somebody".to_owned()),
+    )
+}
+
 /// Finds the person's identity, or makes it; asks for a passphrase at the terminal where one is
 /// needed.
 ///
@@ -84,7 +94,7 @@ pub(super) fn load_without_asking(paths: &Paths) -> Result<Identity, String> {
 /// # Errors
 /// [`Complaint`] where there is no identity, or nothing can be kept with it.
 pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
-    let person = actor::person(args.person.as_deref());
+    let person = person(args.person.as_deref());
     let mut identity = load(paths)?;
     let (mut out, mut input) = (io::stdout().lock(), io::stdin().lock());
     let done = match args.what {

@@ -153,9 +153,13 @@ pub(super) fn policy(path: &Path) -> Result<Policy, Complaint> {
 /// Reads a people file.
 pub(super) fn people(path: &Path) -> Result<People, Complaint> {
     let text = text(path, "name a file of [[person]] tables")?;
+    // Beside what is wrong there may stand the secret of somebody's codes: no line is shown.
     People::parse(&text).map_err(|error| {
-        let what = format!("the people file is wrong: {}", error.message);
-        Complaint::new(what).at(path.to_string_lossy(), &text, error.span)
+        let file = path.to_string_lossy();
+        Complaint::new(format!(
+            "the people file {} is wrong: {error}",
+            shown(&file)
+        ))
     })
 }
 

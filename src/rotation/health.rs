@@ -74,9 +74,8 @@ mod tests {
     fn plan(checks: &[(&str, &str)]) -> SecretPlan {
         let mut text = "[[secret]]\npath = 'a'\n[secret.target]\nkind = 'x'\n".to_owned();
         for (service, url) in checks {
-            text.push_str(&format!(
-                "[[secret.health]]\nservice = '{service}'\nurl = '{url}'\nmax_failed = 0.1\n"
-            ));
+            let check = format!("service = '{service}'\nurl = '{url}'\nmax_failed = 0.1\n");
+            text = text + "[[secret.health]]\n" + &check;
         }
         Plan::parse(&text).unwrap().secrets.remove(0)
     }

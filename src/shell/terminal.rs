@@ -58,7 +58,7 @@ pub enum Opening {
     /// A recording, played from somewhere.
     Recording(Box<dyn Backend>, Start),
     /// What happens now.
-    Live(LiveStart),
+    Live(Box<LiveStart>),
 }
 
 /// Opens the cockpit and runs it until the person leaves.
@@ -105,7 +105,7 @@ fn open(opening: Opening, slot: &Slot, waker: &Sender<Wake>) -> Session {
     };
     match opening {
         Opening::Recording(backend, start) => Session::open(backend, start, publish),
-        Opening::Live(start) => Session::live(start, publish),
+        Opening::Live(start) => Session::live(*start, publish),
     }
 }
 

@@ -77,7 +77,9 @@ impl Tls {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("mutual", &self.mutual).finish()
+        f.debug_struct("Tls")
+            .field("mutual", &self.mutual)
+            .finish_non_exhaustive()
     }
 }
 

@@ -78,7 +78,10 @@ impl Acts {
             Who::Known(acting) => acts.ready(acting),
             Who::Later(find) => {
                 let tell = acts.tell.clone();
-                thread::spawn(move || tell.send(News::Ready(Box::new(find()))));
+                thread::spawn(move || {
+                    // Where the session is gone, nobody asks who they are.
+                    let _ = tell.send(News::Ready(Box::new(find())));
+                });
             }
         }
         acts
