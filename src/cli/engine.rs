@@ -213,7 +213,11 @@ fn gate(args: &Args) -> Result<Gate, Complaint> {
         ))
         .because(error)
     })?;
-    Ok(Gate::new(people.unwrap_or_default(), policy, Arc::new(used)))
+    Ok(Gate::new(
+        people.unwrap_or_default(),
+        policy,
+        Arc::new(used),
+    ))
 }
 
 fn tls(args: &Args) -> Result<Option<Tls>, Complaint> {
