@@ -77,9 +77,8 @@ impl Tls {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls")
-            .field("mutual", &self.mutual)
-            .finish_non_exhaustive()
+        let mut shown = f.debug_struct("Tls");
+        shown.field("mutual", &self.mutual).finish_non_exhaustive()
     }
 }
 
