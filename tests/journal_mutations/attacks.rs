@@ -298,10 +298,7 @@ fn thief(lot: &mut SmallRng) -> Arc<Signer> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 /// Changes what a line says and makes the hashes of all that follow fit; gives the last number
