@@ -187,11 +187,11 @@ fn line_ends(bytes: &[u8]) -> Vec<usize> {
 
 /// The bytes up to the line that a head holds.
 fn until(bytes: &[u8], ends: &[usize], head: &Head) -> Vec<u8> {
-    let there = ends.iter().find(|end| {
+    let end = ends.iter().find(|end| {
         let said = rotascope::journal::of_bytes(&bytes[..**end]);
         said.lines() == head.n && !said.unended && said.torn.is_none()
     });
-    bytes[..*there.unwrap()].to_vec()
+    bytes[..*end.unwrap()].to_vec()
 }
 
 /// A journal that was closed, or whose writer was killed.
