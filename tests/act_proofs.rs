@@ -132,6 +132,7 @@ fn look_back(server: &Served, journals: &Path) {
 /// Nothing is lost: what was intended has an end, and it is the truth. Nothing is doubled: the
 /// engine did no act twice. Nothing is done that was not written down before.
 #[test]
+#[expect(clippy::print_stderr, reason = "what scripts/prove-guard is run for")]
 fn no_act_is_lost_or_doubled_wherever_the_program_is_killed() {
     let each = times(1, 25);
     let toy = Toy::new(Manner::Does);
@@ -161,7 +162,7 @@ fn no_act_is_lost_or_doubled_wherever_the_program_is_killed() {
         .count()
         + executed.keys().filter(|key| ended(key).is_none()).count();
     let doubled = executed.values().filter(|times| **times > 1).count();
-    println!(
+    eprintln!(
         "steps {} kills {kills} lost {lost} doubled {doubled}",
         STEPS.len()
     );
@@ -173,6 +174,7 @@ fn no_act_is_lost_or_doubled_wherever_the_program_is_killed() {
 /// From the key that confirms to the whole request at the engine, a synced line of the journal in
 /// between.
 #[test]
+#[expect(clippy::print_stderr, reason = "what scripts/prove-guard is run for")]
 fn an_act_is_at_the_engine_soon_after_its_key() {
     let toy = Toy::new(Manner::Does);
     let server = Served::start(&toy, Access::open());
@@ -208,7 +210,7 @@ fn an_act_is_at_the_engine_soon_after_its_key() {
     }
     took.sort();
     let ms = |d: Duration| d.as_secs_f64() * 1e3;
-    println!(
+    eprintln!(
         "key to request: median {:.1} ms, most {:.1} ms of {} (goal: median below 50)",
         ms(took[took.len() / 2]),
         ms(took[took.len() - 1]),

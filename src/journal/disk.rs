@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
+use super::folder::{make_folder_of, sync_folder};
 use super::head::{Trouble, head_file, read_head, replace};
 use crate::model::proof::Head;
 
@@ -31,35 +32,6 @@ pub(super) fn within<T: Send + 'static>(
 fn late() -> io::Error {
     let words = format!("it has not answered for {} s", LIMIT.as_secs());
     io::Error::new(io::ErrorKind::TimedOut, words)
-}
-
-/// Makes the folder that a file is to lie in, so that it is still there after a crash.
-pub(super) fn make_folder_of(path: &Path) -> io::Result<()> {
-    let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    if folder.is_dir() {
-        return Ok(());
-    }
-    make_folder_of(folder)?;
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => sync_folder(folder),
-    }
-}
-
-/// Puts on the disk that a file of this name is in its folder.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()
-    } else {
-        Ok(())
-    }
 }
 
 /// What was found where a journal was opened.

@@ -142,7 +142,7 @@ pub(super) fn replace(path: &Path, head: &Head) -> io::Result<()> {
     file.write_all(format!("{}\n", json::to_line(head)?).as_bytes())?;
     file.sync_all()?;
     fs::rename(&new, path)?;
-    super::disk::sync_folder(path)
+    super::folder::sync_folder(path)
 }
 
 /// What is wrong with a head that was to be kept, for whoever asks.
@@ -187,7 +187,7 @@ impl Keeper {
             while let Ok(head) = newer.recv() {
                 // Of what came meanwhile only the newest counts.
                 let head = newer.try_iter().last().unwrap_or(head);
-                let done = super::disk::make_folder_of(&place);
+                let done = super::folder::make_folder_of(&place);
                 told.of(&place, done.and_then(|()| replace(&place, &head)));
             }
         });

@@ -12,6 +12,7 @@
 //! judges. [`Spent`] remembers what may be used once.
 
 mod disk;
+mod folder;
 mod head;
 mod line;
 mod read;
@@ -21,8 +22,8 @@ mod verify;
 mod write;
 
 pub use head::{Misfit, head_file, is_signed, read_head};
-pub use line::{Entry, Kind, Torn, Writer};
-pub use read::{Broken, Fault, History, OpenAct, of_bytes, read};
+pub use line::{Entry, Fault, Kind, Torn, Writer};
+pub use read::{Broken, History, OpenAct, of_bytes, read};
 pub use scribe::{Place, Places, Scribe, Unwritten, Written, file_in, open_acts};
 pub use spent::Spent;
 pub use verify::{Judged, LostHead, Report, Sheet, Verdict, Why, Witness, gather, verify};

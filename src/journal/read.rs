@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use super::line::{self, Entry, Kind, Line, Torn, Writer};
+use super::line::{self, Entry, Fault, Kind, Line, Torn, Writer};
 use crate::model::intent::Intent;
 
 /// What a journal says.
@@ -43,32 +43,6 @@ pub struct Broken {
     pub line: u64,
     /// Why.
     pub why: Fault,
-}
-
-/// What is wrong with a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// It is none, and no crash left it.
-    #[error("it is no line that was written here")]
-    NoLine,
-    /// Its hash is not its own.
-    #[error("it was changed: its hash is not its own")]
-    Changed,
-    /// Its signature is not the writer's.
-    #[error("it is forged: the writer's key did not sign it")]
-    Forged,
-    /// It is not the one that follows.
-    #[error("it does not follow the line before it: a line was moved, repeated or taken out")]
-    Misplaced,
-    /// It names what a crash left before it, and something else is there.
-    #[error("what stands before it is not what a crash left there")]
-    OtherScrap,
-    /// The first line says nobody who writes.
-    #[error("the journal does not begin by saying who writes it")]
-    NoWriter,
-    /// Another writer than that of the first line.
-    #[error("it names another writer than the first line")]
-    OtherWriter,
 }
 
 impl History {

@@ -4,7 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::disk::{make_folder_of, sync_folder, within};
+use super::disk::within;
+use super::folder::{make_folder_of, sync_folder};
 use super::line::hex;
 use crate::guard::{Once, OnceError};
 use crate::model::json;

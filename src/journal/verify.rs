@@ -12,8 +12,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::head::{self, Misfit, head_file, is_signed, read_head};
+use super::line::Fault;
 use super::line::{Kind, Writer};
-use super::read::{Fault, History, of_bytes};
+use super::read::{History, of_bytes};
 use crate::model::Actor;
 use crate::model::proof::{Head, PublicKey};
 

@@ -59,6 +59,8 @@ impl Terminal {
         let nowhere = std::env::temp_dir().join("rotascope-tests-no-settings");
         command.env("ROTASCOPE_CONFIG_DIR", &nowhere);
         command.env("ROTASCOPE_STATE_DIR", &nowhere);
+        // Nobody's keyring is touched, and nobody is asked for a passphrase.
+        command.env("ROTASCOPE_KEYRING", "off");
         command.env("TERM", "xterm-256color");
         command.env("COLORTERM", "truecolor");
         command.env("TZ", "UTC");

@@ -7,7 +7,7 @@ use crate::diagnosis::{Aftermath, Done, aftermath};
 use crate::incident::{Act, Rotation};
 use crate::model::act::ActNote;
 use crate::model::event::ActionPhase;
-use crate::model::{SecretPath, Timestamp};
+use crate::model::{Text, Timestamp};
 use crate::ui::desk::Desk;
 use crate::ui::fit::wrap;
 use crate::ui::news;
@@ -25,15 +25,16 @@ pub fn lines(lines: &mut Vec<Line>, desk: &Desk, rotation: &Rotation, width: u16
     let mine = desk.state.live.as_ref().map(|live| Arc::clone(&live.acts));
     let mine = mine.unwrap_or_default();
     let named = |note: &&ActNote| {
-        let secret = rotation.secret.as_ref().map(SecretPath::raw);
-        let target = note.target.raw();
-        secret == Some(target) || rotation.id.raw() == target
+        let secret = rotation.secret.as_ref().map(|secret| &secret.0);
+        secret == Some(&note.target) || rotation.id.0 == note.target
     };
     let known: Vec<&ActNote> = mine.iter().filter(named).collect();
     // An act of this session is told of by its backend too, under the same key.
     all.retain(|act| {
-        let key = act.action.idempotency_key.raw();
-        !known.iter().any(|note| note.key == key)
+        let key = &act.action.idempotency_key;
+        !known
+            .iter()
+            .any(|note| *key == Text::from(note.key.as_str()))
     });
     if all.is_empty() && known.is_empty() {
         return;
