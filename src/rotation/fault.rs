@@ -40,7 +40,7 @@ pub struct Fault {
 
 impl Fault {
     /// A fault of this kind while doing something. Of an address that is named in the words no more
-    /// is kept than [`public`] leaves: what a fault holds is told to everybody.
+    /// is kept than `public` leaves: what a fault holds is told to everybody.
     #[must_use]
     pub fn new(kind: FaultKind, doing: impl Into<String>, said: impl Into<Text>) -> Self {
         let (doing, said): (String, Text) = (doing.into(), said.into());
