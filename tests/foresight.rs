@@ -13,6 +13,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use rotascope::audit::identity::IdentityRules;
 use rotascope::cli::diagnose::{self, Args, Format};
 use rotascope::diagnosis::{Diagnosis, Finding, rules};
@@ -210,6 +211,36 @@ proptest! {
     }
 
     #[test]
+    fn a_busy_rotation_without_a_fault_is_never_found(
+        mut plans in prop::collection::vec(made::plan(), 1..4),
+        mess in made::mess(),
+    ) {
+        for plan in &mut plans {
+            plan.fault = Fault::Nothing;
+        }
+        let whole = found(&of(&made::events(&made::lines(&plans, &mess))));
+        prop_assert!(whole.is_empty(), "{:?}", whole);
+    }
+}
+
+/// Whoever judges by statistics is wrong by chance: about twice in 28,000 of these incidents a
+/// cause that only a lost sample could show is not named (docs/diagnosis.md). The seed is fixed so
+/// that a run says the same as the one before; `PROPTEST_RNG_SEED` tries other incidents.
+fn one_seed() -> ProptestConfig {
+    let mut config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(1);
+    }
+    config
+}
+
+proptest! {
+    #![proptest_config(one_seed())]
+
+    #[test]
     fn whatever_is_found_is_what_went_wrong(
         plans in prop::collection::vec(made::plan(), 1..4),
         mess in made::mess(),
@@ -220,18 +251,6 @@ proptest! {
             let mode = FAULTS.iter().find(|(fault, _)| *fault == plan.fault).unwrap().1;
             prop_assert_eq!(mode, Some(finding.mode.name()), "{:?} {:?}", plan, finding);
         }
-    }
-
-    #[test]
-    fn a_busy_rotation_without_a_fault_is_never_found(
-        mut plans in prop::collection::vec(made::plan(), 1..4),
-        mess in made::mess(),
-    ) {
-        for plan in &mut plans {
-            plan.fault = Fault::Nothing;
-        }
-        let whole = found(&of(&made::events(&made::lines(&plans, &mess))));
-        prop_assert!(whole.is_empty(), "{:?}", whole);
     }
 }
 
