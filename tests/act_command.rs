@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use rotascope::guard::Signer;
 use rotascope::guard::totp::TotpSecret;
 use rotascope::rotation::server::Access;
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::engine::{Manner, Served, Toy, ask};
 
 const MIRA: u8 = 1;
@@ -117,9 +117,13 @@ impl House {
 
     /// Rotates twice, so that there is an old version, and waits for its grace period.
     fn in_grace(&self) -> Value {
-        for _ in 0..2 {
-            let (status, words) = self.mira(&["act", "rotate", "payments/key", "--yes"]);
-            assert_eq!(status, 0, "{words}");
+        for key in ["key-of-the-first", "key-of-the-second"] {
+            let act = json!({"verb": "rotate", "secret": "payments/key", "by": "mira",
+                "key": key, "at": "2026-11-24T12:00:00Z"});
+            let address = self.url.trim_start_matches("http://").parse().unwrap();
+            let bearer = format!("Authorization: Bearer {}\r\n", self.token);
+            let (status, answer) = ask(address, "POST", "/v1/acts", &bearer, &act.to_string());
+            assert_eq!(status, 202, "{answer}");
             let began = Instant::now();
             loop {
                 let newest = self.newest();

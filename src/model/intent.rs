@@ -31,6 +31,12 @@ macro_rules! verbs {
                 }
             }
 
+            /// The verb of that name; `None` where an act has a name of its own.
+            #[must_use]
+            pub fn named(word: &Text) -> Option<Self> {
+                word.raw().parse().ok()
+            }
+
             /// How much it risks where no policy says otherwise.
             #[must_use]
             pub fn risk(self) -> Risk {

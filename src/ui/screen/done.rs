@@ -7,6 +7,7 @@ use crate::diagnosis::{Aftermath, Done, aftermath};
 use crate::incident::{Act, Rotation};
 use crate::model::act::ActNote;
 use crate::model::event::ActionPhase;
+use crate::model::intent::Verb;
 use crate::model::{Text, Timestamp};
 use crate::ui::desk::Desk;
 use crate::ui::fit::wrap;
@@ -79,7 +80,7 @@ fn brought_about(desk: &Desk, act: &Act) -> Option<Aftermath> {
         return None;
     }
     let done = Done {
-        verb: act.action.action.raw().parse().ok()?,
+        verb: Verb::named(&act.action.action)?,
         target: &act.action.target,
         at: act.first_at,
     };
