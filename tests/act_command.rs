@@ -202,6 +202,14 @@ fn an_act_says_what_it_would_do_is_done_or_is_refused() {
     let (status, words) = house.mira(&["act", "explode"]);
     assert_eq!(status, 2);
     assert!(words.contains("extend-grace"), "{words}");
+    // A token alone that names a rotation and no secret does not mean every secret there is.
+    let all = json!({"verb": "rotate", "rotation": rotation, "by": "mira",
+        "key": "key-of-no-secret", "at": "2026-11-24T12:00:00Z"});
+    let address = house.url.trim_start_matches("http://").parse().unwrap();
+    let bearer = format!("Authorization: Bearer {}\r\n", house.token);
+    let (status, answer) = ask(address, "POST", "/v1/acts", &bearer, &all.to_string());
+    assert_eq!(status, 422, "{answer}");
+    assert!(answer.contains("name the secret"), "{answer}");
     assert_eq!(house.newest()["rotation"], before["rotation"]);
 }
 

@@ -72,7 +72,7 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     /// How long its end is waited for, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "120")]
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     wait: u64,
     #[command(flatten, next_help_heading = "Acting")]
     actor: ActorArgs,
@@ -130,12 +130,12 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
             return told(&mut out, &format!("Nothing was done: {lacking}"), REFUSED);
         }
     };
-    aboard.session.act(Asked {
+    let key = aboard.session.act(Asked {
         wish,
         facts: summary.facts,
         answer,
     });
-    follow(&aboard, args, &address, &mut out)
+    Ok(follow(&aboard, args, &key, &address, &mut out))
 }
 
 impl Args {
@@ -153,8 +153,12 @@ impl Args {
             per_minute: self.per_minute,
             ..Wish::new(self.verb)
         };
-        // A secret of which one rotation runs means that one, where an act is about a rotation.
         let starts = matches!(self.verb, Verb::Rotate | Verb::EmergencyRotate);
+        if let (true, Some(id)) = (starts, wish.rotation.take_if(|_| starts)) {
+            // Another rotation of the same secret is meant.
+            wish.secret = incident.rotation(&id).and_then(|r| r.secret.clone());
+        }
+        // A secret of which one rotation runs means that one, where an act is about a rotation.
         if let (false, Some(secret)) = (starts, &wish.secret) {
             let newest = incident
                 .rotations()
@@ -214,43 +218,37 @@ fn print(out: &mut dyn Write, summary: &Summary, rules: &Rules) -> io::Result<()
     writeln!(out, "  {:<10} {}", "Asks for", summary.challenges)
 }
 
-/// Says how far the act is until it has ended, or time is up.
-fn follow(
-    aboard: &Aboard,
-    args: &Args,
-    address: &Address,
-    out: &mut dyn Write,
-) -> Result<u8, Complaint> {
+/// Says how far the act is until it has ended, or time is up. It is under way now: that nobody
+/// reads what is said changes nothing of its status.
+fn follow(aboard: &Aboard, args: &Args, key: &str, address: &Address, out: &mut dyn Write) -> u8 {
     let deadline = Instant::now() + Duration::from_secs(args.wait);
     let mut said = String::new();
     let mut last = None;
-    let mut wrong = Ok(());
     let ended = aboard.until(deadline, |update| {
         let acts = &update.live.as_ref()?.acts;
-        // What an earlier session left open stands there too; this one's is the last.
-        let note = acts.iter().rev().find(|note| note.verb == args.verb)?;
+        let note = acts.iter().find(|note| note.key == key)?;
         let words = words(note, address);
         if words != said {
-            wrong = writeln!(out, "{words}");
+            let _ = writeln!(out, "{words}");
             said = words;
         }
         last = Some(note.state.clone());
-        (note.state.is_final() || wrong.is_err()).then_some(())
+        note.state.is_final().then_some(())
     });
-    wrong.map_err(broken)?;
     match (ended, last) {
-        (Some(()), Some(ActState::Told(Outcome::Observed { .. }))) => Ok(FINE),
-        (Some(()), _) => Ok(REFUSED),
-        (None, Some(ActState::Waiting { .. })) => told(
-            out,
-            "Nothing was done: nobody approved it while it was waited for",
-            REFUSED,
-        ),
-        (None, _) => told(
-            out,
-            "Its end is not known yet. Do not repeat it: the cockpit asks on",
-            UNKNOWN,
-        ),
+        (Some(()), Some(ActState::Told(Outcome::Observed { .. }))) => FINE,
+        (Some(()), _) => REFUSED,
+        (None, Some(ActState::Waiting { .. })) => {
+            let _ = writeln!(out, "Nobody approved it while it was waited for");
+            REFUSED
+        }
+        (None, _) => {
+            let _ = writeln!(
+                out,
+                "Its end is not known yet. Do not repeat it: the cockpit asks on"
+            );
+            UNKNOWN
+        }
     }
 }
 

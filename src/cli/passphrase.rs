@@ -57,6 +57,9 @@ mod terminal {
             return Some(Zeroizing::new(typed.expose_secret().to_owned()));
         }
         write!(terminal, "{words}").ok()?;
+        // What was typed before the question was asked is no answer to it.
+        let as_it_is = tcgetattr(&terminal).ok()?;
+        tcsetattr(&terminal, OptionalActions::Flush, &as_it_is).ok()?;
         let mut typed = Zeroizing::new(String::new());
         let read = BufReader::new(terminal.take(LONGEST as u64)).read_line(&mut typed);
         read.ok().filter(|bytes| *bytes > 0)?;

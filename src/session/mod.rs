@@ -58,7 +58,7 @@ pub struct Update {
 /// What a person asks of a session.
 enum Request {
     Play(ReplayCommand),
-    Act(Box<Asked>),
+    Act(Box<Asked>, String),
 }
 
 /// A running session. Dropping it stops its threads.
@@ -112,9 +112,18 @@ impl Session {
         let _ = self.requests.send(Request::Play(command));
     }
 
-    /// Asks for an act; what becomes of it is in the updates that follow.
-    pub fn act(&self, asked: Asked) {
-        let _ = self.requests.send(Request::Act(Box::new(asked)));
+    /// Asks for an act and gives its key; what becomes of it is in the updates that follow, in the
+    /// note of that key.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the cockpit shows every note and needs no key"
+    )]
+    pub fn act(&self, asked: Asked) -> String {
+        let key = live::key();
+        let _ = self
+            .requests
+            .send(Request::Act(Box::new(asked), key.clone()));
+        key
     }
 }
 
@@ -224,11 +233,11 @@ impl Desk {
     fn request(&mut self, request: Request) {
         match request {
             Request::Play(command) => self.player.command(command, Instant::now()),
-            Request::Act(asked) => {
+            Request::Act(asked, key) => {
                 if let Some(live) = &mut self.live {
                     let at = self.player.emitters_now(Instant::now());
                     let following = self.player.is_following();
-                    live.act(&asked, self.player.incident(), following, at);
+                    live.act(&asked, key, self.player.incident(), following, at);
                 }
             }
         }
@@ -238,7 +247,8 @@ impl Desk {
 
     fn news(&mut self, news: live::News) {
         if let Some(live) = &mut self.live {
-            let trouble = live.news(news, self.player.incident());
+            let following = self.player.is_following();
+            let trouble = live.news(news, self.player.incident(), following);
             self.loading.trouble.extend(trouble);
             (self.changed, self.urgent) = (true, true);
         }

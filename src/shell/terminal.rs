@@ -206,7 +206,9 @@ fn perform(effects: Effects, screen: &mut Screen, session: &Session) -> io::Resu
         match effect {
             Effect::Quit => return Ok(true),
             Effect::Replay(command) => session.command(command),
-            Effect::Act(asked) => session.act(*asked),
+            Effect::Act(asked) => {
+                session.act(*asked);
+            }
             Effect::Redraw => screen.clear()?,
             Effect::Copy(words) => copy(screen, &words)?,
         }

@@ -323,6 +323,17 @@ impl Core {
         stage: &mut Stage,
         intent: &Intent,
     ) -> Result<Option<RotationId>, Refusal> {
+        if let (None, Some(rotation)) = (&intent.secret, &intent.rotation) {
+            // Without a secret all are meant, which nobody who names one rotation means.
+            return Err(Refusal::new(
+                RefusalKind::Malformed,
+                format!(
+                    "{} names the rotation {rotation} and no secret",
+                    intent.verb
+                ),
+                "name the secret",
+            ));
+        }
         let Some(path) = &intent.secret else {
             let words = self.start_many(stage, intent)?;
             self.settle(

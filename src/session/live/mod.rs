@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::Receiver;
 
 use acts::Acts;
-pub(super) use acts::News;
+pub(super) use acts::{News, key};
 use links::Links;
 pub use record::{RecordError, Recorder};
 
@@ -150,17 +150,23 @@ impl Live {
     pub(super) fn act(
         &mut self,
         asked: &Asked,
+        key: String,
         incident: &Incident,
         following: bool,
         at: Option<Timestamp>,
     ) {
         let at = at.unwrap_or_else(wall);
-        self.acts.begin(asked, incident, following, at);
+        self.acts.begin(asked, key, incident, following, at);
     }
 
     /// Takes in what became of an act; gives what is wrong with the journal, where that is told.
-    pub(super) fn news(&mut self, news: News, incident: &Incident) -> Option<Text> {
-        self.acts.take(news, incident)
+    pub(super) fn news(
+        &mut self,
+        news: News,
+        incident: &Incident,
+        following: bool,
+    ) -> Option<Text> {
+        self.acts.take(news, incident, following)
     }
 
     /// Who acts, under which policy.

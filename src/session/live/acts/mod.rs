@@ -116,11 +116,11 @@ impl Acts {
     pub(super) fn begin(
         &mut self,
         asked: &Asked,
+        key: String,
         incident: &Incident,
         following: bool,
         at: Timestamp,
     ) {
-        let key = key();
         let claimed = self.claim(asked, incident, following, key.clone());
         let state = claimed.and_then(|claim| self.hand_on(claim));
         self.notes.push(ActNote {
@@ -174,7 +174,12 @@ impl Acts {
     }
 
     /// Takes in what became of an act; gives what is wrong with the journal, where that is told.
-    pub(super) fn take(&mut self, news: News, incident: &Incident) -> Option<Text> {
+    pub(super) fn take(
+        &mut self,
+        news: News,
+        incident: &Incident,
+        following: bool,
+    ) -> Option<Text> {
         match news {
             News::Trouble(words) => return Some(Text::from(words)),
             News::Ready(acting) => self.ready(*acting),
@@ -183,9 +188,15 @@ impl Acts {
                 let (claim, approvals) = *approved;
                 let key = claim.intent().key.clone();
                 // What the first person saw may be gone by the time the second one has come.
-                let holds = claim
-                    .still_holds(incident)
-                    .map_err(|unmet| format!("it was approved, and nothing was done: {unmet}"));
+                let holds = if following {
+                    claim
+                        .still_holds(incident)
+                        .map_err(|unmet| unmet.to_string())
+                } else {
+                    Err("you look at the past; return to now and ask anew".to_owned())
+                };
+                let holds =
+                    holds.map_err(|why| format!("it was approved, and nothing was done: {why}"));
                 let state = holds.and_then(|()| self.dispatch(claim, approvals));
                 self.note(&key, state.unwrap_or_else(ActState::Refused));
             }
@@ -213,7 +224,7 @@ impl Acts {
 }
 
 /// A key that no other act has.
-fn key() -> String {
+pub(in crate::session) fn key() -> String {
     format!("{:032x}", rand::rng().random::<u128>())
 }
 
