@@ -268,13 +268,16 @@ fn a_code_is_taken_once_by_however_many_at_once_and_after_a_restart() {
         with_code(signed(&act, MIRA, ALL), &spellings[n % spellings.len()])
     };
     let server = Served::gated(&toy, Access::open(), gate(open()));
-    let answers: Vec<(u16, Value)> = std::thread::scope(|scope| {
-        let (server, body) = (&server, &body);
-        let all: Vec<_> = (0..64)
-            .map(|n| scope.spawn(move || post(server, "/v1/acts", &body(n))))
-            .collect();
-        all.into_iter().map(|one| one.join().unwrap()).collect()
-    });
+    let at_once = |many: usize| -> Vec<(u16, Value)> {
+        std::thread::scope(|scope| {
+            let (server, body) = (&server, &body);
+            let all: Vec<_> = (0..many)
+                .map(|n| scope.spawn(move || post(server, "/v1/acts", &body(n))))
+                .collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        })
+    };
+    let answers = at_once(64);
     let taken = answers.iter().filter(|(status, _)| *status == 202).count();
     // Who tries too many at once is told to wait, whether or not they are right.
     let refused = answers.iter().filter(|(status, p)| {
@@ -304,6 +307,32 @@ fn a_code_is_taken_once_by_however_many_at_once_and_after_a_restart() {
         (403, &json!("code")),
         "none at all"
     );
+    assert_eq!(toy.executed(), 1);
+}
+
+/// Fewer than anybody is told to wait for: each of them hears that the code is used, and so does
+/// who comes after a restart.
+#[test]
+fn a_code_that_was_used_is_said_to_be_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || -> Arc<dyn Once> { Arc::new(Spent::open(folder.path()).unwrap()) };
+    let toy = Toy::new(Manner::Does);
+    let code = code();
+    let body = |n: usize| {
+        let act = intent(Verb::RevokeNow, "payments/db", &format!("few-{n}"));
+        with_code(signed(&act, MIRA, ALL), &code)
+    };
+    let mut said = Vec::new();
+    for round in 0..2 {
+        let server = Served::gated(&toy, Access::open(), gate(open()));
+        for n in 0..8 {
+            let (status, problem) = post(&server, "/v1/acts", &body(round * 8 + n));
+            said.push((status, problem["error"].as_str().unwrap_or("").to_owned()));
+        }
+    }
+    let used = (403, "code-used".to_owned());
+    assert_eq!(said[0].0, 202, "{said:?}");
+    assert!(said[1..].iter().all(|one| *one == used), "{said:?}");
     assert_eq!(toy.executed(), 1);
 }
 

@@ -245,7 +245,8 @@ async fn ask(client: &Client, address: &Address, key: &str) -> Outcome {
     }
     Outcome::Unknown {
         why: match status {
-            StatusCode::NOT_FOUND => NEVER_CAME.to_owned(),
+            // Something on the way may answer so too; only the engine says that nothing was done.
+            StatusCode::NOT_FOUND if denies(&body) => NEVER_CAME.to_owned(),
             _ => format!(
                 "asked about it, the engine answered {status}: {}",
                 words(&body)

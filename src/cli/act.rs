@@ -20,7 +20,7 @@ use super::complaint::Complaint;
 use super::passphrase::line;
 use super::{FINE, live};
 
-/// The exit status where nothing was done.
+/// The exit status where it was refused, or failed.
 pub(super) const REFUSED: u8 = 3;
 
 /// The exit status where it is not known, or not yet, whether it was done.
@@ -29,7 +29,7 @@ pub(super) const UNKNOWN: u8 = 4;
 /// What `act` takes.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Exit status: 0 done and seen, 2 wrong arguments or no engine, 3 refused or failed: nothing was done, 4 not known: ask again, do not repeat it."
+    after_help = "Exit status: 0 done and seen, 2 wrong arguments or no engine, 3 refused, or failed: what failed may hold in part, so look before you repeat it, 4 not known: ask again, do not repeat it."
 )]
 pub struct Args {
     /// Which act: freeze, extend-grace, pause, re-push, rollback, revoke-now, …

@@ -2,16 +2,16 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::backend::Backend as _;
 use crate::backend::engine::Engine;
 use crate::config::Paths;
 use crate::guard::{APPROVAL_LONGEST, Rules, approve, summary};
 use crate::incident::Incident;
+use crate::model::Text;
 use crate::model::act::Wish;
 use crate::model::intent::Intent;
-use crate::model::{Text, Timestamp};
+use crate::rotation::Clock;
 use crate::session::live::Who;
 
 use super::aboard::Aboard;
@@ -98,7 +98,13 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
             );
         }
     }
-    let approval = approve(&intent, person, &signer, now(), APPROVAL_LONGEST);
+    let approval = approve(
+        &intent,
+        person,
+        &signer,
+        Clock::of_the_world().now(),
+        APPROVAL_LONGEST,
+    );
     match hands.approve(&args.id, &approval) {
         Ok(()) => told(&mut out, "Approved", FINE),
         Err(why) => refused(&mut out, &why),
@@ -131,13 +137,4 @@ fn show(intent: &Intent, incident: &Incident, out: &mut dyn Write) -> io::Result
         writeln!(out, "  {:<10} {reason}", "Reason")?;
     }
     writeln!(out, "  {:<10} {}", "Digest", intent.digest())
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let since = since.unwrap_or_default();
-    Timestamp::new(
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-        since.subsec_nanos(),
-    )
 }

@@ -21,6 +21,7 @@ use crate::shell::terminal::{self, Opening};
 
 use super::complaint::Complaint;
 use super::dumps;
+use super::engine;
 use super::identity;
 use super::look::{Look, LookArgs};
 use super::replay::{self, PlayArgs};
@@ -69,7 +70,7 @@ pub struct Args {
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
     /// Seconds of the lab that pass in one of the world's, 1 to 600
-    #[arg(long, value_name = "N", default_value = "1", value_parser = scale)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = engine::scale)]
     time_scale: f64,
     /// Record all that comes into a new file; `rotascope replay` plays it
     #[arg(long, value_name = "FILE", conflicts_with = "recorded")]
@@ -152,12 +153,4 @@ fn acting(person: Actor, identity: &Identity, journal: PathBuf) -> Acting {
         journal: JournalPlace::Places(Places::one(journal)),
         once: Arc::new(Memory::default()),
     }
-}
-
-fn scale(words: &str) -> Result<f64, String> {
-    words
-        .parse()
-        .ok()
-        .filter(|n| (1.0..=600.0).contains(n))
-        .ok_or_else(|| "a number from 1 to 600".to_owned())
 }

@@ -66,7 +66,8 @@ pub struct Args {
     time_scale: f64,
 }
 
-fn scale(words: &str) -> Result<f64, String> {
+/// Reads how fast a clock goes.
+pub(super) fn scale(words: &str) -> Result<f64, String> {
     words
         .parse()
         .ok()

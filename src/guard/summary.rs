@@ -49,6 +49,17 @@ pub struct Refusal(pub String);
 /// allow it.
 pub fn summary(wish: &Wish, incident: &Incident, rules: &Rules) -> Result<Summary, Refusal> {
     let effect = effect::of(wish.verb);
+    let verb = wish.verb;
+    if wish.region.is_some() && !verb.takes_region() {
+        return Err(Refusal(format!(
+            "{verb} cannot be done for one region alone"
+        )));
+    }
+    if wish.service.is_some() && !verb.takes_service() {
+        return Err(Refusal(format!(
+            "{verb} cannot be done for one service alone"
+        )));
+    }
     let rotation = match &wish.rotation {
         Some(id) => Some(
             incident

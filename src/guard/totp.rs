@@ -135,13 +135,14 @@ impl Enrolled {
             return Ok(Use::Step { person, step });
         }
         let hash = recovery_hash(code).ok_or(CodeError::Malformed)?;
-        let index = self
+        let known = self
             .recovery
             .iter()
-            .position(|kept| bool::from(kept.ct_eq(&hash)));
-        let index = index.ok_or(CodeError::Wrong)?;
-        let person = person.clone();
-        Ok(Use::Recovery { person, index })
+            .any(|kept| bool::from(kept.ct_eq(&hash)));
+        if !known {
+            return Err(CodeError::Wrong);
+        }
+        Ok(Use::Recovery { hash })
     }
 }
 
@@ -155,28 +156,26 @@ pub enum Use {
         /// Which, counted from 1970.
         step: u64,
     },
-    /// One of a person's recovery codes.
+    /// One of a person's recovery codes: by what it is, not by whose or where it stands, so that
+    /// no edit of the people file makes a used one good again.
     Recovery {
-        /// Whose.
-        person: Actor,
-        /// Which, from 0.
-        index: usize,
+        /// Its hash ([`recovery_hash`]).
+        hash: [u8; 32],
     },
 }
 
 impl fmt::Display for Use {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The name in JSON holds no line end, and each name is written in one way.
-        let (word, n, person) = match self {
-            Self::Step { person, step } => ("totp", *step, person),
-            Self::Recovery { person, index } => (
-                "recovery",
-                u64::try_from(*index).unwrap_or(u64::MAX),
-                person,
-            ),
-        };
-        let person = json::to_line(&person).map_err(|_| fmt::Error)?;
-        write!(f, "{word} {n} {person}")
+        match self {
+            // The name in JSON holds no line end, and each name is written in one way.
+            Self::Step { person, step } => {
+                let person = json::to_line(&person).map_err(|_| fmt::Error)?;
+                write!(f, "totp {step} {person}")
+            }
+            Self::Recovery { hash } => {
+                write!(f, "recovery {}", data_encoding::HEXLOWER.encode(hash))
+            }
+        }
     }
 }
 

@@ -103,6 +103,28 @@ verbs! {
     Acknowledge = "acknowledge", Observe;
 }
 
+impl Verb {
+    /// True for acts that can be done in one region alone. What bounds every other act to a region
+    /// would be promised and not kept.
+    #[must_use]
+    pub fn takes_region(self) -> bool {
+        matches!(
+            self,
+            Self::RetryRegion | Self::RePush | Self::InvalidateCache
+        )
+    }
+
+    /// True for acts that can be done for one service alone; for those that start rotations it
+    /// means the secrets that the service uses.
+    #[must_use]
+    pub fn takes_service(self) -> bool {
+        matches!(
+            self,
+            Self::RePush | Self::InvalidateCache | Self::Rotate | Self::EmergencyRotate
+        )
+    }
+}
+
 impl fmt::Display for Verb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())

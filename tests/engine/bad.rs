@@ -163,6 +163,16 @@ async fn acts_that_make_no_sense_are_refused_with_what_to_do_instead() {
         let why = refused(verb, "c").await;
         assert!(why.contains(words), "{verb}: {why}");
     }
+    // What would be promised for one place and done in all of them.
+    for verb in [Verb::Rollback, Verb::RevokeNow, Verb::Pause, Verb::Freeze] {
+        let mut bounded = intent(verb, "in-one-place");
+        bounded.region = Some("eu".into());
+        let why = engine.execute(bounded.clone()).await.unwrap_err();
+        assert!(why.to_string().contains("one region alone"), "{why}");
+        (bounded.region, bounded.service) = (None, Some("checkout".into()));
+        let why = engine.execute(bounded).await.unwrap_err();
+        assert!(why.to_string().contains("one service alone"), "{why}");
+    }
     let mut elsewhere = intent(Verb::Rotate, "d");
     elsewhere.secret = Some("no/such".into());
     let why = engine.execute(elsewhere).await.unwrap_err().to_string();

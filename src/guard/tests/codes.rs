@@ -4,7 +4,7 @@ use super::world::{at, totp};
 use crate::guard::totp::{
     CodeError, Enrolled, STEP, TotpSecret, Use, check, recovery_code, recovery_hash,
 };
-use crate::guard::{Memory, Once};
+use crate::guard::{Memory, Once, OnceError};
 use crate::model::proof::Code;
 use crate::model::{Actor, Timestamp};
 
@@ -176,13 +176,17 @@ fn a_recovery_code_is_read_however_it_is_written_and_good_once() {
         assert_eq!(
             uses,
             Use::Recovery {
-                person: mira(),
-                index: 7
+                hash: recovery_hash(&code).unwrap()
             },
             "{typed}"
         );
         assert_eq!(once.take(&uses.to_string()).is_ok(), n == 0);
     }
+    // Nor is it good again after the lines before it were taken out, or under another name.
+    let mut edited = enrolled();
+    edited.recovery.drain(..3);
+    let uses = edited.check(&"noor".into(), &code, at(0)).unwrap();
+    assert_eq!(once.take(&uses.to_string()), Err(OnceError::Already));
     let wrong = recovery_code(&[11; 10]);
     assert_eq!(
         enrolled().check(&mira(), &wrong, at(0)),

@@ -13,6 +13,21 @@ use crate::model::intent::{Intent, Outcome, Verb};
 use crate::model::proof::Head;
 use crate::model::{RotationId, SecretPath};
 
+/// An act that is bounded to a place is one that can be.
+fn bounds(intent: &Intent) -> Result<(), Refusal> {
+    let verb = intent.verb;
+    let what = match (&intent.region, &intent.service) {
+        (Some(_), _) if !verb.takes_region() => "one region",
+        (_, Some(_)) if !verb.takes_service() => "one service",
+        _ => return Ok(()),
+    };
+    Err(Refusal::new(
+        RefusalKind::Malformed,
+        format!("{verb} cannot be done for {what} alone"),
+        "leave it out where all of it is meant",
+    ))
+}
+
 impl Core {
     /// Takes an intent.
     pub(super) fn execute(
@@ -31,6 +46,7 @@ impl Core {
         if let Some(row) = self.act(stage, &intent.key) {
             return row.receipt(intent);
         }
+        bounds(intent)?;
         let row = ActRow {
             intent: intent.clone(),
             rotation: intent.rotation.clone(),

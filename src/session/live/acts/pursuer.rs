@@ -30,7 +30,8 @@ pub(super) struct Pursuer {
 
 /// One act that is asked about.
 struct Pursuit {
-    since: Instant,
+    /// Since when each answer was that the backend does not know it.
+    unknown_since: Option<Instant>,
     next: Instant,
     pause: Duration,
     said: Option<Outcome>,
@@ -55,7 +56,7 @@ impl Pursuer {
                 Ok(key) => {
                     let now = Instant::now();
                     let pursuit = Pursuit {
-                        since: now,
+                        unknown_since: None,
                         next: now + ASKED.0,
                         pause: ASKED.0,
                         said: None,
@@ -85,7 +86,7 @@ impl Pursuer {
             let Some(pursuit) = self.open.get_mut(&key) else {
                 continue;
             };
-            let outcome = judged(hands.ask(&key), pursuit.since.elapsed());
+            let outcome = pursuit.judge(hands.ask(&key), Instant::now());
             pursuit.pause = (pursuit.pause * 2).min(ASKED.1);
             pursuit.next = Instant::now() + pursuit.pause;
             if pursuit.said.as_ref() == Some(&outcome) {
@@ -105,13 +106,56 @@ impl Pursuer {
     }
 }
 
-/// What an answer means: an engine that answers for a while and has never heard of an act never
-/// got it.
-fn judged(outcome: Outcome, after: Duration) -> Outcome {
-    match outcome {
-        Outcome::Unknown { why } if why == NEVER_CAME && after >= NEVER_AFTER => Outcome::Failed {
+impl Pursuit {
+    /// What an answer means: an engine that says again and again that it has never heard of an act
+    /// never got it. Any other answer in between, or none, begins that anew: a request may lie in
+    /// the socket of an engine that stands still.
+    fn judge(&mut self, outcome: Outcome, now: Instant) -> Outcome {
+        let never = matches!(&outcome, Outcome::Unknown { why } if why == NEVER_CAME);
+        if !never {
+            self.unknown_since = None;
+            return outcome;
+        }
+        let since = *self.unknown_since.get_or_insert(now);
+        if now.saturating_duration_since(since) < NEVER_AFTER {
+            return outcome;
+        }
+        Outcome::Failed {
             why: "it never came to the engine: nothing was done".to_owned(),
-        },
-        outcome => outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unknown(why: &str) -> Outcome {
+        Outcome::Unknown {
+            why: why.to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_act_never_came_only_where_the_engine_says_so_without_a_break() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let mut pursuit = Pursuit {
+            unknown_since: None,
+            next: began,
+            pause: ASKED.0,
+            said: None,
+        };
+        let cut = unknown("the engine cannot be asked");
+        let never = unknown(NEVER_CAME);
+        // However long it could not be asked, the first word of it is no proof.
+        assert_eq!(pursuit.judge(cut.clone(), at(0)), cut);
+        assert_eq!(pursuit.judge(never.clone(), at(40)), never);
+        assert_eq!(pursuit.judge(never.clone(), at(69)), never);
+        assert_eq!(pursuit.judge(cut.clone(), at(69)), cut);
+        assert_eq!(pursuit.judge(never.clone(), at(71)), never);
+        assert_eq!(pursuit.judge(never.clone(), at(100)), never);
+        let ended = pursuit.judge(never, at(101));
+        assert!(matches!(ended, Outcome::Failed { .. }), "{ended:?}");
     }
 }
