@@ -20,8 +20,8 @@ use crate::model::{RotationId, SecretPath, Span, Version};
 /// How many calls to the outside are under way at once.
 const CALLS: usize = 256;
 /// The upper bounds of the step histogram, in milliseconds.
-const BOUNDS: [f64; 12] = [
-    0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 5_000.0,
+const BOUNDS: [f64; 15] = [
+    0.5, 1.0, 2.0, 5.0, 7.5, 10.0, 12.5, 15.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 5_000.0,
 ];
 
 pub(in crate::rotation) struct Shared {
