@@ -57,7 +57,10 @@ impl Reach {
         };
         let told = rotation.or_else(|| secret.and_then(|secret| latest(secret, incident)));
         Self {
-            name: secret.map_or_else(|| "all".to_owned(), ToString::to_string),
+            name: secret
+                .map(ToString::to_string)
+                .or_else(|| wish.service.as_ref().map(ToString::to_string))
+                .unwrap_or_else(|| "all".to_owned()),
             old: version(
                 rotation.and_then(|r| r.from_version.as_ref()),
                 "the previous version",

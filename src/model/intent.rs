@@ -120,8 +120,20 @@ impl Verb {
     pub fn takes_service(self) -> bool {
         matches!(
             self,
-            Self::RePush | Self::InvalidateCache | Self::Rotate | Self::EmergencyRotate
+            Self::RePush
+                | Self::InvalidateCache
+                | Self::Rotate
+                | Self::EmergencyRotate
+                | Self::Silence
+                | Self::Acknowledge
         )
+    }
+
+    /// True for acts about what was found: they change nothing of a rotation, and a finding that
+    /// no rotation explains is named by its service.
+    #[must_use]
+    pub fn is_about_a_finding(self) -> bool {
+        matches!(self, Self::Silence | Self::Acknowledge)
     }
 }
 

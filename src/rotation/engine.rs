@@ -14,7 +14,7 @@ use super::deliver;
 use super::lifecycle::{Refusal, RefusalKind, Rotation, State};
 use super::log::EventLog;
 use super::plan::{Plan, SecretPlan};
-pub use super::report::{ConsumerReport, ConsumerStatus, Facts, Metrics, Receipt, Status};
+pub use super::report::{ConsumerReport, ConsumerStatus, Facts, Metrics, Receipt, Status, Vouched};
 use super::run::core::{Core, Message};
 use super::run::shared::Shared;
 use super::store::{SealKey, Store, StoreError, Vault};
@@ -196,21 +196,20 @@ impl Engine {
     /// # Errors
     /// [`Refusal`] where it makes no sense now, with what to do instead.
     pub async fn execute(&self, intent: Intent) -> Result<Receipt, Refusal> {
-        self.execute_signed(intent, None).await
+        self.execute_vouched(intent, Vouched::default()).await
     }
 
-    /// As [`Self::execute`]; `head` is where the journal of whoever asks stood, and is kept with
-    /// the act.
+    /// As [`Self::execute`]; what stands behind the act is kept and told with it.
     ///
     /// # Errors
     /// As [`Self::execute`].
-    pub async fn execute_signed(
+    pub async fn execute_vouched(
         &self,
         intent: Intent,
-        head: Option<Head>,
+        vouched: Vouched,
     ) -> Result<Receipt, Refusal> {
         let _handed = Handed::new(&self.inner, &intent.key);
-        self.ask(|answer| Message::Execute(Box::new((intent, head)), answer))
+        self.ask(|answer| Message::Execute(Box::new((intent, vouched)), answer))
             .await
     }
 
@@ -236,7 +235,7 @@ impl Engine {
     pub fn head(&self, key: &str) -> Option<Head> {
         let acts = self.inner.shared.acts.read();
         let acts = acts.unwrap_or_else(PoisonError::into_inner);
-        acts.get(key)?.head.clone()
+        acts.get(key)?.vouched.head.clone()
     }
 
     /// What is known of what an intent is about: of its rotation's secret, else of the secret that

@@ -29,5 +29,5 @@ pub use fault::{Fault, FaultKind};
 pub use lifecycle::{Refusal, RefusalKind};
 pub use log::EventLog;
 pub use material::Material;
-pub use report::{ConsumerReport, ConsumerStatus, Facts, Metrics, Receipt, Status};
+pub use report::{ConsumerReport, ConsumerStatus, Facts, Metrics, Receipt, Status, Vouched};
 pub use store::{KeyError, SealKey};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::guard::Subject;
-use crate::model::event::{ConsumerState, SecretKind, Stage, Tier, Trigger};
+use crate::model::event::{ConsumerState, Risk, SecretKind, Stage, Tier, Trigger};
 use crate::model::proof::Head;
 use crate::model::{
     Actor, ConsumerId, Region, RotationId, SecretPath, ServiceName, Text, Timestamp, Version,
@@ -22,6 +22,23 @@ pub struct Receipt {
     /// Where the journal of whoever asked stood, as it came with the act.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
+}
+
+/// What stands behind an act that is taken: kept with it, and told with it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Vouched {
+    /// Where the journal of whoever asked stood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
+    /// Whether the key of the person it names signed it; `None` where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<bool>,
+    /// How much it risked, as the guard judged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
+    /// Who approved it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<Actor>,
 }
 
 /// What an engine knows of what an intent is about: what a policy decides by.

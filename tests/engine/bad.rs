@@ -157,7 +157,6 @@ async fn acts_that_make_no_sense_are_refused_with_what_to_do_instead() {
         (Verb::Resume, "nobody paused"),
         (Verb::RetryStage, "nothing of the rotation failed"),
         (Verb::RetryRegion, "names no region"),
-        (Verb::Silence, "no act of the engine"),
         (Verb::Unfreeze, "nothing is frozen"),
     ] {
         let why = refused(verb, "c").await;

@@ -11,13 +11,12 @@ use std::time::Instant;
 use async_trait::async_trait;
 use rotascope::model::event::{Action, ActionPhase, ServiceHealth, Tier};
 use rotascope::model::intent::{Intent, Outcome};
-use rotascope::model::proof::Head;
 use rotascope::model::{Event, SecretPath, Timestamp};
 use rotascope::rotation::server::{Access, Door, Gate, Running, Service, Told, engine};
 use rotascope::rotation::target::Versioned;
 use rotascope::rotation::{
     Clock, ConsumerReport, EventLog, Facts, Material, Metrics, Receipt, Refusal, RefusalKind,
-    Status,
+    Status, Vouched,
 };
 use tokio::runtime::Runtime;
 
@@ -113,6 +112,9 @@ impl Toy {
             reason: intent.reason.clone(),
             incident: None,
             idempotency_key: intent.key.as_str().into(),
+            until: None,
+            approved_by: Vec::new(),
+            signed: None,
             error: None,
         };
         let id = format!("act-{}", intent.key);
@@ -159,7 +161,7 @@ impl Service for Toy {
         self.denied.lock().unwrap().push(why);
     }
 
-    async fn execute(&self, intent: Intent, head: Option<Head>) -> Result<Receipt, Refusal> {
+    async fn execute(&self, intent: Intent, vouched: Vouched) -> Result<Receipt, Refusal> {
         let no = |kind| Err(Refusal::new(kind, "the rotation has ended", "rotate again"));
         match self.manner {
             Manner::Refuses => return no(RefusalKind::State),
@@ -184,7 +186,7 @@ impl Service for Toy {
         self.publish_act(&intent);
         let told = Told {
             outcome,
-            head: head.clone(),
+            head: vouched.head.clone(),
         };
         let key = intent.key.clone();
         let mut acts = self.acts.lock().unwrap();
@@ -192,7 +194,7 @@ impl Service for Toy {
         Ok(Receipt {
             key,
             rotation: None,
-            head,
+            head: vouched.head,
         })
     }
 

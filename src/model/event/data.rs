@@ -543,6 +543,16 @@ payloads! {
         incident: Option<Text>,
         /// Names the act once, over all its phases.
         idempotency_key: Text,
+        /// Until when it holds, where it ends by itself (`silence`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// Who approved it, where a second person did.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approved_by: Vec<Actor>,
+        /// Whether the actor's own key signed it; false where a bearer token asked for it in
+        /// that name. Absent where nobody said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<bool>,
         /// What went wrong.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<Text>,

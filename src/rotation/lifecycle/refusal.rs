@@ -5,7 +5,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::SecretPath;
-use crate::model::intent::Verb;
 
 /// What kind of no it is; a server answers each with its own status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,16 +59,6 @@ impl Refusal {
             RefusalKind::Unknown,
             format!("the plan has no secret {secret}"),
             "name a secret of rotation.toml",
-        )
-    }
-
-    /// The act is the cockpit's own.
-    #[must_use]
-    pub fn not_for_the_engine(verb: Verb) -> Self {
-        Self::new(
-            RefusalKind::Malformed,
-            format!("{verb} is no act of the engine"),
-            "the cockpit does it by itself",
         )
     }
 }

@@ -16,14 +16,13 @@ use super::super::fault::Fault;
 use super::super::lifecycle::{Input, Refusal, RefusalKind, Report, Rotation, Standing, Trouble};
 use super::super::material::Material;
 use super::super::outbox::Delivered;
-use super::super::report::{ConsumerReport, Receipt};
-use super::super::store::{Loaded, SecretRow, Store, StoreError};
+use super::super::report::{ConsumerReport, Receipt, Vouched};
+use super::super::store::{ActRow, Loaded, SecretRow, Store, StoreError};
 use super::super::target::Versioned;
 use super::shared::Shared;
 use super::staged::{Frozen, Stage};
 use crate::model::event::{ActionPhase, BackendState};
 use crate::model::intent::{Intent, Outcome, Verb};
-use crate::model::proof::Head;
 use crate::model::{Actor, RotationId, SecretPath, Span, Text, Timestamp};
 
 /// The longest the core sleeps, so that a clock that jumps is noticed.
@@ -37,10 +36,7 @@ type Answer<T> = oneshot::Sender<T>;
 
 /// What the core is told.
 pub(in crate::rotation) enum Message {
-    Execute(
-        Box<(Intent, Option<Head>)>,
-        Answer<Result<Receipt, Refusal>>,
-    ),
+    Execute(Box<(Intent, Vouched)>, Answer<Result<Receipt, Refusal>>),
     Deny(Box<Intent>, String, Answer<Result<(), Refusal>>),
     Adopt(SecretPath, Versioned, Answer<Result<(), Refusal>>),
     Report(ConsumerReport, Answer<Result<(), Refusal>>),
@@ -302,14 +298,19 @@ impl Core {
         match message {
             Message::Deny(intent, why, answer) => {
                 let error = Some(Text::from(why.as_str()));
-                self.say_action(stage, intent, None, ActionPhase::Denied, error);
+                let row = ActRow::new(
+                    (**intent).clone(),
+                    Vouched::default(),
+                    self.shared.clock.now(),
+                );
+                self.say_action(stage, &row, ActionPhase::Denied, error);
                 replies.push(Reply::Done(std::mem::replace(answer, nobody()), Ok(())));
             }
             Message::Execute(order, answer) => {
-                let (intent, head) = &**order;
+                let (intent, vouched) = &**order;
                 let result = match self.closing {
                     Some(_) => Err(closed()),
-                    None => self.execute(stage, intent, head.as_ref()),
+                    None => self.execute(stage, intent, vouched),
                 };
                 replies.push(Reply::Receipt(std::mem::replace(answer, nobody()), result));
             }

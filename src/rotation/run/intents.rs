@@ -3,15 +3,38 @@
 use super::super::lifecycle::{Act, Input, Refusal, RefusalKind, Rotation};
 use super::super::outbox::Sink;
 use super::super::policy;
-use super::super::report::Receipt;
+use super::super::report::{Receipt, Vouched};
 use super::super::store::{ActRow, SideCall, SideKind};
 use super::core::Core;
 use super::staged::{Freeze, Frozen, Stage};
 use super::starts::length;
 use crate::model::event::ActionPhase;
 use crate::model::intent::{Intent, Outcome, Verb};
-use crate::model::proof::Head;
-use crate::model::{RotationId, SecretPath};
+use crate::model::{RotationId, SecretPath, Span, Text, Timestamp};
+
+/// So long is silenced where nothing says otherwise, and at most, in seconds.
+const SILENT: (u64, u64) = (1_800, 24 * 3_600);
+
+/// Until when an act silences; `None` where it is another one.
+///
+/// # Errors
+/// [`Refusal`] where it is longer than a day: what is forgotten by then nobody looks after.
+pub(super) fn silent_until(intent: &Intent, from: Timestamp) -> Result<Option<Timestamp>, Refusal> {
+    if intent.verb != Verb::Silence {
+        return Ok(None);
+    }
+    let (usual, most) = SILENT;
+    let seconds = intent.seconds.unwrap_or(usual);
+    if seconds == 0 || seconds > most {
+        return Err(Refusal::new(
+            RefusalKind::Malformed,
+            format!("{seconds} s is no length to be silent for"),
+            "name one of at most 24 hours",
+        ));
+    }
+    let span = i64::try_from(seconds).map_or(Span::ZERO, Span::seconds);
+    Ok(Some(from + span))
+}
 
 /// An act that is bounded to a place is one that can be.
 fn bounds(intent: &Intent) -> Result<(), Refusal> {
@@ -34,7 +57,7 @@ impl Core {
         &mut self,
         stage: &mut Stage,
         intent: &Intent,
-        head: Option<&Head>,
+        vouched: &Vouched,
     ) -> Result<Receipt, Refusal> {
         if intent.key.is_empty() || intent.key.len() > 200 {
             return Err(Refusal::new(
@@ -47,17 +70,11 @@ impl Core {
             return row.receipt(intent);
         }
         bounds(intent)?;
-        let row = ActRow {
-            intent: intent.clone(),
-            rotation: intent.rotation.clone(),
-            outcome: Outcome::Executing,
-            calls: Vec::new(),
-            taken_at: self.shared.clock.now(),
-            head: head.cloned(),
-        };
+        let now = self.shared.clock.now();
+        let row = ActRow::new(intent.clone(), vouched.clone(), now);
         let before = stage.mark();
-        stage.acts.insert(intent.key.clone(), row);
-        self.say_action(stage, intent, None, ActionPhase::Intended, None);
+        self.say_action(stage, &row, ActionPhase::Intended, None);
+        stage.acts.insert(intent.key.clone(), row.clone());
         match self.perform(stage, intent) {
             Ok(rotation) => {
                 if let Some(row) = stage.acts.get_mut(&intent.key) {
@@ -66,13 +83,14 @@ impl Core {
                 Ok(Receipt {
                     key: intent.key.clone(),
                     rotation,
-                    head: head.cloned(),
+                    head: vouched.head.clone(),
                 })
             }
             Err(refusal) => {
                 stage.back_to(before);
                 stage.acts.remove(&intent.key);
-                self.deny(stage, intent, &refusal);
+                let error = Some(Text::from(refusal.to_string()));
+                self.say_action(stage, &row, ActionPhase::Denied, error);
                 Err(refusal)
             }
         }
@@ -92,7 +110,7 @@ impl Core {
             Verb::InvalidateCache | Verb::MaskLeak => self.tell_others(stage, intent),
             Verb::RestoreSink => self.restore_sink(stage, intent).map(|()| None),
             Verb::ReplayOutbox => self.replay_outbox(stage, intent),
-            Verb::Silence | Verb::Acknowledge => Err(Refusal::not_for_the_engine(intent.verb)),
+            Verb::Silence | Verb::Acknowledge => self.note(stage, intent),
             _ => {
                 let r = self.meant(stage, intent)?;
                 self.apply(stage, &r.id, Input::Act(act(intent)))?;
@@ -139,6 +157,21 @@ impl Core {
             .chain(staged)
             .filter_map(|id| self.rotation(stage, id));
         all.max_by_key(|r| (!r.is_over(), r.asked_at, r.id.clone()))
+    }
+
+    /// Keeps that somebody looks after what was found, or that nobody is to be told of it: the
+    /// act's own event is all there is of it.
+    fn note(&mut self, stage: &mut Stage, intent: &Intent) -> Result<Option<RotationId>, Refusal> {
+        let meant = match (&intent.rotation, &intent.secret, &intent.service) {
+            (None, None, Some(_)) => None,
+            _ => Some(self.meant(stage, intent)?.id.clone()),
+        };
+        let words = match silent_until(intent, self.shared.clock.now())? {
+            Some(until) => format!("nobody is told of it until {until}"),
+            None => format!("{} looks after it", intent.by),
+        };
+        self.settle(stage, &intent.key, Outcome::Observed { words });
+        Ok(meant)
     }
 
     fn freeze(&mut self, stage: &mut Stage, intent: &Intent) -> Result<(), Refusal> {

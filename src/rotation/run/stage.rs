@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::super::lifecycle::{Input, Moment, Refusal, Rotation, State, VersionChange, transition};
 use super::super::store::{ActRow, OutboxRow, SecretRow};
 use super::core::Core;
+use super::intents::silent_until;
 use super::staged::{Freeze, Frozen, Stage};
 use crate::model::event::{
     Action, ActionPhase, AuditEntry, BackendState, BackendStatus, Data, Outcome as End,
 };
-use crate::model::intent::{Intent, Outcome};
+use crate::model::intent::Outcome;
 use crate::model::{BackendName, Event, RotationId, SecretPath, Text, Version};
 
 impl Core {
@@ -215,7 +216,7 @@ impl Core {
             Outcome::Accepted | Outcome::Executing => None,
         };
         if let Some((phase, error)) = phase {
-            self.say_action(stage, &row.intent, row.rotation.as_ref(), phase, error);
+            self.say_action(stage, &row, phase, error);
         }
         row.outcome = outcome;
         stage.acts.insert(key.to_owned(), row);
@@ -234,25 +235,32 @@ impl Core {
     pub(super) fn say_action(
         &mut self,
         stage: &mut Stage,
-        intent: &Intent,
-        rotation: Option<&RotationId>,
+        row: &ActRow,
         phase: ActionPhase,
         error: Option<Text>,
     ) {
-        let rotation = rotation.or(intent.rotation.as_ref());
+        let ActRow {
+            intent, vouched, ..
+        } = row;
+        let rotation = row.rotation.as_ref().or(intent.rotation.as_ref());
         let target = rotation
             .map(|r| r.0.clone())
             .or_else(|| intent.secret.as_ref().map(|s| s.0.clone()))
+            .or_else(|| intent.service.as_ref().map(|s| s.0.clone()))
             .unwrap_or_else(|| Text::from("every rotation"));
+        let now = self.shared.clock.now();
         let action = Action {
             action: intent.verb.name().into(),
             phase,
             actor: intent.by.clone(),
             target: target.clone(),
-            risk: Some(intent.verb.risk()),
+            risk: vouched.risk.clone().or_else(|| Some(intent.verb.risk())),
             reason: intent.reason.clone(),
             incident: None,
             idempotency_key: intent.key.as_str().into(),
+            until: silent_until(intent, now).ok().flatten(),
+            approved_by: vouched.approved_by.clone(),
+            signed: vouched.signed,
             error,
         };
         self.say(stage, target, rotation, action);

@@ -7,7 +7,7 @@ use super::super::plan::SecretPlan;
 use super::super::policy;
 use super::core::Core;
 use super::staged::Stage;
-use crate::model::event::{ActionPhase, Trigger};
+use crate::model::event::Trigger;
 use crate::model::intent::{Intent, Verb};
 use crate::model::{Actor, RotationId, SecretPath, Span, Text, Timestamp};
 
@@ -362,12 +362,6 @@ impl Core {
             *r = Arc::new(started);
         }
         Ok(Some(id))
-    }
-
-    /// Tells that an act was not done.
-    pub(super) fn deny(&mut self, stage: &mut Stage, intent: &Intent, refusal: &Refusal) {
-        let error = Some(Text::from(refusal.to_string()));
-        self.say_action(stage, intent, None, ActionPhase::Denied, error);
     }
 }
 

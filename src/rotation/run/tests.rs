@@ -20,7 +20,7 @@ use crate::rotation::fault::Fault;
 use crate::rotation::lifecycle::{Refusal, RefusalKind, State};
 use crate::rotation::log::EventLog;
 use crate::rotation::plan::Plan;
-use crate::rotation::report::Receipt;
+use crate::rotation::report::{Receipt, Vouched};
 use crate::rotation::store::{SealKey, Store, Vault};
 use crate::rotation::target::{Answer, Call, Target, Versioned};
 use crate::rotation::{Clock, Material};
@@ -140,7 +140,7 @@ impl Bench {
             at: Timestamp::new(0, 0),
         };
         let (answer, answered) = oneshot::channel();
-        let order = Box::new((intent, None));
+        let order = Box::new((intent, Vouched::default()));
         self.core.send(Message::Execute(order, answer)).unwrap();
         answered.await.unwrap()
     }

@@ -13,7 +13,7 @@ use super::service::{Service, Told};
 use crate::guard::{Denied, OnceError};
 use crate::model::intent::{Intent, Outcome};
 use crate::model::proof::{Approval, Signed};
-use crate::rotation::engine::Receipt;
+use crate::rotation::engine::{Receipt, Vouched};
 
 /// An act that the engine has not taken by then is to be asked about.
 const TAKEN_WITHIN: Duration = Duration::from_secs(8);
@@ -50,14 +50,23 @@ impl<S: Service> Guarded<S> {
         });
         let (signed, judged) = judged.await.map_err(|_| broken())?;
         let Signed { intent, proof } = signed;
-        if let Err(denied) = judged {
-            let problem = not_allowed(&denied);
-            self.service.deny(intent, denied.to_string()).await;
-            return Err(problem);
-        }
+        let judged = match judged {
+            Ok(judged) => judged,
+            Err(denied) => {
+                let problem = not_allowed(&denied);
+                self.service.deny(intent, denied.to_string()).await;
+                return Err(problem);
+            }
+        };
         // A head that somebody else signed says nothing of this person's journal.
         let head = proof.and_then(|proof| proof.head.filter(|head| head.key == proof.key));
-        let taken = self.service.execute(intent, head).await;
+        let vouched = Vouched {
+            head,
+            signed: Some(judged.person.is_some()),
+            risk: Some(judged.risk),
+            approved_by: judged.approved_by,
+        };
+        let taken = self.service.execute(intent, vouched).await;
         taken.map_err(|refusal| refused(&refusal))
     }
 }

@@ -7,7 +7,7 @@ use super::log::Log;
 use crate::model::SecretPath;
 use crate::model::intent::{Intent, Outcome};
 use crate::model::proof::Head;
-use crate::rotation::engine::{ConsumerReport, Engine, Facts, Metrics, Receipt, Status};
+use crate::rotation::engine::{ConsumerReport, Engine, Facts, Metrics, Receipt, Status, Vouched};
 use crate::rotation::lifecycle::Refusal;
 use crate::rotation::log::EventLog;
 use crate::rotation::target::Versioned;
@@ -30,8 +30,8 @@ pub trait Service: Clone + Send + Sync + 'static {
     /// The receipt of an intent that was taken before; `None` where its key is new.
     fn receipt(&self, intent: &Intent) -> Option<Result<Receipt, Refusal>>;
 
-    /// Takes an intent, at most once by its key; `head` is where the asker's journal stood.
-    async fn execute(&self, intent: Intent, head: Option<Head>) -> Result<Receipt, Refusal>;
+    /// Takes an intent, at most once by its key.
+    async fn execute(&self, intent: Intent, vouched: Vouched) -> Result<Receipt, Refusal>;
 
     /// Tells that an act is not done, as somebody is not allowed to do it.
     async fn deny(&self, intent: Intent, why: String);
@@ -79,8 +79,8 @@ impl Service for Engine {
         Self::receipt(self, intent)
     }
 
-    async fn execute(&self, intent: Intent, head: Option<Head>) -> Result<Receipt, Refusal> {
-        Self::execute_signed(self, intent, head).await
+    async fn execute(&self, intent: Intent, vouched: Vouched) -> Result<Receipt, Refusal> {
+        Self::execute_vouched(self, intent, vouched).await
     }
 
     async fn deny(&self, intent: Intent, why: String) {

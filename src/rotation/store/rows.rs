@@ -1,10 +1,9 @@
 //! What the store holds, row by row, and what one transaction changes of it.
 
 use crate::model::intent::{Intent, Outcome};
-use crate::model::proof::Head;
 use crate::model::{Event, RotationId, SecretPath, Timestamp, Version};
 use crate::rotation::lifecycle::{Refusal, RefusalKind, Rotation};
-use crate::rotation::report::Receipt;
+use crate::rotation::report::{Receipt, Vouched};
 
 /// What is known of a secret.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -37,12 +36,25 @@ pub struct ActRow {
     /// When it was taken; its key is kept from then on.
     #[serde(default)]
     pub taken_at: Timestamp,
-    /// Where the journal of whoever asked stood.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head: Option<Head>,
+    /// What stands behind it.
+    #[serde(flatten)]
+    pub vouched: Vouched,
 }
 
 impl ActRow {
+    /// An act as it came.
+    #[must_use]
+    pub fn new(intent: Intent, vouched: Vouched, taken_at: Timestamp) -> Self {
+        Self {
+            rotation: intent.rotation.clone(),
+            intent,
+            outcome: Outcome::Executing,
+            calls: Vec::new(),
+            taken_at,
+            vouched,
+        }
+    }
+
     /// The receipt of an intent that comes with this one's key.
     ///
     /// # Errors
@@ -64,7 +76,7 @@ impl ActRow {
         Ok(Receipt {
             key: intent.key.clone(),
             rotation: self.rotation.clone(),
-            head: self.head.clone(),
+            head: self.vouched.head.clone(),
         })
     }
 

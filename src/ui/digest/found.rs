@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::diagnosis::{Finding, Known};
+use crate::diagnosis::{Care, Cares, Finding, Known};
 use crate::incident::Incident;
 use crate::model::event::Severity;
 use crate::model::{RotationId, Timestamp};
@@ -13,6 +13,8 @@ use crate::model::{RotationId, Timestamp};
 #[derive(Debug, Default)]
 pub struct Ranked {
     all: Vec<Arc<Finding>>,
+    /// What people said of each.
+    cares: Vec<Care>,
     /// For each rotation the place of its worst finding, and how many it has.
     of: HashMap<RotationId, (usize, usize)>,
 }
@@ -22,6 +24,9 @@ impl Ranked {
     pub fn refresh(&mut self, known: &Known, incident: &Incident) {
         self.all = known.findings.to_vec();
         self.all.sort_by_key(|finding| rank(finding));
+        let (cares, now) = (Cares::of(incident), incident.now().unwrap_or_default());
+        let about = |finding: &Arc<Finding>| cares.about(finding, incident, now);
+        self.cares = self.all.iter().map(about).collect();
         self.of.clear();
         for (n, finding) in self.all.iter().enumerate() {
             if let Some(id) = &finding.rotation {
@@ -53,10 +58,19 @@ impl Ranked {
         self.all.iter().filter(|finding| stands(finding))
     }
 
-    /// The worst that stands; one that a planned window keeps quiet only where no other does.
+    /// The worst that stands; one that a planned window or a person keeps quiet only where no
+    /// other does.
     pub fn worst(&self) -> Option<&Arc<Finding>> {
-        let loud = self.standing().find(|finding| !finding.suppressed);
+        let both = self.all.iter().zip(&self.cares);
+        let mut loud = both
+            .filter(|(finding, care)| stands(finding) && !finding.suppressed && !care.is_silent());
+        let loud = loud.next().map(|(finding, _)| finding);
         loud.or_else(|| self.standing().next())
+    }
+
+    /// What people said of a finding.
+    pub fn care(&self, finding: &Finding) -> Option<&Care> {
+        self.cares.get(self.place_of(finding)?)
     }
 
     /// The one that healed last.

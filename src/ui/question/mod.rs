@@ -79,7 +79,9 @@ impl Question {
     /// [`Refusal`] where the act makes no sense here, or is allowed to nobody.
     pub fn new(wish: Wish, incident: &Incident, rules: &Rules) -> Result<Self, Refusal> {
         let summary = summary(&wish, incident, rules)?;
-        let length = wish.seconds.filter(|_| wish.verb == Verb::ExtendGrace);
+        let length = wish
+            .seconds
+            .filter(|_| matches!(wish.verb, Verb::ExtendGrace | Verb::Silence));
         Ok(Self {
             stood: Stood::of(&wish, incident),
             wish,

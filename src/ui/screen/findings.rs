@@ -36,14 +36,23 @@ pub fn role(finding: &Finding) -> Role {
 /// `page, 3 min`, `healed 2 min ago`: how it stands.
 pub fn standing(look: Look<'_>, finding: &Finding) -> String {
     let (clock, now) = (look.clock(), look.desk.now());
-    match finding.resolved_at {
-        Some(at) => format!("healed {}", clock.ago(at, now)),
-        None if finding.suppressed => "kept quiet: planned".to_owned(),
-        None => format!(
+    let care = look.desk.digest.findings.care(finding);
+    let (by, silent) = care.map_or((None, None), |care| {
+        (care.by.as_ref(), care.silent.as_ref())
+    });
+    let state = match (finding.resolved_at, silent) {
+        (Some(at), _) => return format!("healed {}", clock.ago(at, now)),
+        (None, Some((who, until))) => format!("silenced by {who} until {}", clock.minute(*until)),
+        (None, None) if finding.suppressed => "kept quiet: planned".to_owned(),
+        (None, None) => format!(
             "{} {}",
             finding.severity,
             clock.ago(finding.detected_at, now)
         ),
+    };
+    match by {
+        Some((who, _)) => format!("{who} has it, {state}"),
+        None => state,
     }
 }
 

@@ -45,7 +45,9 @@ pub(super) fn ask(desk: &mut Desk, title: &str, wish: fn(&Desk) -> Option<Wish>)
         }
     };
     let Some(wish) = wish(desk) else {
-        desk.notice = Some(format!("{title}: no rotation is selected"));
+        desk.notice = Some(format!(
+            "{title}: nothing is selected that it could be done to"
+        ));
         return Effects::none();
     };
     match Question::new(wish, &desk.state.incident, &rules) {
@@ -91,6 +93,26 @@ pub(super) fn about_found(desk: &Desk, verb: Verb) -> Option<Wish> {
         wish.service = finding.services.first().cloned();
     }
     Some(wish)
+}
+
+/// A wish about a finding: the one that is read or chosen, else that of the headline. It goes by
+/// its rotation; where it has none, by its service.
+pub(super) fn of_finding(desk: &Desk, verb: Verb) -> Option<Wish> {
+    let read = match desk.screen() {
+        Screen::Why => desk.why.finding.as_ref(),
+        _ if desk.pane == Pane::Findings => desk.selected_finding(),
+        _ => None,
+    };
+    let finding = read.or_else(|| desk.digest.findings.worst())?;
+    let service = match &finding.rotation {
+        Some(_) => None,
+        None => Some(finding.services.first()?.clone()),
+    };
+    Some(Wish {
+        rotation: finding.rotation.clone(),
+        service,
+        ..Wish::new(verb)
+    })
 }
 
 /// The rotation that is looked at: that of the finding that is read, or chosen in the list of

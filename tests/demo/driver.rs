@@ -1,16 +1,9 @@
-//! The demo through the whole program: each fault is broken in a real lab, shows itself on the
-//! screen, is named, and is cured by the act that the screen suggests. Real sockets behind, real
-//! keys in front.
-
-// The lints that spare tests know them by this.
-#![cfg(test)]
-
-mod support;
+//! A demo, its screen and its keys.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::pty::Terminal;
+use crate::support::pty::Terminal;
 
 /// The lab runs this many times faster than the world.
 const SCALE: &str = "3";
@@ -21,7 +14,7 @@ fn look_at_it() {
 }
 
 /// What is asked before an act is done.
-enum Asks<'a> {
+pub enum Asks<'a> {
     /// One confirming key.
     Confirm,
     /// The secret's name.
@@ -30,13 +23,14 @@ enum Asks<'a> {
     NameAndReason(&'a str),
 }
 
-struct Demo {
-    terminal: Terminal,
+/// A demo on a terminal of its own.
+pub struct Demo {
+    pub terminal: Terminal,
     began: Instant,
 }
 
 impl Demo {
-    fn start(fault: &str) -> Self {
+    pub fn start(fault: &str) -> Self {
         let args = [
             "demo",
             "--fault",
@@ -53,7 +47,7 @@ impl Demo {
     }
 
     /// Waits, longer than a key's answer takes; the lab's time goes by.
-    fn wait_for(&mut self, what: &str, seconds: u64, wanted: impl Fn(&str) -> bool) -> String {
+    pub fn wait_for(&mut self, what: &str, seconds: u64, wanted: impl Fn(&str) -> bool) -> String {
         let until = Instant::now() + Duration::from_secs(seconds);
         while Instant::now() < until && !wanted(&self.terminal.text()) {
             thread::sleep(Duration::from_millis(50));
@@ -62,7 +56,7 @@ impl Demo {
     }
 
     /// Waits until the mode leads the headline, and says about whose secret it is.
-    fn named(&mut self, mode: &str, within: u64) -> String {
+    pub fn named(&mut self, mode: &str, within: u64) -> String {
         let row = |screen: &str| {
             let lines = screen.lines().skip_while(|l| !l.contains("── Findings"));
             let mut rows = lines.skip(1).take_while(|l| !l.starts_with("──"));
@@ -84,7 +78,7 @@ impl Demo {
     }
 
     /// Goes to the rotation of a secret, so that acts are about it.
-    fn select(&mut self, secret: &str) {
+    pub fn select(&mut self, secret: &str) {
         self.terminal.press("/");
         self.terminal.press(secret);
         self.terminal.press("\r");
@@ -95,9 +89,33 @@ impl Demo {
         });
     }
 
-    /// Does an act, and waits until the engine shows its effect. Where the rotation moves under
-    /// the question, it is asked anew and answered anew.
-    fn act(&mut self, key: &str, title: &str, asks: &Asks<'_>) {
+    /// Goes to the first row, which has these words.
+    pub fn select_newest(&mut self, words: &str) {
+        self.terminal.press("\u{1b}[H");
+        self.terminal.wait_for("the row", |screen| {
+            screen
+                .lines()
+                .any(|l| l.starts_with('▌') && l.contains(words))
+        });
+    }
+
+    /// Does an act, and waits until the engine shows its effect.
+    pub fn act(&mut self, key: &str, title: &str, asks: &Asks<'_>) {
+        self.ask(key, title, asks);
+        self.wait_for("the outcome", 60, |screen| screen.contains("Done: "));
+        self.read("Done: ");
+    }
+
+    /// Reads an outcome that stands below the screen.
+    pub fn read(&mut self, words: &str) {
+        self.terminal.press("\u{1b}");
+        self.terminal
+            .wait_for("that it was read", |screen| !screen.contains(words));
+    }
+
+    /// Asks for an act, and answers. Where the rotation moves under the question, it is asked
+    /// anew and answered anew.
+    pub fn ask(&mut self, key: &str, title: &str, asks: &Asks<'_>) {
         for _ in 0..4 {
             self.terminal.press(key);
             self.terminal.wait_for("the question", |screen| {
@@ -105,10 +123,6 @@ impl Demo {
             });
             look_at_it();
             if self.answer(asks) {
-                self.wait_for("the outcome", 60, |screen| screen.contains("Done: "));
-                self.terminal.press("\u{1b}");
-                self.terminal
-                    .wait_for("that it was read", |screen| !screen.contains("Done: "));
                 return;
             }
             self.terminal.press("\u{1b}");
@@ -140,7 +154,7 @@ impl Demo {
     }
 
     /// Waits until the finding of a mode has healed.
-    fn healed(&mut self, mode: &str, within: u64) -> String {
+    pub fn healed(&mut self, mode: &str, within: u64) -> String {
         self.wait_for("that it healed", within, |screen| {
             screen.lines().any(|line| {
                 line.trim_start_matches(['▌', ' ']).starts_with(mode) && line.contains("healed")
@@ -148,97 +162,8 @@ impl Demo {
         })
     }
 
-    fn leave(mut self) {
+    pub fn leave(mut self) {
         self.terminal.press("q");
         assert_eq!(self.terminal.end(), 0);
     }
-}
-
-#[test]
-fn f1_clients_that_need_a_restart_are_pushed_to_again() {
-    let mut demo = Demo::start("F1");
-    let secret = demo.named("F1", 60);
-    let screen = demo.terminal.text();
-    let refused = screen.lines().any(|l| l.contains('✗') && l.contains(" %"));
-    assert!(refused, "no service is refused in\n{screen}");
-    demo.act("p", &format!("of {secret} again"), &Asks::Confirm);
-    demo.healed("F1", 60);
-    demo.leave();
-}
-
-#[test]
-fn f2_a_region_that_was_cut_off_is_retried() {
-    let mut demo = Demo::start("F2");
-    let secret = demo.named("F2", 120);
-    demo.act("l", &format!("for {secret}"), &Asks::Confirm);
-    demo.healed("F2", 60);
-    demo.leave();
-}
-
-#[test]
-fn f3_a_throttled_rotation_is_slowed_down() {
-    let mut demo = Demo::start("F3");
-    let secret = demo.named("F3", 60);
-    demo.act("s", &secret, &Asks::Confirm);
-    demo.healed("F3", 120);
-    demo.leave();
-}
-
-#[test]
-fn f4_a_version_that_was_revoked_too_early_is_reissued() {
-    let mut demo = Demo::start("F4");
-    let secret = demo.named("F4", 60);
-    demo.act("U", &secret, &Asks::Name(&secret));
-    demo.healed("F4", 60);
-    demo.leave();
-}
-
-#[test]
-fn f5_a_leak_is_masked_and_the_secret_rotated() {
-    let mut demo = Demo::start("F5");
-    let secret = demo.named("F5", 60);
-    demo.act("m", &secret, &Asks::Confirm);
-    demo.act("E", &secret, &Asks::NameAndReason(&secret));
-    demo.healed("F5", 90);
-    demo.leave();
-}
-
-#[test]
-fn f6_a_format_that_nobody_can_read_is_rolled_back() {
-    let mut demo = Demo::start("F6");
-    let secret = demo.named("F6", 60);
-    demo.act("R", &secret, &Asks::Name(&secret));
-    demo.healed("F6", 60);
-    demo.leave();
-}
-
-#[test]
-fn f7_a_stale_cache_is_invalidated() {
-    let mut demo = Demo::start("F7");
-    let secret = demo.named("F7", 60);
-    demo.act("i", &secret, &Asks::Name(&secret));
-    demo.healed("F7", 60);
-    demo.leave();
-}
-
-#[test]
-fn f8_an_audit_trail_that_is_missing_is_delivered_again() {
-    let mut demo = Demo::start("F8");
-    let secret = demo.named("F8", 120);
-    demo.select(&secret);
-    demo.act("b", "audit sink", &Asks::Confirm);
-    demo.act("B", "audit", &Asks::Confirm);
-    demo.healed("F8", 90);
-    demo.leave();
-}
-
-#[test]
-fn without_a_fault_nothing_is_found() {
-    let mut demo = Demo::start("none");
-    demo.wait_for("the rotations", 60, |screen| {
-        screen.matches("done").count() >= 2
-    });
-    let screen = demo.terminal.text();
-    assert!(!screen.contains("Findings"), "{screen}");
-    demo.leave();
 }
