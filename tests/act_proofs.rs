@@ -106,6 +106,7 @@ fn look_back(server: &Served, journals: &Path) {
             guard: Guard::new("mira".into(), signer, Policy::demo(), people),
             journal: JournalPlace::Places(places),
             once: Arc::new(Memory::default()),
+            word: None,
         })),
     };
     let open = written(journals)

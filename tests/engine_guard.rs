@@ -246,6 +246,31 @@ fn a_signed_body_that_comes_again_is_done_once() {
     assert_eq!((status, toy.executed()), (422, 1));
 }
 
+/// One code as people write it: in groups, with spaces and dashes, in the digits of other scripts.
+fn spellings(code: &str) -> Vec<String> {
+    let digits = |zero: char| -> String {
+        let of = |c: char| char::from_u32(u32::from(c) - 48 + u32::from(zero)).unwrap();
+        code.chars().map(of).collect()
+    };
+    let grouped = |digits: &str, by: usize, between: &str| {
+        let all: Vec<char> = digits.chars().collect();
+        let groups: Vec<String> = all.chunks(by).map(|g| g.iter().collect()).collect();
+        groups.join(between)
+    };
+    let mut all = Vec::new();
+    for written in [code.to_owned(), digits('\u{ff10}')] {
+        for between in ["", " ", "-", "  ", "\u{a0}", "\u{2009}", "\t", "–"] {
+            for by in [1, 2, 3] {
+                let one = grouped(&written, by, between);
+                all.push(format!(" {one}"));
+                all.push(one);
+            }
+        }
+    }
+    all.dedup();
+    all
+}
+
 #[test]
 #[expect(clippy::print_stderr, reason = "what scripts/prove-guard is run for")]
 fn a_code_is_taken_once_by_however_many_at_once_and_after_a_restart() {
@@ -253,15 +278,8 @@ fn a_code_is_taken_once_by_however_many_at_once_and_after_a_restart() {
     let open = || -> Arc<dyn Once> { Arc::new(Spent::open(folder.path()).unwrap()) };
     let toy = Toy::new(Manner::Does);
     let code = code();
-    let (first, last) = code.split_at(3);
-    let spellings = [
-        code.clone(),
-        format!("{first} {last}"),
-        format!(" {first}-{last} "),
-        code.chars()
-            .map(|c| char::from_u32(u32::from(c) - 48 + 0xff10).unwrap())
-            .collect(),
-    ];
+    let spellings = spellings(&code);
+    assert!(spellings.len() >= 30);
     let body = |n: usize| {
         let key = format!("code-{n}");
         let act = intent(Verb::RevokeNow, "payments/db", &key);

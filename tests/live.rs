@@ -134,6 +134,7 @@ fn acting(url: &str, journal: JournalPlace) -> Watched {
             guard: guard(),
             journal,
             once: Arc::new(Memory::default()),
+            word: None,
         })),
     })
 }
@@ -498,6 +499,7 @@ fn without_leave_to_act_nothing_is_sent() {
             guard: guard(),
             journal: JournalPlace::Nowhere(String::new()),
             once: Arc::new(Memory::default()),
+            word: None,
         })),
     });
     watched.freeze();

@@ -122,11 +122,19 @@ impl Hands for EngineHands {
         })?
     }
 
-    fn requested(&self, id: &str) -> Result<Signed, String> {
+    fn requested(&self, id: &str) -> Result<Option<Signed>, String> {
         self.wait(async |client, address| {
             let asked = client.get(address.at(&["v1", "requests", id]));
-            let held: Held = told(address, asked, StatusCode::OK).await?;
-            held.act
+            let answer = answered(address.with_token(asked)).await?;
+            let status = answer.status();
+            let body = body(answer).await;
+            // Not every 404 is the engine's: something before it may not know the way.
+            if status == StatusCode::NOT_FOUND && denies(&body) {
+                return Ok(None);
+            }
+            let held: Held = read(status, &body, StatusCode::OK)?;
+            let act = held.act;
+            act.map(Some)
                 .ok_or_else(|| "the engine does not say what waits".to_owned())
         })?
     }
@@ -166,14 +174,20 @@ async fn told<T: DeserializeOwned>(
 ) -> Result<T, String> {
     let answer = answered(address.with_token(request)).await?;
     let status = answer.status();
-    let body = body(answer).await;
+    read(status, &body(answer).await, wanted)
+}
+
+fn read<T: DeserializeOwned>(
+    status: StatusCode,
+    body: &Result<Vec<u8>, String>,
+    wanted: StatusCode,
+) -> Result<T, String> {
     if status != wanted {
-        return Err(format!("{} ({status})", words(&body)));
+        return Err(format!("{} ({status})", words(body)));
     }
-    body.and_then(|body| {
-        serde_json::from_slice(&body)
-            .map_err(|_| "the engine answers with what nobody can read".to_owned())
-    })
+    let body = body.as_ref().map_err(Clone::clone)?;
+    serde_json::from_slice(body)
+        .map_err(|_| "the engine answers with what nobody can read".to_owned())
 }
 
 async fn send(client: &Client, address: &Address, signed: &Signed) -> Outcome {

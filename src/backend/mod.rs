@@ -101,12 +101,13 @@ pub trait Hands: Send + Sync {
         Err("a second person has to approve it, and this backend knows of none".to_owned())
     }
 
-    /// The act that waits under this id, with the approvals that came so far.
+    /// The act that waits under this id, with the approvals that came so far; `None` where none
+    /// does (it was done, it is void, or the backend began anew and forgot it).
     ///
     /// # Errors
-    /// In words for a person, where it does not wait there or cannot be asked about.
-    fn requested(&self, id: &str) -> Result<Signed, String> {
-        Err(format!("nothing waits here as {}", Text::from(id)))
+    /// In words for a person, where it cannot be asked about.
+    fn requested(&self, _id: &str) -> Result<Option<Signed>, String> {
+        Ok(None)
     }
 
     /// Approves the act that waits under this id.

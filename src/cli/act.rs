@@ -111,6 +111,9 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
     let token = actor::token(args.token_file.as_deref())?;
     let address = live::address(&args.engine, token.as_ref().map(|token| token.as_str()))?;
     let acting = args.actor.ready(paths)?.acting(paths)?;
+    if let Some(word) = &acting.word {
+        writeln!(io::stderr(), "{}", shown(word)).map_err(broken)?;
+    }
     let (aboard, update) = Aboard::on(&address, Who::Known(Ok(acting)))?;
     let rules = update.rules.as_deref();
     let rules = rules.ok_or_else(|| Complaint::new("nobody can act there"))?;

@@ -63,7 +63,7 @@ impl ActorArgs {
 
     fn journal(&self, paths: &Paths) -> JournalPlace {
         let first = match (&self.journal, &paths.state) {
-            (Some(path), _) => place(path),
+            (Some(path), _) => Place::Either(path.clone()),
             (None, Some(state)) => Place::Folder(state.join("journal")),
             (None, None) => {
                 return JournalPlace::Nowhere(
@@ -73,7 +73,7 @@ impl ActorArgs {
         };
         JournalPlace::Places(Places {
             first,
-            second: self.second_journal.as_deref().map(place),
+            second: self.second_journal.clone().map(Place::Either),
             heads: self.heads.clone(),
         })
     }
@@ -113,9 +113,12 @@ impl Ready {
     }
 
     fn with(self, identity: &Identity) -> Acting {
-        if let Kept::Memory { because } = identity.kept() {
-            tracing::warn!(%because, "this session's key is kept nowhere");
-        }
+        let word = match identity.kept() {
+            Kept::Memory { because } => Some(format!(
+                "your key is kept nowhere and ends with this session ({because}); see rotascope identity"
+            )),
+            _ => None,
+        };
         let guard = Guard::new(self.person, identity.signer(), self.policy, self.people);
         Acting {
             guard: match identity.enrolled() {
@@ -124,6 +127,7 @@ impl Ready {
             },
             journal: self.journal,
             once: self.once,
+            word,
         }
     }
 }
@@ -149,14 +153,6 @@ fn named_or_usual(named: Option<&Path>, paths: &Paths, usual: &str) -> Option<Pa
     named
         .map(Path::to_owned)
         .or_else(|| usual().filter(|path| path.exists()))
-}
-
-fn place(path: &Path) -> Place {
-    if path.is_dir() || !path.exists() && path.extension().is_none() {
-        Place::Folder(path.to_owned())
-    } else {
-        Place::File(path.to_owned())
-    }
 }
 
 /// What was used up, remembered in the state folder.

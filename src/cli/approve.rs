@@ -56,8 +56,19 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
     let hands = Engine::new(address.clone()).hands();
     let hands = hands.ok_or_else(|| Complaint::new("nothing can be approved there"))?;
     let intent = match hands.requested(&args.id) {
-        Ok(act) => act.intent,
-        Err(why) => return refused(&mut out, &why),
+        Ok(Some(act)) => act.intent,
+        Ok(None) => {
+            return refused(
+                &mut out,
+                "nothing of this name waits there; it may have been done, or waited for too long",
+            );
+        }
+        Err(why) => {
+            return Err(Complaint::new(format!(
+                "the engine cannot be asked what waits: {}",
+                Text::from(why)
+            )));
+        }
     };
     // A request is named by its digest: what is shown is what was asked.
     if !intent.digest().to_string().starts_with(&args.id) || args.id.len() < 8 {

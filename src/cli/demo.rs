@@ -152,5 +152,6 @@ fn acting(person: Actor, identity: &Identity, journal: PathBuf) -> Acting {
         guard: Guard::new(person, identity.signer(), Policy::demo(), people),
         journal: JournalPlace::Places(Places::one(journal)),
         once: Arc::new(Memory::default()),
+        word: None,
     }
 }

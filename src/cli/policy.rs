@@ -291,6 +291,11 @@ fn acts() -> impl Iterator<Item = Act> {
                 into_revoke: true,
                 ..act
             }),
+            Verb::Unfreeze => Some(Act {
+                name: "unfreeze-into-revoke",
+                into_revoke: true,
+                ..act
+            }),
             Verb::Rotate => Some(Act {
                 name: "rotate-many",
                 of_secret: false,

@@ -39,7 +39,10 @@ impl About {
             tier: told.and_then(|rotation| rotation.tier.clone()),
             services: services.into_iter().cloned().collect(),
             consumers: consumers().count(),
-            into_revoke: rotation.is_some_and(is_before_its_revocation),
+            into_revoke: match wish.verb {
+                Verb::Unfreeze => incident.rotations().any(|r| is_due(r, incident)),
+                _ => rotation.is_some_and(is_before_its_revocation),
+            },
             secret: secret.cloned(),
         }
     }
@@ -59,6 +62,17 @@ impl About {
 pub(super) fn is_before_its_revocation(rotation: &Rotation) -> bool {
     let stage = rotation.stage().map(|(stage, _)| stage);
     rotation.revoked_at.is_none() && matches!(stage, Some(Stage::Grace | Stage::Revoke))
+}
+
+/// True where the old version would be revoked now if nothing held it.
+fn is_due(rotation: &Rotation, incident: &Incident) -> bool {
+    let stage = rotation.stage().map(|(stage, _)| stage);
+    let over = rotation.grace.as_ref().zip(incident.now());
+    let over = over.is_some_and(|(grace, now)| grace.ends_at <= now);
+    let waits = matches!(stage, Some(Stage::Grace)) && over;
+    rotation.is_open()
+        && rotation.revoked_at.is_none()
+        && (waits || matches!(stage, Some(Stage::Revoke)))
 }
 
 /// The latest rotation of a secret.

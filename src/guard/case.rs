@@ -19,7 +19,7 @@ pub struct Subject<'a> {
     /// How many consumers it has.
     pub consumers: usize,
     /// True where a rotation of it is held in its grace period or its revocation, so that to
-    /// resume it leads into the revocation.
+    /// resume it, or to end the freeze, leads into the revocation.
     pub into_revoke: bool,
 }
 
@@ -53,6 +53,7 @@ impl Case<'_> {
         match self.verb {
             Verb::Rotate if self.subject.secret.is_none() => "rotate-many",
             Verb::Resume if self.subject.into_revoke => "resume-into-revoke",
+            Verb::Unfreeze if self.subject.into_revoke => "unfreeze-into-revoke",
             verb => verb.name(),
         }
     }
@@ -74,12 +75,12 @@ impl Case<'_> {
 }
 
 /// How much an act risks: as much as its verb; but a rotation of many secrets is destructive, and
-/// to resume into the revocation is disruptive.
+/// to resume into the revocation, or to let what a freeze holds be revoked, is disruptive.
 #[must_use]
 pub fn risk(verb: Verb, subject: &Subject<'_>) -> Risk {
     match verb {
         Verb::Rotate if subject.secret.is_none() => Risk::Destructive,
-        Verb::Resume if subject.into_revoke => Risk::Disruptive,
+        Verb::Resume | Verb::Unfreeze if subject.into_revoke => Risk::Disruptive,
         verb => verb.risk(),
     }
 }

@@ -1,6 +1,7 @@
 //! Writes one person's acts down wherever a disk takes them: in the first place, and where that is
 //! dead, in the second.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,21 @@ pub enum Place {
     Folder(PathBuf),
     /// This file.
     File(PathBuf),
+    /// A folder where this is one, or where nothing is there yet and its name has no extension;
+    /// else a file. It is looked at when it is used, as its disk may hang.
+    Either(PathBuf),
+}
+
+impl Place {
+    fn found(&self) -> Cow<'_, Self> {
+        match self {
+            Self::Either(path) if path.is_dir() || !path.exists() && path.extension().is_none() => {
+                Cow::Owned(Self::Folder(path.clone()))
+            }
+            Self::Either(path) => Cow::Owned(Self::File(path.clone())),
+            found => Cow::Borrowed(found),
+        }
+    }
 }
 
 /// Where journals are written.
@@ -228,9 +244,9 @@ impl Scribe {
             (Which::Second, Some(second)) => second,
             _ => &self.places.first,
         };
-        let path = match place {
+        let path = match &*place.found() {
             Place::Folder(folder) => file_in(folder, now, std::process::id()),
-            Place::File(path) => path.clone(),
+            Place::File(path) | Place::Either(path) => path.clone(),
         };
         let signer = Arc::clone(&self.signer);
         let mut journal = Journal::open_with(&path, signer, self.places.heads.as_deref())?;
@@ -269,10 +285,11 @@ pub fn open_acts<'a>(places: impl IntoIterator<Item = &'a Place>) -> Vec<OpenAct
 
 /// What is in the newest journals of a place.
 fn contents(place: &Place) -> io::Result<Vec<Vec<u8>>> {
-    let folder = match place {
+    let place = place.found();
+    let folder = match &*place {
         Place::Folder(folder) => folder,
         Place::File(path) if path.is_file() => return Ok(vec![std::fs::read(path)?]),
-        Place::File(_) => return Ok(Vec::new()),
+        Place::File(_) | Place::Either(_) => return Ok(Vec::new()),
     };
     let entries = std::fs::read_dir(folder)?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();

@@ -271,9 +271,21 @@ impl Engine {
             tier: tiers.min_by_key(|tier| rank(tier)).cloned(),
             consumers: consumers.count(),
             services: services.into_iter().collect(),
-            into_revoke: intent.verb == Verb::Resume && meant.is_some_and(|r| is_held_back(&r)),
+            into_revoke: match intent.verb {
+                Verb::Resume => meant.is_some_and(|r| is_held_back(&r)),
+                Verb::Unfreeze => self.holds_a_revocation(),
+                _ => false,
+            },
             secret,
         })
+    }
+
+    /// Whether an old version would be revoked now if nothing were frozen.
+    fn holds_a_revocation(&self) -> bool {
+        let now = self.inner.shared.clock.now();
+        let all = self.inner.shared.rotations.read();
+        let all = all.unwrap_or_else(PoisonError::into_inner);
+        all.values().any(|r| is_due(r, now))
     }
 
     /// The rotation that an intent means: the one it names, else the one of its secret that runs.
@@ -418,6 +430,15 @@ fn rank(tier: &Tier) -> u8 {
 }
 
 /// Whether somebody holds a rotation before its revocation.
+/// True where the old version would be revoked now if nothing were frozen.
+fn is_due(r: &Rotation, now: Timestamp) -> bool {
+    let due = match r.state {
+        State::Grace { ends_at, .. } => ends_at <= now,
+        _ => r.state.stage() == Stage::Revoke,
+    };
+    due && !r.is_over() && r.hold.is_none() && r.revoked_at.is_none()
+}
+
 fn is_held_back(r: &Rotation) -> bool {
     let before = matches!(r.state.stage(), Stage::Grace | Stage::Revoke);
     before && r.hold.is_some() && r.revoked_at.is_none()

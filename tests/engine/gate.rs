@@ -157,3 +157,97 @@ async fn what_an_act_is_about_is_for_the_engine_to_say() {
     unknown.rotation = Some("rot-none".into());
     assert!(engine.facts(&unknown).is_err());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bearer_token_ends_no_freeze_that_holds_a_revocation_back() {
+    let world = World::new(&["eu-0"]).await;
+    let plan = world.plan(&world.webhook(), "grace = '5m'");
+    // Five minutes are half a second.
+    let engine = world.engine(&plan, Clock::scaled(600.0)).await;
+    let running = served(&engine).await;
+    rotate(&engine, "first").await;
+    let (status, told) = post(&running, &intent(Verb::Freeze, "freeze-0001")).await;
+    assert_eq!(status, 202, "{told}");
+    let (status, told) = post(&running, &intent(Verb::Unfreeze, "unfreeze-01")).await;
+    assert_eq!(status, 202, "nothing waits to be revoked: {told}");
+    rotate_until(&engine, "second", "grace").await;
+    let (status, told) = post(&running, &intent(Verb::Freeze, "freeze-0002")).await;
+    assert_eq!(status, 202, "{told}");
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let (status, told) = post(&running, &intent(Verb::Unfreeze, "unfreeze-02")).await;
+    assert_eq!(
+        (status, &told["error"]),
+        (403, &json!("unsigned")),
+        "{told}"
+    );
+    let by_mira = Intent {
+        by: "mira".into(),
+        at: leak("").at,
+        ..intent(Verb::Unfreeze, "unfreeze-03")
+    };
+    let (status, told) = post(&running, &signed(by_mira)).await;
+    assert_eq!(status, 202, "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_signed_an_act_is_told_with_it() {
+    let world = World::new(&["eu-0"]).await;
+    let plan = world.plan(&world.webhook(), "grace = '10h'");
+    let engine = world.engine(&plan, Clock::scaled(600.0)).await;
+    let running = served(&engine).await;
+    let of = |intent: &Intent| Intent {
+        by: "mira".into(),
+        at: leak("").at,
+        ..intent.clone()
+    };
+    let claimed = of(&intent(Verb::Freeze, "freeze-0001"));
+    assert_eq!(post(&running, &claimed).await.0, 202);
+    let proven = signed(of(&intent(Verb::Unfreeze, "unfreeze-01")));
+    assert_eq!(post(&running, &proven).await.0, 202);
+    let told: Vec<(String, Option<bool>)> = engine
+        .log()
+        .after(0, usize::MAX)
+        .iter()
+        .filter_map(|(_, event)| match &event.data {
+            Data::Action(a) if a.phase == ActionPhase::Executed => {
+                Some((a.action.raw().to_owned(), a.signed))
+            }
+            _ => None,
+        })
+        .collect();
+    let wanted = [("freeze", Some(false)), ("unfreeze", Some(true))];
+    assert_eq!(told, wanted.map(|(what, by)| (what.to_owned(), by)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silence_has_an_end_and_an_acknowledgement_a_person() {
+    let world = World::new(&["eu-0"]).await;
+    let plan = world.plan(&world.webhook(), "grace = '10h'");
+    let engine = world.engine(&plan, Clock::scaled(600.0)).await;
+    rotate(&engine, "first").await;
+    let silence = |seconds, key: &str| Intent {
+        seconds,
+        ..intent(Verb::Silence, key)
+    };
+    let receipt = engine.execute(silence(Some(600), "silence-1")).await;
+    assert!(receipt.unwrap().rotation.is_some());
+    let told = engine.log().after(0, usize::MAX);
+    let until = told.iter().find_map(|(_, event)| match &event.data {
+        Data::Action(a) if a.phase == ActionPhase::Executed => Some((event.time, a.until?)),
+        _ => None,
+    });
+    let (at, until) = until.unwrap();
+    assert!((until.since(at).as_seconds() - 600).abs() <= 1);
+    for seconds in [0, 86_401, u64::MAX] {
+        let why = engine.execute(silence(Some(seconds), "silence-2")).await;
+        assert!(why.unwrap_err().to_string().contains("24 hours"));
+    }
+    let unexplained = Intent {
+        secret: None,
+        rotation: None,
+        service: Some("quotes".into()),
+        ..intent(Verb::Acknowledge, "acknowledge-1")
+    };
+    let receipt = engine.execute(unexplained).await.unwrap();
+    assert_eq!(receipt.rotation, None);
+}

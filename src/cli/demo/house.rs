@@ -248,7 +248,7 @@ impl Hands for AwaitedHands {
         self.standing()?.request(act)
     }
 
-    fn requested(&self, id: &str) -> Result<Signed, String> {
+    fn requested(&self, id: &str) -> Result<Option<Signed>, String> {
         self.standing()?.requested(id)
     }
 

@@ -96,6 +96,13 @@ fn what_risks_more_than_its_verb_is_asked_for_as_such() {
         (Risk::Disruptive, "resume-into-revoke")
     );
     assert_eq!(asks(&policy, &resume), "confirm, name");
+    let mut unfreeze = case(&person, &path, Verb::Unfreeze);
+    (unfreeze.subject.secret, unfreeze.subject.into_revoke) = (None, true);
+    assert_eq!(
+        (unfreeze.risk(), unfreeze.action()),
+        (Risk::Disruptive, "unfreeze-into-revoke")
+    );
+    assert_eq!(asks(&policy, &unfreeze), "confirm, name");
     let mut many = case(&person, &path, Verb::Rotate);
     many.subject.secret = None;
     assert_eq!(

@@ -30,7 +30,7 @@ pub(in crate::rotation) struct Shared {
     pub(super) concurrency: usize,
     pub(super) sink: Option<String>,
     pub(super) targets: BTreeMap<SecretPath, Arc<dyn Target>>,
-    pub(super) clock: Clock,
+    pub(in crate::rotation) clock: Clock,
     pub(super) client: Client,
     pub(super) within: Duration,
     pub(super) slots: Semaphore,

@@ -62,6 +62,8 @@ pub struct Acting {
     pub journal: JournalPlace,
     /// Remembers what is good for one use.
     pub once: Arc<dyn Once>,
+    /// What the person is to know of it, though they can act.
+    pub word: Option<String>,
 }
 
 /// Where the journal is written.

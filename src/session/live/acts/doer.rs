@@ -41,6 +41,7 @@ impl Doer {
             guard,
             journal,
             once,
+            word: _,
         } = acting;
         let scribe = match journal {
             JournalPlace::Places(places) => {

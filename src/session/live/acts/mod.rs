@@ -75,7 +75,11 @@ impl Acts {
             notes: Vec::new(),
         };
         match who {
-            Who::Known(acting) => acts.ready(acting),
+            Who::Known(acting) => {
+                if let Some(word) = acts.ready(acting) {
+                    let _ = acts.tell.send(News::Trouble(word));
+                }
+            }
             Who::Later(find) => {
                 let tell = acts.tell.clone();
                 thread::spawn(move || {
@@ -87,17 +91,21 @@ impl Acts {
         acts
     }
 
-    fn ready(&mut self, acting: Result<Acting, String>) {
+    /// Gives what the person is to know.
+    fn ready(&mut self, acting: Result<Acting, String>) -> Option<String> {
         match (acting, &self.able) {
-            (Ok(acting), Some((to, [hands, pursuing, _]))) => {
+            (Ok(mut acting), Some((to, [hands, pursuing, _]))) => {
+                let word = acting.word.take();
                 self.rules = Some(Arc::new(acting.guard.rules()));
                 self.guard = Some(acting.guard.clone());
                 let hands = (Arc::clone(hands), Arc::clone(pursuing));
                 self.jobs = Some(begin(acting, to.clone(), hands, self.tell.clone()));
+                return word;
             }
             (Err(why), _) => self.without = why,
             (Ok(_), None) => "none of these backends can act".clone_into(&mut self.without),
         }
+        None
     }
 
     pub(super) fn person(&self) -> Option<Actor> {
@@ -182,7 +190,7 @@ impl Acts {
     ) -> Option<Text> {
         match news {
             News::Trouble(words) => return Some(Text::from(words)),
-            News::Ready(acting) => self.ready(*acting),
+            News::Ready(acting) => return self.ready(*acting).map(Text::from),
             News::Told { key, state } => self.note(&key, state),
             News::Approved(approved) => {
                 let (claim, approvals) = *approved;

@@ -40,9 +40,18 @@ pub(super) fn wait(hands: &dyn Hands, claim: Claim, tell: &Sender<News>) {
             refuse("nobody approved it in time".to_owned());
             return;
         }
-        let asked = hands.requested(&id);
-        let approvals = asked.ok().and_then(|signed| signed.proof);
-        let approvals = approvals.map(|proof| proof.approvals).unwrap_or_default();
+        let approvals = match hands.requested(&id) {
+            Ok(None) => {
+                refuse(
+                    "it does not wait at the engine any more, which may have begun anew; ask anew"
+                        .to_owned(),
+                );
+                return;
+            }
+            Ok(Some(signed)) => signed.proof.map(|proof| proof.approvals),
+            Err(_) => None,
+        };
+        let approvals = approvals.unwrap_or_default();
         if !approvals.is_empty() {
             let _ = tell.send(News::Approved(Box::new((claim, approvals))));
             return;
