@@ -114,9 +114,12 @@ impl Ready {
 
     fn with(self, identity: &Identity) -> Acting {
         let word = match identity.kept() {
-            Kept::Memory { because } => Some(format!(
-                "your key is kept nowhere and ends with this session ({because}); see rotascope identity"
-            )),
+            Kept::Memory { because } => {
+                let words = format!(
+                    "your key is kept nowhere and ends with this session ({because}); see rotascope identity"
+                );
+                Some(words.into_boxed_str())
+            }
             _ => None,
         };
         let guard = Guard::new(self.person, identity.signer(), self.policy, self.people);

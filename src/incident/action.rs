@@ -83,6 +83,8 @@ impl Acts {
                 action: action.action.clone(),
                 phase: action.phase.clone(),
                 actor: action.actor.clone(),
+                signed: action.signed,
+                approved_by: action.approved_by.clone(),
             },
         });
         insert_step(&mut row.steps, &step);

@@ -284,6 +284,10 @@ pub enum StepKind {
         phase: ActionPhase,
         /// Who.
         actor: Actor,
+        /// Whether their own key signed it; `None` where nobody said.
+        signed: Option<bool>,
+        /// Who approved it.
+        approved_by: Vec<Actor>,
     },
 }
 

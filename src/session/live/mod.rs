@@ -63,7 +63,7 @@ pub struct Acting {
     /// Remembers what is good for one use.
     pub once: Arc<dyn Once>,
     /// What the person is to know of it, though they can act.
-    pub word: Option<String>,
+    pub word: Option<Box<str>>,
 }
 
 /// Where the journal is written.

@@ -340,7 +340,22 @@ fn step_words(desk: &Desk, what: &StepKind) -> (String, Role) {
             action,
             phase,
             actor,
-        } => (format!("{actor}: {action} {phase}"), Role::MarkAct),
+            signed,
+            approved_by,
+        } => {
+            // Whoever holds the token may have given any name.
+            let who = match signed {
+                Some(false) => format!("{actor} (unsigned)"),
+                _ => actor.to_string(),
+            };
+            let names: Vec<String> = approved_by.iter().map(ToString::to_string).collect();
+            let approved = if names.is_empty() {
+                String::new()
+            } else {
+                format!(", approved by {}", names.join(", "))
+            };
+            (format!("{who}: {action} {phase}{approved}"), Role::MarkAct)
+        }
     }
 }
 

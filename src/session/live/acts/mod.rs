@@ -77,7 +77,7 @@ impl Acts {
         match who {
             Who::Known(acting) => {
                 if let Some(word) = acts.ready(acting) {
-                    let _ = acts.tell.send(News::Trouble(word));
+                    let _ = acts.tell.send(News::Trouble(word.into()));
                 }
             }
             Who::Later(find) => {
@@ -92,7 +92,7 @@ impl Acts {
     }
 
     /// Gives what the person is to know.
-    fn ready(&mut self, acting: Result<Acting, String>) -> Option<String> {
+    fn ready(&mut self, acting: Result<Acting, String>) -> Option<Box<str>> {
         match (acting, &self.able) {
             (Ok(mut acting), Some((to, [hands, pursuing, _]))) => {
                 let word = acting.word.take();
@@ -190,7 +190,7 @@ impl Acts {
     ) -> Option<Text> {
         match news {
             News::Trouble(words) => return Some(Text::from(words)),
-            News::Ready(acting) => return self.ready(*acting).map(Text::from),
+            News::Ready(acting) => return self.ready(*acting).map(|word| Text::from(&*word)),
             News::Told { key, state } => self.note(&key, state),
             News::Approved(approved) => {
                 let (claim, approvals) = *approved;
