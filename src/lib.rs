@@ -10,6 +10,8 @@ pub mod model;
 // floor 1: pure; `now` is an argument
 pub mod incident;
 
+pub mod query;
+
 pub mod measure;
 
 pub mod diagnosis;

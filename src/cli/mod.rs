@@ -13,6 +13,7 @@ mod dumps;
 mod engine;
 pub mod events;
 mod generated;
+mod groups;
 mod identity;
 mod input;
 mod levels;
