@@ -114,7 +114,7 @@ fn try_run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
             Format::Count => groups::count(&mut rows, &args.by, &mut out)?,
             Format::Csv => csv(&mut rows, &mut out)?,
             Format::Table => table(&mut rows, width(args), &mut out)?,
-            _ => json(&mut rows, &mut out)?,
+            Format::Json => json(&mut rows, &mut out)?,
         }
     }
     out.flush()?;

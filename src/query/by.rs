@@ -1,5 +1,6 @@
 //! What rows are counted by.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -43,7 +44,7 @@ impl By {
                 let begin = time.seconds() - time.seconds().rem_euclid(each);
                 Group::Time(Timestamp::new(begin, 0))
             }
-            Self::Field(field) => Group::Words(row.field(field).map(|word| word.into_owned())),
+            Self::Field(field) => Group::Words(row.field(field).map(Cow::into_owned)),
             Self::Prefix(parts) => {
                 let path = row.field(Field::Path);
                 Group::Words(path.map(|path| {

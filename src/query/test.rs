@@ -13,7 +13,7 @@ const PATTERN: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub(super) enum Test {
     /// Any field has these words.
-    Anywhere(Words),
+    Anywhere(Box<Words>),
     /// The field is there.
     There(Field),
     /// The field is not there.
@@ -80,7 +80,7 @@ pub(super) type Wrong = (String, String);
 impl Test {
     /// Any field has these words.
     pub(super) fn anywhere(words: &str) -> Self {
-        Self::Anywhere(Words::new(words))
+        Self::Anywhere(Box::new(Words::new(words)))
     }
 
     /// The field is these words, whatever they are.
@@ -107,16 +107,13 @@ impl Test {
     /// `FROM..TO`, `FROM..`, `..TO`, or one moment that stands for all it contains: a day, an
     /// hour, a minute, a second, a millisecond. Without an offset it is UTC.
     pub(super) fn of_time(words: &str) -> Result<Self, Wrong> {
-        let (from, to) = match words.split_once("..") {
-            Some((from, to)) => {
-                let end = |words: &str| (!words.is_empty()).then(|| moment(words)).transpose();
-                // What ends at a minute ends where that minute does.
-                (end(from)?.map(|m| m.0), end(to)?.map(|m| m.1))
-            }
-            None => {
-                let (from, to) = moment(words)?;
-                (Some(from), Some(to))
-            }
+        let (from, to) = if let Some((from, to)) = words.split_once("..") {
+            let end = |words: &str| (!words.is_empty()).then(|| moment(words)).transpose();
+            // What ends at a minute ends where that minute does.
+            (end(from)?.map(|m| m.0), end(to)?.map(|m| m.1))
+        } else {
+            let (from, to) = moment(words)?;
+            (Some(from), Some(to))
         };
         match (from, to) {
             (None, None) => Err(wrong_time(words)),
