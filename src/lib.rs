@@ -27,6 +27,8 @@ pub mod journal;
 
 pub mod backend;
 
+pub mod delivery;
+
 // floor 3: siblings, none imports another
 pub mod session;
 

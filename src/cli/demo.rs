@@ -137,7 +137,8 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         || Text::from("demo"),
         |cause| Text::from(format!("demo {cause}")),
     );
-    let shown = terminal::run(look.setup(title), Opening::Live(Box::new(start)));
+    let alarm = look.alarm();
+    let shown = terminal::run(look.setup(title), alarm, Opening::Live(Box::new(start)));
     house.leave();
     shown
         .map(|()| 0)

@@ -79,7 +79,8 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         recorder,
         who,
     };
-    terminal::run(look.setup(title), Opening::Live(Box::new(start)))
+    let alarm = look.alarm();
+    terminal::run(look.setup(title), alarm, Opening::Live(Box::new(start)))
         .map(|()| 0)
         .map_err(|error| Complaint::new("the cockpit cannot be shown").because(error))
 }

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use crate::audit::identity::IdentityRules;
 use crate::config::{Paths, Settings, TimeZoneChoice};
+use crate::measure::alert::Owners;
 use crate::model::Text;
-use crate::ui::{ConfigError, Depth, Keymap, Setup, Theme};
+use crate::ui::{Alarm, ConfigError, Depth, Keymap, Setup, Theme};
 
 use super::complaint::Complaint;
 
@@ -29,6 +30,7 @@ pub struct Look {
     keymap: Keymap,
     theme: Theme,
     zone: TimeZoneChoice,
+    alarm: Alarm,
     /// Who is who.
     pub identity: IdentityRules,
 }
@@ -53,8 +55,18 @@ impl Look {
             keymap: self::keymap(keymap, paths)?,
             theme: self::theme(if no_colour { "none" } else { theme }, paths)?.with_depth(depth()),
             zone: settings.zone,
+            alarm: Alarm {
+                owners: owners(None, paths)?,
+                ring: settings.alerts.ring(),
+                objectives: settings.slo.objectives(),
+            },
             identity,
         })
+    }
+
+    /// What the cockpit is told of alerts.
+    pub(super) fn alarm(&self) -> Alarm {
+        self.alarm.clone()
     }
 
     /// The cockpit's setup.
@@ -102,6 +114,26 @@ pub(super) fn settings(paths: &Paths) -> Result<(Settings, IdentityRules), Compl
         )
     })?;
     Ok((settings, identity))
+}
+
+/// Reads who answers for what: from a file that was named, which must be there, else from the
+/// user's `owners.toml`, where there is one.
+pub(super) fn owners(named: Option<&Path>, paths: &Paths) -> Result<Owners, Complaint> {
+    let usual = paths.owners();
+    let Some(path) = named.or(usual.as_deref()) else {
+        return Ok(Owners::default());
+    };
+    let Some(text) = read(path)? else {
+        return match named {
+            None => Ok(Owners::default()),
+            Some(_) => Err(Complaint::new(format!("there is no file {}", path.display()))
+                .next("name a file of owners, or leave it out")),
+        };
+    };
+    crate::config::owners::parse(&text).map_err(|e| {
+        let file = path.to_string_lossy();
+        Complaint::new(format!("the owners are wrong: {}", e.message)).at(file, &text, e.span)
+    })
 }
 
 /// The user's keymap of that name, else the program's.

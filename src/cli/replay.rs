@@ -92,8 +92,9 @@ pub(super) fn open(
     backend: Box<dyn Backend>,
     start: Start,
 ) -> Result<u8, Complaint> {
+    let alarm = look.alarm();
     let setup = look.setup(Text::from(title));
-    terminal::run(setup, Opening::Recording(backend, start))
+    terminal::run(setup, alarm, Opening::Recording(backend, start))
         .map(|()| 0)
         .map_err(|error| Complaint::new("the cockpit cannot be shown").because(error))
 }

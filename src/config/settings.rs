@@ -1,9 +1,11 @@
-//! `config.toml`: which keymap and theme, which zone, who is who, and what is asked of the levels.
+//! `config.toml`: which keymap and theme, which zone, who is who, what is asked of the
+//! levels, and who is told of alerts.
 
 use std::ops::Range;
 
 use serde::Deserialize;
 
+use super::alerts::AlertSettings;
 use super::slo::SloSettings;
 
 /// What the user set; what is absent has its default.
@@ -24,6 +26,9 @@ pub struct Settings {
     /// What is asked of the service levels.
     #[serde(default)]
     pub slo: SloSettings,
+    /// How alerts are told.
+    #[serde(default)]
+    pub alerts: AlertSettings,
 }
 
 /// Which zone times are shown in.

@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::player::Player;
 use crate::diagnosis::{Historian, History, Known, Reach, rules};
 use crate::incident::EventRef;
+use crate::measure::level::Objectives;
 use crate::model::replay::{Mark, MarkKind};
 use crate::model::{Event, Timestamp};
 
@@ -72,10 +73,10 @@ pub(super) struct Inquiry {
 
 impl Inquiry {
     /// Starts the thread; it ends when this is dropped.
-    pub(super) fn start() -> Self {
+    pub(super) fn start(objectives: Objectives) -> Self {
         let (work, asked) = bounded(1);
         let (tell, told) = bounded(1);
-        thread::spawn(move || look(&asked, &tell));
+        thread::spawn(move || look(&asked, &tell, &objectives));
         Self {
             work,
             told,
@@ -169,11 +170,12 @@ impl Inquiry {
     }
 }
 
-fn look(asked: &Receiver<Work>, tell: &Sender<History>) {
-    let mut historian = Historian::new(rules());
+fn look(asked: &Receiver<Work>, tell: &Sender<History>, objectives: &Objectives) {
+    let begin = || Historian::asking(rules(), objectives.clone());
+    let mut historian = begin();
     for work in asked {
         match work {
-            Work::Again => historian = Historian::new(rules()),
+            Work::Again => historian = begin(),
             Work::Events(events) => {
                 for event in &events {
                     historian.apply(event);
@@ -254,7 +256,7 @@ mod tests {
             };
             Self {
                 player: Player::new(start),
-                inquiry: Inquiry::start(),
+                inquiry: Inquiry::start(Objectives::default()),
                 now: Instant::now(),
                 loaded: false,
             }

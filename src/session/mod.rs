@@ -19,6 +19,7 @@ use crate::backend::{Backend, Sent};
 use crate::diagnosis::Known;
 use crate::guard::Rules;
 use crate::incident::Incident;
+use crate::measure::level::Objectives;
 use crate::model::Event;
 use crate::model::act::Asked;
 use crate::model::link;
@@ -74,17 +75,37 @@ impl Session {
         start: Start,
         publish: impl Fn(Update) + Send + 'static,
     ) -> Self {
-        Self::start(vec![backend], Desk::new(Player::new(start)), publish)
+        Self::open_asking(backend, start, Objectives::default(), publish)
+    }
+
+    /// The same, with what is asked of the service levels whose budgets alerts look at.
+    pub fn open_asking(
+        backend: Box<dyn Backend>,
+        start: Start,
+        objectives: Objectives,
+        publish: impl Fn(Update) + Send + 'static,
+    ) -> Self {
+        let desk = Desk::new(Player::new(start), objectives);
+        Self::start(vec![backend], desk, publish)
     }
 
     /// Follows what happens now; `publish` is called as for a recording.
     pub fn live(start: LiveStart, publish: impl Fn(Update) + Send + 'static) -> Self {
+        Self::live_asking(start, Objectives::default(), publish)
+    }
+
+    /// The same, with what is asked of the service levels whose budgets alerts look at.
+    pub fn live_asking(
+        start: LiveStart,
+        objectives: Objectives,
+        publish: impl Fn(Update) + Send + 'static,
+    ) -> Self {
         let LiveStart {
             backends,
             recorder,
             who,
         } = start;
-        let mut desk = Desk::new(Player::live());
+        let mut desk = Desk::new(Player::live(), objectives);
         desk.loading.done = true;
         desk.live = Some(Live::new(&backends, recorder, who, Instant::now()));
         Self::start(backends, desk, publish)
@@ -151,10 +172,10 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(player: Player) -> Self {
+    fn new(player: Player, objectives: Objectives) -> Self {
         Self {
             player,
-            inquiry: Inquiry::start(),
+            inquiry: Inquiry::start(objectives),
             event: None,
             live: None,
             loading: Loading::default(),

@@ -7,7 +7,8 @@
 //!
 //! Files, each seeing only those before it: notice (a finding, as alerts see it) · owner (who
 //! answers, and how they are reached) · alert · pressure (budgets that burn) · window (what is
-//! planned) · habit (secrets that are read or rotated too often) · book.
+//! planned) · habit (secrets that are read or rotated too often) · book · telling (an
+//! alert in plain words).
 
 mod alert;
 mod book;
@@ -15,6 +16,7 @@ mod habit;
 mod notice;
 mod owner;
 mod pressure;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -26,3 +28,4 @@ pub use habit::Excess;
 pub use notice::Notice;
 pub use owner::{Owner, Owners, Pattern, Route};
 pub use pressure::{LEAST_BAD, Pressure};
+pub use telling::Telling;

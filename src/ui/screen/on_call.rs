@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::diagnosis::Reach;
+use crate::ui::alarm;
 use crate::ui::digest::Tone;
 use crate::ui::fit::{countdown, wrap};
 use crate::ui::layout::{Room, room};
@@ -130,5 +131,14 @@ fn facts(look: Look<'_>) -> Vec<String> {
         facts.push(format!("{what} {}", clock.ago(*at, now)));
     }
     facts.extend(headline.more.clone());
+    facts.extend(woken(look));
     facts
+}
+
+/// Whom the finding of the headline wakes.
+fn woken(look: Look<'_>) -> Option<String> {
+    let finding = look.desk.digest.headline.finding.as_ref()?;
+    let alert = alarm::alert_of(&look.desk.state, finding)?;
+    let route = look.desk.owners.route(alert);
+    Some(alarm::woken(alert, &route))
 }
