@@ -126,8 +126,10 @@ pub(super) fn owners(named: Option<&Path>, paths: &Paths) -> Result<Owners, Comp
     let Some(text) = read(path)? else {
         return match named {
             None => Ok(Owners::default()),
-            Some(_) => Err(Complaint::new(format!("there is no file {}", path.display()))
-                .next("name a file of owners, or leave it out")),
+            Some(_) => Err(
+                Complaint::new(format!("there is no file {}", path.display()))
+                    .next("name a file of owners, or leave it out"),
+            ),
         };
     };
     crate::config::owners::parse(&text).map_err(|e| {

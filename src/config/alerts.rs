@@ -165,14 +165,19 @@ impl TryFrom<Written> for HookSettings {
             _ => return Err("a hook has either program or webhook".to_owned()),
         };
         let on = written.on.unwrap_or_else(|| {
-            ["page", "escalated", "ticket", "resolved"].map(String::from).to_vec()
+            ["page", "escalated", "ticket", "resolved"]
+                .map(String::from)
+                .to_vec()
         });
         Ok(Self {
             name: written.name.unwrap_or(usual),
             way,
             time_limit: written.time_limit.unwrap_or(TIME_LIMIT),
             retries: written.retries.unwrap_or(retries).min(MOST_RETRIES),
-            on: on.iter().map(|word| phase(word)).collect::<Result<_, _>>()?,
+            on: on
+                .iter()
+                .map(|word| phase(word))
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -261,10 +266,22 @@ mod tests {
             ("[alerts]\nnotify = \"siren\"\n", "siren"),
             ("[[alerts.hooks]]\nname = \"x\"\n", "program or webhook"),
             ("[[alerts.hooks]]\nprogram = []\n", "program"),
-            ("[[alerts.hooks]]\nprogram = [\"a\"]\nwebhook = \"http://x\"\n", "program or webhook"),
-            ("[[alerts.hooks]]\nprogram = [\"a\"]\non = [\"pages\"]\n", "\"pages\""),
-            ("[[alerts.hooks]]\nprogram = [\"a\"]\ntime_limit = \"1h\"\n", "1h"),
-            ("[[alerts.hooks]]\nprogram = [\"a\"]\ntoken_env = \"T\"\n", "token"),
+            (
+                "[[alerts.hooks]]\nprogram = [\"a\"]\nwebhook = \"http://x\"\n",
+                "program or webhook",
+            ),
+            (
+                "[[alerts.hooks]]\nprogram = [\"a\"]\non = [\"pages\"]\n",
+                "\"pages\"",
+            ),
+            (
+                "[[alerts.hooks]]\nprogram = [\"a\"]\ntime_limit = \"1h\"\n",
+                "1h",
+            ),
+            (
+                "[[alerts.hooks]]\nprogram = [\"a\"]\ntoken_env = \"T\"\n",
+                "token",
+            ),
             (
                 "[[alerts.hooks]]\nwebhook = \"http://x\"\ntoken_env = \"T\"\ntoken_file = \"/x\"\n",
                 "token_env",

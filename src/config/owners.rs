@@ -55,11 +55,17 @@ pub fn parse(text: &str) -> Result<Owners, OwnersError> {
     for entry in file.owner {
         let name = filled("name", &entry.name)?;
         if seen.insert(name.to_owned(), entry.name.span()).is_some() {
-            return Err(wrong(&entry.name, format!("name: {} stands here twice", Text::from(name))));
+            return Err(wrong(
+                &entry.name,
+                format!("name: {} stands here twice", Text::from(name)),
+            ));
         }
         let contacts = texts("contacts", &entry.contacts)?;
         if contacts.is_empty() {
-            let words = format!("contacts: {} has none, and nobody can be reached", Text::from(name));
+            let words = format!(
+                "contacts: {} has none, and nobody can be reached",
+                Text::from(name)
+            );
             return Err(wrong(&entry.name, words));
         }
         owners.push(Owner {
@@ -124,8 +130,16 @@ mod tests {
             ("contact = [\"x\"]\n", "contact", "contact"),
             ("services = [\"\"]\n", "services", "\"\""),
             ("secrets = \"db\"\n", "sequence", "\"db\""),
-            ("[[owner]]\nname = \"a\"\ncontacts = [\"x\"]\n", "name", "\"a\""),
-            ("[[owner]]\nname = \" \"\ncontacts = [\"x\"]\n", "name", "\" \""),
+            (
+                "[[owner]]\nname = \"a\"\ncontacts = [\"x\"]\n",
+                "name",
+                "\"a\"",
+            ),
+            (
+                "[[owner]]\nname = \" \"\ncontacts = [\"x\"]\n",
+                "name",
+                "\" \"",
+            ),
             ("[[owner]]\nname = \"b\"\n", "contacts", "\"b\""),
             ("[[owner]]\ncontacts = [\"x\"]\n", "name", "[[owner]]"),
             ("[[team]]\nname = \"b\"\n", "team", "team"),
@@ -135,7 +149,10 @@ mod tests {
             assert!(error.message.contains(key), "{more}: {error}");
             let at = text.get(error.span.clone()).unwrap();
             assert!(at.starts_with(place), "{more}: {at:?}");
-            assert!(error.span.start >= good.len(), "{more}: the line of the mistake");
+            assert!(
+                error.span.start >= good.len(),
+                "{more}: the line of the mistake"
+            );
         }
     }
 }

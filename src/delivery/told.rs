@@ -75,7 +75,10 @@ impl Told {
             lines.drain(..old);
             file.set_len(0).map_err(cannot)?;
             file.seek(SeekFrom::Start(0)).map_err(cannot)?;
-            let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+            let text: String = lines
+                .iter()
+                .flat_map(|line| [line.as_str(), "\n"])
+                .collect();
             file.write_all(text.as_bytes()).map_err(cannot)?;
         }
         Ok(Self {
@@ -135,7 +138,9 @@ mod tests {
     fn a_torn_line_and_an_old_one_harm_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("told");
-        let lines: String = (0..KEPT + 5).map(|n| format!("[\"chat\",\"{n}\"]\n")).collect();
+        let lines: String = (0..KEPT + 5)
+            .map(|n| format!("[\"chat\",\"{n}\"]\n"))
+            .collect();
         std::fs::write(&path, format!("{lines}[\"chat\",\"torn")).unwrap();
         let mut told = Told::open(&path).unwrap();
         assert!(told.first(&"chat".into(), "0"), "let go");

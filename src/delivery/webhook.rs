@@ -65,7 +65,9 @@ impl Webhook {
         let local = is_local(host);
         let opens = token.is_some() || parsed.password().is_some() || !parsed.username().is_empty();
         if opens && parsed.scheme() == "http" && !local {
-            return Err(format!("webhook: what opens {name} would travel readable; write https"));
+            return Err(format!(
+                "webhook: what opens {name} would travel readable; write https"
+            ));
         }
         // Whoever was first has installed the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -192,8 +194,12 @@ fn is_local(host: &str) -> bool {
 
 fn read(place: &TokenPlace) -> Result<SecretString, String> {
     let token = match place {
-        TokenPlace::Env(name) => std::env::var(name)
-            .map_err(|_| format!("token_env: there is no variable {}", crate::model::Text::from(name.as_str())))?,
+        TokenPlace::Env(name) => std::env::var(name).map_err(|_| {
+            format!(
+                "token_env: there is no variable {}",
+                crate::model::Text::from(name.as_str())
+            )
+        })?,
         TokenPlace::File(path) => std::fs::read_to_string(path)
             .map_err(|error| format!("token_file: {} cannot be read: {error}", path.display()))?,
     };

@@ -78,7 +78,11 @@ mod tests {
         for ring in [Ring::Bell, Ring::Osc9, Ring::Osc777] {
             let sequence = ring.sequence(hostile);
             let controls = sequence.chars().filter(|c| c.is_control()).count();
-            assert_eq!(controls, if ring == Ring::Bell { 1 } else { 3 }, "{sequence:?}");
+            assert_eq!(
+                controls,
+                if ring == Ring::Bell { 1 } else { 3 },
+                "{sequence:?}"
+            );
             assert!(sequence.ends_with('\u{7}'));
         }
         assert!(Ring::Osc777.sequence("a;b").contains("rotascope;a,b"));

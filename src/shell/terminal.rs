@@ -98,12 +98,7 @@ pub fn run(setup: Setup, alarm: Alarm, opening: Opening) -> io::Result<()> {
     }
 }
 
-fn open(
-    opening: Opening,
-    objectives: Objectives,
-    slot: &Slot,
-    waker: &Sender<Wake>,
-) -> Session {
+fn open(opening: Opening, objectives: Objectives, slot: &Slot, waker: &Sender<Wake>) -> Session {
     let (slot, waker) = (slot.clone(), waker.clone());
     let publish = move |update| {
         if slot.put(update) {

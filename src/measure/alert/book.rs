@@ -13,7 +13,8 @@
 //!    the window closes is told then. What was told already is not untold.
 //! 5. An alert is escalated, once, when more than half of a budget that it burns is gone; a ticket
 //!    pages then.
-//! 6. A budget that burns without an incident within its look-back is an alert of its own.
+//! 6. A budget that burns without an incident within its look-back is an alert of its own: a
+//!    ticket, until more than half of it is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -341,8 +342,9 @@ impl Book {
             kept.insert(at);
             let asks = Asks {
                 severity: match urgency {
-                    Urgency::Ticket => Severity::Ticket,
-                    Urgency::Page | Urgency::Escalate => Severity::Page,
+                    // What nobody is refused by wakes nobody before half of it is gone.
+                    Urgency::Ticket | Urgency::Page => Severity::Ticket,
+                    Urgency::Escalate => Severity::Page,
                 },
                 loud: false,
                 services: BTreeSet::new(),

@@ -318,10 +318,10 @@ fn a_budget_that_burns_without_an_incident_is_one_of_its_own() {
     desk.burns(LevelName::M7, Urgency::Page);
     desk.step(10, &[]);
     desk.step(70, &[]);
-    assert_eq!(desk.told(), [(10, Phase::Page)]);
+    assert_eq!(desk.told(), [(10, Phase::Ticket)]);
     desk.pressure = Pressure::default();
     desk.step(80, &[]);
-    assert_eq!(desk.told(), [(10, Phase::Page), (80, Phase::Resolved)]);
+    assert_eq!(desk.told(), [(10, Phase::Ticket), (80, Phase::Resolved)]);
     // What an incident burned goes on burning for a while, and is no second incident.
     let mut desk = Desk::default();
     let leak = notice("F1", "r1", "checkout", 10);

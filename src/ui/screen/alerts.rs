@@ -21,7 +21,10 @@ type Group<'a> = (Route, Vec<&'a Arc<Alert>>);
 pub fn title(desk: &Desk) -> String {
     let alerts = &desk.state.known.alerts;
     let standing = alerts.iter().filter(|alert| alert.stands());
-    let quiet = standing.clone().filter(|alert| alert.is_suppressed()).count();
+    let quiet = standing
+        .clone()
+        .filter(|alert| alert.is_suppressed())
+        .count();
     let (all, over) = (standing.count(), alerts.len());
     let mut words = vec![match all {
         0 => "none stands".to_owned(),
@@ -94,7 +97,11 @@ fn heading(route: &Route, alerts: usize) -> String {
 fn one(lines: &mut Vec<Line>, desk: &Desk, alert: &Alert, width: u16) {
     let (clock, now) = (desk.clock(), desk.now());
     let loud = role(alert);
-    let plain = if alert.stands() { Role::Text } else { Role::Dim };
+    let plain = if alert.stands() {
+        Role::Text
+    } else {
+        Role::Dim
+    };
     let age = clock.age(alert.since, now);
     // Two columns before it, and gaps: `escalated` is the longest word, an age has eight columns.
     let columns = usize::from(width.saturating_sub(22)).max(12);
@@ -144,5 +151,8 @@ fn nothing(width: u16) -> Vec<Line> {
                secret that is read or rotated too often brings an alert here, with who answers \
                for it; owners.toml says who that is.";
     let lines = wrap(why, usize::from(width.saturating_sub(2)), 8);
-    lines.into_iter().map(|line| Line::plain(line, Role::Dim)).collect()
+    lines
+        .into_iter()
+        .map(|line| Line::plain(line, Role::Dim))
+        .collect()
 }
