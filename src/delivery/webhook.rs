@@ -151,7 +151,7 @@ impl Way for Webhook {
             let last = tries > self.retries;
             let after = match tries {
                 1 => String::new(),
-                n => format!(", at the {n}th try"),
+                n => format!(", at try {n}"),
             };
             match tried {
                 Tried::Done => return Ok(()),
