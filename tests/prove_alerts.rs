@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rotascope::diagnosis::{Diagnosis, Finding, Historian, Mode, rules};
-use rotascope::measure::alert::{About, Alert};
+use rotascope::measure::alert::Alert;
 use rotascope::model::event::{Severity, WindowPlanned};
 use rotascope::model::{Event, RotationId, SecretPath, Span, Timestamp};
 use rotascope::rotation::lab::Cause;
@@ -150,7 +150,11 @@ fn judged(night: Night, events: &[Event], hurt: &SecretPath) -> Count {
     let paged: Vec<&Arc<Alert>> = alerts.iter().filter(|a| a.paged_at.is_some()).collect();
     count.pages = paged.len();
     count.tickets = alerts.len() - count.pages;
-    let guilty = |finding: &Finding| finding.secret.as_ref() == Some(hurt);
+    // A full sink is everybody's: whichever rotation first misses its entries shows it.
+    let sink = night.fault == Some(Cause::FullSink);
+    let guilty = |finding: &Finding| {
+        finding.secret.as_ref() == Some(hurt) || sink && finding.mode == Mode::F8
+    };
     let expected = night.fault.map(Cause::mode);
     // The diagnosis has to have found the fault, or nothing is proven.
     let named = |(_, mode): &&(Option<RotationId>, Mode)| Some(mode.name()) == expected;
@@ -161,13 +165,9 @@ fn judged(night: Night, events: &[Event], hurt: &SecretPath) -> Count {
     let escalated = alerts.iter().any(|a| a.escalated_at.is_some());
     count.expected = usize::from(night.fault.is_some() && (pages || escalated));
     let of_fault = |alert: &Alert| {
-        night.fault.is_some() && alert.secret.as_ref() == Some(hurt)
-            || alert.secret.is_none() && {
-                let About::Services = alert.about else {
-                    return false;
-                };
-                night.fault.is_some()
-            }
+        let of_secret = alert.secret.as_ref() == Some(hurt);
+        let of_sink = sink && alert.modes == ["F8"];
+        night.fault.is_some() && (of_secret || of_sink)
     };
     count.wrong = alerts.iter().filter(|alert| !of_fault(alert)).count();
     let right = paged.iter().filter(|alert| of_fault(alert)).count();

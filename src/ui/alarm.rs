@@ -81,7 +81,7 @@ pub(super) fn alert_of<'a>(state: &'a State, finding: &Finding) -> Option<&'a Ar
     let id = id.map(|id| state.incident.canonical(id).unwrap_or(id));
     let tells = |alert: &&Arc<Alert>| {
         let same = match (&alert.about, id) {
-            (About::Rotation(of), Some(id)) => of == id,
+            (About::Rotation(of), Some(id)) => of == id || alert.others.contains(id),
             (About::Rotation(_) | About::Services, None) => {
                 !alert.services.is_disjoint(&finding.services)
             }

@@ -85,6 +85,8 @@ pub struct Alert {
     pub about: About,
     /// The loudest that it ever was.
     pub severity: Severity,
+    /// The other rotations whose audit trail the same trouble takes.
+    pub others: BTreeSet<RotationId>,
     /// The modes that were met, first found first.
     pub modes: Vec<&'static str>,
     /// The first of them in words.
@@ -171,6 +173,13 @@ impl Alert {
             About::Habit(excess, _) => excess.words().to_owned(),
         };
         // Writing to a string cannot fail, here and below.
+        match self.others.len() {
+            0 => {}
+            1 => line.push_str(" and 1 more"),
+            n => {
+                let _ = write!(line, " and {n} more");
+            }
+        }
         if let Some(secret) = &self.secret {
             let _ = write!(line, " of {secret}");
         }

@@ -4,7 +4,8 @@
 //!    services or regions, and what displaces what change the alert and wake nobody again.
 //! 2. Refused services that no rotation explains are one alert where they share a service or
 //!    begin within [`TOGETHER`]. Where a rotation explains them after all, or one that was blamed
-//!    is cleared, the alert stays the one that it is.
+//!    is cleared, the alert stays the one that it is. Audit trails that go missing while one is
+//!    missing already are one alert too: the sink is one, whatever rotates meanwhile.
 //! 3. An alert pages once, when its first page is found; one that was a ticket pages once when it
 //!    becomes one. It ends when the last of its findings heals or is taken back. What comes back
 //!    within [`FLAP`] of that is the same alert, and wakes nobody again; later it is a new one.
@@ -142,6 +143,11 @@ impl Book {
         });
         let same = self.latest.get(&about).copied();
         let same = same.filter(|at| about != About::Services && self.is_live(*at, now));
+        if same.is_none()
+            && let Some(at) = self.untraced(notice)
+        {
+            return at;
+        }
         let at = same
             .or_else(|| self.kin(now, notice, standing))
             .unwrap_or_else(|| {
@@ -187,6 +193,16 @@ impl Book {
         all.find(fits).map(|(at, _)| at)
     }
 
+    /// The alert of an audit trail that is missing already, for another that is.
+    fn untraced(&self, notice: &Notice) -> Option<usize> {
+        let missing = |kept: &Kept| {
+            let alert = &kept.alert;
+            alert.stands() && alert.modes == ["F8"]
+        };
+        let at = self.alerts.iter().rposition(missing);
+        at.filter(|_| notice.mode == "F8")
+    }
+
     /// True where an alert stands, or ended so short a time ago that it may come back.
     fn is_live(&self, at: usize, now: Timestamp) -> bool {
         self.within(at, now, FLAP)
@@ -221,6 +237,7 @@ impl Book {
             key: Text::from(key),
             about: about.clone(),
             severity: Severity::Info,
+            others: BTreeSet::new(),
             modes: Vec::new(),
             words: String::new(),
             secret: None,
@@ -430,6 +447,12 @@ fn gather(alert: &mut Alert, members: &[&Notice], incident: &Incident) {
         alert.regions.extend(notice.regions.iter().cloned());
     }
     if let About::Rotation(id) = &alert.about {
+        for other in members.iter().filter_map(|notice| notice.rotation.as_ref()) {
+            let other = incident.canonical(other).unwrap_or(other);
+            if other != id {
+                alert.others.insert(other.clone());
+            }
+        }
         let rotation = incident.rotation(id);
         let owner = rotation.and_then(|rotation| rotation.owner.clone());
         alert.owner = owner.or(alert.owner.take());

@@ -34,6 +34,9 @@ pub struct Telling {
     /// The rotation, where one is to blame.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotation: Option<String>,
+    /// The other rotations that the same trouble takes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
     /// The secret, where known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
@@ -76,6 +79,7 @@ impl Telling {
                 About::Rotation(id) => Some(id.to_string()),
                 _ => None,
             },
+            others: alert.others.iter().map(ToString::to_string).collect(),
             secret: alert.secret.as_ref().map(ToString::to_string),
             services: alert.services.iter().map(ToString::to_string).collect(),
             regions: alert.regions.iter().map(ToString::to_string).collect(),

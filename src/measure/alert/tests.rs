@@ -150,6 +150,34 @@ fn two_rotations_are_two_incidents_and_two_names_of_one_are_one() {
 }
 
 #[test]
+fn a_sink_that_is_broken_is_one_incident_whatever_rotates_meanwhile() {
+    let mut desk = Desk::default();
+    let first = notice("F8", "r1", "checkout", 10);
+    desk.step(10, std::slice::from_ref(&first));
+    let second = notice("F8", "r2", "cart", 90);
+    desk.step(90, &[first.clone(), second.clone()]);
+    assert_eq!(desk.told(), [(10, Phase::Page)]);
+    let alert = desk.only();
+    assert!(
+        alert.summary().contains("rotation r1 and 1 more of db"),
+        "{}",
+        alert.summary()
+    );
+    // What else befalls the second rotation is no matter of the sink's.
+    let revoked = notice("F4", "r2", "cart", 100);
+    desk.step(100, &[first.clone(), second.clone(), revoked]);
+    assert_eq!(desk.told(), [(10, Phase::Page), (100, Phase::Page)]);
+    // It is over once all trails are whole again.
+    let mut desk = Desk::default();
+    desk.step(10, std::slice::from_ref(&first));
+    desk.step(90, &[first.clone(), second.clone()]);
+    desk.step(95, &[healed(&first, 95), second.clone()]);
+    assert!(desk.only().stands());
+    desk.step(99, &[healed(&first, 95), healed(&second, 99)]);
+    assert_eq!(desk.told(), [(10, Phase::Page), (99, Phase::Resolved)]);
+}
+
+#[test]
 fn a_flap_is_the_same_alert_and_what_comes_much_later_is_not() {
     let mut desk = Desk::default();
     let first = notice("F1", "r1", "checkout", 10);
