@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rotascope::config::{HookSettings, Settings};
 use rotascope::delivery::{Delivery, DeliveryError, Tally};
+use rotascope::incident::Incident;
 use rotascope::measure::alert::{Book, Notice, Owners, Phase, Pressure, Telling};
 use rotascope::model::Timestamp;
 use rotascope::model::event::Severity;
@@ -34,7 +35,7 @@ fn telling(rotation: &str) -> Telling {
         next: &["reissue-previous"],
     };
     let mut book = Book::default();
-    book.step(at, &[notice], &Default::default(), &Pressure::default());
+    book.step(at, &[notice], &Incident::default(), &Pressure::default());
     let alert = book.alerts().next().unwrap();
     let route = Owners::default().route(alert);
     Telling::of(alert, at, Phase::Page, &route)

@@ -138,9 +138,15 @@ mod tests {
     fn a_torn_line_and_an_old_one_harm_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("told");
-        let lines: String = (0..KEPT + 5)
-            .map(|n| format!("[\"chat\",\"{n}\"]\n"))
+        let lines: Vec<String> = (0..KEPT + 5)
+            .map(|n| {
+                format!(
+                    "[\"chat\",\"{n}\"]
+"
+                )
+            })
             .collect();
+        let lines = lines.concat();
         std::fs::write(&path, format!("{lines}[\"chat\",\"torn")).unwrap();
         let mut told = Told::open(&path).unwrap();
         assert!(told.first(&"chat".into(), "0"), "let go");

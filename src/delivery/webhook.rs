@@ -147,13 +147,13 @@ impl Way for Webhook {
         let mut tries = 0;
         loop {
             tries += 1;
-            let tried = self.post(parcel, stop);
+            let outcome = self.post(parcel, stop);
             let last = tries > self.retries;
             let after = match tries {
                 1 => String::new(),
                 n => format!(", at try {n}"),
             };
-            match tried {
+            match outcome {
                 Tried::Done => return Ok(()),
                 Tried::Never(why) => return Err(Trouble::Failed(format!("{why}{after}"))),
                 Tried::Later(why) if last => return Err(Trouble::Failed(format!("{why}{after}"))),

@@ -142,6 +142,20 @@ pub(super) fn woken(alert: &Alert, route: &Route) -> String {
     }
 }
 
+/// The same where there is little room: the screen of alerts says the rest.
+pub(super) fn woken_in_short(alert: &Alert, route: &Route) -> String {
+    let owner = route.owner.as_ref();
+    let owner = owner.map_or_else(|| "no owner".to_owned(), ToString::to_string);
+    match standing(alert) {
+        "over" => format!("was told to {owner}"),
+        "quiet" => "told to nobody".to_owned(),
+        "escalated" => format!("wakes {owner}, escalated"),
+        "page" => format!("wakes {owner}"),
+        "ticket" => format!("ticket for {owner}"),
+        _ => format!("belongs to {owner}"),
+    }
+}
+
 fn contacts(all: &[Text]) -> String {
     let all: Vec<String> = all.iter().map(ToString::to_string).collect();
     all.join(", ")

@@ -25,13 +25,16 @@ pub(super) struct Told {
 /// What tells one finding from another.
 type Name = (Timestamp, Mode, Option<RotationId>, Vec<ServiceName>);
 
+/// An alert as it was last known, and what was said of it: each phase once, and each return.
+type Heard = (Arc<Alert>, BTreeSet<(Phase, u32)>);
+
 /// Says what is new.
 pub(super) struct Said {
     owners: Owners,
     format: Format,
     is_live: bool,
     findings: BTreeMap<Name, Arc<Finding>>,
-    alerts: BTreeMap<Text, (Arc<Alert>, BTreeSet<(Phase, u32)>)>,
+    alerts: BTreeMap<Text, Heard>,
     links: BTreeMap<Text, LinkState>,
     troubles: usize,
     /// Lines to be written, each with its moment and a rank among those of one moment.
@@ -45,7 +48,7 @@ enum Line<'a> {
         what: &'static str,
         at: Timestamp,
         #[serde(flatten)]
-        finding: Found<'a>,
+        finding: Box<Found<'a>>,
     },
     Alert {
         #[serde(flatten)]
@@ -124,7 +127,7 @@ impl Said {
         let line = Line::Finding {
             what,
             at,
-            finding: Found::of(finding),
+            finding: Box::new(Found::of(finding)),
         };
         self.push(Some(at), u8::from(what != "found"), &words, &line);
     }
@@ -214,12 +217,12 @@ impl Said {
             state => state.word(),
         };
         let words = format!("BACKEND    {} is {state}{why}", link.name);
-        let line = Line::Link {
+        let object = Line::Link {
             backend: link.name.to_string(),
             state,
             error,
         };
-        self.push(None, 0, &words, &line);
+        self.push(None, 0, &words, &object);
     }
 
     /// A hook was not told.
@@ -298,7 +301,7 @@ impl Said {
     /// Writes the lines in order of time, each at once.
     fn flush(&mut self) -> io::Result<()> {
         let mut lines = std::mem::take(&mut self.lines);
-        lines.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+        lines.sort_by_key(|line| (line.0, line.1));
         let mut out = io::stdout().lock();
         for (_, _, line) in lines {
             writeln!(out, "{line}")?;
@@ -348,7 +351,9 @@ fn text(telling: &Telling, withdrawn: bool) -> String {
     });
     words.push_str(telling.owner.as_deref().unwrap_or_default());
     if !telling.to.is_empty() {
-        words.push_str(&format!(" ({})", telling.to.join(", ")));
+        words.push_str(" (");
+        words.push_str(&telling.to.join(", "));
+        words.push(')');
     }
     words
 }

@@ -25,7 +25,7 @@ use crate::measure::level::{LevelName, Urgency};
 use crate::model::event::Severity;
 use crate::model::{Data, Event, SecretPath, ServiceName, Span, Text, Timestamp};
 
-use super::alert::{About, Alert, Burning};
+use super::entry::{About, Alert, Burning};
 use super::habit::{Excess, Habits};
 use super::notice::{Notice, NoticeName};
 use super::pressure::Pressure;

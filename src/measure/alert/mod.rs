@@ -6,12 +6,12 @@
 //! events give the same alerts, and nothing later is used.
 //!
 //! Files, each seeing only those before it: notice (a finding, as alerts see it) · owner (who
-//! answers, and how they are reached) · alert · pressure (budgets that burn) · window (what is
+//! answers, and how they are reached) · entry (the alert) · pressure (budgets that burn) · window (what is
 //! planned) · habit (secrets that are read or rotated too often) · book · telling (an
 //! alert in plain words).
 
-mod alert;
 mod book;
+mod entry;
 mod habit;
 mod notice;
 mod owner;
@@ -22,8 +22,8 @@ mod tests;
 
 mod window;
 
-pub use alert::{About, Alert, Burning, Phase};
 pub use book::{Book, FLAP, TOGETHER};
+pub use entry::{About, Alert, Burning, Phase};
 pub use habit::Excess;
 pub use notice::Notice;
 pub use owner::{Owner, Owners, Pattern, Route};

@@ -2,7 +2,7 @@
 
 use crate::model::{SecretPath, ServiceName, Text};
 
-use super::alert::Alert;
+use super::entry::Alert;
 
 /// Names of services or secrets, with `*` for any run of characters.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use crate::measure::level::{Level, LevelName, Levels, Urgency};
 use crate::model::Span;
 
-use super::alert::Burning;
+use super::entry::Burning;
 
 /// So many bad cases, at least, are no accident. A share of few cases burns fast: one rotation
 /// of six that failed is seventeen times what 1 % allows.

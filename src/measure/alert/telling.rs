@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::model::Timestamp;
 use crate::model::event::Severity;
 
-use super::alert::{About, Alert, Burning, Phase};
+use super::entry::{About, Alert, Burning, Phase};
 use super::owner::Route;
 
 /// An alert in plain words.

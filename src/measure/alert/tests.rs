@@ -7,7 +7,7 @@ use super::*;
 use crate::incident::Incident;
 use crate::measure::level::{LevelName, Urgency};
 use crate::model::event::Severity;
-use crate::model::{Event, RotationId, ServiceName, Span, Timestamp};
+use crate::model::{Event, RotationId, ServiceName, Span, Text, Timestamp};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::new(1_800_000_000 + seconds, 0)
@@ -462,7 +462,7 @@ fn an_alert_goes_to_whoever_answers_for_it() {
         .collect();
     let names: Vec<_> = routes
         .iter()
-        .map(|r| r.owner.as_ref().map(|o| o.raw()))
+        .map(|r| r.owner.as_ref().map(Text::raw))
         .collect();
     assert_eq!(
         names,

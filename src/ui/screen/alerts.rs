@@ -14,6 +14,9 @@ use crate::ui::widget::{Line, Piece};
 /// The most lines that an alert's sentence takes.
 const MOST: usize = 4;
 
+/// Below so many columns an alert's words stand under its mark, not beside it.
+const NARROW: u16 = 60;
+
 /// An owner's alerts.
 type Group<'a> = (Route, Vec<&'a Arc<Alert>>);
 
@@ -103,10 +106,22 @@ fn one(lines: &mut Vec<Line>, desk: &Desk, alert: &Alert, width: u16) {
         Role::Dim
     };
     let age = clock.age(alert.since, now);
+    let narrow = width < NARROW;
     // Two columns before it, and gaps: `escalated` is the longest word, an age has eight columns.
-    let columns = usize::from(width.saturating_sub(22)).max(12);
+    let beside = if narrow { 4 } else { 22 };
+    let columns = usize::from(width.saturating_sub(beside)).max(12);
+    if narrow {
+        lines.push(Line::Pieces(vec![
+            Piece::new(standing(alert), loud),
+            Piece::new(age.clone(), Role::Dim),
+        ]));
+    }
     let words = wrap(&alert.summary(), columns, MOST);
     for (n, words) in words.into_iter().enumerate() {
+        if narrow {
+            lines.push(indented(words, plain));
+            continue;
+        }
         let (word, age) = if n == 0 {
             (standing(alert), age.clone())
         } else {
@@ -138,12 +153,20 @@ fn one(lines: &mut Vec<Line>, desk: &Desk, alert: &Alert, width: u16) {
         });
     }
     for words in wrap(&more.join("; "), columns, MOST) {
+        if narrow {
+            lines.push(indented(words, Role::Dim));
+            continue;
+        }
         lines.push(Line::Pieces(vec![
             Piece::new("", Role::Dim).wide(9),
             Piece::new("", Role::Dim).wide(8),
             Piece::new(words, Role::Dim),
         ]));
     }
+}
+
+fn indented(words: String, role: Role) -> Line {
+    Line::Pieces(vec![Piece::new("", role).wide(1), Piece::new(words, role)])
 }
 
 fn nothing(width: u16) -> Vec<Line> {

@@ -130,8 +130,16 @@ fn facts(look: Look<'_>) -> Vec<String> {
     if let Some((at, what)) = &headline.since {
         facts.push(format!("{what} {}", clock.ago(*at, now)));
     }
-    facts.extend(headline.more.clone());
-    facts.extend(woken(look));
+    // The one who is woken knows that they are: on a phone other things come first.
+    let small = room(look.desk.area) == Some(Room::Small);
+    let woken = woken(look);
+    if small {
+        facts.extend(headline.more.clone());
+        facts.extend(woken);
+    } else {
+        facts.extend(woken);
+        facts.extend(headline.more.clone());
+    }
     facts
 }
 
@@ -140,5 +148,8 @@ fn woken(look: Look<'_>) -> Option<String> {
     let finding = look.desk.digest.headline.finding.as_ref()?;
     let alert = alarm::alert_of(&look.desk.state, finding)?;
     let route = look.desk.owners.route(alert);
-    Some(alarm::woken(alert, &route))
+    if room(look.desk.area) == Some(Room::Wide) {
+        return Some(alarm::woken(alert, &route));
+    }
+    Some(alarm::woken_in_short(alert, &route))
 }

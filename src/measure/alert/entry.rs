@@ -72,6 +72,10 @@ pub struct Burning {
     pub seconds: i64,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands members over by reference"
+)]
 fn level<S: serde::Serializer>(level: &LevelName, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(level.name())
 }
