@@ -159,11 +159,11 @@ fn judged(night: Night, events: &[Event], hurt: &SecretPath) -> Count {
     // The diagnosis has to have found the fault, or nothing is proven.
     let named = |(_, mode): &&(Option<RotationId>, Mode)| Some(mode.name()) == expected;
     count.missed = usize::from(night.fault.is_some() && !found.keys().any(|key| named(&key)));
-    let pages = found
+    let wakes = found
         .values()
         .any(|(finding, page)| guilty(finding) && page.is_some());
     let escalated = alerts.iter().any(|a| a.escalated_at.is_some());
-    count.expected = usize::from(night.fault.is_some() && (pages || escalated));
+    count.expected = usize::from(night.fault.is_some() && (wakes || escalated));
     let of_fault = |alert: &Alert| {
         let of_secret = alert.secret.as_ref() == Some(hurt);
         let of_sink = sink && alert.modes == ["F8"];
