@@ -119,7 +119,7 @@ pub(super) fn read(
 }
 
 /// Puts events in order; each is kept once.
-fn in_order(events: &mut Vec<Event>) {
+pub(super) fn in_order(events: &mut Vec<Event>) {
     let order = |event: &Event| (event.time, event.source.clone(), event.id.clone());
     // Most input is in order but for a few, where a stable merge sort is at its best.
     events.sort_by(|a, b| (a.time, &a.source, &a.id).cmp(&(b.time, &b.source, &b.id)));

@@ -16,6 +16,7 @@ mod generated;
 mod groups;
 mod identity;
 mod input;
+pub mod inventory;
 mod levels;
 mod live;
 mod log;
@@ -68,6 +69,8 @@ enum Command {
     Diagnose(diagnose::Args),
     /// Say how the service levels M1 to M10 stand
     Slo(slo::Args),
+    /// List every secret with its age, cadence, owner, last use and who holds it
+    Inventory(inventory::Args),
     /// Check the settings, keymaps, themes and plans of rotations
     Check(check::Args),
     /// Rotate secrets of a lab in this process, break one on purpose, and watch it live
@@ -132,6 +135,10 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
             let (settings, usual) = look::settings(paths)?;
             let asked = settings.slo.objectives();
             printed(|out, err| slo::run(&args, usual, &asked, out, err))
+        }
+        Command::Inventory(args) => {
+            let (_, usual) = look::settings(paths)?;
+            printed(|out, err| inventory::run(&args, usual, out, err))
         }
         Command::Check(args) => printed(|out, err| check::run(&args, paths, out, err)),
         Command::Demo(args) => demo::run(&args, paths),

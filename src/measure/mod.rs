@@ -2,6 +2,8 @@
 //! Pure; `now` is an argument.
 
 mod baseline;
+pub mod cadence;
+pub mod inventory;
 pub mod level;
 mod spike;
 mod tail;

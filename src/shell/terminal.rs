@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::guard::Taken;
-use super::input;
+use super::{export, input};
 use crate::backend::Backend;
 use crate::model::effect::{Effect, Effects};
 use crate::session::live::LiveStart;
@@ -30,6 +30,8 @@ enum Wake {
     InputEnded,
     /// A state lies in the slot.
     State,
+    /// Something beside the loop has a word for the cockpit.
+    Told(Box<Message>),
     /// The program was asked to end.
     Signal,
 }
@@ -86,7 +88,14 @@ pub fn run(setup: Setup, opening: Opening) -> io::Result<()> {
     let slot = Slot::default();
     listen(&wake)?;
     let session = open(opening, &slot, &wake);
-    let done = first.and_then(|()| turn(&mut screen, &mut cockpit, &session, &slot, &woken));
+    let done = first.and_then(|()| {
+        let mut outside = Outside {
+            screen: &mut screen,
+            session: &session,
+            wake: &wake,
+        };
+        turn(&mut outside, &mut cockpit, &slot, &woken)
+    });
     drop(taken);
     tracing::info!(ended_well = done.is_ok(), "cockpit closed");
     match done {
@@ -134,9 +143,8 @@ fn listen(waker: &Sender<Wake>) -> io::Result<()> {
 /// The loop. Messages that wait are all taken in before the next frame, so that a flood costs
 /// frames, not answers.
 fn turn(
-    screen: &mut Screen,
+    outside: &mut Outside<'_>,
     cockpit: &mut Cockpit,
-    session: &Session,
     slot: &Slot,
     wakes: &Receiver<Wake>,
 ) -> io::Result<()> {
@@ -162,14 +170,15 @@ fn turn(
                     message
                 }
                 Wake::State => slot.take().map(state),
+                Wake::Told(message) => Some(*message),
             };
             let Some(message) = message else { continue };
             let effects = ui::update(cockpit, message);
-            if perform(effects, screen, session)? {
+            if outside.perform(effects)? {
                 return Ok(());
             }
         }
-        draw(screen, cockpit)?;
+        draw(outside.screen, cockpit)?;
         quiet.follow(cockpit);
     }
 }
@@ -200,20 +209,35 @@ impl Quiet {
     }
 }
 
-/// Runs effects; true where the person leaves.
-fn perform(effects: Effects, screen: &mut Screen, session: &Session) -> io::Result<bool> {
-    for effect in effects.0 {
-        match effect {
-            Effect::Quit => return Ok(true),
-            Effect::Replay(command) => session.command(command),
-            Effect::Act(asked) => {
-                session.act(*asked);
+/// What effects reach.
+struct Outside<'a> {
+    screen: &'a mut Screen,
+    session: &'a Session,
+    wake: &'a Sender<Wake>,
+}
+
+impl Outside<'_> {
+    /// Runs effects; true where the person leaves.
+    fn perform(&mut self, effects: Effects) -> io::Result<bool> {
+        for effect in effects.0 {
+            match effect {
+                Effect::Quit => return Ok(true),
+                Effect::Replay(command) => self.session.command(command),
+                Effect::Act(asked) => {
+                    self.session.act(*asked);
+                }
+                Effect::Redraw => self.screen.clear()?,
+                Effect::Copy(words) => copy(self.screen, &words)?,
+                Effect::Export { name, words } => {
+                    let wake = self.wake.clone();
+                    export::write(name, words, move |said| {
+                        let _ = wake.send(Wake::Told(Box::new(Message::Told(said))));
+                    });
+                }
             }
-            Effect::Redraw => screen.clear()?,
-            Effect::Copy(words) => copy(screen, &words)?,
         }
+        Ok(false)
     }
-    Ok(false)
 }
 
 /// OSC 52, which terminals pass on to the clipboard, also over ssh.

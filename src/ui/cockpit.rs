@@ -87,6 +87,7 @@ impl Cockpit {
     /// Makes ready what is drawn next, after a change.
     fn refresh(&mut self) {
         self.dirty = true;
+        self.desk.shelve();
         self.list();
         let scroll = self.desk.scroll;
         self.desk.settle();
@@ -160,6 +161,11 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
             }
             Effects::none()
         }
+        Message::Told(words) => {
+            cockpit.desk.notice = Some(words);
+            cockpit.dirty = true;
+            Effects::none()
+        }
         Message::FocusGained | Message::FocusLost => Effects::none(),
     }
 }
@@ -230,7 +236,9 @@ fn typed(cockpit: &mut Cockpit) {
     let desk = &mut cockpit.desk;
     if let Some(prompt) = desk.prompt.as_mut() {
         prompt.chosen = 0;
-        if prompt.kind == Kind::Find {
+        if prompt.kind == Kind::Filter {
+            desk.shelf.filter(prompt.words().trim());
+        } else if prompt.kind == Kind::Find {
             let words = prompt.words().trim().to_owned();
             if !words.is_empty() {
                 desk.find(&words, desk.row, true);
@@ -252,6 +260,7 @@ fn prompt_follows(cockpit: &mut Cockpit) {
             prompt.chosen = prompt.chosen.min(prompt.hits.len().saturating_sub(1));
         }
         Kind::Answer => {}
+        Kind::Filter => prompt.note = desk.shelf.counted(),
         Kind::Seek => prompt.note = seek_note(prompt.words(), desk),
         Kind::Find => {
             let words = prompt.words().trim().to_lowercase();

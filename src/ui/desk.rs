@@ -16,6 +16,7 @@ use super::news::Read;
 use super::opened::Opened;
 use super::prompt::Prompt;
 use super::question::Question;
+use super::shelf::Shelf;
 use super::state::State;
 
 /// The lengths of time that the charts can show.
@@ -41,6 +42,10 @@ pub enum Screen {
     Event,
     /// Where the events come from, and what is missing.
     Backends,
+    /// Every secret.
+    Inventory,
+    /// All about one secret.
+    Secret,
     /// What could not be read.
     Rejected,
     /// Every key.
@@ -130,6 +135,8 @@ pub struct Desk {
     pub lines: usize,
     /// What is asked for.
     pub prompt: Option<Prompt>,
+    /// The inventory.
+    pub shelf: Shelf,
     /// The question before an act.
     pub question: Option<Question>,
     /// What of each act has been read.
@@ -169,6 +176,7 @@ impl Desk {
             scroll: 0,
             lines: 0,
             prompt: None,
+            shelf: Shelf::default(),
             question: None,
             read: Read::default(),
             clicked: None,
@@ -424,6 +432,9 @@ impl Desk {
                 *scroll = (*scroll).min(most);
             }
         }
+        if self.screen() == Screen::Inventory {
+            self.scroll = self.shelf.settle(self.shelf_page());
+        }
         if self.screen() == Screen::Why {
             self.scroll = self.why.followed(self.scroll, self.list_page());
         }
@@ -465,6 +476,11 @@ impl Desk {
             self.go_in(self.pane, by);
         } else if self.screen() == Screen::Why {
             self.go_in_evidence(by);
+        } else if self.screen() == Screen::Inventory {
+            let page = self.shelf_page();
+            self.shelf
+                .select_row(moved(self.shelf.row, by, page, self.shelf.len()));
+            self.settle();
         } else {
             self.scroll = moved(self.scroll, by, self.list_page(), self.lines);
             self.settle();

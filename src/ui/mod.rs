@@ -24,6 +24,8 @@ mod prompt;
 mod question;
 mod saying;
 mod screen;
+mod shelf;
+mod shelving;
 mod state;
 mod theme;
 mod widget;

@@ -20,7 +20,8 @@ pub fn command(look: Look<'_>, mouse: Mouse) -> Option<&'static Command> {
     }
     let place = (mouse.column, mouse.row);
     let named = screen::command_at(look, place).or_else(|| {
-        let opens = desk.screen() == Screen::OnCall && is_selected(desk, mouse);
+        let of_shelf = shelf_row(desk, mouse).is_some_and(|row| desk.shelf.is_chosen(row));
+        let opens = desk.screen() == Screen::OnCall && is_selected(desk, mouse) || of_shelf;
         opens.then_some("open")
     });
     named.and_then(command::find)
@@ -101,6 +102,30 @@ fn is_selected(desk: &Desk, mouse: Mouse) -> bool {
     }
 }
 
+/// The row of the inventory that is clicked; its first line are the names of the columns.
+fn shelf_row(desk: &Desk, mouse: Mouse) -> Option<usize> {
+    let body = layout::document(desk.area, desk.replay, desk.footer(desk.area));
+    if desk.screen() != Screen::Inventory || !layout::holds(body, mouse.column, mouse.row) {
+        return None;
+    }
+    let line = mouse.row.checked_sub(body.y + 1)?;
+    let row = desk.shelf.top + usize::from(line);
+    (row < desk.shelf.len()).then_some(row)
+}
+
+/// A click into the inventory: a row is selected, a column's name puts it in that order.
+fn click_in_shelf(desk: &mut Desk, mouse: Mouse) {
+    let body = layout::document(desk.area, desk.replay, desk.footer(desk.area));
+    if let Some(row) = shelf_row(desk, mouse) {
+        desk.shelf.select_row(row);
+    } else if mouse.row == body.y
+        && let Some(column) = screen::inventory_column(body.width, mouse.column)
+    {
+        desk.shelf.sort(column);
+    }
+    desk.settle();
+}
+
 fn click(desk: &mut Desk, mouse: Mouse) -> Effects {
     let bar = desk.area.height.saturating_sub(1 + desk.footer(desk.area));
     if desk.replay && mouse.row == bar && desk.area.height >= layout::LEAST.1 {
@@ -108,6 +133,9 @@ fn click(desk: &mut Desk, mouse: Mouse) -> Effects {
             Some(share) => Effects::one(Effect::Replay(ReplayCommand::Seek(SeekTo::Share(share)))),
             None => Effects::none(),
         };
+    }
+    if desk.screen() == Screen::Inventory {
+        click_in_shelf(desk, mouse);
     }
     if desk.screen() != Screen::OnCall {
         return Effects::none();

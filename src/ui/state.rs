@@ -99,6 +99,8 @@ pub enum Message {
     Seen,
     /// The session published what it knows.
     State(Box<State>),
+    /// What became of something that the shell was asked for, in harmless words.
+    Told(String),
     /// The window came to the front.
     FocusGained,
     /// The window went to the back.

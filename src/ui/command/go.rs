@@ -5,7 +5,7 @@ use crate::incident::EventRef;
 use crate::model::effect::{Effect, Effects};
 use crate::model::replay::ReplayCommand;
 
-use super::{Command, Group, Place};
+use super::{Command, Group, Place, inventory};
 use crate::ui::desk::{Desk, Screen};
 use crate::ui::prompt::{Kind, Prompt};
 
@@ -32,9 +32,9 @@ pub const GROUP: Group = Group {
             id: "find",
             title: "Find a rotation",
             label: "find",
-            help: "Jumps to a rotation whose secret or id holds some letters.",
+            help: "Jumps to a rotation whose secret or id holds some letters; in the inventory keeps only the secrets that hold them.",
             place: Place::Everywhere,
-            run: |desk| ask(desk, Kind::Find),
+            run: find,
         },
         Command {
             id: "on-call",
@@ -117,6 +117,17 @@ pub const GROUP: Group = Group {
     ],
 };
 
+fn find(desk: &mut Desk) -> Effects {
+    if desk.screen() == Screen::Inventory {
+        desk.shelf.begin_filter();
+        let mut prompt = Prompt::new(Kind::Filter);
+        prompt.paste(desk.shelf.letters());
+        desk.prompt = Some(prompt);
+        return Effects::none();
+    }
+    ask(desk, Kind::Find)
+}
+
 fn open(desk: &mut Desk, screen: Screen) -> Effects {
     desk.open(screen);
     Effects::none()
@@ -126,6 +137,8 @@ fn open(desk: &mut Desk, screen: Screen) -> Effects {
 fn enter(desk: &mut Desk) -> Effects {
     match desk.screen() {
         Screen::Why => return evidence(desk),
+        Screen::Inventory => return inventory::all_about(desk),
+        Screen::Secret => return detail(desk),
         Screen::OnCall => {}
         _ => return Effects::none(),
     }
@@ -142,6 +155,9 @@ fn enter(desk: &mut Desk) -> Effects {
 fn why(desk: &mut Desk) -> Effects {
     if desk.screen() == Screen::Why {
         return Effects::none();
+    }
+    if matches!(desk.screen(), Screen::Inventory | Screen::Secret) {
+        return inventory::why(desk);
     }
     if let Some(finding) = desk.meant().cloned() {
         desk.ask_why(finding);
@@ -175,6 +191,8 @@ fn detail(desk: &mut Desk) -> Effects {
         } else {
             desk.notice = Some("The rotation has not begun at this moment".to_owned());
         }
+    } else if matches!(desk.screen(), Screen::Inventory | Screen::Secret) {
+        return inventory::last_rotation(desk);
     } else if desk.rotation().is_some() {
         desk.chosen.clone_from(&desk.selected);
         desk.open(Screen::Detail);

@@ -175,6 +175,8 @@ fn matters(screen: Screen) -> &'static [&'static str] {
             "next-mark",
         ],
         Screen::Why => &["back", "help", "open", "next", "detail", "palette"],
+        Screen::Inventory => &["back", "help", "open", "find", "sort", "export", "palette"],
+        Screen::Secret => &["back", "help", "detail", "why", "palette", "page-down"],
         Screen::Event => &["back", "help", "step-forward", "step-back", "palette"],
         Screen::Detail => &["back", "help", "palette", "next", "play", "next-mark"],
         Screen::Backends | Screen::Rejected | Screen::Help => {

@@ -11,6 +11,7 @@ mod event;
 mod findings;
 mod frame;
 mod help;
+mod inventory;
 mod live;
 mod on_call;
 mod pane;
@@ -18,6 +19,7 @@ mod prompts;
 mod question;
 mod rejected;
 mod rotations;
+mod secret;
 mod tracks;
 mod why;
 
@@ -90,6 +92,8 @@ pub fn listing(desk: &Desk, theme: &Theme, keymap: &Keymap) -> Option<Listing> {
     let lines = match desk.screen() {
         Screen::OnCall => return None,
         Screen::Rejected => return Some(rejected::listing(desk, area.width, first, rows)),
+        Screen::Inventory => return Some(inventory::listing(desk, area.width, rows)),
+        Screen::Secret => secret::lines(desk, area.width),
         Screen::Detail => detail::lines(desk, area.width),
         Screen::Why => {
             let look = Look {
@@ -142,6 +146,11 @@ pub fn command_at(look: Look<'_>, (column, row): (u16, u16)) -> Option<&'static 
     }
 }
 
+/// The column of the inventory whose name stands in a column of the screen.
+pub fn inventory_column(width: u16, x: u16) -> Option<crate::measure::inventory::Column> {
+    inventory::column_at(width, x)
+}
+
 /// The share of the recording at a column of the replay bar, 0.0 to 1.0.
 pub fn share_at(desk: &Desk, column: u16) -> Option<f64> {
     let (x, axis) = frame::bar_axis(desk, desk.area.width)?;
@@ -186,6 +195,8 @@ fn list(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect)
     let (title, subject) = match desk.screen() {
         Screen::Detail => ("Rotation", detail::title(desk)),
         Screen::Why => ("Why", why::title(desk)),
+        Screen::Inventory => ("Inventory", inventory::title(desk)),
+        Screen::Secret => ("Secret", secret::title(desk)),
         Screen::Event => ("Event", event::title(desk)),
         Screen::Backends => ("Backends", String::new()),
         Screen::Rejected => ("Rejected", rejected::title(desk)),
@@ -199,6 +210,9 @@ fn list(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect)
     };
     let total = listing.map_or(0, |listing| listing.total);
     let rows = usize::from(body.height);
+    // The names of the columns are no row of the inventory.
+    let above = usize::from(desk.screen() == Screen::Inventory);
+    let (total, rows) = (total.saturating_sub(above), rows.saturating_sub(above));
     let place = if total > rows {
         let first = desk.scroll.min(total - rows);
         format!("{}–{} of {total}", first + 1, first + rows)

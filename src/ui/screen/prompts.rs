@@ -24,12 +24,17 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
         Kind::Answer => return,
         Kind::Seek => ("Go to a time of the recording", 4),
         Kind::Find => ("Find a rotation", 4),
+        Kind::Filter => ("Secrets that hold these letters", 4),
         Kind::Palette => (
             "Commands, rotations, services",
             3 + cols(prompt.hits.len().clamp(1, 12)),
         ),
     };
-    let place = layout::prompt(area, height);
+    let mut place = layout::prompt(area, height);
+    if prompt.kind == Kind::Filter {
+        // What the letters leave is seen above.
+        place.y = area.height.saturating_sub(height + 2);
+    }
     let mut pen = Pen::new(buf, place);
     frame(
         &mut pen,
@@ -40,7 +45,7 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
     input(&mut pen, look, prompt);
     match prompt.kind {
         Kind::Palette => hits(&mut pen, look, prompt),
-        Kind::Seek | Kind::Find | Kind::Answer => {
+        Kind::Seek | Kind::Find | Kind::Filter | Kind::Answer => {
             let room = pen.width().saturating_sub(4);
             pen.put(2, 2, room, &prompt.note, look.style(Role::Dim));
         }

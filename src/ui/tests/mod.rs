@@ -3,6 +3,7 @@
 mod acts;
 mod findings;
 mod hostile;
+mod inventory;
 mod keys;
 mod outcomes;
 mod rich;
