@@ -21,6 +21,7 @@ mod levels;
 mod live;
 mod log;
 mod look;
+mod open;
 mod passphrase;
 mod policy;
 mod replay;
@@ -61,6 +62,8 @@ struct Cli {
 enum Command {
     /// Open what the servers wrote during an incident in the cockpit
     Replay(replay::Args),
+    /// Open the screen that a page's link means: of a service, a rotation or a secret
+    Open(open::Args),
     /// Print what native logs and events say, one row an event
     Audit(audit::Args),
     /// Print the incident events that were derived, one line of JSON each
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
     match command {
         Command::Replay(args) => replay::run(&args, paths),
+        Command::Open(args) => open::run(&args, paths),
         Command::Audit(args) => printed(|out, err| audit::run(&args, out, err)),
         Command::Events(args) => {
             let (_, usual) = look::settings(paths)?;

@@ -20,7 +20,7 @@ use crate::backend::Backend;
 use crate::model::effect::{Effect, Effects};
 use crate::session::live::LiveStart;
 use crate::session::{Session, Start, Update};
-use crate::ui::{self, Cockpit, Message, Setup, State};
+use crate::ui::{self, Cockpit, Landing, Message, Setup, State};
 
 /// What wakes the loop.
 enum Wake {
@@ -63,12 +63,22 @@ pub enum Opening {
     Live(Box<LiveStart>),
 }
 
+/// What more there may be to an opening.
+#[derive(Default)]
+pub struct More {
+    /// What a link names: it is looked for, and what it means opens.
+    pub landing: Option<Landing>,
+}
+
 /// Opens the cockpit and runs it until the person leaves.
 ///
 /// # Errors
 /// Where standard output is no terminal, or cannot be written.
-pub fn run(setup: Setup, opening: Opening) -> io::Result<()> {
+pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
     let mut cockpit = Cockpit::new(setup);
+    if let Some(landing) = more.landing {
+        cockpit.land(landing);
+    }
     let taken = Taken::take()?;
     let mut screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(
         1 << 16,

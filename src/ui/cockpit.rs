@@ -12,6 +12,7 @@ use super::command::{Command, seek_context};
 use super::desk::Desk;
 use super::key::Key;
 use super::keymap::{Keymap, Meaning, shown};
+use super::landing::Landing;
 use super::layout;
 use super::palette;
 use super::pointing;
@@ -64,6 +65,12 @@ impl Cockpit {
         cockpit
     }
 
+    /// Looks for what a link names, and opens what it means once that is known.
+    pub fn land(&mut self, landing: Landing) {
+        self.desk.seek_out(landing);
+        self.refresh();
+    }
+
     /// True, once, after anything that is shown has changed.
     pub fn take_dirty(&mut self) -> bool {
         std::mem::take(&mut self.dirty)
@@ -112,6 +119,7 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
         Message::State(state) => {
             if !cockpit.desk.state.looks_like(&state) {
                 cockpit.desk.take_state(*state);
+                cockpit.desk.arrive();
                 prompt_follows(cockpit);
                 asking::follow(&mut cockpit.desk);
                 cockpit.refresh();

@@ -11,6 +11,7 @@ use crate::model::{RotationId, Span, Text, Timestamp};
 
 use super::digest::Digest;
 use super::fit::{Clock, wrap};
+use super::landing::Landing;
 use super::layout::{self, Amounts, OnCall, Room};
 use super::news::Read;
 use super::opened::Opened;
@@ -46,6 +47,8 @@ pub enum Screen {
     Inventory,
     /// All about one secret.
     Secret,
+    /// What a link leads to, while it is looked for and where it leads to nothing.
+    Sought,
     /// What could not be read.
     Rejected,
     /// Every key.
@@ -135,6 +138,10 @@ pub struct Desk {
     pub lines: usize,
     /// What is asked for.
     pub prompt: Option<Prompt>,
+    /// What a link names.
+    pub sought: Option<Landing>,
+    /// True once all was known and what the link means could be opened.
+    pub arrived: bool,
     /// The inventory.
     pub shelf: Shelf,
     /// The question before an act.
@@ -176,6 +183,8 @@ impl Desk {
             scroll: 0,
             lines: 0,
             prompt: None,
+            sought: None,
+            arrived: false,
             shelf: Shelf::default(),
             question: None,
             read: Read::default(),

@@ -4,10 +4,12 @@
 //! Rooms, each seeing only those before it: keys, themes and words; the state and its digest;
 //! prompts and the desk they lie on; the command table; keymaps; widgets; screens; the loop.
 
+mod arriving;
 mod asking;
 mod below;
 mod cockpit;
 mod command;
+mod deeds;
 mod desk;
 mod digest;
 mod error;
@@ -15,6 +17,7 @@ mod fit;
 mod form;
 mod key;
 mod keymap;
+mod landing;
 mod layout;
 mod news;
 mod opened;
@@ -27,6 +30,7 @@ mod screen;
 mod shelf;
 mod shelving;
 mod state;
+mod status;
 mod theme;
 mod widget;
 
@@ -34,6 +38,7 @@ pub use cockpit::{Cockpit, Setup, update, view};
 pub use error::ConfigError;
 pub use key::{Key, KeyCode};
 pub use keymap::Keymap;
+pub use landing::Landing;
 pub use state::{Message, Mouse, MouseKind, State};
 pub use theme::{Depth, Role, Theme};
 

@@ -117,14 +117,6 @@ impl Shelf {
     }
 
     /// Selects a secret; false where it is not known.
-    pub fn select(&mut self, secret: &SecretPath) -> bool {
-        let known = self.inventory.get(secret).is_some();
-        if known {
-            self.selected = Some(secret.clone());
-            self.arrange();
-        }
-        known
-    }
 
     /// Brings the scroll into the list on a page of so many rows; gives the first row seen.
     pub fn settle(&mut self, page: usize) -> usize {

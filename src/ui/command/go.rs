@@ -139,6 +139,12 @@ fn enter(desk: &mut Desk) -> Effects {
         Screen::Why => return evidence(desk),
         Screen::Inventory => return inventory::all_about(desk),
         Screen::Secret => return detail(desk),
+        Screen::Sought => {
+            if !desk.land() {
+                desk.notice = Some("There is nothing to open".to_owned());
+            }
+            return Effects::none();
+        }
         Screen::OnCall => {}
         _ => return Effects::none(),
     }

@@ -179,7 +179,7 @@ fn matters(screen: Screen) -> &'static [&'static str] {
         Screen::Secret => &["back", "help", "detail", "why", "palette", "page-down"],
         Screen::Event => &["back", "help", "step-forward", "step-back", "palette"],
         Screen::Detail => &["back", "help", "palette", "next", "play", "next-mark"],
-        Screen::Backends | Screen::Rejected | Screen::Help => {
+        Screen::Sought | Screen::Backends | Screen::Rejected | Screen::Help => {
             &["back", "help", "palette", "next", "page-down"]
         }
     }

@@ -20,6 +20,7 @@ mod question;
 mod rejected;
 mod rotations;
 mod secret;
+mod sought;
 mod tracks;
 mod why;
 
@@ -94,6 +95,7 @@ pub fn listing(desk: &Desk, theme: &Theme, keymap: &Keymap) -> Option<Listing> {
         Screen::Rejected => return Some(rejected::listing(desk, area.width, first, rows)),
         Screen::Inventory => return Some(inventory::listing(desk, area.width, rows)),
         Screen::Secret => secret::lines(desk, area.width),
+        Screen::Sought => sought::lines(desk, area.width),
         Screen::Detail => detail::lines(desk, area.width),
         Screen::Why => {
             let look = Look {
@@ -197,6 +199,7 @@ fn list(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect)
         Screen::Why => ("Why", why::title(desk)),
         Screen::Inventory => ("Inventory", inventory::title(desk)),
         Screen::Secret => ("Secret", secret::title(desk)),
+        Screen::Sought => ("Link", sought::title(desk)),
         Screen::Event => ("Event", event::title(desk)),
         Screen::Backends => ("Backends", String::new()),
         Screen::Rejected => ("Rejected", rejected::title(desk)),

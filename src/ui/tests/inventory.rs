@@ -75,11 +75,7 @@ fn what_wants_a_look_stands_first() {
         bench.text()
     );
     assert!(bench.line_with("ledger/db").contains("13 d late"));
-    assert!(
-        bench
-            .line_with("mail/smtp")
-            .contains("read by ci-␛[")
-    );
+    assert!(bench.line_with("mail/smtp").contains("read by ci-␛["));
     assert!(
         bench
             .text()
