@@ -3,6 +3,7 @@
 
 mod baseline;
 pub mod cadence;
+pub mod histogram;
 pub mod inventory;
 pub mod level;
 mod spike;

@@ -47,6 +47,8 @@ pub enum Screen {
     Inventory,
     /// All about one secret.
     Secret,
+    /// How long consumers took, what failed, what was audited: of one rotation.
+    Debug,
     /// What a link leads to, while it is looked for and where it leads to nothing.
     Sought,
     /// What could not be read.

@@ -116,8 +116,6 @@ impl Shelf {
         self.selected = self.item().map(|item| item.secret.clone());
     }
 
-    /// Selects a secret; false where it is not known.
-
     /// Brings the scroll into the list on a page of so many rows; gives the first row seen.
     pub fn settle(&mut self, page: usize) -> usize {
         self.row = self.row.min(self.rows.len().saturating_sub(1));

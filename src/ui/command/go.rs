@@ -69,6 +69,14 @@ pub const GROUP: Group = Group {
             run: detail,
         },
         Command {
+            id: "debug",
+            title: "Debug: latencies, errors, audit of a rotation",
+            label: "debug",
+            help: "Shows how long consumers took to a version, what failed and was throttled, and the audit rows of a rotation.",
+            place: Place::Everywhere,
+            run: debug,
+        },
+        Command {
             id: "event",
             title: "The event of this moment",
             label: "event",
@@ -116,6 +124,22 @@ pub const GROUP: Group = Group {
         },
     ],
 };
+
+/// The selected rotation in numbers; from a secret its last one.
+fn debug(desk: &mut Desk) -> Effects {
+    if let Some(id) = inventory::last_of(desk) {
+        desk.select(&id);
+    } else if desk.screen() == Screen::Why
+        && let Some(id) = desk.why.finding.as_ref().and_then(|f| f.rotation.clone())
+        && let Some(id) = desk.state.incident.canonical(&id).cloned()
+    {
+        desk.select(&id);
+    } else if desk.selected.is_some() {
+        // What is worst may change; what a person looks into does not.
+        desk.chosen.clone_from(&desk.selected);
+    }
+    open(desk, Screen::Debug)
+}
 
 fn find(desk: &mut Desk) -> Effects {
     if desk.screen() == Screen::Inventory {

@@ -1,6 +1,7 @@
 //! Commands of the inventory.
 
 use crate::measure::inventory::csv;
+use crate::model::RotationId;
 use crate::model::effect::{Effect, Effects};
 
 use super::{Command, Group, Place};
@@ -68,16 +69,19 @@ pub(super) fn all_about(desk: &mut Desk) -> Effects {
     Effects::none()
 }
 
-/// The last rotation of the secret.
-pub(super) fn last_rotation(desk: &mut Desk) -> Effects {
+/// The last rotation of the secret that is shown or selected.
+pub(super) fn last_of(desk: &Desk) -> Option<RotationId> {
     let item = match desk.screen() {
         Screen::Secret => desk.shelf.opened(),
-        _ => desk.shelf.item(),
+        Screen::Inventory => desk.shelf.item(),
+        _ => None,
     };
-    match item
-        .and_then(|item| item.last.as_ref())
-        .map(|last| last.id.clone())
-    {
+    item?.last.as_ref().map(|last| last.id.clone())
+}
+
+/// All about the last rotation of the secret.
+pub(super) fn last_rotation(desk: &mut Desk) -> Effects {
+    match last_of(desk) {
         Some(id) => {
             desk.select(&id);
             desk.open(Screen::Detail);

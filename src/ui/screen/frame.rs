@@ -179,6 +179,14 @@ fn matters(screen: Screen) -> &'static [&'static str] {
         Screen::Secret => &["back", "help", "detail", "why", "palette", "page-down"],
         Screen::Event => &["back", "help", "step-forward", "step-back", "palette"],
         Screen::Detail => &["back", "help", "palette", "next", "play", "next-mark"],
+        Screen::Debug => &[
+            "back",
+            "help",
+            "pane-next",
+            "detail",
+            "range-wider",
+            "palette",
+        ],
         Screen::Sought | Screen::Backends | Screen::Rejected | Screen::Help => {
             &["back", "help", "palette", "next", "page-down"]
         }
@@ -214,6 +222,7 @@ fn label(desk: &Desk, id: &str, label: &'static str) -> &'static str {
     let live = desk.state.live.as_ref();
     match id {
         "back" if desk.news().is_some() => "read",
+        "pane-next" if desk.screen() == Screen::Debug => "next one",
         "end" if live.is_some() => "now",
         "play" if live.is_some_and(|live| live.following) || desk.state.player.playing => "pause",
         _ => label,

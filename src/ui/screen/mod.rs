@@ -5,6 +5,7 @@ mod audit;
 mod auth;
 mod backends;
 mod canary;
+mod debug;
 mod detail;
 mod done;
 mod event;
@@ -95,6 +96,7 @@ pub fn listing(desk: &Desk, theme: &Theme, keymap: &Keymap) -> Option<Listing> {
         Screen::Rejected => return Some(rejected::listing(desk, area.width, first, rows)),
         Screen::Inventory => return Some(inventory::listing(desk, area.width, rows)),
         Screen::Secret => secret::lines(desk, area.width),
+        Screen::Debug => debug::lines(desk, area.width),
         Screen::Sought => sought::lines(desk, area.width),
         Screen::Detail => detail::lines(desk, area.width),
         Screen::Why => {
@@ -199,6 +201,7 @@ fn list(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect)
         Screen::Why => ("Why", why::title(desk)),
         Screen::Inventory => ("Inventory", inventory::title(desk)),
         Screen::Secret => ("Secret", secret::title(desk)),
+        Screen::Debug => ("Debug", debug::title(desk)),
         Screen::Sought => ("Link", sought::title(desk)),
         Screen::Event => ("Event", event::title(desk)),
         Screen::Backends => ("Backends", String::new()),

@@ -2,6 +2,7 @@
 
 mod acts;
 mod arriving;
+mod debug;
 mod findings;
 mod hostile;
 mod inventory;
