@@ -137,11 +137,11 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         || Text::from("demo"),
         |cause| Text::from(format!("demo {cause}")),
     );
-    let shown = terminal::run(
-        look.setup(title),
-        Opening::Live(Box::new(start)),
-        More::default(),
-    );
+    let more = More {
+        watch: look.watch(),
+        ..More::default()
+    };
+    let shown = terminal::run(look.setup(title), Opening::Live(Box::new(start)), more);
     house.leave();
     shown
         .map(|()| 0)

@@ -97,7 +97,10 @@ pub(super) fn run_at(
         recorder,
         who,
     };
-    let more = More { landing };
+    let more = More {
+        landing,
+        watch: look.watch(),
+    };
     terminal::run(look.setup(title), Opening::Live(Box::new(start)), more)
         .map(|()| 0)
         .map_err(|error| Complaint::new("the cockpit cannot be shown").because(error))

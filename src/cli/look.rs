@@ -8,9 +8,11 @@ use std::path::Path;
 use crate::audit::identity::IdentityRules;
 use crate::config::{Paths, Settings, TimeZoneChoice};
 use crate::model::Text;
+use crate::shell::watch::Watch;
 use crate::ui::{ConfigError, Depth, Keymap, Setup, Theme};
 
 use super::complaint::Complaint;
+use super::watcher::Watcher;
 
 /// What a person says of it on the command line.
 #[derive(clap::Args, Debug, Default)]
@@ -29,6 +31,8 @@ pub struct Look {
     keymap: Keymap,
     theme: Theme,
     zone: TimeZoneChoice,
+    /// Where it was read, and what of it the command line named.
+    from: (Paths, Option<String>, Option<String>),
     /// Who is who.
     pub identity: IdentityRules,
 }
@@ -53,8 +57,24 @@ impl Look {
             keymap: self::keymap(keymap, paths)?,
             theme: self::theme(if no_colour { "none" } else { theme }, paths)?.with_depth(depth()),
             zone: settings.zone,
+            from: (
+                paths.clone(),
+                args.keymap.clone(),
+                if no_colour {
+                    Some("none".to_owned())
+                } else {
+                    args.theme.clone()
+                },
+            ),
             identity,
         })
+    }
+
+    /// What reads it anew when its files change; `None` where there can be none.
+    pub(super) fn watch(&self) -> Option<Box<dyn Watch>> {
+        let (paths, keymap, theme) = self.from.clone();
+        paths.config.as_ref()?;
+        Some(Box::new(Watcher::new(paths, (keymap, theme), depth())))
     }
 
     /// The cockpit's setup.

@@ -28,6 +28,7 @@ mod replay;
 mod secret_file;
 pub mod slo;
 pub mod verify;
+mod watcher;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -108,8 +108,11 @@ pub(super) fn open(
     start: Start,
     landing: Option<Landing>,
 ) -> Result<u8, Complaint> {
+    let more = More {
+        landing,
+        watch: look.watch(),
+    };
     let setup = look.setup(Text::from(title));
-    let more = More { landing };
     terminal::run(setup, Opening::Recording(backend, start), more)
         .map(|()| 0)
         .map_err(|error| Complaint::new("the cockpit cannot be shown").because(error))

@@ -4,3 +4,4 @@ mod export;
 mod guard;
 mod input;
 pub mod terminal;
+pub mod watch;

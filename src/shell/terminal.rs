@@ -15,6 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::guard::Taken;
+use super::watch::{self, Watch};
 use super::{export, input};
 use crate::backend::Backend;
 use crate::model::effect::{Effect, Effects};
@@ -68,6 +69,8 @@ pub enum Opening {
 pub struct More {
     /// What a link names: it is looked for, and what it means opens.
     pub landing: Option<Landing>,
+    /// What may change how it looks while it runs.
+    pub watch: Option<Box<dyn Watch>>,
 }
 
 /// Opens the cockpit and runs it until the person leaves.
@@ -97,6 +100,12 @@ pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
     let (wake, woken) = unbounded();
     let slot = Slot::default();
     listen(&wake)?;
+    if let Some(watched) = more.watch {
+        let wake = wake.clone();
+        watch::start(watched, move |message| {
+            wake.send(Wake::Told(Box::new(message))).is_ok()
+        });
+    }
     let session = open(opening, &slot, &wake);
     let done = first.and_then(|()| {
         let mut outside = Outside {

@@ -10,6 +10,7 @@ use crate::model::replay::SeekTo;
 use super::asking;
 use super::command::{Command, seek_context};
 use super::desk::Desk;
+use super::drag::Drag;
 use super::key::Key;
 use super::keymap::{Keymap, Meaning, shown};
 use super::landing::Landing;
@@ -19,7 +20,7 @@ use super::pointing;
 use super::prompt::{Kind, seek};
 use super::question::Question;
 use super::screen::{self, Listing, Look};
-use super::state::{Message, Mouse, State};
+use super::state::{Changed, Message, Mouse, State};
 use super::theme::Theme;
 
 /// What the cockpit is made with.
@@ -117,6 +118,11 @@ impl Cockpit {
 pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
     match message {
         Message::State(state) => {
+            let sought = cockpit
+                .desk
+                .drag
+                .as_mut()
+                .map_or_else(Effects::none, Drag::answered);
             if !cockpit.desk.state.looks_like(&state) {
                 cockpit.desk.take_state(*state);
                 cockpit.desk.arrive();
@@ -124,7 +130,7 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
                 asking::follow(&mut cockpit.desk);
                 cockpit.refresh();
             }
-            Effects::none()
+            sought
         }
         Message::Seen => {
             cockpit.desk.clicked = None;
@@ -169,6 +175,11 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
             }
             Effects::none()
         }
+        Message::Changed(changed) => {
+            take_look(cockpit, *changed);
+            cockpit.refresh();
+            Effects::none()
+        }
         Message::Told(words) => {
             cockpit.desk.notice = Some(words);
             cockpit.dirty = true;
@@ -176,6 +187,35 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
         }
         Message::FocusGained | Message::FocusLost => Effects::none(),
     }
+}
+
+/// Looks and listens as it is to from now on.
+fn take_look(cockpit: &mut Cockpit, changed: Changed) {
+    let mended = !cockpit.desk.wrong.is_empty() && changed.wrong.is_empty();
+    if let Some(keymap) = changed.keymap {
+        cockpit.keymap = keymap;
+        // What was pressed so far was meant in the keys before.
+        cockpit.pending.clear();
+        cockpit.desk.keys_to_now = cockpit.keymap.keys("end").unwrap_or_default();
+    }
+    if let Some(theme) = changed.theme {
+        cockpit.theme = theme;
+    }
+    if let Some(local) = changed.local {
+        cockpit.desk.local = local;
+    }
+    if changed.wrong.is_empty() {
+        let words = if mended {
+            "What was wrong is mended"
+        } else {
+            "Read anew"
+        };
+        cockpit.desk.notice = Some(format!(
+            "{words}: settings, keymap {}, theme",
+            cockpit.keymap.name()
+        ));
+    }
+    cockpit.desk.wrong = changed.wrong;
 }
 
 /// Draws what there is. The size last told by [`Message::Resize`] counts for scrolling and for
@@ -322,7 +362,15 @@ fn point(cockpit: &mut Cockpit, mouse: Mouse) -> Effects {
         pending: "",
     };
     let Some(command) = pointing::command(look, mouse) else {
-        return pointing::point(&mut cockpit.desk, mouse);
+        let evidence = pointing::evidence(look, mouse);
+        let effects = pointing::point(&mut cockpit.desk, mouse);
+        if let Some(evidence) = evidence {
+            cockpit.desk.why.point(evidence);
+        }
+        if cockpit.desk.prompt.is_some() {
+            prompt_follows(cockpit);
+        }
+        return effects;
     };
     cockpit.desk.clicked = Some((mouse.column, mouse.row));
     cockpit.desk.notice = None;

@@ -10,6 +10,7 @@ use crate::incident::{EventRef, Rotation};
 use crate::model::{RotationId, Span, Text, Timestamp};
 
 use super::digest::Digest;
+use super::drag::Drag;
 use super::fit::{Clock, wrap};
 use super::landing::Landing;
 use super::layout::{self, Amounts, OnCall, Room};
@@ -152,10 +153,14 @@ pub struct Desk {
     pub read: Read,
     /// Where the mouse was pressed last, until a moment has passed: a double click is one click.
     pub clicked: Option<(u16, u16)>,
+    /// The replay bar, while it is dragged.
+    pub drag: Option<Drag>,
     /// The keys that go back to now from the past of what happens now.
     pub keys_to_now: String,
     /// The last words that were looked for.
     pub found: String,
+    /// What is wrong with the settings, the keymap or the theme, until it is mended.
+    pub wrong: Vec<String>,
     /// A word to the person, until the next key.
     pub notice: Option<String>,
 }
@@ -191,8 +196,10 @@ impl Desk {
             question: None,
             read: Read::default(),
             clicked: None,
+            drag: None,
             keys_to_now: String::new(),
             found: String::new(),
+            wrong: Vec::new(),
             notice: None,
         }
     }

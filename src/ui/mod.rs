@@ -12,6 +12,7 @@ mod command;
 mod deeds;
 mod desk;
 mod digest;
+mod drag;
 mod error;
 mod fit;
 mod form;
@@ -39,7 +40,7 @@ pub use error::ConfigError;
 pub use key::{Key, KeyCode};
 pub use keymap::Keymap;
 pub use landing::Landing;
-pub use state::{Message, Mouse, MouseKind, State};
+pub use state::{Changed, Message, Mouse, MouseKind, State};
 pub use theme::{Depth, Role, Theme};
 
 #[cfg(test)]

@@ -155,6 +155,29 @@ pub fn inventory_column(width: u16, x: u16) -> Option<crate::measure::inventory:
     inventory::column_at(width, x)
 }
 
+/// The piece of evidence at a row of the screen that says why.
+pub fn evidence_at(look: Look<'_>, row: u16) -> Option<usize> {
+    let desk = look.desk;
+    let body = layout::document(desk.area, desk.replay, desk.footer(desk.area));
+    if desk.screen() != Screen::Why || !layout::holds(body, body.x, row) {
+        return None;
+    }
+    let line = usize::from(row - body.y) + desk.scroll;
+    why::evidence_at(look, desk.area.width, line)
+}
+
+/// The line of the palette at a row of the screen.
+pub fn hit_at(desk: &Desk, (column, row): (u16, u16)) -> Option<usize> {
+    prompts::hit_at(desk, (column, row))
+}
+
+/// The share of the recording that is nearest to a column of the replay bar, 0.0 to 1.0.
+pub fn nearest_share(desk: &Desk, column: u16) -> Option<f64> {
+    let (x, axis) = frame::bar_axis(desk, desk.area.width)?;
+    let last = x + axis.columns.saturating_sub(1);
+    share_at(desk, column.clamp(x, last))
+}
+
 /// The share of the recording at a column of the replay bar, 0.0 to 1.0.
 pub fn share_at(desk: &Desk, column: u16) -> Option<f64> {
     let (x, axis) = frame::bar_axis(desk, desk.area.width)?;

@@ -2,12 +2,14 @@
 
 mod acts;
 mod arriving;
+mod changed;
 mod debug;
 mod findings;
 mod hostile;
 mod inventory;
 mod keys;
 mod outcomes;
+mod pointing;
 mod rich;
 mod snapshots;
 mod storm;
