@@ -202,6 +202,12 @@ impl Consumers {
             .flat_map(|of_secret| of_secret.rows.iter().map(|known| &known.view))
     }
 
+    /// Where what is known of a secret lies in memory; 0 where nothing is.
+    pub(super) fn place(&self, secret: &SecretPath) -> usize {
+        let row = self.secrets.get([Some(secret.raw())]);
+        row.map_or(0, |row| std::ptr::from_ref(row).addr())
+    }
+
     /// Every secret that has consumers, by name.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretPath> {
         let known = self.secrets.iter().filter(|of| !of.rows.is_empty());

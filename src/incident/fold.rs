@@ -316,6 +316,7 @@ impl Incident {
     }
 
     /// Every rotation of a secret, by the time it was first told of.
+    #[must_use]
     pub fn rotations_of<'a>(
         &'a self,
         secret: &SecretPath,
@@ -343,13 +344,27 @@ impl Incident {
             .chain(leased)
             .chain(served)
             .collect();
-        all.sort_unstable();
+        // They come in a few runs that are in order already.
+        all.sort();
         all.dedup();
         all
     }
 
+    /// A number that another incident has too only where the rotations, consumers and uses of a
+    /// secret are the same there. It is told by where they lie in memory: the two must both be
+    /// alive, and one have grown out of a clone of the other.
+    #[must_use]
+    pub fn stamp(&self, secret: &SecretPath) -> u64 {
+        let lie = self.rotations.places(secret);
+        let lie = lie.chain([self.consumers.place(secret), self.usage.place(secret)]);
+        lie.fold(0, |sum: u64, at| {
+            (sum.rotate_left(7) ^ at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        })
+    }
+
     /// What was audited about a secret under no rotation's id, latest last; at most
     /// [`super::AUDIT_KEPT`] lines.
+    #[must_use]
     pub fn audit_of<'a>(
         &'a self,
         secret: &'a SecretPath,

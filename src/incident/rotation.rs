@@ -331,6 +331,16 @@ impl Rotations {
         canons.filter_map(|place| self.told.at(place.row))
     }
 
+    /// Where what is known of a secret's rotations lies in memory.
+    pub(super) fn places(&self, secret: &SecretPath) -> impl Iterator<Item = usize> {
+        let line = self.lines.get([Some(secret.raw())]);
+        let told = line.into_iter().flat_map(|line| &line.places);
+        let told = told.filter_map(|place| self.told.at(place.row));
+        let line = line.map(|line| std::ptr::from_ref(line).addr());
+        line.into_iter()
+            .chain(told.map(|told| std::ptr::from_ref(told).addr()))
+    }
+
     /// Every secret that a rotation is of, by name.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretPath> {
         let lines = self.lines.iter().filter(|line| !line.places.is_empty());

@@ -9,15 +9,23 @@ use crate::model::{Actor, Event, SecretPath};
 /// The most uses kept of one secret, each of another actor or of another kind; the latest stay.
 pub const USES_KEPT: usize = 64;
 
-/// That somebody was allowed to read a secret, or to log in with it.
+/// That somebody was allowed to read a secret, to log in with it, or to change it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Use {
     /// Who.
     pub actor: Actor,
-    /// [`Operation::Read`] or [`Operation::Login`].
+    /// What they did: [`Self::is_use`] or a change.
     pub operation: Operation,
     /// The last time.
     pub last: EventRef,
+}
+
+impl Use {
+    /// True where the secret was used; who changes it puts versions there for others.
+    #[must_use]
+    pub fn is_use(&self) -> bool {
+        matches!(self.operation, Operation::Read | Operation::Login)
+    }
 }
 
 /// True for a name that its backend hashed: nobody can be matched with it.
@@ -89,9 +97,15 @@ impl Usage {
     /// Takes an audit entry in.
     pub(super) fn told(&mut self, event: &Event, entry: &AuditEntry) {
         let Some(secret) = &entry.secret else { return };
-        if entry.outcome != AuditOutcome::Allowed
-            || !matches!(entry.operation, Operation::Read | Operation::Login)
-        {
+        let counts = matches!(
+            entry.operation,
+            Operation::Read
+                | Operation::Login
+                | Operation::Create
+                | Operation::Update
+                | Operation::Rotate
+        );
+        if entry.outcome != AuditOutcome::Allowed || !counts {
             return;
         }
         let row = self.secrets.row([Some(secret.raw())], || OfSecret {
@@ -107,6 +121,12 @@ impl Usage {
     pub(super) fn of(&self, secret: &SecretPath) -> impl Iterator<Item = &Use> {
         let row = self.secrets.get([Some(secret.raw())]);
         row.into_iter().flat_map(|row| &row.uses)
+    }
+
+    /// Where what is known of a secret lies in memory; 0 where nothing is.
+    pub(super) fn place(&self, secret: &SecretPath) -> usize {
+        let row = self.secrets.get([Some(secret.raw())]);
+        row.map_or(0, |row| std::ptr::from_ref(row).addr())
     }
 
     /// Every secret that was used, by name.
@@ -142,7 +162,7 @@ mod tests {
             used(5, "a", "read", "allowed"),
             used(1, "a", "read", "allowed"),
             used(9, "a", "read", "denied"),
-            used(7, "a", "update", "allowed"),
+            used(7, "a", "list", "allowed"),
             used(3, "b", "login", "allowed"),
         ];
         let incident = fold(&events);

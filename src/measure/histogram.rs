@@ -21,11 +21,11 @@ pub struct Range {
 /// one that holds the longest, those between without any among them. Lengths below zero are none.
 #[must_use]
 pub fn histogram(sets: &[Vec<Span>]) -> Vec<Range> {
-    let all = sets.iter().flatten().map(|span| span.as_micros().max(0));
-    let (Some(least), Some(most)) = (all.clone().min(), all.max()) else {
+    let lengths = sets.iter().flatten().map(|span| span.as_micros().max(0));
+    let (Some(shortest), Some(longest)) = (lengths.clone().min(), lengths.max()) else {
         return Vec::new();
     };
-    let edges = edges(least, most);
+    let edges = edges(shortest, longest);
     let pairs = edges.iter().zip(edges.iter().skip(1));
     let last = edges.len().saturating_sub(2);
     pairs
@@ -95,7 +95,7 @@ mod tests {
             Span::seconds(3_000_000),
             Span::micros(i64::MAX),
         ];
-        let ranges = histogram(&[odd.clone()]);
+        let ranges = histogram(std::slice::from_ref(&odd));
         assert!(ranges.len() <= RANGES);
         assert_eq!(ranges.iter().map(|r| r.counts[0]).sum::<usize>(), odd.len());
         assert_eq!(histogram(&[millis(&[7])]).len(), 1);

@@ -24,15 +24,15 @@ pub const WITHIN: Span = Span::seconds(24 * 3600);
 impl Desk {
     /// Begins to look for what a link names.
     pub fn seek_out(&mut self, landing: Landing) {
+        self.coming = Some(landing.clone());
         self.sought = Some(landing);
-        self.arrived = false;
         self.open(Screen::Sought);
     }
 
     /// Opens what a link names, once it is known and nobody went elsewhere.
     pub fn arrive(&mut self) {
-        if self.screen() == Screen::Sought && !self.arrived && self.has_all() {
-            self.arrived = true;
+        if self.screen() == Screen::Sought && self.coming.is_some() && self.has_all() {
+            self.coming = None;
             self.land();
         }
     }

@@ -143,8 +143,8 @@ pub struct Desk {
     pub prompt: Option<Prompt>,
     /// What a link names.
     pub sought: Option<Landing>,
-    /// True once all was known and what the link means could be opened.
-    pub arrived: bool,
+    /// The same until all is known and what the link means can be opened.
+    pub coming: Option<Landing>,
     /// The inventory.
     pub shelf: Shelf,
     /// The question before an act.
@@ -191,7 +191,7 @@ impl Desk {
             lines: 0,
             prompt: None,
             sought: None,
-            arrived: false,
+            coming: None,
             shelf: Shelf::default(),
             question: None,
             read: Read::default(),

@@ -4,7 +4,7 @@
 //! touches only the rows that are seen.
 
 use crate::incident::Incident;
-use crate::measure::inventory::{Column, Inventory, Item, order};
+use crate::measure::inventory::{Column, Inventory, Item, Kept, order};
 use crate::model::{SecretPath, Timestamp};
 
 use super::fit::plural;
@@ -13,7 +13,7 @@ use super::fit::plural;
 #[derive(Debug, Default)]
 pub struct Shelf {
     /// Every secret.
-    pub inventory: Inventory,
+    kept: Kept,
     /// What it is in the order of.
     pub column: Column,
     /// True for the other way round.
@@ -41,29 +41,39 @@ impl Shelf {
         let of = Some((incident.generation(), incident.now()));
         if self.of != of {
             self.of = of;
-            self.inventory = Inventory::of(incident);
+            self.kept.follow(incident);
             self.arrange();
         }
     }
 
+    /// Every secret, by name.
+    pub fn inventory(&self) -> &Inventory {
+        self.kept.inventory()
+    }
+
     fn arrange(&mut self) {
-        self.rows = order(&self.inventory, self.column, self.reversed, &self.letters);
+        self.rows = order(
+            self.kept.inventory(),
+            self.column,
+            self.reversed,
+            &self.letters,
+        );
         let line = self.row.saturating_sub(self.top);
         let is_it = |row: &usize| {
-            self.inventory.items.get(*row).map(|item| &item.secret) == self.selected.as_ref()
+            self.kept
+                .inventory()
+                .items
+                .get(*row)
+                .map(|item| &item.secret)
+                == self.selected.as_ref()
         };
         let found = self
             .selected
             .as_ref()
             .and_then(|_| self.rows.iter().position(is_it));
-        match found {
-            Some(row) => {
-                self.row = row;
-                self.top = row.saturating_sub(line);
-            }
-            // It is not shown now; what a person chose is remembered until they choose again.
-            None => (self.row, self.top) = (0, 0),
-        }
+        // Where it is not shown now, what a person chose is remembered until they choose again.
+        self.row = found.unwrap_or(0);
+        self.top = self.row.saturating_sub(line);
     }
 
     /// True for a row that a person has selected.
@@ -79,7 +89,7 @@ impl Shelf {
 
     /// The secret in a row.
     pub fn at(&self, row: usize) -> Option<&Item> {
-        self.inventory.items.get(*self.rows.get(row)?)
+        self.kept.inventory().items.get(*self.rows.get(row)?)
     }
 
     /// The selected secret.
@@ -90,7 +100,7 @@ impl Shelf {
     /// The secret that its own screen is about: the chosen one, even where a filter hides it.
     pub fn opened(&self) -> Option<&Item> {
         match &self.selected {
-            Some(secret) => self.inventory.get(secret),
+            Some(secret) => self.kept.inventory().get(secret),
             None => self.item(),
         }
     }
@@ -172,7 +182,7 @@ impl Shelf {
 
     /// How many of how many are shown, in words.
     pub fn counted(&self) -> String {
-        let all = self.inventory.items.len();
+        let all = self.kept.inventory().items.len();
         if self.letters.is_empty() {
             return plural(all, "secret");
         }

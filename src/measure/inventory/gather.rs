@@ -10,35 +10,24 @@
 //!    in force. It is overdue from a tenth of the cadence later on, where the cadence was only
 //!    seen from half of it; while one runs none is.
 //! 4. A reader is hidden where no identity and no name of a consumer of the secret is theirs, no
-//!    act of theirs on it is recorded, they asked for none of its rotations, and some other reader
-//!    could be matched. A hashed name can be nobody's.
+//!    act of theirs on it is recorded, they asked for none of its rotations and never changed it,
+//!    and some other reader could be matched. A hashed name can be nobody's.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use ahash::RandomState;
+
 use super::super::cadence::{always_behind, median};
-use super::{Behind, Cadence, Hidden, Inventory, Item, Last, ROTATIONS_FOR_A_CADENCE, Since, Used};
+use super::{Behind, Cadence, Hidden, Item, Last, ROTATIONS_FOR_A_CADENCE, Since, Used};
 use crate::incident::{Cache, Consumer, Incident, Rotation, Use, is_hashed};
 use crate::model::event::{ConsumerState, Operation, Outcome, Stage, StageStatus, Trigger};
-use crate::model::{SecretPath, Span, Text, Timestamp, Version};
+use crate::model::{Actor, RotationId, SecretPath, Span, Text, Timestamp, Version};
 
-impl Inventory {
-    /// Every secret of an incident, as things stand at its `now`.
-    #[must_use]
-    pub fn of(incident: &Incident) -> Self {
-        let Some(now) = incident.now() else {
-            return Self::default();
-        };
-        let around = Around::of(incident, now);
-        let secrets = incident.secrets().into_iter();
-        Self {
-            at: Some(now),
-            items: secrets.map(|secret| around.item(secret)).collect(),
-        }
-    }
-}
+/// Fixed, so that equal things have equal numbers.
+const HASHING: RandomState = RandomState::with_seeds(0x1e, 0xa5, 0x0c, 0x77);
 
 /// What is told of all secrets together and looked up for each.
-struct Around<'a> {
+pub(super) struct Around<'a> {
     incident: &'a Incident,
     now: Timestamp,
     /// Good leases, and when the first ends.
@@ -50,7 +39,7 @@ struct Around<'a> {
 }
 
 impl<'a> Around<'a> {
-    fn of(incident: &'a Incident, now: Timestamp) -> Self {
+    pub(super) fn of(incident: &'a Incident, now: Timestamp) -> Self {
         let mut leases: HashMap<_, (usize, Option<Timestamp>)> = HashMap::new();
         for lease in incident.leases() {
             let ends = lease.seen.expires_at;
@@ -76,7 +65,7 @@ impl<'a> Around<'a> {
         for act in incident.acts() {
             let targets = acts.entry(act.action.actor.raw()).or_default();
             targets.insert(act.action.target.raw());
-            targets.extend(act.rotation.iter().map(|id| id.raw()));
+            targets.extend(act.rotation.iter().map(RotationId::raw));
         }
         Self {
             incident,
@@ -87,7 +76,24 @@ impl<'a> Around<'a> {
         }
     }
 
-    fn item(&self, secret: &SecretPath) -> Item {
+    /// What is told of a secret by other things than its rotations, consumers and uses, as a
+    /// number.
+    pub(super) fn stamp(&self, secret: &SecretPath) -> u64 {
+        let cache = self
+            .caches
+            .get(secret)
+            .map(|cache| (oldest(cache), &cache.sample.service));
+        if cache.is_none() && !self.leases.contains_key(secret) {
+            return 0;
+        }
+        HASHING.hash_one((
+            self.leases.get(secret),
+            cache.map(|(o, s)| (o.as_micros(), s)),
+        ))
+    }
+
+    /// One secret, and the moment from which on time alone makes another item of it.
+    pub(super) fn item(&self, secret: &SecretPath) -> (Item, Option<Timestamp>) {
         let rotations: Vec<&Rotation> = self.incident.rotations_of(secret).collect();
         let consumers: Vec<&Consumer> = self.incident.consumers(secret).collect();
         let uses: Vec<&Use> = self.incident.uses(secret).collect();
@@ -105,7 +111,14 @@ impl<'a> Around<'a> {
             None => seen_on(&consumers),
         };
         let (leases, lease_ends) = self.leases.get(secret).copied().unwrap_or_default();
-        Item {
+        let overdue_from = due
+            .zip(cadence)
+            .map(|(due, cadence)| overdue_from(due, cadence));
+        let lost_from = last.zip(cadence).filter(|_| runs);
+        let lost_from = lost_from.map(|(last, cadence)| last.last_at + cadence.every);
+        let until = overdue_from.filter(|from| *from >= self.now).into_iter();
+        let until = until.chain(lost_from).min();
+        let item = Item {
             secret: secret.clone(),
             kind: latest(|r| r.kind.is_some()).and_then(|r| r.kind.clone()),
             owner: latest(|r| r.owner.is_some()).and_then(|r| r.owner.clone()),
@@ -114,7 +127,9 @@ impl<'a> Around<'a> {
             since,
             cadence,
             due,
-            overdue: due.zip(cadence).and_then(|(due, c)| self.overdue(due, c)),
+            overdue: overdue_from
+                .filter(|from| *from < self.now)
+                .and_then(|_| Some(self.now.since(due?))),
             behind: cadence.and_then(|c| self.behind(secret, c, &consumers)),
             rotations: rotations.len(),
             last: last.map(|r| Last {
@@ -128,13 +143,8 @@ impl<'a> Around<'a> {
             hidden: self.hidden(secret, &rotations, &consumers, &uses),
             leases,
             lease_ends,
-        }
-    }
-
-    fn overdue(&self, due: Timestamp, cadence: Cadence) -> Option<Span> {
-        let share = if cadence.told { 10 } else { 2 };
-        let late = self.now.since(due);
-        (late.as_micros() > cadence.every.as_micros() / share).then_some(late)
+        };
+        (item, until)
     }
 
     /// Who keeps what they read, or takes to get it, longer than the cadence.
@@ -175,8 +185,11 @@ impl<'a> Around<'a> {
         let mut known: HashSet<&str> = HashSet::new();
         for consumer in consumers {
             known.insert(consumer.name.raw());
-            known.extend(consumer.identities.iter().map(|identity| identity.raw()));
+            known.extend(consumer.identities.iter().map(Actor::raw));
         }
+        // Who puts versions there reads them too, to look whether they arrived.
+        let writers = uses.iter().filter(|u| !u.is_use());
+        let writers: HashSet<&str> = writers.map(|u| u.actor.raw()).collect();
         // A log-in is matched as well as a read: either shows that names mean something here.
         let matched = uses.iter().any(|u| known.contains(u.actor.raw()));
         if readers.is_empty() {
@@ -200,10 +213,20 @@ impl<'a> Around<'a> {
         };
         let strangers = readers.into_iter().filter(|actor| {
             let name = actor.raw();
-            !known.contains(name) && !is_hashed(actor) && !asked.contains(name) && !acted(name)
+            !known.contains(name)
+                && !writers.contains(name)
+                && !is_hashed(actor)
+                && !asked.contains(name)
+                && !acted(name)
         });
         Hidden::Known(strangers.cloned().collect())
     }
+}
+
+/// The moment after which the next rotation is overdue.
+fn overdue_from(due: Timestamp, cadence: Cadence) -> Timestamp {
+    let share = if cadence.told { 10 } else { 2 };
+    due + Span::micros(cadence.every.as_micros() / share)
 }
 
 fn oldest(cache: &Cache) -> Span {
@@ -290,7 +313,10 @@ fn cadence(rotations: &[&Rotation]) -> Option<Cadence> {
 }
 
 fn used(uses: &[&Use]) -> Option<Used> {
-    let last = uses.iter().max_by_key(|held| &held.last)?;
+    let last = uses
+        .iter()
+        .filter(|held| held.is_use())
+        .max_by_key(|held| &held.last)?;
     Some(Used {
         by: last.actor.clone(),
         operation: last.operation.clone(),

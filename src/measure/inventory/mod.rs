@@ -1,11 +1,12 @@
 //! The inventory: every secret that anything was told of, how old its version is and how often it
 //! is rotated, who holds it, and what about it wants a person's look (`docs/inventory.md`).
 //!
-//! It is computed from an incident at the incident's `now`; nothing of it is remembered. What was
-//! not told is `None`, never zero.
+//! It is computed from an incident at the incident's `now`. What was not told is `None`, never
+//! zero.
 
 mod export;
 mod gather;
+mod keep;
 mod order;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use crate::model::{Actor, RotationId, SecretPath, ServiceName, Span, Text, Times
 use super::cadence::SERVICES_ON_ONE;
 
 pub use export::{COLUMNS, csv};
+pub use keep::Kept;
 pub use order::{Column, order};
 
 /// A cadence that was only seen, not told, is known from so many rotations on.

@@ -206,6 +206,8 @@ fn a_hidden_reader_is_one_whom_no_consumer_no_act_and_no_request_explains() {
         .used(22, "planner", "read")
         .used(23, "hmac-sha256:00ff", "read")
         .used(24, "stranger", "read")
+        .used(24, "engine", "read")
+        .used(24, "engine", "update")
         .used(25, "db-user", "login")
         .used(26, "mira", "read");
     let act = json!({"action": "freeze", "phase": "executed", "actor": "mira", "target": "db",
@@ -242,6 +244,61 @@ fn one_credential_of_four_services_is_shared_and_leases_end() {
     let item = story.consumer(1, "d", &json!({"service": "d"})).now(10);
     assert!(item.is_shared());
     assert_eq!((item.leases, item.lease_ends), (2, Some(at(50))));
+}
+
+#[test]
+fn one_that_follows_is_the_same_as_one_that_is_made_anew() {
+    let mut story = Story::default();
+    let mut kept = Kept::default();
+    let mut look = |story: &mut Story, now: i64| {
+        story.incident.tick(at(now));
+        // The cockpit holds a clone while the incident goes on.
+        let clone = story.incident.clone();
+        kept.follow(&clone);
+        assert_eq!(*kept.inventory(), Inventory::of(&clone), "at {now}");
+        clone
+    };
+    let told = json!({"cadence_seconds": DAY, "by": "planner"});
+    let mut held = Vec::new();
+    for n in 0..12 {
+        let now = n * DAY;
+        if n != 7 {
+            story.rotated(now, if n % 3 == 0 { "" } else { "succeeded" }, &told);
+        }
+        held.push(look(&mut story, now + 2 * HOUR));
+        story.consumer(
+            now + 2 * HOUR,
+            &format!("c{n}"),
+            &json!({"identities": ["a"], "latency_ms": n}),
+        );
+        held.push(look(&mut story, now + 3 * HOUR));
+        story.used(
+            now + 3 * HOUR,
+            ["a", "stranger"][usize::from(n > 4)],
+            "read",
+        );
+        let ends = at(now + 5 * HOUR).to_string();
+        let lease = json!({"lease": format!("l{n}"), "secret": "db", "expires_at": ends});
+        story.tell(now + 3 * HOUR, "lease.observed", None, &lease);
+        let cache = json!({"service": "cart", "secret": "db", "oldest_entry_seconds": n * 9000});
+        story.tell(now + 3 * HOUR, "cache.sample", None, &cache);
+        held.push(look(&mut story, now + 4 * HOUR));
+        held.push(look(&mut story, now + 6 * HOUR));
+        let act = json!({"action": "freeze", "phase": "executed", "actor": "stranger",
+            "target": "db", "risk": "reversible", "idempotency_key": "1"});
+        if n == 9 {
+            story.tell(now + 6 * HOUR, "action", None, &act);
+        }
+        let other = json!({"consumer": "x", "secret": format!("other-{}", n % 5), "version": "1", "state": "in_use"});
+        story.tell(now + 6 * HOUR, "consumer.version", None, &other);
+        held.push(look(&mut story, now + 23 * HOUR));
+    }
+    look(&mut story, 40 * DAY);
+    // A person goes back in the recording.
+    for earlier in held.iter().rev().step_by(7) {
+        kept.follow(earlier);
+        assert_eq!(*kept.inventory(), Inventory::of(earlier));
+    }
 }
 
 fn three() -> Inventory {

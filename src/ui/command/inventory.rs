@@ -109,7 +109,7 @@ fn export(desk: &mut Desk) -> Effects {
     if desk.screen() != Screen::Inventory {
         return here(desk, |_| ());
     }
-    let (Some(at), false) = (desk.shelf.inventory.at, desk.shelf.len() == 0) else {
+    let (Some(at), false) = (desk.shelf.inventory().at, desk.shelf.len() == 0) else {
         desk.notice = Some("There is no secret to export".to_owned());
         return Effects::none();
     };
@@ -118,10 +118,10 @@ fn export(desk: &mut Desk) -> Effects {
         .to_string()
         .chars()
         .take_while(|c| *c != '.')
-        .filter(|c| c.is_ascii_alphanumeric())
+        .filter(char::is_ascii_alphanumeric)
         .collect();
     let name = format!("rotascope-inventory-{}.csv", moment.trim_end_matches('Z'));
     desk.notice = Some(format!("Writing {name} …"));
-    let words = csv(&desk.shelf.inventory, desk.shelf.rows());
+    let words = csv(desk.shelf.inventory(), desk.shelf.rows());
     Effects::one(Effect::Export { name, words })
 }

@@ -278,7 +278,11 @@ struct Failed {
 
 fn errors(lines: &mut Vec<Line>, desk: &Desk, rotation: &Rotation, width: u16) {
     let Some(now) = desk.now() else { return };
-    let (name, note) = if width < 60 { (12, 10) } else { (30, 22) };
+    let (name, note) = match width {
+        0..60 => (12, 10),
+        60..150 => (30, 22),
+        _ => (60, 22),
+    };
     let axis = Axis {
         from: now - desk.span(),
         to: now,

@@ -136,7 +136,7 @@ pub fn column_at(width: u16, x: u16) -> Option<Column> {
 /// Why there is nothing, and what would fill the screen.
 fn nothing(desk: &Desk) -> Vec<Line> {
     let shelf = &desk.shelf;
-    if !shelf.inventory.items.is_empty() {
+    if !shelf.inventory().items.is_empty() {
         let words = format!(
             "No secret holds \"{}\".",
             crate::model::text::shown(shelf.letters())
@@ -186,7 +186,7 @@ fn head(desk: &Desk, name: u16, fields: &[Field]) -> Line {
 }
 
 fn line(desk: &Desk, item: &Item, selected: bool, name: u16, fields: &[Field]) -> Line {
-    let now = desk.shelf.inventory.at.unwrap_or_default();
+    let now = desk.shelf.inventory().at.unwrap_or_default();
     let loud = item.flaws().next().map_or(Role::Text, role);
     let mark = if selected { "▌" } else { " " };
     let path = item.secret.to_string();

@@ -121,7 +121,7 @@ impl List<'_> {
 
     fn facts(&mut self) {
         let (item, clock) = (self.item, self.desk.clock());
-        let now = self.desk.shelf.inventory.at.unwrap_or_default();
+        let now = self.desk.shelf.inventory().at.unwrap_or_default();
         let mut what: Vec<String> = Vec::new();
         what.extend(item.kind.as_ref().map(ToString::to_string));
         what.extend(item.tier.as_ref().map(|tier| format!("tier {tier}")));
