@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const SECRETS: usize = 10_000;
 const ROUNDS: usize = 50;
 
-fn event(n: usize, seconds: usize, kind: &str, rotation: Option<String>, data: &Value) -> Event {
+fn event(n: usize, seconds: usize, kind: &str, rotation: Option<&str>, data: &Value) -> Event {
     let (h, m, s) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     let line = json!({"specversion": "1.0", "id": format!("{kind}-{n}-{seconds}"), "source": "/bench",
         "type": format!("rotascope.{kind}"), "rotationid": rotation,
@@ -33,9 +33,9 @@ fn incident() -> Incident {
             let start = json!({"secret": secret, "owner": format!("team-{}", n % 40),
                 "to_version": format!("v{turn}"), "cadence_seconds": 3600 * (1 + n % 24)});
             let at = turn * 7200 + n % 3600;
-            incident.apply(&event(n, at, "rotation.started", Some(id.clone()), &start));
+            incident.apply(&event(n, at, "rotation.started", Some(&id), &start));
             let end = json!({"outcome": "succeeded"});
-            incident.apply(&event(n, at + 60, "rotation.finished", Some(id), &end));
+            incident.apply(&event(n, at + 60, "rotation.finished", Some(&id), &end));
         }
         for c in 0..5 {
             let data = json!({"consumer": format!("consumer-{n}-{c}"), "secret": secret,
