@@ -73,6 +73,7 @@ impl Story {
                 tier: None,
                 regions: Vec::new(),
                 grace_seconds: None,
+                cadence_seconds: None,
                 dual_run: Some(true),
                 planned: None,
                 canary_percent: None,

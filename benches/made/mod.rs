@@ -82,6 +82,7 @@ impl Maker {
             tier: Some(Tier::High),
             regions: REGIONS.iter().map(|r| (*r).into()).collect(),
             grace_seconds: Some(Seconds(600)),
+            cadence_seconds: None,
             dual_run: Some(true),
             planned: Some(true),
             canary_percent: Some(10.0),

@@ -11,6 +11,7 @@ use super::{BAD_INPUT, FINE, groups};
 use crate::audit::{self, AuditRow, Options, Progress};
 use crate::model::json;
 use crate::model::rejected::Rejected;
+use crate::model::text::inert;
 use crate::query::{By, Filter, FilterError};
 
 /// The width of a table that goes to no terminal.
@@ -155,15 +156,6 @@ fn csv(rows: Rows<'_>, out: &mut dyn Write) -> io::Result<()> {
         csv.write_record(row.cells().map(inert)).map_err(fail)?;
     }
     csv.flush()
-}
-
-/// A spreadsheet runs a cell that begins like a formula, unless a quote mark stands before it.
-fn inert(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@']) {
-        format!("'{cell}")
-    } else {
-        cell
-    }
 }
 
 fn width(args: &Args) -> usize {

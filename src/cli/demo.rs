@@ -17,7 +17,7 @@ use crate::model::{Actor, Text};
 use crate::rotation::Clock;
 use crate::rotation::lab::{Cause, LabSettings, UnknownCause};
 use crate::session::live::{Acting, JournalPlace, LiveStart, Recorder, Who};
-use crate::shell::terminal::{self, Opening};
+use crate::shell::terminal::{self, More, Opening};
 
 use super::complaint::Complaint;
 use super::dumps;
@@ -97,7 +97,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
     if args.recorded {
         let opened = audit::open_carried(&FIRST_NIGHT, &Options::default());
         let backend = Box::new(Replay::new(opened, look.identity.clone()));
-        return replay::open("first-night", look, backend, args.play.start());
+        return replay::open("first-night", look, backend, args.play.start(), None);
     }
     if args.play.are_named() {
         return Err(Complaint::new(
@@ -137,8 +137,12 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         || Text::from("demo"),
         |cause| Text::from(format!("demo {cause}")),
     );
-    let alarm = look.alarm();
-    let shown = terminal::run(look.setup(title), alarm, Opening::Live(Box::new(start)));
+    let more = More {
+        alarm: look.alarm(),
+        watch: look.watch(),
+        ..More::default()
+    };
+    let shown = terminal::run(look.setup(title), Opening::Live(Box::new(start)), more);
     house.leave();
     shown
         .map(|()| 0)

@@ -9,7 +9,8 @@ use crate::backend::stream::Stream;
 use crate::config::Paths;
 use crate::model::Text;
 use crate::session::live::{LiveStart, Recorder, Who};
-use crate::shell::terminal::{self, Opening};
+use crate::shell::terminal::{self, More, Opening};
+use crate::ui::Landing;
 
 use super::actor::{self, ActorArgs};
 use super::complaint::Complaint;
@@ -44,6 +45,11 @@ impl Args {
     pub(super) fn names_anything(&self) -> bool {
         self.engine.is_some() || !self.stream.is_empty()
     }
+
+    /// How the cockpit looks.
+    pub(super) fn look(&self) -> &LookArgs {
+        &self.look
+    }
 }
 
 /// Opens the cockpit.
@@ -52,6 +58,18 @@ impl Args {
 /// [`Complaint`] where an address or a token is wrong, the recording cannot begin, or there is no
 /// terminal.
 pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
+    run_at(args, None, paths)
+}
+
+/// Opens the cockpit at what a link names, where there is one.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_at(
+    args: &Args,
+    landing: Option<Landing>,
+    paths: &Paths,
+) -> Result<u8, Complaint> {
     let look = Look::of(&args.look, paths)?;
     let mut backends: Vec<Box<dyn Backend>> = Vec::new();
     if let Some(url) = &args.engine {
@@ -79,8 +97,12 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         recorder,
         who,
     };
-    let alarm = look.alarm();
-    terminal::run(look.setup(title), alarm, Opening::Live(Box::new(start)))
+    let more = More {
+        landing,
+        alarm: look.alarm(),
+        watch: look.watch(),
+    };
+    terminal::run(look.setup(title), Opening::Live(Box::new(start)), more)
         .map(|()| 0)
         .map_err(|error| Complaint::new("the cockpit cannot be shown").because(error))
 }

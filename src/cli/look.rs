@@ -9,9 +9,11 @@ use crate::audit::identity::IdentityRules;
 use crate::config::{Paths, Settings, TimeZoneChoice};
 use crate::measure::alert::Owners;
 use crate::model::Text;
+use crate::shell::watch::Watch;
 use crate::ui::{Alarm, ConfigError, Depth, Keymap, Setup, Theme};
 
 use super::complaint::Complaint;
+use super::watcher::Watcher;
 
 /// What a person says of it on the command line.
 #[derive(clap::Args, Debug, Default)]
@@ -31,6 +33,8 @@ pub struct Look {
     theme: Theme,
     zone: TimeZoneChoice,
     alarm: Alarm,
+    /// Where it was read, and what of it the command line named.
+    from: (Paths, Option<String>, Option<String>),
     /// Who is who.
     pub identity: IdentityRules,
 }
@@ -60,6 +64,15 @@ impl Look {
                 ring: settings.alerts.ring(),
                 objectives: settings.slo.objectives(),
             },
+            from: (
+                paths.clone(),
+                args.keymap.clone(),
+                if no_colour {
+                    Some("none".to_owned())
+                } else {
+                    args.theme.clone()
+                },
+            ),
             identity,
         })
     }
@@ -67,6 +80,13 @@ impl Look {
     /// What the cockpit is told of alerts.
     pub(super) fn alarm(&self) -> Alarm {
         self.alarm.clone()
+    }
+
+    /// What reads it anew when its files change; `None` where there can be none.
+    pub(super) fn watch(&self) -> Option<Box<dyn Watch>> {
+        let (paths, keymap, theme) = self.from.clone();
+        paths.config.as_ref()?;
+        Some(Box::new(Watcher::new(paths, (keymap, theme), depth())))
     }
 
     /// The cockpit's setup.

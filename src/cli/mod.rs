@@ -16,10 +16,12 @@ mod generated;
 mod groups;
 mod identity;
 mod input;
+pub mod inventory;
 mod levels;
 mod live;
 mod log;
 mod look;
+mod open;
 mod passphrase;
 mod policy;
 mod replay;
@@ -27,6 +29,7 @@ mod secret_file;
 pub mod slo;
 pub mod verify;
 mod watch;
+mod watcher;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -61,6 +64,8 @@ struct Cli {
 enum Command {
     /// Open what the servers wrote during an incident in the cockpit
     Replay(replay::Args),
+    /// Open the screen that a page's link means: of a service, a rotation or a secret
+    Open(open::Args),
     /// Print what native logs and events say, one row an event
     Audit(audit::Args),
     /// Print the incident events that were derived, one line of JSON each
@@ -71,6 +76,8 @@ enum Command {
     Slo(slo::Args),
     /// Print findings and alerts as they come, a line each, and tell hooks of them
     Watch(watch::Args),
+    /// List every secret with its age, cadence, owner, last use and who holds it
+    Inventory(inventory::Args),
     /// Check the settings, keymaps, themes and plans of rotations
     Check(check::Args),
     /// Rotate secrets of a lab in this process, break one on purpose, and watch it live
@@ -121,6 +128,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
     match command {
         Command::Replay(args) => replay::run(&args, paths),
+        Command::Open(args) => open::run(&args, paths),
         Command::Audit(args) => printed(|out, err| audit::run(&args, out, err)),
         Command::Events(args) => {
             let (_, usual) = look::settings(paths)?;
@@ -137,6 +145,10 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
             printed(|out, err| slo::run(&args, usual, &asked, out, err))
         }
         Command::Watch(args) => watch::run(&args, paths),
+        Command::Inventory(args) => {
+            let (_, usual) = look::settings(paths)?;
+            printed(|out, err| inventory::run(&args, usual, out, err))
+        }
         Command::Check(args) => printed(|out, err| check::run(&args, paths, out, err)),
         Command::Demo(args) => demo::run(&args, paths),
         Command::Engine(args) => engine::run(&args),

@@ -7,7 +7,8 @@ use crate::config::Paths;
 use crate::model::replay::{SeekTo, Speed};
 use crate::model::{Text, Timestamp};
 use crate::session::Start;
-use crate::shell::terminal::{self, Opening};
+use crate::shell::terminal::{self, More, Opening};
+use crate::ui::Landing;
 
 use super::complaint::Complaint;
 use super::look::{Look, LookArgs};
@@ -59,9 +60,23 @@ impl PlayArgs {
 /// # Errors
 /// [`Complaint`] where a path is missing, the settings are wrong, or there is no terminal.
 pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
-    let look = Look::of(&args.look, paths)?;
-    let backend = super::input::recording(&args.paths, look.identity.clone())?;
-    open(&title(&args.paths), look, backend, args.play.start())
+    run_at(&args.paths, &args.look, args.play.start(), None, paths)
+}
+
+/// Opens the cockpit on files, at what a link names where there is one.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_at(
+    files: &[PathBuf],
+    look: &LookArgs,
+    start: Start,
+    landing: Option<Landing>,
+    paths: &Paths,
+) -> Result<u8, Complaint> {
+    let look = Look::of(look, paths)?;
+    let backend = super::input::recording(files, look.identity.clone())?;
+    open(&title(files), look, backend, start, landing)
 }
 
 /// What the cockpit calls these paths: the first by its name, and how many more there are.
@@ -91,15 +106,20 @@ pub(super) fn open(
     look: Look,
     backend: Box<dyn Backend>,
     start: Start,
+    landing: Option<Landing>,
 ) -> Result<u8, Complaint> {
-    let alarm = look.alarm();
+    let more = More {
+        landing,
+        alarm: look.alarm(),
+        watch: look.watch(),
+    };
     let setup = look.setup(Text::from(title));
-    terminal::run(setup, alarm, Opening::Recording(backend, start))
+    terminal::run(setup, Opening::Recording(backend, start), more)
         .map(|()| 0)
         .map_err(|error| Complaint::new("the cockpit cannot be shown").because(error))
 }
 
-fn place(words: &str) -> Result<SeekTo, String> {
+pub(super) fn place(words: &str) -> Result<SeekTo, String> {
     if let Some(percent) = words.strip_suffix('%') {
         return match percent.parse::<f64>() {
             Ok(share) if (0.0..=100.0).contains(&share) => Ok(SeekTo::Share(share / 100.0)),

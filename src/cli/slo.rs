@@ -39,7 +39,7 @@ pub struct Args {
     pub to: Option<Timestamp>,
 }
 
-fn moment(words: &str) -> Result<Timestamp, String> {
+pub(super) fn moment(words: &str) -> Result<Timestamp, String> {
     let example = "2026-11-24T03:00:00Z or 2026-11-24T04:00:00+01:00";
     Timestamp::parse(words).map_err(|error| format!("{error}; write {example}"))
 }

@@ -10,7 +10,7 @@ use super::book::{Book, about, evidence, id_of, settle};
 use super::finding::{Evidence, Mode, Subject};
 use super::map::{Map, Set};
 use super::{Findings, Rule};
-use crate::incident::{EventRef, Incident, Rotation};
+use crate::incident::{EventRef, Incident, Rotation, is_hashed};
 use crate::model::event::{
     AuditEntry, AuditOutcome, LeakConfidence, LeakFinding, Operation, StageStatus,
 };
@@ -153,7 +153,7 @@ impl Leak {
             known.seen.insert(data.actor.clone());
             return;
         };
-        if !known.matched || is_hash(data.actor.raw()) || acted(&self.acts, &data.actor, rotation) {
+        if !known.matched || is_hashed(&data.actor) || acted(&self.acts, &data.actor, rotation) {
             return;
         }
         known
@@ -250,11 +250,6 @@ fn is_stored(rotation: &Rotation) -> bool {
     let stage = crate::model::event::Stage::Store.index();
     let stored = stage.and_then(|index| rotation.stages.get(index));
     stored.is_some_and(|view| view.status == Some(StageStatus::Completed))
-}
-
-/// A name that the backend hashed can be matched to nobody.
-fn is_hash(name: &str) -> bool {
-    name.starts_with("hmac-")
 }
 
 fn raise(

@@ -8,10 +8,13 @@ use super::source::millis;
 use super::store::{Row, Store, Words};
 use super::view::{Consumer, EventRef, RegionTally, Rotation, Tally};
 use crate::model::event::{ConsumerState, ConsumerVersion, NamedConsumer};
-use crate::model::{Actor, ConsumerId, Region, SecretPath, ServiceName, Timestamp, Version};
+use crate::model::{Actor, ConsumerId, Region, SecretPath, ServiceName, Span, Timestamp, Version};
 
 /// The most versions kept that one consumer has reached; the latest by their first time stay.
 const REACHED_KEPT: usize = 256;
+
+/// The most versions of which it is kept how long one consumer took; the latest told stay.
+const TOOK_KEPT: usize = 4;
 
 /// The most identities kept of one consumer; the first in the alphabet stay.
 const IDENTITIES_KEPT: usize = 64;
@@ -41,6 +44,8 @@ type Weight = (bool, EventRef);
 #[derive(Clone, Debug)]
 struct Known {
     view: Consumer,
+    /// The event that told each of [`Consumer::took`].
+    took: Vec<EventRef>,
     word: Option<Weight>,
     service: Option<Weight>,
     region: Option<Weight>,
@@ -69,7 +74,9 @@ impl Known {
                 latency: None,
                 identities: Vec::new(),
                 reached: Vec::new(),
+                took: Vec::new(),
             },
+            took: Vec::new(),
             word: None,
             service: None,
             region: None,
@@ -83,6 +90,9 @@ impl Known {
         self.identities(&told.identities);
         if matches!(told.state, ConsumerState::Validated | ConsumerState::InUse) {
             self.reached(&told.version, at);
+        }
+        if let Some(latency) = told.latency_ms {
+            self.took(&by.1, &told.version, millis(latency));
         }
         if self.word.as_ref().is_none_or(|word| *word < by) {
             let view = &mut self.view;
@@ -117,6 +127,25 @@ impl Known {
                 self.view.identities.insert(at, identity.clone());
                 self.view.identities.truncate(IDENTITIES_KEPT);
             }
+        }
+    }
+
+    /// How long it took to a version, as its latest word about that version says.
+    fn took(&mut self, event: &EventRef, version: &Version, latency: Span) {
+        let took = &mut self.view.took;
+        if let Some(held) = took.iter().position(|(v, _)| v == version) {
+            if self.took.get(held).is_some_and(|held| held >= event) {
+                return;
+            }
+            took.remove(held);
+            self.took.remove(held);
+        }
+        let (Ok(at) | Err(at)) = self.took.binary_search(event);
+        self.took.insert(at, event.clone());
+        took.insert(at, (version.clone(), latency));
+        if took.len() > TOOK_KEPT {
+            took.remove(0);
+            self.took.remove(0);
         }
     }
 
@@ -171,6 +200,18 @@ impl Consumers {
             .get([Some(secret.raw())])
             .into_iter()
             .flat_map(|of_secret| of_secret.rows.iter().map(|known| &known.view))
+    }
+
+    /// Where what is known of a secret lies in memory; 0 where nothing is.
+    pub(super) fn place(&self, secret: &SecretPath) -> usize {
+        let row = self.secrets.get([Some(secret.raw())]);
+        row.map_or(0, |row| std::ptr::from_ref(row).addr())
+    }
+
+    /// Every secret that has consumers, by name.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretPath> {
+        let known = self.secrets.iter().filter(|of| !of.rows.is_empty());
+        known.map(|of_secret| &of_secret.secret)
     }
 
     /// Every secret with its consumers, by name.

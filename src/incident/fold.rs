@@ -9,6 +9,7 @@ use super::leak::Leaks;
 use super::rotation::{Moved, Rotations};
 use super::sample::Samples;
 use super::source::Sources;
+use super::usage::{Usage, Use};
 use super::view::{
     Act, Applied, AuditLine, AuthSeries, Backend, Cache, Canary, Certificate, Consumer, Counts,
     EventRef, FoldedAlert, Health, Keyset, Leak, Lease, Quota, Rotation, Scan, SignalSeries, Tally,
@@ -33,6 +34,7 @@ pub struct Incident {
     acts: Acts,
     audit: Audit,
     leaks: Leaks,
+    usage: Usage,
 }
 
 impl Incident {
@@ -68,6 +70,7 @@ impl Incident {
                 }
             }
             Data::AuditEntry(data) => {
+                self.usage.told(event, data);
                 self.audit.told(name(), named, data);
                 if let (Some(id), Some(version)) = (named, &data.version)
                     && touches(data)
@@ -312,6 +315,63 @@ impl Incident {
         self.latests.scans()
     }
 
+    /// Every rotation of a secret, by the time it was first told of.
+    #[must_use]
+    pub fn rotations_of<'a>(
+        &'a self,
+        secret: &SecretPath,
+    ) -> impl DoubleEndedIterator<Item = &'a Rotation> {
+        self.rotations.in_line(secret).map(|told| self.show(told))
+    }
+
+    /// Whom the audit logs allowed to use a secret, by name and by what they did; each once, at
+    /// most [`super::USES_KEPT`].
+    pub fn uses<'a>(&'a self, secret: &SecretPath) -> impl Iterator<Item = &'a Use> {
+        self.usage.of(secret)
+    }
+
+    /// Every secret that anything was told of, by name.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&SecretPath> {
+        let rotated = self.rotations.secrets();
+        let held = self.consumers.secrets();
+        let leased = self.leases().filter_map(|lease| lease.seen.secret.as_ref());
+        let served = self.certificates().filter_map(|c| c.seen.secret.as_ref());
+        let used = self.usage.secrets();
+        let mut all: Vec<&SecretPath> = rotated
+            .chain(held)
+            .chain(used)
+            .chain(leased)
+            .chain(served)
+            .collect();
+        // They come in a few runs that are in order already.
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// A number that another incident has too only where the rotations, consumers and uses of a
+    /// secret are the same there. It is told by where they lie in memory: the two must both be
+    /// alive, and one have grown out of a clone of the other.
+    #[must_use]
+    pub fn stamp(&self, secret: &SecretPath) -> u64 {
+        let lie = self.rotations.places(secret);
+        let lie = lie.chain([self.consumers.place(secret), self.usage.place(secret)]);
+        lie.fold(0, |sum: u64, at| {
+            (sum.rotate_left(7) ^ at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        })
+    }
+
+    /// What was audited about a secret under no rotation's id, latest last; at most
+    /// [`super::AUDIT_KEPT`] lines.
+    #[must_use]
+    pub fn audit_of<'a>(
+        &'a self,
+        secret: &'a SecretPath,
+    ) -> impl DoubleEndedIterator<Item = &'a AuditLine> {
+        self.audit.of(std::iter::empty(), Some(secret.raw()))
+    }
+
     /// What was audited about a rotation (its id or an alias) or else about its secret, latest
     /// last; at most [`super::AUDIT_KEPT`] lines.
     pub fn audit<'a>(
@@ -364,6 +424,7 @@ impl Incident {
             && self.leaks().eq(other.leaks())
             && self.scans().eq(other.scans())
             && self.audit_all().eq(other.audit_all())
+            && self.usage.all().eq(other.usage.all())
     }
 }
 

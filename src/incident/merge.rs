@@ -31,6 +31,7 @@ pub(super) fn show(
         services: start.services.get().cloned().unwrap_or_default(),
         named: start.named.get().cloned().unwrap_or(no_names),
         grace_period: start.grace_period.get().copied(),
+        cadence: start.cadence.get().copied(),
         dual_run: start.dual_run.get().copied(),
         planned: start.planned.get().copied(),
         canary_percent: start.canary_percent.get().copied(),

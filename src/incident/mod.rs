@@ -24,8 +24,10 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod told;
+mod usage;
 mod view;
 
 pub use fold::Incident;
 pub use recording::Recording;
+pub use usage::{USES_KEPT, Use, is_hashed};
 pub use view::*;

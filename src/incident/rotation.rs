@@ -323,6 +323,30 @@ impl Rotations {
         latest.or(first).map(|p| p.row)
     }
 
+    /// The rotations of a secret in its line, each once.
+    pub(super) fn in_line(&self, secret: &SecretPath) -> impl DoubleEndedIterator<Item = &Told> {
+        let line = self.lines.get([Some(secret.raw())]);
+        let places = line.into_iter().flat_map(|line| &line.places);
+        let canons = places.filter(|place| place.is_canon());
+        canons.filter_map(|place| self.told.at(place.row))
+    }
+
+    /// Where what is known of a secret's rotations lies in memory.
+    pub(super) fn places(&self, secret: &SecretPath) -> impl Iterator<Item = usize> {
+        let line = self.lines.get([Some(secret.raw())]);
+        let told = line.into_iter().flat_map(|line| &line.places);
+        let told = told.filter_map(|place| self.told.at(place.row));
+        let line = line.map(|line| std::ptr::from_ref(line).addr());
+        line.into_iter()
+            .chain(told.map(|told| std::ptr::from_ref(told).addr()))
+    }
+
+    /// Every secret that a rotation is of, by name.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretPath> {
+        let lines = self.lines.iter().filter(|line| !line.places.is_empty());
+        lines.map(|line| &line.secret)
+    }
+
     /// What was told under a row's id.
     pub(super) fn told(&self, row: u32) -> Option<&Told> {
         self.told.at(row)

@@ -87,6 +87,7 @@ registers! {
         services: Vec<ServiceName>,
         named: Arc<[NamedConsumer]>,
         grace_period: Span,
+        cadence: Span,
         dual_run: bool,
         planned: bool,
         canary_percent: f64,
@@ -263,6 +264,7 @@ impl Told {
         start
             .grace_period
             .put(step, told.grace_seconds.map(seconds));
+        start.cadence.put(step, told.cadence_seconds.map(seconds));
         start.dual_run.put(step, told.dual_run);
         start.planned.put(step, told.planned);
         start.canary_percent.put(step, told.canary_percent);

@@ -120,6 +120,8 @@ pub struct Rotation {
     pub named: Arc<[NamedConsumer]>,
     /// The grace period that was promised.
     pub grace_period: Option<Span>,
+    /// How often the secret is to be rotated, where that was told.
+    pub cadence: Option<Span>,
     /// Whether old and new were promised to be both accepted until the revocation.
     pub dual_run: Option<bool>,
     /// Whether it was announced.
@@ -312,6 +314,8 @@ pub struct Consumer {
     pub latency: Option<Span>,
     /// The names by which backends know it.
     pub identities: Vec<Actor>,
+    /// How long it took to each of the versions told of last, from their store; latest last.
+    pub took: Vec<(Version, Span)>,
     /// Versions that it was told to have been on (validated or in use), by when first.
     pub reached: Vec<(Version, Timestamp)>,
 }

@@ -4,6 +4,9 @@
 
 pub mod alert;
 mod baseline;
+pub mod cadence;
+pub mod histogram;
+pub mod inventory;
 pub mod level;
 mod spike;
 mod tail;

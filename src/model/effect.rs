@@ -31,6 +31,13 @@ pub enum Effect {
     Act(Box<Asked>),
     /// Draw everything anew, as after the terminal was disturbed.
     Redraw,
+    /// Write harmless words to a new file of the folder for exports, and say where, or why not.
+    Export {
+        /// The file's name, without a folder.
+        name: String,
+        /// What it holds.
+        words: String,
+    },
     /// Put harmless words on the clipboard (OSC 52).
     Copy(String),
     /// Ring: somebody is woken, and why, in harmless words.

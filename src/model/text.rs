@@ -111,6 +111,17 @@ pub fn shown(raw: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// A cell of a table that a spreadsheet does not run: one that begins like a formula, in narrow
+/// letters or in wide ones, gets a quote mark before it.
+#[must_use]
+pub fn inert(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n']) {
+        format!("'{cell}")
+    } else {
+        cell
+    }
+}
+
 fn end_marks(out: &mut String, marks: usize) {
     if marks > MARKS_SHOWN {
         let _ = write!(out, "‹+{} marks›", marks - MARKS_SHOWN);

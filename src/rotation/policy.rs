@@ -6,10 +6,9 @@ use std::ops::Range;
 
 use super::lifecycle::{HealthRule, Member, Rules};
 use super::plan::{Plan, PlanError, SecretPlan};
+use crate::measure::cadence::{SERVICES_ON_ONE, always_behind};
 use crate::model::{Span, Text, Timestamp};
 
-/// More services than this on one credential are too many to revoke it calmly.
-const SERVICES_ON_ONE: usize = 3;
 /// The share of an emergency's first wave, where the plan names none.
 const EMERGENCY_CANARY: f64 = 10.0;
 
@@ -181,7 +180,7 @@ fn unwise(secret: &SecretPlan, warn: &mut dyn FnMut(&str, String, &str)) {
         .filter_map(|c| c.cache.map(|cache| (cache, c)));
     if let Some((cache, consumer)) = slowest.max_by_key(|(cache, _)| *cache) {
         if let Some(cadence) = secret.cadence
-            && cadence <= cache
+            && always_behind(cadence, cache)
         {
             warn(
                 "cadence",
@@ -289,6 +288,7 @@ pub(super) fn rules(secret: &SecretPlan, dual_run: bool) -> Rules {
     let mut rules = Rules {
         dual_run,
         grace: secret.grace.unwrap_or(Rules::default().grace),
+        cadence: secret.cadence,
         ..Rules::default()
     };
     let pulls = secret.consumers.iter().filter(|c| c.endpoint.is_none());

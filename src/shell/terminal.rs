@@ -15,13 +15,14 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::guard::Taken;
-use super::input;
+use super::watch::{self, Watch};
+use super::{export, input};
 use crate::backend::Backend;
 use crate::measure::level::Objectives;
 use crate::model::effect::{Effect, Effects};
 use crate::session::live::LiveStart;
 use crate::session::{Session, Start, Update};
-use crate::ui::{self, Alarm, Cockpit, Message, Setup, State};
+use crate::ui::{self, Alarm, Cockpit, Landing, Message, Setup, State};
 
 /// What wakes the loop.
 enum Wake {
@@ -31,6 +32,8 @@ enum Wake {
     InputEnded,
     /// A state lies in the slot.
     State,
+    /// Something beside the loop has a word for the cockpit.
+    Told(Box<Message>),
     /// The program was asked to end.
     Signal,
 }
@@ -62,13 +65,27 @@ pub enum Opening {
     Live(Box<LiveStart>),
 }
 
+/// What more there may be to an opening.
+#[derive(Default)]
+pub struct More {
+    /// What a link names: it is looked for, and what it means opens.
+    pub landing: Option<Landing>,
+    /// What the settings say of alerts; without, nothing rings.
+    pub alarm: Alarm,
+    /// What may change how it looks while it runs.
+    pub watch: Option<Box<dyn Watch>>,
+}
+
 /// Opens the cockpit and runs it until the person leaves.
 ///
 /// # Errors
 /// Where standard output is no terminal, or cannot be written.
-pub fn run(setup: Setup, alarm: Alarm, opening: Opening) -> io::Result<()> {
-    let objectives = alarm.objectives.clone();
-    let mut cockpit = Cockpit::new(setup).with_alarm(alarm);
+pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
+    let objectives = more.alarm.objectives.clone();
+    let mut cockpit = Cockpit::new(setup).with_alarm(more.alarm);
+    if let Some(landing) = more.landing {
+        cockpit.land(landing);
+    }
     let taken = Taken::take()?;
     let mut screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(
         1 << 16,
@@ -87,8 +104,21 @@ pub fn run(setup: Setup, alarm: Alarm, opening: Opening) -> io::Result<()> {
     let (wake, woken) = unbounded();
     let slot = Slot::default();
     listen(&wake)?;
+    if let Some(watched) = more.watch {
+        let wake = wake.clone();
+        watch::start(watched, move |message| {
+            wake.send(Wake::Told(Box::new(message))).is_ok()
+        });
+    }
     let session = open(opening, objectives, &slot, &wake);
-    let done = first.and_then(|()| turn(&mut screen, &mut cockpit, &session, &slot, &woken));
+    let done = first.and_then(|()| {
+        let mut outside = Outside {
+            screen: &mut screen,
+            session: &session,
+            wake: &wake,
+        };
+        turn(&mut outside, &mut cockpit, &slot, &woken)
+    });
     drop(taken);
     tracing::info!(ended_well = done.is_ok(), "cockpit closed");
     match done {
@@ -138,9 +168,8 @@ fn listen(waker: &Sender<Wake>) -> io::Result<()> {
 /// The loop. Messages that wait are all taken in before the next frame, so that a flood costs
 /// frames, not answers.
 fn turn(
-    screen: &mut Screen,
+    outside: &mut Outside<'_>,
     cockpit: &mut Cockpit,
-    session: &Session,
     slot: &Slot,
     wakes: &Receiver<Wake>,
 ) -> io::Result<()> {
@@ -166,14 +195,15 @@ fn turn(
                     message
                 }
                 Wake::State => slot.take().map(state),
+                Wake::Told(message) => Some(*message),
             };
             let Some(message) = message else { continue };
             let effects = ui::update(cockpit, message);
-            if perform(effects, screen, session)? {
+            if outside.perform(effects)? {
                 return Ok(());
             }
         }
-        draw(screen, cockpit)?;
+        draw(outside.screen, cockpit)?;
         quiet.follow(cockpit);
     }
 }
@@ -204,25 +234,40 @@ impl Quiet {
     }
 }
 
-/// Runs effects; true where the person leaves.
-fn perform(effects: Effects, screen: &mut Screen, session: &Session) -> io::Result<bool> {
-    for effect in effects.0 {
-        match effect {
-            Effect::Quit => return Ok(true),
-            Effect::Replay(command) => session.command(command),
-            Effect::Act(asked) => {
-                session.act(*asked);
-            }
-            Effect::Redraw => screen.clear()?,
-            Effect::Copy(words) => copy(screen, &words)?,
-            Effect::Ring(ring, words) => {
-                let out = screen.backend_mut();
-                out.write_all(ring.sequence(&words).as_bytes())?;
-                io::Write::flush(out)?;
+/// What effects reach.
+struct Outside<'a> {
+    screen: &'a mut Screen,
+    session: &'a Session,
+    wake: &'a Sender<Wake>,
+}
+
+impl Outside<'_> {
+    /// Runs effects; true where the person leaves.
+    fn perform(&mut self, effects: Effects) -> io::Result<bool> {
+        for effect in effects.0 {
+            match effect {
+                Effect::Quit => return Ok(true),
+                Effect::Replay(command) => self.session.command(command),
+                Effect::Act(asked) => {
+                    self.session.act(*asked);
+                }
+                Effect::Redraw => self.screen.clear()?,
+                Effect::Copy(words) => copy(self.screen, &words)?,
+                Effect::Ring(ring, words) => {
+                    let out = self.screen.backend_mut();
+                    out.write_all(ring.sequence(&words).as_bytes())?;
+                    io::Write::flush(out)?;
+                }
+                Effect::Export { name, words } => {
+                    let wake = self.wake.clone();
+                    export::write(name, words, move |said| {
+                        let _ = wake.send(Wake::Told(Box::new(Message::Told(said))));
+                    });
+                }
             }
         }
+        Ok(false)
     }
-    Ok(false)
 }
 
 /// OSC 52, which terminals pass on to the clipboard, also over ssh.

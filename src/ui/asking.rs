@@ -49,6 +49,7 @@ pub fn point(desk: &mut Desk, mouse: Mouse) -> Effects {
     match mouse.what {
         MouseKind::WheelUp => question.scroll = question.scroll.saturating_sub(WHEEL),
         MouseKind::WheelDown => question.scroll = question.scroll.saturating_add(WHEEL),
+        MouseKind::Drag | MouseKind::Release => return Effects::none(),
         MouseKind::Click if !question.is_seen() => {}
         MouseKind::Click => match form::of(question, area).at(mouse.column, mouse.row) {
             Some(Part::Button(Focus::Cancel)) => return close(desk),

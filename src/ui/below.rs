@@ -17,11 +17,16 @@ use super::theme::Role;
 /// The most lines that an outcome takes.
 const LINES: usize = 4;
 
+/// The most mistakes that are shown at once.
+const WRONG: usize = 2;
+
 /// What stands below a screen.
 #[derive(Debug)]
 pub struct Below {
     /// That everything is held.
     pub banner: Option<String>,
+    /// What is wrong with the settings, the keymap or the theme, in lines.
+    pub wrong: Vec<String>,
     /// What became of an act, in lines.
     pub news: Vec<String>,
     /// How loud it is.
@@ -39,9 +44,15 @@ impl Desk {
                 frozen.by
             )
         });
+        let mut wrong = Vec::new();
+        for words in self.wrong.iter().take(WRONG) {
+            let words = format!("{words} (what was right before stays)");
+            wrong.extend(wrap(&words, columns, 2));
+        }
         let Some(news) = self.news() else {
             return Below {
                 banner,
+                wrong,
                 news: Vec::new(),
                 role: Role::Dim,
             };
@@ -54,6 +65,7 @@ impl Desk {
         });
         Below {
             banner,
+            wrong,
             news: wrap(&words, columns, LINES),
             role,
         }
@@ -65,7 +77,8 @@ impl Desk {
             return 1;
         }
         let below = self.below(area);
-        1 + u16::from(below.banner.is_some()) + cols(below.news.len())
+        let lines = below.news.len() + below.wrong.len();
+        1 + u16::from(below.banner.is_some()) + cols(lines)
     }
 
     /// What became of an act and has not been read.

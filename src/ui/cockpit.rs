@@ -11,15 +11,17 @@ use super::alarm::{Alarm, Bell};
 use super::asking;
 use super::command::{Command, seek_context};
 use super::desk::Desk;
+use super::drag::Drag;
 use super::key::Key;
 use super::keymap::{Keymap, Meaning, shown};
+use super::landing::Landing;
 use super::layout;
 use super::palette;
 use super::pointing;
 use super::prompt::{Kind, seek};
 use super::question::Question;
 use super::screen::{self, Listing, Look};
-use super::state::{Message, Mouse, State};
+use super::state::{Changed, Message, Mouse, State};
 use super::theme::Theme;
 
 /// What the cockpit is made with.
@@ -75,6 +77,12 @@ impl Cockpit {
         self
     }
 
+    /// Looks for what a link names, and opens what it means once that is known.
+    pub fn land(&mut self, landing: Landing) {
+        self.desk.seek_out(landing);
+        self.refresh();
+    }
+
     /// True, once, after anything that is shown has changed.
     pub fn take_dirty(&mut self) -> bool {
         std::mem::take(&mut self.dirty)
@@ -98,6 +106,7 @@ impl Cockpit {
     /// Makes ready what is drawn next, after a change.
     fn refresh(&mut self) {
         self.dirty = true;
+        self.desk.shelve();
         self.list();
         let scroll = self.desk.scroll;
         self.desk.settle();
@@ -120,9 +129,16 @@ impl Cockpit {
 pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
     match message {
         Message::State(state) => {
-            let effects = cockpit.bell.hear(&state);
+            let mut effects = cockpit.bell.hear(&state);
+            let sought = cockpit
+                .desk
+                .drag
+                .as_mut()
+                .map_or_else(Effects::none, Drag::answered);
+            effects.0.extend(sought.0);
             if !cockpit.desk.state.looks_like(&state) {
                 cockpit.desk.take_state(*state);
+                cockpit.desk.arrive();
                 prompt_follows(cockpit);
                 asking::follow(&mut cockpit.desk);
                 cockpit.refresh();
@@ -172,8 +188,47 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
             }
             Effects::none()
         }
+        Message::Changed(changed) => {
+            take_look(cockpit, *changed);
+            cockpit.refresh();
+            Effects::none()
+        }
+        Message::Told(words) => {
+            cockpit.desk.notice = Some(words);
+            cockpit.dirty = true;
+            Effects::none()
+        }
         Message::FocusGained | Message::FocusLost => Effects::none(),
     }
+}
+
+/// Looks and listens as it is to from now on.
+fn take_look(cockpit: &mut Cockpit, changed: Changed) {
+    let mended = !cockpit.desk.wrong.is_empty() && changed.wrong.is_empty();
+    if let Some(keymap) = changed.keymap {
+        cockpit.keymap = keymap;
+        // What was pressed so far was meant in the keys before.
+        cockpit.pending.clear();
+        cockpit.desk.keys_to_now = cockpit.keymap.keys("end").unwrap_or_default();
+    }
+    if let Some(theme) = changed.theme {
+        cockpit.theme = theme;
+    }
+    if let Some(local) = changed.local {
+        cockpit.desk.local = local;
+    }
+    if changed.wrong.is_empty() {
+        let words = if mended {
+            "What was wrong is mended"
+        } else {
+            "Read anew"
+        };
+        cockpit.desk.notice = Some(format!(
+            "{words}: settings, keymap {}, theme",
+            cockpit.keymap.name()
+        ));
+    }
+    cockpit.desk.wrong = changed.wrong;
 }
 
 /// Draws what there is. The size last told by [`Message::Resize`] counts for scrolling and for
@@ -242,7 +297,9 @@ fn typed(cockpit: &mut Cockpit) {
     let desk = &mut cockpit.desk;
     if let Some(prompt) = desk.prompt.as_mut() {
         prompt.chosen = 0;
-        if prompt.kind == Kind::Find {
+        if prompt.kind == Kind::Filter {
+            desk.shelf.filter(prompt.words().trim());
+        } else if prompt.kind == Kind::Find {
             let words = prompt.words().trim().to_owned();
             if !words.is_empty() {
                 desk.find(&words, desk.row, true);
@@ -264,6 +321,7 @@ fn prompt_follows(cockpit: &mut Cockpit) {
             prompt.chosen = prompt.chosen.min(prompt.hits.len().saturating_sub(1));
         }
         Kind::Answer => {}
+        Kind::Filter => prompt.note = desk.shelf.counted(),
         Kind::Seek => prompt.note = seek_note(prompt.words(), desk),
         Kind::Find => {
             let words = prompt.words().trim().to_lowercase();
@@ -317,7 +375,15 @@ fn point(cockpit: &mut Cockpit, mouse: Mouse) -> Effects {
         pending: "",
     };
     let Some(command) = pointing::command(look, mouse) else {
-        return pointing::point(&mut cockpit.desk, mouse);
+        let evidence = pointing::evidence(look, mouse);
+        let effects = pointing::point(&mut cockpit.desk, mouse);
+        if let Some(evidence) = evidence {
+            cockpit.desk.why.point(evidence);
+        }
+        if cockpit.desk.prompt.is_some() {
+            prompt_follows(cockpit);
+        }
+        return effects;
     };
     cockpit.desk.clicked = Some((mouse.column, mouse.row));
     cockpit.desk.notice = None;

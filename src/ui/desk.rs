@@ -11,12 +11,15 @@ use crate::measure::alert::Owners;
 use crate::model::{RotationId, Span, Text, Timestamp};
 
 use super::digest::Digest;
+use super::drag::Drag;
 use super::fit::{Clock, wrap};
+use super::landing::Landing;
 use super::layout::{self, Amounts, OnCall, Room};
 use super::news::Read;
 use super::opened::Opened;
 use super::prompt::Prompt;
 use super::question::Question;
+use super::shelf::Shelf;
 use super::state::State;
 
 /// The lengths of time that the charts can show.
@@ -44,6 +47,14 @@ pub enum Screen {
     Alerts,
     /// Where the events come from, and what is missing.
     Backends,
+    /// Every secret.
+    Inventory,
+    /// All about one secret.
+    Secret,
+    /// How long consumers took, what failed, what was audited: of one rotation.
+    Debug,
+    /// What a link leads to, while it is looked for and where it leads to nothing.
+    Sought,
     /// What could not be read.
     Rejected,
     /// Every key.
@@ -135,16 +146,26 @@ pub struct Desk {
     pub lines: usize,
     /// What is asked for.
     pub prompt: Option<Prompt>,
+    /// What a link names.
+    pub sought: Option<Landing>,
+    /// The same until all is known and what the link means can be opened.
+    pub coming: Option<Landing>,
+    /// The inventory.
+    pub shelf: Shelf,
     /// The question before an act.
     pub question: Option<Question>,
     /// What of each act has been read.
     pub read: Read,
     /// Where the mouse was pressed last, until a moment has passed: a double click is one click.
     pub clicked: Option<(u16, u16)>,
+    /// The replay bar, while it is dragged.
+    pub drag: Option<Drag>,
     /// The keys that go back to now from the past of what happens now.
     pub keys_to_now: String,
     /// The last words that were looked for.
     pub found: String,
+    /// What is wrong with the settings, the keymap or the theme, until it is mended.
+    pub wrong: Vec<String>,
     /// A word to the person, until the next key.
     pub notice: Option<String>,
 }
@@ -175,11 +196,16 @@ impl Desk {
             scroll: 0,
             lines: 0,
             prompt: None,
+            sought: None,
+            coming: None,
+            shelf: Shelf::default(),
             question: None,
             read: Read::default(),
             clicked: None,
+            drag: None,
             keys_to_now: String::new(),
             found: String::new(),
+            wrong: Vec::new(),
             notice: None,
         }
     }
@@ -430,6 +456,9 @@ impl Desk {
                 *scroll = (*scroll).min(most);
             }
         }
+        if self.screen() == Screen::Inventory {
+            self.scroll = self.shelf.settle(self.shelf_page());
+        }
         if self.screen() == Screen::Why {
             self.scroll = self.why.followed(self.scroll, self.list_page());
         }
@@ -471,6 +500,11 @@ impl Desk {
             self.go_in(self.pane, by);
         } else if self.screen() == Screen::Why {
             self.go_in_evidence(by);
+        } else if self.screen() == Screen::Inventory {
+            let page = self.shelf_page();
+            self.shelf
+                .select_row(moved(self.shelf.row, by, page, self.shelf.len()));
+            self.settle();
         } else {
             self.scroll = moved(self.scroll, by, self.list_page(), self.lines);
             self.settle();

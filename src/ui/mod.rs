@@ -5,17 +5,21 @@
 //! prompts and the desk they lie on; the command table; keymaps; widgets; screens; the loop.
 
 mod alarm;
+mod arriving;
 mod asking;
 mod below;
 mod cockpit;
 mod command;
+mod deeds;
 mod desk;
 mod digest;
+mod drag;
 mod error;
 mod fit;
 mod form;
 mod key;
 mod keymap;
+mod landing;
 mod layout;
 mod news;
 mod opened;
@@ -25,7 +29,10 @@ mod prompt;
 mod question;
 mod saying;
 mod screen;
+mod shelf;
+mod shelving;
 mod state;
+mod status;
 mod theme;
 mod widget;
 
@@ -34,7 +41,8 @@ pub use cockpit::{Cockpit, Setup, update, view};
 pub use error::ConfigError;
 pub use key::{Key, KeyCode};
 pub use keymap::Keymap;
-pub use state::{Message, Mouse, MouseKind, State};
+pub use landing::Landing;
+pub use state::{Changed, Message, Mouse, MouseKind, State};
 pub use theme::{Depth, Role, Theme};
 
 #[cfg(test)]

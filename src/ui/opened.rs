@@ -39,6 +39,14 @@ impl Opened {
         }
     }
 
+    /// Selects a piece of evidence by its place; it is in view already.
+    pub fn point(&mut self, evidence: usize) {
+        let all = self.finding.as_ref().map_or(0, |f| f.evidence.len());
+        if evidence < all {
+            self.evidence = evidence;
+        }
+    }
+
     /// How far a list of so many lines on a page is to be scrolled so that what was just selected
     /// is seen, a line of what comes next below it.
     pub fn followed(&mut self, scroll: usize, page: usize) -> usize {

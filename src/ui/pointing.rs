@@ -1,12 +1,12 @@
 //! What the mouse does. A click does what a key does, and never more; the second click of a
 //! double click does nothing.
 
-use crate::model::effect::{Effect, Effects};
-use crate::model::replay::{ReplayCommand, SeekTo};
+use crate::model::effect::Effects;
 
 use super::asking;
 use super::command::{self, Command};
 use super::desk::{Desk, Move, Pane, Screen};
+use super::drag::Drag;
 use super::layout;
 use super::screen::{self, Look};
 use super::state::{Mouse, MouseKind};
@@ -20,10 +20,24 @@ pub fn command(look: Look<'_>, mouse: Mouse) -> Option<&'static Command> {
     }
     let place = (mouse.column, mouse.row);
     let named = screen::command_at(look, place).or_else(|| {
-        let opens = desk.screen() == Screen::OnCall && is_selected(desk, mouse);
+        let of_shelf = shelf_row(desk, mouse).is_some_and(|row| desk.shelf.is_chosen(row));
+        let of_why = screen::evidence_at(look, mouse.row) == Some(desk.why.evidence);
+        let on_call = desk.screen() == Screen::OnCall && is_selected(desk, mouse);
+        let opens = on_call || of_shelf || of_why;
         opens.then_some("open")
     });
     named.and_then(command::find)
+}
+
+/// The piece of evidence that is clicked.
+pub fn evidence(look: Look<'_>, mouse: Mouse) -> Option<usize> {
+    let is_free = look.desk.prompt.is_none() && look.desk.question.is_none();
+    let is_first = mouse.what == MouseKind::Click && !is_second(look.desk, mouse);
+    if is_free && is_first {
+        screen::evidence_at(look, mouse.row)
+    } else {
+        None
+    }
 }
 
 /// The mouse was used where no command stands.
@@ -35,16 +49,25 @@ pub fn point(desk: &mut Desk, mouse: Mouse) -> Effects {
     if is_click {
         desk.clicked = Some((mouse.column, mouse.row));
     }
+    if mouse.what == MouseKind::Release {
+        return desk.drag.take().map_or_else(Effects::none, Drag::let_go);
+    }
     if desk.question.is_some() {
         return asking::point(desk, mouse);
     }
+    if mouse.what == MouseKind::Drag {
+        let share = screen::nearest_share(desk, mouse.column);
+        let drag = desk.drag.as_mut().zip(share);
+        return drag.map_or_else(Effects::none, |(drag, share)| drag.moved(share));
+    }
     if desk.prompt.is_some() {
-        return Effects::none();
+        return in_prompt(desk, mouse);
     }
     let by = match mouse.what {
         MouseKind::WheelUp => Move::Lines(-3),
         MouseKind::WheelDown => Move::Lines(3),
         MouseKind::Click => return click(desk, mouse),
+        MouseKind::Drag | MouseKind::Release => return Effects::none(),
     };
     if desk.screen() == Screen::OnCall {
         let pane = pane_at(desk, mouse).unwrap_or(desk.pane);
@@ -60,6 +83,24 @@ fn is_second(desk: &Desk, mouse: Mouse) -> bool {
     desk.clicked.is_some_and(|(column, row)| {
         column.abs_diff(mouse.column) <= 1 && row.abs_diff(mouse.row) <= 1
     })
+}
+
+/// The wheel chooses in a prompt, and a click does what a line of the palette says.
+fn in_prompt(desk: &mut Desk, mouse: Mouse) -> Effects {
+    let id = match mouse.what {
+        MouseKind::WheelUp => "choose-previous",
+        MouseKind::WheelDown => "choose-next",
+        MouseKind::Click => {
+            let hit = screen::hit_at(desk, (mouse.column, mouse.row));
+            match (hit, desk.prompt.as_mut()) {
+                (Some(hit), Some(prompt)) => prompt.chosen = hit,
+                _ => return Effects::none(),
+            }
+            "accept"
+        }
+        MouseKind::Drag | MouseKind::Release => return Effects::none(),
+    };
+    command::find(id).map_or_else(Effects::none, |command| (command.run)(desk))
 }
 
 fn pane_at(desk: &Desk, mouse: Mouse) -> Option<Pane> {
@@ -101,13 +142,44 @@ fn is_selected(desk: &Desk, mouse: Mouse) -> bool {
     }
 }
 
+/// The row of the inventory that is clicked; its first line are the names of the columns.
+fn shelf_row(desk: &Desk, mouse: Mouse) -> Option<usize> {
+    let body = layout::document(desk.area, desk.replay, desk.footer(desk.area));
+    if desk.screen() != Screen::Inventory || !layout::holds(body, mouse.column, mouse.row) {
+        return None;
+    }
+    let line = mouse.row.checked_sub(body.y + 1)?;
+    let row = desk.shelf.top + usize::from(line);
+    (row < desk.shelf.len()).then_some(row)
+}
+
+/// A click into the inventory: a row is selected, a column's name puts it in that order.
+fn click_in_shelf(desk: &mut Desk, mouse: Mouse) {
+    let body = layout::document(desk.area, desk.replay, desk.footer(desk.area));
+    if let Some(row) = shelf_row(desk, mouse) {
+        desk.shelf.select_row(row);
+    } else if mouse.row == body.y
+        && let Some(column) = screen::inventory_column(body.width, mouse.column)
+    {
+        desk.shelf.sort(column);
+    }
+    desk.settle();
+}
+
 fn click(desk: &mut Desk, mouse: Mouse) -> Effects {
     let bar = desk.area.height.saturating_sub(1 + desk.footer(desk.area));
     if desk.replay && mouse.row == bar && desk.area.height >= layout::LEAST.1 {
         return match screen::share_at(desk, mouse.column) {
-            Some(share) => Effects::one(Effect::Replay(ReplayCommand::Seek(SeekTo::Share(share)))),
+            Some(share) => {
+                let (drag, effects) = Drag::begin(share);
+                desk.drag = Some(drag);
+                effects
+            }
             None => Effects::none(),
         };
+    }
+    if desk.screen() == Screen::Inventory {
+        click_in_shelf(desk, mouse);
     }
     if desk.screen() != Screen::OnCall {
         return Effects::none();

@@ -11,6 +11,8 @@ use crate::model::rejected::Rejected;
 use crate::model::replay::{Loading, PlayerStatus, Speed};
 
 use super::key::Key;
+use super::keymap::Keymap;
+use super::theme::Theme;
 
 /// All that the screens show, at one moment. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -101,10 +103,28 @@ pub enum Message {
     Seen,
     /// The session published what it knows.
     State(Box<State>),
+    /// The settings, the keymap or the theme were changed while the program runs.
+    Changed(Box<Changed>),
+    /// What became of something that the shell was asked for, in harmless words.
+    Told(String),
     /// The window came to the front.
     FocusGained,
     /// The window went to the back.
     FocusLost,
+}
+
+/// How it is to look and to listen from now on.
+#[derive(Clone, Debug, Default)]
+pub struct Changed {
+    /// The keymap, where it is right.
+    pub keymap: Option<Keymap>,
+    /// The theme, where it is right.
+    pub theme: Option<Theme>,
+    /// Whether times are shown in local time, where the settings say something new.
+    pub local: Option<bool>,
+    /// All that is wrong, each with its file, its line and its key, in harmless words. What it was
+    /// before stays until it is mended.
+    pub wrong: Vec<String>,
 }
 
 /// What the mouse did, and where (cells from the upper left corner, from 0).
@@ -123,6 +143,10 @@ pub struct Mouse {
 pub enum MouseKind {
     /// The main button was pressed.
     Click,
+    /// The mouse moved while the main button was held.
+    Drag,
+    /// The main button was let go.
+    Release,
     /// The wheel turned up.
     WheelUp,
     /// The wheel turned down.

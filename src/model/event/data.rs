@@ -156,6 +156,9 @@ payloads! {
         /// How long old and new are both to be accepted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         grace_seconds: Option<Seconds>,
+        /// How often the secret is to be rotated (an addition to the contract).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cadence_seconds: Option<Seconds>,
         /// Whether old and new are both to be accepted until the revocation: a promise.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dual_run: Option<bool>,

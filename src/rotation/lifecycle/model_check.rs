@@ -79,6 +79,7 @@ fn first(fleet: &Fleet) -> Node {
         attempts: 2,
         audit_patience: Span::seconds(1),
         health: Vec::new(),
+        cadence: None,
     };
     let held = ("v1".to_owned(), "v1".to_owned());
     let mut first = rotation(rules, &fleet.waves);

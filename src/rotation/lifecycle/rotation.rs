@@ -38,6 +38,9 @@ pub struct Rules {
     pub audit_patience: Span,
     /// The health checks, in the plan's order.
     pub health: Vec<HealthRule>,
+    /// How often the secret is to be rotated, for those who are told of it.
+    #[serde(default)]
+    pub cadence: Option<Span>,
 }
 
 impl Default for Rules {
@@ -56,6 +59,7 @@ impl Default for Rules {
             attempts: 6,
             audit_patience: Span::seconds(60),
             health: Vec::new(),
+            cadence: None,
         }
     }
 }

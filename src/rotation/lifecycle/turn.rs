@@ -143,6 +143,7 @@ impl<'m> Turn<'m> {
             tier: r.tier.clone(),
             regions,
             grace_seconds: Some(seconds(r.rules.grace)),
+            cadence_seconds: r.rules.cadence.map(seconds),
             dual_run: Some(r.rules.dual_run),
             planned: Some(r.trigger != crate::model::event::Trigger::Emergency),
             canary_percent: r.canary_percent,

@@ -5,7 +5,7 @@ use crate::incident::EventRef;
 use crate::model::effect::{Effect, Effects};
 use crate::model::replay::ReplayCommand;
 
-use super::{Command, Group, Place};
+use super::{Command, Group, Place, inventory};
 use crate::ui::desk::{Desk, Screen};
 use crate::ui::prompt::{Kind, Prompt};
 
@@ -32,9 +32,9 @@ pub const GROUP: Group = Group {
             id: "find",
             title: "Find a rotation",
             label: "find",
-            help: "Jumps to a rotation whose secret or id holds some letters.",
+            help: "Jumps to a rotation whose secret or id holds some letters; in the inventory keeps only the secrets that hold them.",
             place: Place::Everywhere,
-            run: |desk| ask(desk, Kind::Find),
+            run: find,
         },
         Command {
             id: "on-call",
@@ -67,6 +67,14 @@ pub const GROUP: Group = Group {
             help: "Shows the rotation: timeline, stages, consumers, identities, audit.",
             place: Place::Everywhere,
             run: detail,
+        },
+        Command {
+            id: "debug",
+            title: "Debug: latencies, errors, audit of a rotation",
+            label: "debug",
+            help: "Shows how long consumers took to a version, what failed and was throttled, and the audit rows of a rotation.",
+            place: Place::Everywhere,
+            run: debug,
         },
         Command {
             id: "event",
@@ -125,6 +133,33 @@ pub const GROUP: Group = Group {
     ],
 };
 
+/// The selected rotation in numbers; from a secret its last one.
+fn debug(desk: &mut Desk) -> Effects {
+    if let Some(id) = inventory::last_of(desk) {
+        desk.select(&id);
+    } else if desk.screen() == Screen::Why
+        && let Some(id) = desk.why.finding.as_ref().and_then(|f| f.rotation.clone())
+        && let Some(id) = desk.state.incident.canonical(&id).cloned()
+    {
+        desk.select(&id);
+    } else if desk.selected.is_some() {
+        // What is worst may change; what a person looks into does not.
+        desk.chosen.clone_from(&desk.selected);
+    }
+    open(desk, Screen::Debug)
+}
+
+fn find(desk: &mut Desk) -> Effects {
+    if desk.screen() == Screen::Inventory {
+        desk.shelf.begin_filter();
+        let mut prompt = Prompt::new(Kind::Filter);
+        prompt.paste(desk.shelf.letters());
+        desk.prompt = Some(prompt);
+        return Effects::none();
+    }
+    ask(desk, Kind::Find)
+}
+
 fn open(desk: &mut Desk, screen: Screen) -> Effects {
     desk.open(screen);
     Effects::none()
@@ -134,6 +169,14 @@ fn open(desk: &mut Desk, screen: Screen) -> Effects {
 fn enter(desk: &mut Desk) -> Effects {
     match desk.screen() {
         Screen::Why => return evidence(desk),
+        Screen::Inventory => return inventory::all_about(desk),
+        Screen::Secret => return detail(desk),
+        Screen::Sought => {
+            if !desk.land() {
+                desk.notice = Some("There is nothing to open".to_owned());
+            }
+            return Effects::none();
+        }
         Screen::OnCall => {}
         _ => return Effects::none(),
     }
@@ -150,6 +193,9 @@ fn enter(desk: &mut Desk) -> Effects {
 fn why(desk: &mut Desk) -> Effects {
     if desk.screen() == Screen::Why {
         return Effects::none();
+    }
+    if matches!(desk.screen(), Screen::Inventory | Screen::Secret) {
+        return inventory::why(desk);
     }
     if let Some(finding) = desk.meant().cloned() {
         desk.ask_why(finding);
@@ -183,6 +229,8 @@ fn detail(desk: &mut Desk) -> Effects {
         } else {
             desk.notice = Some("The rotation has not begun at this moment".to_owned());
         }
+    } else if matches!(desk.screen(), Screen::Inventory | Screen::Secret) {
+        return inventory::last_rotation(desk);
     } else if desk.rotation().is_some() {
         desk.chosen.clone_from(&desk.selected);
         desk.open(Screen::Detail);

@@ -3,6 +3,7 @@
 
 mod act;
 mod go;
+mod inventory;
 mod prompts;
 mod replay;
 mod select;
@@ -50,9 +51,10 @@ pub struct Group {
 }
 
 /// Every command there is.
-pub const GROUPS: [Group; 8] = [
+pub const GROUPS: [Group; 9] = [
     go::GROUP,
     select::GROUP,
+    inventory::GROUP,
     act::rollout::GROUP,
     act::repair::GROUP,
     act::rotate::GROUP,
@@ -63,7 +65,7 @@ pub const GROUPS: [Group; 8] = [
 
 /// Every command there is, in order.
 pub fn all() -> impl Iterator<Item = &'static Command> + Clone {
-    static TABLE: [Group; 8] = GROUPS;
+    static TABLE: [Group; 9] = GROUPS;
     TABLE.iter().flat_map(|group| group.commands)
 }
 

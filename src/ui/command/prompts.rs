@@ -4,7 +4,7 @@ use crate::model::effect::{Effect, Effects};
 use crate::model::replay::ReplayCommand;
 
 use super::{Command, Group, Place, find};
-use crate::ui::desk::{Desk, Pane, Screen};
+use crate::ui::desk::{Desk, Move, Pane, Screen};
 use crate::ui::prompt::seek::{self, Context};
 use crate::ui::prompt::{Kind, Target};
 
@@ -27,6 +27,7 @@ pub const GROUP: Group = Group {
             place: Place::Prompt,
             run: |desk| {
                 desk.prompt = None;
+                desk.shelf.unfilter();
                 Effects::none()
             },
         },
@@ -82,6 +83,10 @@ fn accept(desk: &mut Desk) -> Effects {
             }
         },
         Kind::Answer => Effects::none(),
+        Kind::Filter => {
+            desk.shelf.keep_filter();
+            Effects::none()
+        }
         Kind::Find => {
             prompt.words().clone_into(&mut desk.found);
             Effects::none()
@@ -143,6 +148,7 @@ fn choose(desk: &mut Desk, next: bool) -> Effects {
                 desk.find(&words, from, next);
             }
         }
+        Kind::Filter => desk.go(Move::Lines(if next { 1 } else { -1 })),
         Kind::Seek | Kind::Answer => {}
     }
     Effects::none()

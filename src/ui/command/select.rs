@@ -39,7 +39,7 @@ macro_rules! moves {
                 id: "pane-next",
                 title: "Next pane",
                 label: "pane",
-                help: "Moves the focus to the next pane of the on-call screen, or to the next finding.",
+                help: "Moves the focus to the next pane of the on-call screen, to the next finding, or to the next rotation.",
                 place: Place::Everywhere,
                 run: |desk| pane(desk, 1),
             },
@@ -47,7 +47,7 @@ macro_rules! moves {
                 id: "pane-previous",
                 title: "Previous pane",
                 label: "prev pane",
-                help: "Moves the focus to the previous pane, or to the finding before.",
+                help: "Moves the focus to the previous pane, to the finding or to the rotation before.",
                 place: Place::Everywhere,
                 run: |desk| pane(desk, PANES.len() - 1),
             },
@@ -86,6 +86,13 @@ fn pane(desk: &mut Desk, by: usize) -> Effects {
         // One step back is as far round the end as it takes.
         let all = desk.digest.findings.len();
         desk.next_finding(if by == 1 { 1 } else { all.saturating_sub(1) });
+        return Effects::none();
+    }
+    if desk.screen() == Screen::Debug {
+        let all = desk.digest.len();
+        let by = if by == 1 { 1 } else { all.saturating_sub(1) };
+        desk.select_row((desk.row + by) % all.max(1));
+        desk.scroll = 0;
         return Effects::none();
     }
     let at = PANES

@@ -4,6 +4,8 @@ use crate::model::effect::{Effect, Effects};
 
 use super::{Command, Group, Place};
 use crate::ui::desk::{Desk, RANGES};
+use crate::ui::fit::plural;
+use crate::ui::status;
 
 pub const GROUP: Group = Group {
     title: "Show",
@@ -56,7 +58,7 @@ pub const GROUP: Group = Group {
             id: "copy-status",
             title: "Copy a status update",
             label: "copy",
-            help: "Puts the headline with its time on the clipboard, harmless to paste anywhere.",
+            help: "Puts how things stand, with numbers, acts and times, on the clipboard, harmless to paste anywhere.",
             place: Place::Everywhere,
             run: copy,
         },
@@ -72,26 +74,8 @@ pub const GROUP: Group = Group {
 };
 
 fn copy(desk: &mut Desk) -> Effects {
-    let clock = desk.clock();
-    let headline = &desk.digest.headline;
-    let mut words = match desk.now() {
-        Some(now) => format!(
-            "{} {} {}: {}",
-            clock.day(now),
-            clock.time(now),
-            clock.zone(),
-            headline.sentence
-        ),
-        None => headline.sentence.clone(),
-    };
-    let since = headline.since.as_ref();
-    let moment = headline
-        .until
-        .or(since.map(|(at, what)| (*at, what.as_str())));
-    if let Some((at, what)) = moment {
-        let (time, zone) = (clock.time(at), clock.zone());
-        words.extend(["; ", what, " at ", &time, " ", &zone]);
-    }
-    desk.notice = Some("The status update is on the clipboard".to_owned());
+    let words = status::update(desk);
+    let lines = plural(words.lines().count(), "line");
+    desk.notice = Some(format!("The status update is on the clipboard: {lines}"));
     Effects::one(Effect::Copy(words))
 }

@@ -19,6 +19,8 @@ pub enum Kind {
     Seek,
     /// A rotation to select.
     Find,
+    /// What the inventory is narrowed to.
+    Filter,
     /// A command, a rotation or a service.
     Palette,
     /// A name or a reason, as part of a question.

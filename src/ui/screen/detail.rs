@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::incident::{Consumer, Rotation, StepKind};
+use crate::incident::{AuditLine, Consumer, Rotation, StepKind};
 use crate::model::event::{AuditOutcome, ConsumerState, Stage, StageStatus};
-use crate::model::{Region, RotationId, Timestamp, Version};
+use crate::model::{Region, RotationId, SecretPath, Timestamp, Version};
 use crate::ui::desk::Desk;
 use crate::ui::digest::works;
 use crate::ui::fit::{countdown, plural, span, version};
@@ -476,7 +476,27 @@ fn consumer_lines(desk: &Desk, rotation: &Rotation, consumer: &Consumer, width: 
 }
 
 fn audit(lines: &mut Vec<Line>, desk: &Desk, rotation: &Rotation, width: u16) {
-    let mut entries = desk.state.incident.audit(rotation).rev().peekable();
+    let entries = desk.state.incident.audit(rotation).rev();
+    audit_lines(lines, desk, entries, width);
+}
+
+/// The audit lines of a secret, under its rotations' ids and under none; latest first.
+pub fn audit_of(lines: &mut Vec<Line>, desk: &Desk, secret: &SecretPath, width: u16) {
+    let incident = &desk.state.incident;
+    match incident.rotations_of(secret).next_back() {
+        Some(last) => audit(lines, desk, last, width),
+        None => audit_lines(lines, desk, incident.audit_of(secret).rev(), width),
+    }
+}
+
+/// Audit lines, the latest first.
+pub fn audit_lines<'a>(
+    lines: &mut Vec<Line>,
+    desk: &Desk,
+    entries: impl Iterator<Item = &'a AuditLine>,
+    width: u16,
+) {
+    let mut entries = entries.peekable();
     if entries.peek().is_none() {
         lines.push(Line::Rule("Audit: no entry seen".to_owned()));
         return;

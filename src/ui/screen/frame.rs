@@ -83,7 +83,8 @@ pub fn header(pen: &mut Pen<'_>, look: Look<'_>) {
 /// The replay bar and the footer: a freeze, what became of an act, and the keys.
 pub fn bottom(look: Look<'_>, buf: &mut Buffer, area: Rect) {
     let below = look.desk.below(area);
-    let lines = 1 + u16::from(below.banner.is_some()) + cols(below.news.len());
+    let under = 1 + u16::from(below.banner.is_some()) + cols(below.news.len());
+    let lines = under + cols(below.wrong.len());
     let line = |up: u16| Rect {
         y: area.y + area.height.saturating_sub(up),
         height: 1,
@@ -92,8 +93,12 @@ pub fn bottom(look: Look<'_>, buf: &mut Buffer, area: Rect) {
     if look.desk.replay && area.height > lines {
         bar(&mut Pen::new(buf, line(lines + 1)), look);
     }
+    for (up, words) in (under + 1..=lines).rev().zip(&below.wrong) {
+        let mut pen = Pen::new(buf, line(up));
+        pen.put(1, 0, area.width, words, look.style(Role::Warn));
+    }
     if let Some(words) = &below.banner {
-        banner(&mut Pen::new(buf, line(lines)), look, words);
+        banner(&mut Pen::new(buf, line(under)), look, words);
     }
     for (up, words) in (2..=cols(below.news.len()) + 1).rev().zip(&below.news) {
         let mut pen = Pen::new(buf, line(up));
@@ -175,9 +180,19 @@ fn matters(screen: Screen) -> &'static [&'static str] {
             "next-mark",
         ],
         Screen::Why => &["back", "help", "open", "next", "detail", "palette"],
+        Screen::Inventory => &["back", "help", "open", "find", "sort", "export", "palette"],
+        Screen::Secret => &["back", "help", "detail", "why", "palette", "page-down"],
         Screen::Event => &["back", "help", "step-forward", "step-back", "palette"],
         Screen::Detail => &["back", "help", "palette", "next", "play", "next-mark"],
-        Screen::Alerts | Screen::Backends | Screen::Rejected | Screen::Help => {
+        Screen::Debug => &[
+            "back",
+            "help",
+            "pane-next",
+            "detail",
+            "range-wider",
+            "palette",
+        ],
+        Screen::Alerts | Screen::Sought | Screen::Backends | Screen::Rejected | Screen::Help => {
             &["back", "help", "palette", "next", "page-down"]
         }
     }
@@ -212,6 +227,7 @@ fn label(desk: &Desk, id: &str, label: &'static str) -> &'static str {
     let live = desk.state.live.as_ref();
     match id {
         "back" if desk.news().is_some() => "read",
+        "pane-next" if desk.screen() == Screen::Debug => "next one",
         "end" if live.is_some() => "now",
         "play" if live.is_some_and(|live| live.following) || desk.state.player.playing => "pause",
         _ => label,

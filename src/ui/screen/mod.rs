@@ -6,12 +6,14 @@ mod audit;
 mod auth;
 mod backends;
 mod canary;
+mod debug;
 mod detail;
 mod done;
 mod event;
 mod findings;
 mod frame;
 mod help;
+mod inventory;
 mod live;
 mod on_call;
 mod pane;
@@ -19,6 +21,8 @@ mod prompts;
 mod question;
 mod rejected;
 mod rotations;
+mod secret;
+mod sought;
 mod tracks;
 mod why;
 
@@ -91,6 +95,10 @@ pub fn listing(desk: &Desk, theme: &Theme, keymap: &Keymap) -> Option<Listing> {
     let lines = match desk.screen() {
         Screen::OnCall => return None,
         Screen::Rejected => return Some(rejected::listing(desk, area.width, first, rows)),
+        Screen::Inventory => return Some(inventory::listing(desk, area.width, rows)),
+        Screen::Secret => secret::lines(desk, area.width),
+        Screen::Debug => debug::lines(desk, area.width),
+        Screen::Sought => sought::lines(desk, area.width),
         Screen::Detail => detail::lines(desk, area.width),
         Screen::Why => {
             let look = Look {
@@ -144,6 +152,34 @@ pub fn command_at(look: Look<'_>, (column, row): (u16, u16)) -> Option<&'static 
     }
 }
 
+/// The column of the inventory whose name stands in a column of the screen.
+pub fn inventory_column(width: u16, x: u16) -> Option<crate::measure::inventory::Column> {
+    inventory::column_at(width, x)
+}
+
+/// The piece of evidence at a row of the screen that says why.
+pub fn evidence_at(look: Look<'_>, row: u16) -> Option<usize> {
+    let desk = look.desk;
+    let body = layout::document(desk.area, desk.replay, desk.footer(desk.area));
+    if desk.screen() != Screen::Why || !layout::holds(body, body.x, row) {
+        return None;
+    }
+    let line = usize::from(row - body.y) + desk.scroll;
+    why::evidence_at(look, desk.area.width, line)
+}
+
+/// The line of the palette at a row of the screen.
+pub fn hit_at(desk: &Desk, (column, row): (u16, u16)) -> Option<usize> {
+    prompts::hit_at(desk, (column, row))
+}
+
+/// The share of the recording that is nearest to a column of the replay bar, 0.0 to 1.0.
+pub fn nearest_share(desk: &Desk, column: u16) -> Option<f64> {
+    let (x, axis) = frame::bar_axis(desk, desk.area.width)?;
+    let last = x + axis.columns.saturating_sub(1);
+    share_at(desk, column.clamp(x, last))
+}
+
 /// The share of the recording at a column of the replay bar, 0.0 to 1.0.
 pub fn share_at(desk: &Desk, column: u16) -> Option<f64> {
     let (x, axis) = frame::bar_axis(desk, desk.area.width)?;
@@ -188,6 +224,10 @@ fn list(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect)
     let (title, subject) = match desk.screen() {
         Screen::Detail => ("Rotation", detail::title(desk)),
         Screen::Why => ("Why", why::title(desk)),
+        Screen::Inventory => ("Inventory", inventory::title(desk)),
+        Screen::Secret => ("Secret", secret::title(desk)),
+        Screen::Debug => ("Debug", debug::title(desk)),
+        Screen::Sought => ("Link", sought::title(desk)),
         Screen::Event => ("Event", event::title(desk)),
         Screen::Alerts => ("Alerts", alerts::title(desk)),
         Screen::Backends => ("Backends", String::new()),
@@ -202,6 +242,9 @@ fn list(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect)
     };
     let total = listing.map_or(0, |listing| listing.total);
     let rows = usize::from(body.height);
+    // The names of the columns are no row of the inventory.
+    let above = usize::from(desk.screen() == Screen::Inventory);
+    let (total, rows) = (total.saturating_sub(above), rows.saturating_sub(above));
     let place = if total > rows {
         let first = desk.scroll.min(total - rows);
         format!("{}–{} of {total}", first + 1, first + rows)

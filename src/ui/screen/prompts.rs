@@ -6,6 +6,7 @@ use ratatui::style::{Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::model::text::shown;
+use crate::ui::desk::Desk;
 use crate::ui::fit::{cols, width};
 use crate::ui::layout;
 use crate::ui::prompt::{Kind, Prompt};
@@ -13,6 +14,24 @@ use crate::ui::theme::Role;
 use crate::ui::widget::Pen;
 
 use super::Look;
+
+/// How many lines the palette takes.
+fn palette_height(prompt: &Prompt) -> u16 {
+    3 + cols(prompt.hits.len().clamp(1, 12))
+}
+
+/// The line of the palette that stands in a cell of the screen.
+pub fn hit_at(desk: &Desk, (column, row): (u16, u16)) -> Option<usize> {
+    let prompt = desk.prompt.as_ref().filter(|p| p.kind == Kind::Palette)?;
+    let place = layout::prompt(desk.area, palette_height(prompt));
+    let rows = usize::from(place.height.saturating_sub(3));
+    if !layout::holds(place, column, row) {
+        return None;
+    }
+    let line = usize::from(row.checked_sub(place.y + 2)?);
+    let first = (prompt.chosen + 1).saturating_sub(rows);
+    (line < rows && first + line < prompt.hits.len()).then_some(first + line)
+}
 
 /// Draws the open prompt, where one is.
 pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
@@ -24,12 +43,14 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
         Kind::Answer => return,
         Kind::Seek => ("Go to a time of the recording", 4),
         Kind::Find => ("Find a rotation", 4),
-        Kind::Palette => (
-            "Commands, rotations, services",
-            3 + cols(prompt.hits.len().clamp(1, 12)),
-        ),
+        Kind::Filter => ("Secrets that hold these letters", 4),
+        Kind::Palette => ("Commands, rotations, services", palette_height(prompt)),
     };
-    let place = layout::prompt(area, height);
+    let mut place = layout::prompt(area, height);
+    if prompt.kind == Kind::Filter {
+        // What the letters leave is seen above.
+        place.y = area.height.saturating_sub(height + 2);
+    }
     let mut pen = Pen::new(buf, place);
     frame(
         &mut pen,
@@ -40,7 +61,7 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
     input(&mut pen, look, prompt);
     match prompt.kind {
         Kind::Palette => hits(&mut pen, look, prompt),
-        Kind::Seek | Kind::Find | Kind::Answer => {
+        Kind::Seek | Kind::Find | Kind::Filter | Kind::Answer => {
             let room = pen.width().saturating_sub(4);
             pen.put(2, 2, room, &prompt.note, look.style(Role::Dim));
         }

@@ -43,18 +43,37 @@ pub fn lines(look: Look<'_>, columns: u16) -> (Vec<Line>, usize) {
         let why = "No finding is selected: go back and select one.";
         return (vec![Line::plain(why, Role::Dim)], 0);
     };
-    let mut lines = Vec::new();
-    sentence(&mut lines, look, finding, known, columns);
-    facts(&mut lines, look, finding, known, columns);
-    next(&mut lines, look, finding, columns);
-    lines.extend(tracks::lines(desk, finding, columns));
-    let selected = evidence(&mut lines, look, finding, columns);
+    let mut lines = above(look, finding, known, columns);
+    let places = evidence(&mut lines, look, finding, columns);
+    let selected = places.get(desk.why.evidence).copied().unwrap_or(0);
     if columns < NARROW {
         lines.push(Line::Pieces(runbook(finding)));
     }
     ruled_out(&mut lines, finding, columns);
     cannot_know(&mut lines, finding, columns);
     (lines, selected)
+}
+
+/// What stands above the evidence.
+fn above(look: Look<'_>, finding: &Finding, known: bool, columns: u16) -> Vec<Line> {
+    let mut lines = Vec::new();
+    sentence(&mut lines, look, finding, known, columns);
+    facts(&mut lines, look, finding, known, columns);
+    next(&mut lines, look, finding, columns);
+    lines.extend(tracks::lines(look.desk, finding, columns));
+    lines
+}
+
+/// The piece of evidence that stands in a line of the list.
+pub fn evidence_at(look: Look<'_>, columns: u16, line: usize) -> Option<usize> {
+    let (finding, known) = look.desk.opened_finding()?;
+    let mut lines = above(look, finding, known, columns);
+    let places = evidence(&mut lines, look, finding, columns);
+    let within = line < lines.len();
+    places
+        .iter()
+        .rposition(|place| *place <= line)
+        .filter(|_| within)
 }
 
 fn sentence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, known: bool, columns: u16) {
@@ -177,10 +196,11 @@ fn runbook(finding: &Finding) -> Vec<Piece> {
 }
 
 /// The evidence; gives the line of the selected piece.
-fn evidence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u16) -> usize {
+/// The evidence; gives the line at which each piece begins.
+fn evidence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u16) -> Vec<usize> {
     let desk = look.desk;
     if finding.evidence.is_empty() {
-        return 0;
+        return Vec::new();
     }
     let keys = look.keymap.keys("open").unwrap_or_default();
     lines.push(Line::Rule(if desk.replay {
@@ -188,7 +208,7 @@ fn evidence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u
     } else {
         "Evidence".to_owned()
     }));
-    let mut selected = 0;
+    let mut places = Vec::new();
     let sources = finding.evidence.iter();
     let sources = sources.map(|evidence| width(&evidence.event.source.to_string()));
     let source_columns = if columns < NARROW {
@@ -198,9 +218,7 @@ fn evidence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u
     };
     for (n, evidence) in finding.evidence.iter().enumerate() {
         let chosen = n == desk.why.evidence;
-        if chosen {
-            selected = lines.len();
-        }
+        places.push(lines.len());
         let time = look.clock().time(evidence.event.time);
         let source = evidence.event.source.to_string();
         let taken = 2 + 9 + source_columns + u16::from(source_columns > 0) + 1;
@@ -222,7 +240,7 @@ fn evidence(lines: &mut Vec<Line>, look: Look<'_>, finding: &Finding, columns: u
             lines.push(Line::Pieces(pieces));
         }
     }
-    selected
+    places
 }
 
 fn ruled_out(lines: &mut Vec<Line>, finding: &Finding, columns: u16) {

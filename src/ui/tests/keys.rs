@@ -196,8 +196,32 @@ fn the_status_update_names_its_moment() {
     let [Effect::Copy(words)] = effects.as_slice() else {
         panic!("{effects:?}");
     };
-    assert!(words.starts_with("2026-11-23 03:12:40 UTC: payments/db (rot-7f3a): 41 of 120"));
-    assert!(words.ends_with("grace ends at 03:18:52 UTC"));
+    let lines: Vec<&str> = words.lines().collect();
+    assert!(lines[0].starts_with("2026-11-23 03:12:40 UTC: payments/db (rot-7f3a): 41 of 120"));
+    assert!(
+        words.contains("When: grace ends at 2026-11-23 03:18:52 UTC"),
+        "{words}"
+    );
+    assert!(bench.text().contains("on the clipboard"));
+}
+
+#[test]
+fn the_status_update_says_what_where_how_much_and_what_was_done() {
+    let mut state = rich::found();
+    let mut story = rich::Story::from(state.incident.clone());
+    let act = serde_json::json!({"action": "extend-grace", "phase": "executed", "actor": "@mira\u{1b}[31m",
+        "target": "payments/db", "risk": "reversible", "idempotency_key": "k1",
+        "reason": "password is hunter2"});
+    story.tell(400, "/engine/prod", "action", "rot-7f3a", &act);
+    state.incident = story.incident;
+    let mut bench = Bench::new(80, 24, state);
+    let effects = bench.press("y");
+    let [Effect::Copy(words)] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    insta::assert_snapshot!(words);
+    assert!(!words.contains("hunter2"));
+    assert!(!words.chars().any(|c| c.is_control() && c != '\n'));
 }
 
 #[test]

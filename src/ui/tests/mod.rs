@@ -2,10 +2,15 @@
 
 mod acts;
 mod alerts;
+mod arriving;
+mod changed;
+mod debug;
 mod findings;
 mod hostile;
+mod inventory;
 mod keys;
 mod outcomes;
+mod pointing;
 mod rich;
 mod snapshots;
 mod storm;

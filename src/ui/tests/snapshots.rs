@@ -1,6 +1,6 @@
 //! What the screens look like. Read a changed picture before you accept it.
 
-use super::{Bench, rich};
+use super::{Bench, debug, inventory, rich};
 
 macro_rules! pictures {
     ($($name:ident: $columns:literal x $rows:literal, $state:expr, $keys:literal;)+) => {$(
@@ -31,6 +31,21 @@ pictures! {
     detail_80x24: 80 x 24, rich::night(), "enter";
     detail_consumers_80x24: 80 x 24, rich::night(), "enter page-down";
     detail_audit_80x24: 80 x 24, rich::night(), "enter end";
+    inventory_200x50: 200 x 50, inventory::secrets(), "7";
+    inventory_80x24: 80 x 24, inventory::secrets(), "7";
+    inventory_40x15: 40 x 15, inventory::secrets(), "7";
+    inventory_empty_200x50: 200 x 50, rich::nothing(), "7";
+    inventory_empty_80x24: 80 x 24, rich::nothing(), "7";
+    inventory_filter_80x24: 80 x 24, inventory::secrets(), "7 / mail";
+    secret_200x50: 200 x 50, inventory::secrets(), "7 / mail enter enter";
+    secret_80x24: 80 x 24, inventory::secrets(), "7 / mail enter enter";
+    secret_40x15: 40 x 15, inventory::secrets(), "7 / mail enter enter";
+    debug_200x50: 200 x 50, debug::latencies(), "8";
+    debug_80x24: 80 x 24, debug::latencies(), "8";
+    debug_errors_80x24: 80 x 24, debug::latencies(), "8 tab";
+    debug_40x15: 40 x 15, debug::latencies(), "8";
+    debug_empty_200x50: 200 x 50, rich::nothing(), "8";
+    debug_empty_80x24: 80 x 24, rich::nothing(), "8";
     backends_80x24: 80 x 24, rich::night(), "2";
     rejected_80x24: 80 x 24, rich::night(), "3";
     help_80x24: 80 x 24, rich::night(), "?";

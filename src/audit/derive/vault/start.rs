@@ -19,6 +19,7 @@ pub fn started(secret: SecretPath) -> RotationStarted {
         tier: None,
         regions: Vec::new(),
         grace_seconds: None,
+        cadence_seconds: None,
         dual_run: None,
         planned: None,
         canary_percent: None,

@@ -1,0 +1,141 @@
+//! From a link to the screen it means.
+//!
+//! 1. Nothing is opened before all was read and looked at: half an answer would be the wrong one.
+//! 2. The worst finding about what the link names opens, one that stands before one that healed.
+//! 3. Else the worst rotation of it that anything was told of within [`WITHIN`], or that runs.
+//! 4. Else nothing opens, and the screen says so and what is known instead.
+//!
+//! Who goes elsewhere meanwhile is left alone.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::diagnosis::{Finding, Reach};
+use crate::incident::Rotation;
+use crate::model::link::LinkState;
+use crate::model::{RotationId, ServiceName, Span};
+
+use super::desk::{Desk, Screen};
+use super::landing::Landing;
+
+/// Rotations that nobody has heard of for longer than this touched nothing that hurts now.
+pub const WITHIN: Span = Span::seconds(24 * 3600);
+
+impl Desk {
+    /// Begins to look for what a link names.
+    pub fn seek_out(&mut self, landing: Landing) {
+        self.coming = Some(landing.clone());
+        self.sought = Some(landing);
+        self.open(Screen::Sought);
+    }
+
+    /// Opens what a link names, once it is known and nobody went elsewhere.
+    pub fn arrive(&mut self) {
+        if self.screen() == Screen::Sought && self.coming.is_some() && self.has_all() {
+            self.coming = None;
+            self.land();
+        }
+    }
+
+    /// Opens what the link means as things stand; false where nothing does.
+    pub fn land(&mut self) -> bool {
+        let Some(landing) = self.sought.clone() else {
+            return false;
+        };
+        let finding = self.finding_of(&landing).cloned();
+        let rotation = self.rotation_sought(&landing);
+        if finding.is_none() && rotation.is_none() {
+            return false;
+        }
+        // Back leads to the on-call screen, not to the search.
+        self.open(Screen::OnCall);
+        let id = finding
+            .as_ref()
+            .and_then(|finding| finding.rotation.clone());
+        if let Some(id) = id.or(rotation) {
+            let shown = self.state.incident.canonical(&id).cloned();
+            self.select(&shown.unwrap_or(id));
+        }
+        match finding {
+            Some(finding) => self.ask_why(finding),
+            None => self.open(Screen::Detail),
+        }
+        true
+    }
+
+    /// True once all that there is was read and looked at.
+    pub fn has_all(&self) -> bool {
+        let state = &self.state;
+        let read = match &state.live {
+            Some(live) => live.links.iter().all(|link| link.state == LinkState::Live),
+            None => state.loading.done,
+        };
+        read && state.known.reach == Reach::Whole
+    }
+
+    fn finding_of(&self, landing: &Landing) -> Option<&Arc<Finding>> {
+        match landing {
+            Landing::Service(service) => {
+                let all = self.digest.findings.all().iter();
+                all.into_iter()
+                    .find(|finding| finding.services.contains(service))
+            }
+            Landing::Rotation(id) => {
+                let id = self.state.incident.canonical(id)?;
+                self.digest.findings.of(id).map(|(finding, _)| finding)
+            }
+            Landing::Secret(secret) => self.about(secret),
+        }
+    }
+
+    fn rotation_sought(&self, landing: &Landing) -> Option<RotationId> {
+        let incident = &self.state.incident;
+        if let Landing::Rotation(id) = landing {
+            return incident.canonical(id).cloned();
+        }
+        let touched = |rotation: &Rotation| {
+            let now = self.now().unwrap_or_default();
+            rotation.is_open() || now.since(rotation.last_at) <= WITHIN
+        };
+        let mut worst_first = self.digest.ids();
+        worst_first
+            .find(|id| {
+                let rotation = incident.rotation(id);
+                rotation.is_some_and(|r| touched(r) && self.is_of(r, landing))
+            })
+            .cloned()
+    }
+
+    /// True for a rotation of what a link names.
+    pub fn is_of(&self, rotation: &Rotation, landing: &Landing) -> bool {
+        match landing {
+            Landing::Rotation(id) => rotation.id == *id,
+            Landing::Secret(secret) => rotation.secret.as_ref() == Some(secret),
+            Landing::Service(service) => {
+                rotation.services.contains(service)
+                    || rotation.secret.as_ref().is_some_and(|secret| {
+                        let mut consumers = self.state.incident.consumers(secret);
+                        consumers.any(|consumer| consumer.service.as_ref() == Some(service))
+                    })
+            }
+        }
+    }
+
+    /// Every service that anything was told of, by name.
+    pub fn services(&self) -> BTreeSet<&ServiceName> {
+        let incident = &self.state.incident;
+        let rotated = incident.rotations().flat_map(|r| &r.services);
+        let consuming = incident.secrets().into_iter().flat_map(|secret| {
+            incident
+                .consumers(secret)
+                .filter_map(|c| c.service.as_ref())
+        });
+        let counted = incident.auth().map(|series| &series.service);
+        let watched = incident.health().map(|health| &health.service);
+        rotated
+            .chain(consuming)
+            .chain(counted)
+            .chain(watched)
+            .collect()
+    }
+}

@@ -1,0 +1,36 @@
+//! The inventory among the rest of the desk: when it is put together, and what was found of what
+//! lies in it.
+
+use std::sync::Arc;
+
+use crate::diagnosis::Finding;
+use crate::model::SecretPath;
+
+use super::desk::{Desk, Screen};
+
+impl Desk {
+    /// How many secrets the inventory shows, below the names of its columns.
+    pub fn shelf_page(&self) -> usize {
+        self.list_page().saturating_sub(1).max(1)
+    }
+
+    /// Brings the inventory up to the state, where a screen that shows it is shown.
+    pub fn shelve(&mut self) {
+        if matches!(self.screen(), Screen::Inventory | Screen::Secret) {
+            self.shelf.refresh(&self.state.incident);
+        }
+    }
+
+    /// The worst finding about a secret.
+    pub fn about(&self, secret: &SecretPath) -> Option<&Arc<Finding>> {
+        let incident = &self.state.incident;
+        let is_it = |finding: &&Arc<Finding>| {
+            let told = finding
+                .rotation
+                .as_ref()
+                .and_then(|id| incident.secret_of(id));
+            finding.secret.as_ref() == Some(secret) || told == Some(secret)
+        };
+        self.digest.findings.all().iter().find(is_it)
+    }
+}
