@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::facts::micros;
 use super::minutes::{begins, minute_of};
+use super::summary::Case;
 use crate::model::Timestamp;
 
 /// Every case of a level in its window: when it was, and whether it was good.
@@ -55,6 +57,27 @@ impl Marks {
         }
     }
 
+    /// A case that lasted: one that is not over counts once it has lasted longer than the bound.
+    pub(super) fn lasted(&mut self, case: &Case, bound: f64) {
+        match case {
+            Case::Took { at, micros } => self.took(*at, seconds(*micros), bound),
+            Case::Waits { since, until } => {
+                let lasted = seconds(micros(*since, *until));
+                if lasted > bound {
+                    self.took(*until, lasted, bound);
+                }
+            }
+            Case::Ended { .. } | Case::Counted { .. } => {}
+        }
+    }
+
+    /// Cases that were counted.
+    pub(super) fn counted(&mut self, case: &Case) {
+        if let Case::Counted { at, good, bad } = case {
+            self.add(*at, u64::from(*good), u64::from(*bad));
+        }
+    }
+
     /// How many cases there were, where that is not the number of marks.
     pub(super) fn of(&mut self, n: u64) {
         self.n = Some(n);
@@ -96,6 +119,14 @@ impl Marks {
         let rank = (share * seconds.len() as f64 - 1e-9).ceil().max(1.0) as usize;
         seconds.get(rank - 1).copied()
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds between two events are far below 2^52"
+)]
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
 }
 
 fn sum<'a>(cases: impl Iterator<Item = &'a (u64, u64)>) -> (u64, u64) {

@@ -48,6 +48,11 @@ impl Minutes {
         self.0.insert(first, last);
     }
 
+    /// Its runs, first to last.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.0.iter().map(|(first, last)| (*first, *last))
+    }
+
     /// True where a minute is in the set.
     pub(super) fn contains(&self, minute: i64) -> bool {
         let before = self.0.range(..=minute).next_back();
