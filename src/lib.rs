@@ -23,6 +23,8 @@ pub mod audit;
 
 pub mod journal;
 
+pub mod history;
+
 pub mod backend;
 
 // floor 3: siblings, none imports another

@@ -16,7 +16,7 @@ pub struct Day(i64);
 impl Day {
     /// The day so many days after 1970-01-01.
     #[must_use]
-    pub fn new(since_epoch: i64) -> Self {
+    pub const fn new(since_epoch: i64) -> Self {
         Self(since_epoch)
     }
 
