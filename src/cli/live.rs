@@ -78,6 +78,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         backends,
         recorder,
         who,
+        measure: look.measure(paths),
     };
     terminal::run(look.setup(title), Opening::Live(Box::new(start)))
         .map(|()| 0)

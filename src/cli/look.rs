@@ -6,8 +6,11 @@ use std::io;
 use std::path::Path;
 
 use crate::audit::identity::IdentityRules;
-use crate::config::{Paths, Settings, TimeZoneChoice};
+use crate::config::{DATA_ENV, HistorySettings, Paths, Settings, TimeZoneChoice};
+use crate::history::Keep;
+use crate::measure::level::Objectives;
 use crate::model::Text;
+use crate::session::{Keeping, Measure};
 use crate::ui::{ConfigError, Depth, Keymap, Setup, Theme};
 
 use super::complaint::Complaint;
@@ -31,6 +34,9 @@ pub struct Look {
     zone: TimeZoneChoice,
     /// Who is who.
     pub identity: IdentityRules,
+    /// What is asked of the service levels.
+    pub(super) objectives: Objectives,
+    history: HistorySettings,
 }
 
 impl Look {
@@ -53,8 +59,26 @@ impl Look {
             keymap: self::keymap(keymap, paths)?,
             theme: self::theme(if no_colour { "none" } else { theme }, paths)?.with_depth(depth()),
             zone: settings.zone,
+            objectives: settings.slo.objectives(),
+            history: settings.history,
             identity,
         })
+    }
+
+    /// What is asked of the service levels of what happens now, and where their days are kept.
+    pub(super) fn measure(&self, paths: &Paths) -> Measure {
+        let HistorySettings { keep, days } = self.history;
+        let keeping = match paths.history() {
+            _ if !keep => Keeping::Not("the settings say that no history is kept".to_owned()),
+            Some(path) => Keeping::In(path, Keep { days }),
+            None => Keeping::Not(format!(
+                "no history is kept: the system names no home; set {DATA_ENV}"
+            )),
+        };
+        Measure {
+            objectives: self.objectives,
+            keeping,
+        }
     }
 
     /// The cockpit's setup.

@@ -50,6 +50,7 @@ impl PlayArgs {
             at: self.at,
             playing: !self.paused,
             speed: self.speed.unwrap_or(Start::default().speed),
+            ..Start::default()
         }
     }
 }
@@ -90,8 +91,9 @@ pub(super) fn open(
     title: &str,
     look: Look,
     backend: Box<dyn Backend>,
-    start: Start,
+    mut start: Start,
 ) -> Result<u8, Complaint> {
+    start.objectives = look.objectives;
     let setup = look.setup(Text::from(title));
     terminal::run(setup, Opening::Recording(backend, start))
         .map(|()| 0)

@@ -1,7 +1,8 @@
-//! `rotascope slo FILES…`: the service levels, as a table or as JSON.
+//! `rotascope slo [FILES…]`: the service levels, as a table or as JSON; without files from the
+//! history of live sessions.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
@@ -9,6 +10,8 @@ use serde::Serialize;
 use super::levels::levels;
 use super::{BAD_INPUT, FINE, diagnose};
 use crate::audit::identity::IdentityRules;
+use crate::config::DATA_ENV;
+use crate::history::{History, HistoryError};
 use crate::measure::level::{Better, Level, Levels, Objectives, Reading, Unit, Urgency};
 use crate::model::{Timestamp, json};
 
@@ -25,8 +28,9 @@ pub enum Format {
 /// Say how the service levels M1 to M10 stand.
 #[derive(Clone, Debug, ClapArgs)]
 pub struct Args {
-    /// Files, folders, or - for standard input: events or logs, plain, gzip or zstd
-    #[arg(required = true, value_name = "FILE")]
+    /// Files, folders, or - for standard input: events or logs, plain, gzip or zstd [default: the
+    /// history that live sessions keep]
+    #[arg(value_name = "FILE")]
     pub paths: Vec<PathBuf>,
     /// How they are printed
     #[arg(long, value_enum, default_value_t)]
@@ -34,7 +38,8 @@ pub struct Args {
     /// Count from this moment on, whatever each level's window [default: its own window]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub from: Option<Timestamp>,
-    /// As things stood at this moment; nothing later is used [default: the last event]
+    /// As things stood at this moment; nothing later is used [default: the last event; of
+    /// the history now]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub to: Option<Timestamp>,
 }
@@ -71,26 +76,98 @@ pub fn run(
     }
     let levels = levels(&diagnosis, &ledger, objectives, args.from, now);
     let report = Report {
-        events: read.events.len(),
-        rejected: read.rejected,
+        rests_on: RestsOn::Events {
+            events: read.events.len(),
+            rejected: read.rejected,
+        },
         from: args.from,
         to: args.to.or(last),
         slis: &levels,
     };
-    match args.format {
-        Format::Json => {
-            let line = json::to_line(&report).map_err(io::Error::other)?;
-            writeln!(out, "{line}")?;
-        }
-        Format::Table => table(&report, out)?,
-    }
+    print(&report, args.format, out)?;
     Ok(if read.went_well { FINE } else { BAD_INPUT })
+}
+
+/// Runs the command on the history in this file; the exit status is 2 where there is none or it
+/// cannot be read.
+///
+/// # Errors
+/// Where `out` or `err` cannot be written to.
+pub fn kept(
+    args: &Args,
+    file: Option<&Path>,
+    objectives: &Objectives,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<u8> {
+    let Some(file) = file else {
+        writeln!(
+            err,
+            "no FILE is named, and the system names no home for a history: set {DATA_ENV}"
+        )?;
+        return Ok(BAD_INPUT);
+    };
+    let now = args
+        .to
+        .unwrap_or_else(|| Timestamp::from(chrono::Utc::now()));
+    if args.from.is_some_and(|from| from > now) {
+        writeln!(err, "the window begins after its end, {now}")?;
+        return Ok(BAD_INPUT);
+    }
+    let read = || {
+        let mut history = History::read(file)?;
+        let levels = history.levels(now, args.from, objectives, None)?;
+        Ok::<_, HistoryError>((levels, history.span()?))
+    };
+    let (levels, span) = match read() {
+        Ok(read) => read,
+        Err(error) => {
+            writeln!(err, "no FILE is named, so the levels are those of {error}")?;
+            return Ok(BAD_INPUT);
+        }
+    };
+    let report = Report {
+        rests_on: RestsOn::History {
+            first_day: span.map(|(first, _)| first.to_string()),
+            last_day: span.map(|(_, last)| last.to_string()),
+        },
+        from: args.from,
+        to: Some(now),
+        slis: &levels,
+    };
+    print(&report, args.format, out)?;
+    Ok(FINE)
+}
+
+fn print(report: &Report<'_>, format: Format, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Json => {
+            let line = json::to_line(report).map_err(io::Error::other)?;
+            writeln!(out, "{line}")
+        }
+        Format::Table => table(report, out),
+    }
+}
+
+/// What levels rest on.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum RestsOn {
+    Events {
+        events: usize,
+        rejected: u64,
+    },
+    History {
+        /// `None` where no day is kept.
+        first_day: Option<String>,
+        last_day: Option<String>,
+    },
 }
 
 #[derive(Serialize)]
 struct Report<'a> {
-    events: usize,
-    rejected: u64,
+    #[serde(flatten)]
+    rests_on: RestsOn,
     /// `None` where each level looks back over its own window.
     from: Option<Timestamp>,
     to: Option<Timestamp>,
@@ -102,6 +179,14 @@ fn table(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     match report.from {
         Some(from) => writeln!(out, "Service levels from {from} to {to}")?,
         None => writeln!(out, "Service levels up to {to}")?,
+    }
+    match &report.rests_on {
+        RestsOn::History {
+            first_day: Some(first),
+            last_day: Some(last),
+        } => writeln!(out, "From the history: days {first} to {last}")?,
+        RestsOn::History { .. } => writeln!(out, "From the history: no day is kept yet")?,
+        RestsOn::Events { .. } => {}
     }
     writeln!(
         out,

@@ -2,12 +2,14 @@
 //! that tests and containers need no home folder.
 
 pub mod failpoint;
+mod history;
 pub mod identity;
 mod paths;
 mod settings;
 mod slo;
 
+pub use history::HistorySettings;
 pub use identity::{Identity, IdentityError, Kept};
-pub use paths::Paths;
+pub use paths::{DATA_ENV, Paths};
 pub use settings::{Settings, SettingsError, TimeZoneChoice};
 pub use slo::SloSettings;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
+use super::history::HistorySettings;
 use super::slo::SloSettings;
 
 /// What the user set; what is absent has its default.
@@ -24,6 +25,9 @@ pub struct Settings {
     /// What is asked of the service levels.
     #[serde(default)]
     pub slo: SloSettings,
+    /// Whether and for how long days are kept.
+    #[serde(default)]
+    pub history: HistorySettings,
 }
 
 /// Which zone times are shown in.

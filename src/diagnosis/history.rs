@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::finding::Finding;
 use super::{Diagnosis, Rule};
-use crate::incident::EventRef;
+use crate::incident::{EventRef, Incident};
 use crate::model::{Event, Timestamp};
 
 /// Findings that stand or healed, by `detected_at`; shared, so that a copy costs nothing.
@@ -176,6 +176,12 @@ impl Historian {
             since: event.clone(),
             findings,
         });
+    }
+
+    /// The incident as folded so far.
+    #[must_use]
+    pub fn incident(&self) -> &Incident {
+        self.diagnosis.incident()
     }
 
     /// What was found when, so far.

@@ -3,6 +3,7 @@
 
 mod baseline;
 pub mod level;
+pub mod overview;
 mod spike;
 mod tail;
 pub mod throttling;

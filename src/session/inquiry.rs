@@ -10,8 +10,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use super::measure::{self, Graded, Measure, Noter, QUIET};
 use super::player::Player;
 use crate::diagnosis::{Historian, History, Known, Reach, rules};
 use crate::incident::EventRef;
@@ -61,6 +62,8 @@ pub(super) struct Inquiry {
     work: Sender<Work>,
     /// What was found when, after each handful.
     pub(super) told: Receiver<History>,
+    /// How it stands with the levels, now and then.
+    pub(super) graded: Receiver<Graded>,
     /// True while the thread has nothing to do.
     idle: bool,
     history: History,
@@ -72,13 +75,16 @@ pub(super) struct Inquiry {
 
 impl Inquiry {
     /// Starts the thread; it ends when this is dropped.
-    pub(super) fn start() -> Self {
+    pub(super) fn start(measure: Measure, live: bool) -> Self {
+        let objectives = measure.objectives;
+        let (notes, graded) = measure::start(measure, live);
         let (work, asked) = bounded(1);
         let (tell, told) = bounded(1);
-        thread::spawn(move || look(&asked, &tell));
+        thread::spawn(move || look(&asked, &tell, Noter::new(notes, objectives, live)));
         Self {
             work,
             told,
+            graded,
             idle: true,
             history: History::default(),
             again: None,
@@ -169,20 +175,36 @@ impl Inquiry {
     }
 }
 
-fn look(asked: &Receiver<Work>, tell: &Sender<History>) {
+fn look(asked: &Receiver<Work>, tell: &Sender<History>, mut noter: Noter) {
     let mut historian = Historian::new(rules());
-    for work in asked {
+    loop {
+        let work = if noter.lacks() {
+            asked.recv_timeout(QUIET)
+        } else {
+            asked.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        };
         match work {
-            Work::Again => historian = Historian::new(rules()),
-            Work::Events(events) => {
+            Ok(Work::Again) => {
+                historian = Historian::new(rules());
+                noter.again();
+            }
+            Ok(Work::Events(events)) => {
                 for event in &events {
-                    historian.apply(event);
+                    if historian.apply(event) {
+                        noter.take(event);
+                    }
                 }
             }
+            Err(RecvTimeoutError::Timeout) => {
+                noter.note(&historian, true);
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
         }
         if tell.send(historian.history().clone()).is_err() {
             return;
         }
+        noter.note(&historian, false);
     }
 }
 
@@ -254,7 +276,7 @@ mod tests {
             };
             Self {
                 player: Player::new(start),
-                inquiry: Inquiry::start(),
+                inquiry: Inquiry::start(Measure::default(), false),
                 now: Instant::now(),
                 loaded: false,
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::incident::{EventRef, Incident, Recording};
+use crate::measure::level::Objectives;
 use crate::model::replay::{Direction, Mark, MarkKind, PlayerStatus, ReplayCommand, SeekTo, Speed};
 use crate::model::{Event, Span, Timestamp};
 
@@ -27,6 +28,8 @@ pub struct Start {
     pub playing: bool,
     /// How fast.
     pub speed: Speed,
+    /// What is asked of the service levels.
+    pub objectives: Objectives,
 }
 
 impl Default for Start {
@@ -35,6 +38,7 @@ impl Default for Start {
             at: None,
             playing: true,
             speed: Speed::Times(10.0),
+            objectives: Objectives::default(),
         }
     }
 }

@@ -246,6 +246,7 @@ fn state(update: Update) -> Message {
         loading: update.loading,
         rejected: update.rejected,
         rules: update.rules,
+        overview: update.overview,
         live: update.live,
     }))
 }

@@ -13,7 +13,8 @@ use std::collections::BTreeSet;
 
 use super::facts::Facts;
 use super::marks::Marks;
-use super::summary::{Case, End, Part, Sheet};
+use super::sheet::Sheet;
+use super::summary::{Case, End, Part};
 use crate::model::event::Outcome;
 
 /// Notes how rotations ended, for M1 and for M8.

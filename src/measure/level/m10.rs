@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Facts, Told};
 use super::ledger::Ledger;
-use super::summary::{Case, Part, Sheet};
+use super::sheet::Sheet;
+use super::summary::{Case, Part};
 use crate::incident::EventRef;
 use crate::model::event::{Stage, StageStatus};
 use crate::model::{Source, Span, Timestamp};

@@ -21,7 +21,8 @@ use std::collections::BTreeSet;
 
 use super::facts::{Facts, Told, micros};
 use super::ledger::OnNew;
-use super::summary::{Case, Part, Sheet};
+use super::sheet::Sheet;
+use super::summary::{Case, Part};
 use crate::model::event::{Outcome, Stage};
 use crate::model::{ConsumerId, Span, Timestamp};
 

@@ -13,7 +13,8 @@
 //!    start. Of an emergency a revocation is always promised.
 
 use super::facts::{Facts, Told, Trouble, micros};
-use super::summary::{Case, Part, Sheet};
+use super::sheet::Sheet;
+use super::summary::{Case, Part};
 use crate::incident::Rotation;
 use crate::model::Timestamp;
 use crate::model::event::Trigger;

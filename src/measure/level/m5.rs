@@ -4,7 +4,8 @@
 //! emergency nor none.
 
 use super::facts::Facts;
-use super::summary::{Case, Part, Sheet};
+use super::sheet::Sheet;
+use super::summary::{Case, Part};
 use crate::model::event::Trigger;
 
 /// Notes what started rotations; an emergency is bad.

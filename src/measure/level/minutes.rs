@@ -77,6 +77,15 @@ impl Minutes {
     }
 }
 
+/// Runs of minutes as a set.
+pub(super) fn minutes_of(runs: &[(i64, i64)]) -> Minutes {
+    let mut minutes = Minutes::default();
+    for (first, last) in runs {
+        minutes.add(*first, (*last).max(*first));
+    }
+    minutes
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

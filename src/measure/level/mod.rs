@@ -8,6 +8,7 @@
 mod burn;
 mod day;
 mod facts;
+mod gather;
 mod grade;
 mod ledger;
 mod m1;
@@ -23,6 +24,7 @@ mod m9;
 mod marks;
 mod minutes;
 mod objective;
+mod sheet;
 mod summary;
 mod tally;
 #[cfg(test)]

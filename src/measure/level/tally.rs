@@ -179,12 +179,3 @@ impl Summary {
         tally.levels()
     }
 }
-
-/// Runs of minutes as a set.
-pub(super) fn minutes_of(runs: &[(i64, i64)]) -> Minutes {
-    let mut minutes = Minutes::default();
-    for (first, last) in runs {
-        minutes.add(*first, (*last).max(*first));
-    }
-    minutes
-}

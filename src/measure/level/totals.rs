@@ -4,9 +4,8 @@ use super::day::Day;
 use super::facts::{MODES, micros};
 use super::m3;
 use super::m9;
-use super::minutes::Minutes;
+use super::minutes::{Minutes, minutes_of};
 use super::summary::{Case, DaySummary, End, Part, Seen, Summary, Watched};
-use super::tally::minutes_of;
 
 /// One bar of a distribution of lengths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
