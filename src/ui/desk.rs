@@ -43,6 +43,8 @@ pub enum Screen {
     Backends,
     /// What could not be read.
     Rejected,
+    /// How it goes with the service levels, day by day.
+    Executive,
     /// Every key.
     Help,
 }

@@ -30,6 +30,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod words;
 
 use serde::{Serialize, Serializer};
 
@@ -44,6 +45,7 @@ pub use summary::{
 };
 pub use tally::Tally;
 pub use totals::{Bucket, Lengths, Totals};
+pub use words::{amount, percent, whole};
 
 use crate::incident::Incident;
 use crate::model::Timestamp;
