@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use rotascope::history::{History, Keep};
 use rotascope::measure::level::{
-    About, Case, Day, DaySummary, End, Key, Levels, Objectives, Part, Record, Summary, Totals,
-    Watched,
+    About, Case, Day, DaySummary, End, Episode, Key, Levels, Objectives, Part, Record, Seen,
+    Summary, Totals, Trouble, Watched,
 };
 use rotascope::model::{SecretPath, Span, Text, Timestamp};
 use rusqlite::Connection;
@@ -167,6 +167,21 @@ fn one_day(dice: &mut Dice, day: Day) -> DaySummary {
             let place = (service.as_str().into(), Some(region.into()));
             summary.auth.insert(place, watched);
         }
+    }
+    for n in 0..10 {
+        let since = day.begins() + Span::seconds(n * 3600);
+        let episode = Episode {
+            mode: "F1",
+            trouble: Trouble::of("F1"),
+            secret: Some(secret(dice.below(SECRETS))),
+            services: vec![format!("service-{n:03}").into()],
+            regions: vec!["eu-1".into()],
+            detected_at: since,
+            resolved_at: Some(since + Span::seconds(900)),
+        };
+        let until = since + Span::seconds(900);
+        let key = Key::of(&[&format!("{day}-{n}")]);
+        summary.findings.insert(key, Seen { episode, until });
     }
     for n in 0..20 {
         let at = day.begins() + Span::seconds(n);

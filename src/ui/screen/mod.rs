@@ -4,6 +4,7 @@ mod acts;
 mod audit;
 mod auth;
 mod backends;
+mod budgets;
 mod canary;
 mod detail;
 mod done;

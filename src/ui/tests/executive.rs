@@ -147,6 +147,9 @@ pictures! {
     executive_unknown_200x50: 200 x 50, unknown(), "4";
     executive_unknown_80x24: 80 x 24, unknown(), "4";
     executive_unknown_40x15: 40 x 15, unknown(), "4";
+    on_call_budgets_200x50: 200 x 50, history(60), "";
+    on_call_budgets_80x24: 80 x 24, history(60), "";
+    on_call_budgets_40x15: 40 x 15, history(60), "";
     executive_empty_80x24: 80 x 24, rich::nothing(), "4";
 }
 

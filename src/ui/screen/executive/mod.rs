@@ -4,6 +4,8 @@
 mod levels;
 mod trend;
 
+pub use levels::{budget, burning};
+
 use crate::measure::level::{Day, End, MODES, Totals};
 use crate::measure::overview::{Origin, Overview};
 use crate::ui::desk::Desk;
