@@ -7,8 +7,8 @@ use crate::ui::fit::{count, percent, span, width};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Axis, Pen, Point, chart, time_marks};
 
+use super::Look;
 use super::pane::{axis, range, share, title, widest};
-use super::{Look, budgets};
 
 /// Where the columns of a row stand.
 #[derive(Clone, Copy)]
@@ -66,9 +66,7 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
     let right = if columns.note > 0 {
         format!("top {}", percent(top))
     } else {
-        // A phone has no other place for them.
-        let room = usize::from(pen.width()).saturating_sub(width(&left) + 8);
-        budgets::words(desk, room)
+        String::new()
     };
     title(pen, look, Pane::Auth, &left, &right);
     if let Some(axis) = axis {

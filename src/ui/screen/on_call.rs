@@ -11,7 +11,10 @@ use crate::ui::theme::Role;
 use crate::ui::widget::Pen;
 
 use super::acts::{self, Suggestion};
-use super::{Look, audit, auth, canary, findings, frame, rotations};
+use super::{Look, audit, auth, budgets, canary, findings, frame, rotations};
+
+/// So many columns a phone has for the budgets.
+const PHONE: usize = 20;
 
 /// Draws the screen.
 pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
@@ -130,5 +133,10 @@ fn facts(look: Look<'_>) -> Vec<String> {
         facts.push(format!("{what} {}", clock.ago(*at, now)));
     }
     facts.extend(headline.more.clone());
+    if room(look.desk.area) == Some(Room::Small) {
+        // A phone has no rule to write them on; here they are what is cut first.
+        let words = budgets::words(look.desk, PHONE);
+        facts.extend((!words.is_empty()).then_some(words));
+    }
     facts
 }

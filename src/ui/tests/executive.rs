@@ -122,6 +122,19 @@ fn history(days: i64) -> State {
     overview(&summary, origin)
 }
 
+/// The same on a night when nothing happens.
+fn calm(days: i64) -> State {
+    let overview = history(days).overview;
+    let mut story = rich::Story::default();
+    story.stages(0, "r1", &["trigger", "generate", "store"]);
+    let incident = story.incident;
+    State {
+        overview,
+        incident,
+        ..State::default()
+    }
+}
+
 fn unknown() -> State {
     overview(&Summary::default(), Origin::Recording)
 }
@@ -150,6 +163,7 @@ pictures! {
     on_call_budgets_200x50: 200 x 50, history(60), "";
     on_call_budgets_80x24: 80 x 24, history(60), "";
     on_call_budgets_40x15: 40 x 15, history(60), "";
+    on_call_calm_budgets_40x15: 40 x 15, calm(60), "";
     executive_empty_80x24: 80 x 24, rich::nothing(), "4";
 }
 
