@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
-use super::detail::{Numbers, Words, decode, encode};
+use super::detail::{Numbers, Words, decode, encode, visit};
 use super::error::{HistoryError, What};
 use super::names::{self, Names};
 use super::pack::{Column, Damaged, Reader, pack, unpack};
@@ -141,11 +141,12 @@ impl History {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(PATIENCE)?;
-        check_layout(&db)?;
-        db.pragma_update(None, "journal_mode", "WAL")?;
-        db.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;"
-        ))?;
+        if check_layout(&db)? == 0 {
+            db.pragma_update(None, "journal_mode", "WAL")?;
+            db.execute_batch(&format!(
+                "BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;"
+            ))?;
+        }
         Self::with(db, path)
     }
 
@@ -341,10 +342,12 @@ impl History {
             let told: BTreeMap<&Day, &DaySummary> = told.collect();
             days.extend(told.keys().copied().copied());
             for day in days {
+                let Some(told) = told.get(&day) else {
+                    count(&tx, &self.catalogue, day, &mut tally)?;
+                    continue;
+                };
                 let mut stored = load(&tx, &self.catalogue, day)?;
-                if let Some(told) = told.get(&day) {
-                    stored.join(told, live.and_then(|live| live.knows));
-                }
+                stored.join(told, live.and_then(|live| live.knows));
                 tally.add(&stored);
             }
             if let Some(live) = live {
@@ -387,17 +390,41 @@ fn private(path: &Path) -> Result<(), std::io::Error> {
 }
 
 fn load(db: &Connection, catalogue: &Catalogue, day: Day) -> Result<DaySummary, What> {
-    let mut rows = db.prepare_cached("SELECT body FROM detail WHERE day = ?1")?;
-    let body: Option<Vec<u8>> = rows
-        .query_row([day.number()], |row| row.get(0))
-        .optional()?;
-    let mut summary = match body {
+    let mut summary = match body(db, day)? {
         Some(body) => decode(day, &body, catalogue)?.0,
         None => DaySummary::default(),
     };
-    let own = findings(db, "day = ?1", &[day.number()])?;
-    summary.findings = own.into_iter().map(|(_, key, seen)| (key, seen)).collect();
+    summary.findings = own_findings(db, day)?;
     Ok(summary)
+}
+
+/// Adds a day to a tally; of its rotations only the cases are read.
+fn count(
+    db: &Connection,
+    catalogue: &Catalogue,
+    day: Day,
+    tally: &mut Tally<'_>,
+) -> Result<(), What> {
+    let mut rest = match body(db, day)? {
+        Some(body) => visit(day, &body, catalogue, &mut |part, case| {
+            tally.case(part, &case);
+        })?,
+        None => DaySummary::default(),
+    };
+    rest.findings = own_findings(db, day)?;
+    tally.rest(&rest);
+    Ok(())
+}
+
+fn body(db: &Connection, day: Day) -> Result<Option<Vec<u8>>, What> {
+    let mut rows = db.prepare_cached("SELECT body FROM detail WHERE day = ?1")?;
+    let body = rows.query_row([day.number()], |row| row.get(0));
+    Ok(body.optional()?)
+}
+
+fn own_findings(db: &Connection, day: Day) -> Result<BTreeMap<Key, Seen>, What> {
+    let own = findings(db, "day = ?1", &[day.number()])?;
+    Ok(own.into_iter().map(|(_, key, seen)| (key, seen)).collect())
 }
 
 fn save(

@@ -203,12 +203,44 @@ pub(super) fn decode(
             ..Record::default()
         };
         for part in Part::ALL {
-            take_part(&mut columns, at, part, &mut record, coarse)?;
+            let words = OF_RECORD + part.index() * OF_PART;
+            let words = column(&mut columns, words)?.take_small()?;
+            if let Some(held) = record.words.get_mut(part.index()) {
+                *held = words;
+            }
+            let cases = &mut record.cases;
+            take_part(&mut columns, at, part, coarse, &mut |case| {
+                cases.push((part, case))
+            })?;
         }
         day.rotations.insert(key, record);
     }
     take_rest(&mut rest, at, &mut day, words)?;
     Ok((day, coarse))
+}
+
+/// The cases of a day one by one, whosever they are, and the rest of it: for whoever only counts.
+pub(super) fn visit(
+    at: Day,
+    bytes: &[u8],
+    words: &dyn Words,
+    each: &mut dyn FnMut(Part, Case),
+) -> Result<DaySummary, Damaged> {
+    let mut columns = unpack(bytes)?;
+    if columns.len() != ALL {
+        return Err(Damaged);
+    }
+    let mut rest = columns.pop().ok_or(Damaged)?;
+    let coarse = rest.take()? == 1;
+    let records = column(&mut columns, 0)?.take_count()?;
+    for part in Part::ALL {
+        for _ in 0..records {
+            take_part(&mut columns, at, part, coarse, &mut |case| each(part, case))?;
+        }
+    }
+    let mut day = DaySummary::default();
+    take_rest(&mut rest, at, &mut day, words)?;
+    Ok(day)
 }
 
 fn column(columns: &mut [Reader], at: usize) -> Result<&mut Reader, Damaged> {
@@ -219,14 +251,10 @@ fn take_part(
     columns: &mut [Reader],
     day: Day,
     part: Part,
-    record: &mut Record,
     coarse: bool,
+    each: &mut dyn FnMut(Case),
 ) -> Result<(), Damaged> {
     let first = OF_RECORD + part.index() * OF_PART;
-    let words = column(columns, first)?.take_small()?;
-    if let Some(held) = record.words.get_mut(part.index()) {
-        *held = words;
-    }
     for _ in 0..column(columns, first + 1)?.take_count()? {
         let kind = column(columns, first + 2)?.take()?;
         let at = if coarse && kind != 3 {
@@ -260,7 +288,7 @@ fn take_part(
             },
             _ => return Err(Damaged),
         };
-        record.cases.push((part, case));
+        each(case);
     }
     Ok(())
 }

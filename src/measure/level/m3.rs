@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use super::facts::Trouble;
 use super::marks::Marks;
-use super::minutes::{Minutes, begins, minute_of};
+use super::minutes::{Counts, Minutes, begins, minute_of};
 use super::summary::{Place, Seen};
 use crate::model::ServiceName;
 
@@ -24,13 +24,13 @@ pub(super) fn mark(
     findings: &[Seen],
     marks: &mut Marks,
 ) {
-    let (first, last) = marks.minutes();
+    let mut counts = Counts::default();
     for (place, watched) in auth {
-        let spikes = spikes(findings, place);
-        for minute in watched.between(first, last) {
-            let bad = u64::from(spikes.contains(minute));
-            marks.add(begins(minute), 1 - bad, bad);
-        }
+        counts.add(watched, &spikes(findings, place));
+    }
+    let (first, last) = marks.minutes();
+    for (minute, good, bad) in counts.between(first, last) {
+        marks.add(begins(minute), good, bad);
     }
 }
 

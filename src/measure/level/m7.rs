@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use super::facts::Facts;
 use super::ledger::StageWord;
 use super::marks::Marks;
-use super::minutes::{begins, minutes_of};
+use super::minutes::{Counts, begins, minutes_of};
 use super::sheet::Sheet;
 use super::summary::{Case, Part, Watched};
 use crate::incident::EventRef;
@@ -51,12 +51,14 @@ pub(super) fn note(facts: &Facts<'_>, sheet: &mut Sheet) {
     }
 }
 
-/// Adds the minutes of a quota; those with throttled calls are bad.
-pub(super) fn mark(quota: &Watched, marks: &mut Marks) {
+/// Adds the minutes of quotas; those with throttled calls are bad.
+pub(super) fn mark<'a>(quotas: impl Iterator<Item = &'a Watched>, marks: &mut Marks) {
+    let mut counts = Counts::default();
+    for quota in quotas {
+        counts.add(&minutes_of(&quota.all), &minutes_of(&quota.throttled));
+    }
     let (first, last) = marks.minutes();
-    let throttled = minutes_of(&quota.throttled);
-    for minute in minutes_of(&quota.all).between(first, last) {
-        let bad = u64::from(throttled.contains(minute));
-        marks.add(begins(minute), 1 - bad, bad);
+    for (minute, good, bad) in counts.between(first, last) {
+        marks.add(begins(minute), good, bad);
     }
 }

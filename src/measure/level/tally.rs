@@ -8,7 +8,7 @@ use super::m6::Scans;
 use super::marks::Marks;
 use super::minutes::Minutes;
 use super::objective::{LevelName, Objective, Objectives};
-use super::summary::{Case, DaySummary, Part, Place, Record, Seen, Summary, Watched};
+use super::summary::{Case, DaySummary, Part, Place, Seen, Summary, Watched};
 use super::{Level, Levels, m1, m3, m6, m7, m8, m9};
 use crate::model::{ServiceName, Text, Timestamp};
 
@@ -66,8 +66,15 @@ impl<'a> Tally<'a> {
     /// Adds a day that was not added yet.
     pub fn add(&mut self, day: &DaySummary) {
         for record in day.rotations.values() {
-            self.record(record);
+            for (part, case) in &record.cases {
+                self.case(*part, case);
+            }
         }
+        self.rest(day);
+    }
+
+    /// Adds what a day has beside its rotations.
+    pub fn rest(&mut self, day: &DaySummary) {
         self.findings.extend(day.findings.values().cloned());
         for (place, watched) in &day.auth {
             let held = self.auth.entry(place.clone()).or_default();
@@ -86,14 +93,7 @@ impl<'a> Tally<'a> {
         self.scans.leaks.extend(&day.leaks);
     }
 
-    /// Adds what is known of one rotation on one day.
-    pub fn record(&mut self, record: &Record) {
-        for (part, case) in &record.cases {
-            self.case(*part, case);
-        }
-    }
-
-    /// Adds one case.
+    /// Adds one case of a rotation.
     pub fn case(&mut self, part: Part, case: &Case) {
         let (slow, emergency) = (
             self.objectives.of(LevelName::M2).objective,
@@ -121,9 +121,7 @@ impl<'a> Tally<'a> {
         let [_, _, m3, _, _, m6, m7, _, m9, _] = &mut self.marks;
         m3::mark(&self.auth, &self.findings, m3);
         m6::mark(&self.scans, m6);
-        for quota in self.quotas.values() {
-            m7::mark(quota, m7);
-        }
+        m7::mark(self.quotas.values(), m7);
         let bound = self.objectives.of(LevelName::M9).objective;
         for seen in &self.findings {
             m9::mark(seen, m9, bound);
