@@ -255,15 +255,17 @@ fn take_part(
     each: &mut dyn FnMut(Case),
 ) -> Result<(), Damaged> {
     let first = OF_RECORD + part.index() * OF_PART;
-    for _ in 0..column(columns, first + 1)?.take_count()? {
-        let kind = column(columns, first + 2)?.take()?;
+    let of_part = columns.get_mut(first..first + OF_PART).ok_or(Damaged)?;
+    let of_part: &mut [Reader; OF_PART] = of_part.try_into().map_err(|_| Damaged)?;
+    let [_, many, kinds, times, a, b] = of_part;
+    for _ in 0..many.take_count()? {
+        let kind = kinds.take()?;
         let at = if coarse && kind != 3 {
             day.noon()
         } else {
-            later(day.begins(), column(columns, first + 3)?.take()?)
+            later(day.begins(), times.take()?)
         };
-        let a = column(columns, first + 4)?.take()?;
-        let small = |number: u64| u32::try_from(number).map_err(|_| Damaged);
+        let a = a.take()?;
         let case = match kind {
             0 => Case::Ended {
                 at,
@@ -271,12 +273,12 @@ fn take_part(
                     .ok()
                     .and_then(|a| End::ALL.get(a).copied())
                     .ok_or(Damaged)?,
-                back: column(columns, first + 5)?.take()? == 1,
+                back: b.take()? == 1,
             },
             1 => Case::Counted {
                 at,
-                good: small(a)?,
-                bad: column(columns, first + 5)?.take_small()?,
+                good: u32::try_from(a).map_err(|_| Damaged)?,
+                bad: b.take_small()?,
             },
             2 => Case::Took {
                 at,

@@ -48,7 +48,19 @@ impl Reader {
     }
 
     /// The next number.
+    #[inline]
     pub(super) fn take(&mut self) -> Result<u64, Damaged> {
+        // Most numbers are small.
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(*byte))
+            }
+            _ => self.take_long(),
+        }
+    }
+
+    fn take_long(&mut self) -> Result<u64, Damaged> {
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;

@@ -4,7 +4,7 @@ use super::day::Day;
 use super::facts::{MODES, micros};
 use super::m3;
 use super::m9;
-use super::minutes::{Minutes, minutes_of};
+use super::minutes::{Counts, minutes_of};
 use super::summary::{Case, DaySummary, End, Part, Seen, Summary, Watched};
 
 /// One bar of a distribution of lengths.
@@ -190,17 +190,21 @@ impl Totals {
             }
         }
         let (first, last) = at.minutes();
-        let many = |minutes: &Minutes| minutes.between(first, last).count() as u64;
+        let mut auth = Counts::default();
         for (place, watched) in &day.auth {
-            let watched = minutes_of(&watched.all);
-            let spikes = m3::spikes(findings, place);
-            totals.auth_minutes += many(&watched);
-            let stood = watched.between(first, last).filter(|m| spikes.contains(*m));
-            totals.spike_minutes += stood.count() as u64;
+            auth.add(&minutes_of(&watched.all), &m3::spikes(findings, place));
         }
+        for (_, good, bad) in auth.between(first, last) {
+            totals.auth_minutes += good + bad;
+            totals.spike_minutes += bad;
+        }
+        let mut quotas = Counts::default();
         for Watched { all, throttled } in day.quotas.values() {
-            totals.calls += many(&minutes_of(all));
-            totals.throttled += many(&minutes_of(throttled));
+            quotas.add(&minutes_of(all), &minutes_of(throttled));
+        }
+        for (_, good, bad) in quotas.between(first, last) {
+            totals.calls += good + bad;
+            totals.throttled += bad;
         }
         for seen in day.findings.values() {
             let mode = MODES.iter().position(|mode| *mode == seen.episode.mode);
