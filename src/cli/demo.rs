@@ -134,7 +134,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         recorder,
         who,
         measure: Measure {
-            objectives: look.objectives,
+            objectives: Arc::new(look.objectives),
             // What is broken on purpose is nobody's history.
             keeping: Keeping::Not("the demo keeps no history".to_owned()),
         },

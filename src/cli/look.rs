@@ -4,6 +4,7 @@
 use std::env;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::audit::identity::IdentityRules;
 use crate::config::{DATA_ENV, HistorySettings, Paths, Settings, TimeZoneChoice};
@@ -76,7 +77,7 @@ impl Look {
             )),
         };
         Measure {
-            objectives: self.objectives,
+            objectives: Arc::new(self.objectives),
             keeping,
         }
     }

@@ -1,6 +1,7 @@
 //! `rotascope replay`: what the servers wrote, in the cockpit.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::config::Paths;
@@ -93,7 +94,7 @@ pub(super) fn open(
     backend: Box<dyn Backend>,
     mut start: Start,
 ) -> Result<u8, Complaint> {
-    start.objectives = look.objectives;
+    start.objectives = Arc::new(look.objectives);
     let setup = look.setup(Text::from(title));
     terminal::run(setup, Opening::Recording(backend, start))
         .map(|()| 0)

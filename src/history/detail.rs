@@ -210,7 +210,7 @@ pub(super) fn decode(
             }
             let cases = &mut record.cases;
             take_part(&mut columns, at, part, coarse, &mut |case| {
-                cases.push((part, case))
+                cases.push((part, case));
             })?;
         }
         day.rotations.insert(key, record);

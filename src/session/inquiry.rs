@@ -7,6 +7,7 @@
 //! after [`PATIENCE`], or when nothing more will come; until the new look has gone as far as the
 //! old one, what the old one found is shown, as known only up to the event that came late.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -76,7 +77,7 @@ pub(super) struct Inquiry {
 impl Inquiry {
     /// Starts the thread; it ends when this is dropped.
     pub(super) fn start(measure: Measure, live: bool) -> Self {
-        let objectives = measure.objectives;
+        let objectives = Arc::clone(&measure.objectives);
         let (notes, graded) = measure::start(measure, live);
         let (work, asked) = bounded(1);
         let (tell, told) = bounded(1);

@@ -3,7 +3,7 @@
 //! history where the session is a live one. Nobody waits for either, and a history that cannot be
 //! used costs the session nothing but its past.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ const A_DAY: Span = Span::seconds(86_400);
 #[derive(Clone, Debug, Default)]
 pub struct Measure {
     /// What is asked.
-    pub objectives: Objectives,
+    pub objectives: Arc<Objectives>,
     /// Where days are kept.
     pub keeping: Keeping,
 }
@@ -62,7 +62,7 @@ pub(super) struct Noted {
 /// Makes summaries on the thread of the diagnosis.
 pub(super) struct Noter {
     ledger: Ledger,
-    objectives: Objectives,
+    objectives: Arc<Objectives>,
     live: bool,
     notes: Sender<Noted>,
     /// The last event.
@@ -77,7 +77,7 @@ pub(super) struct Noter {
 }
 
 impl Noter {
-    pub(super) fn new(notes: Sender<Noted>, objectives: Objectives, live: bool) -> Self {
+    pub(super) fn new(notes: Sender<Noted>, objectives: Arc<Objectives>, live: bool) -> Self {
         Self {
             ledger: Ledger::default(),
             objectives,
@@ -142,11 +142,11 @@ impl Noter {
 
 /// Starts the thread that grades summaries.
 pub(super) fn start(measure: Measure, live: bool) -> (Sender<Noted>, Receiver<Graded>) {
-    let (notes, noted) = bounded(1);
+    let (notes, made) = bounded(1);
     let (tell, told) = unbounded();
     thread::spawn(move || {
         let mut shelf = Shelf::new(measure, live);
-        for noted in noted {
+        for noted in made {
             let overview = Arc::new(shelf.overview(&noted));
             let look = noted.look;
             if tell.send(Graded { overview, look }).is_err() {
@@ -232,7 +232,7 @@ impl Shelf {
             }
             (Keeping::In(path, keep), _) => {
                 let (path, keep) = (path.clone(), *keep);
-                match self.kept(noted, path, keep) {
+                match self.kept(noted, &path, keep) {
                     Ok(overview) => return overview,
                     Err(error) => error.to_string(),
                 }
@@ -259,11 +259,11 @@ impl Shelf {
     }
 
     /// From the session and what was kept of earlier ones.
-    fn kept(&mut self, noted: &Noted, path: PathBuf, keep: Keep) -> Result<Overview, HistoryError> {
+    fn kept(&mut self, noted: &Noted, path: &Path, keep: Keep) -> Result<Overview, HistoryError> {
         let Noted { summary, at, .. } = noted;
         let objectives = &self.measure.objectives;
         if self.history.is_none() {
-            self.history = Some(History::open(&path)?);
+            self.history = Some(History::open(path)?);
         }
         let Some(history) = &mut self.history else {
             return Ok(self.alone(noted, Origin::default()));

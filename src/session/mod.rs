@@ -82,7 +82,7 @@ impl Session {
         publish: impl Fn(Update) + Send + 'static,
     ) -> Self {
         let measure = Measure {
-            objectives: start.objectives,
+            objectives: Arc::clone(&start.objectives),
             ..Measure::default()
         };
         let desk = Desk::new(Player::new(start), measure, false);

@@ -20,7 +20,7 @@ const BATCH: usize = 512;
 const TICK: Duration = Duration::from_millis(250);
 
 /// How a session starts.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Start {
     /// Where, once that much has been read; `None` is the first event.
     pub at: Option<SeekTo>,
@@ -29,7 +29,7 @@ pub struct Start {
     /// How fast.
     pub speed: Speed,
     /// What is asked of the service levels.
-    pub objectives: Objectives,
+    pub objectives: Arc<Objectives>,
 }
 
 impl Default for Start {
@@ -38,7 +38,7 @@ impl Default for Start {
             at: None,
             playing: true,
             speed: Speed::Times(10.0),
-            objectives: Objectives::default(),
+            objectives: Arc::default(),
         }
     }
 }
@@ -75,6 +75,10 @@ pub struct Player {
 impl Player {
     /// A player without events.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a start is made for one player"
+    )]
     pub fn new(start: Start) -> Self {
         Self {
             recording: Recording::default(),

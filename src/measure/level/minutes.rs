@@ -54,12 +54,14 @@ impl Minutes {
     }
 
     /// True where a minute is in the set.
+    #[cfg(test)]
     pub(super) fn contains(&self, minute: i64) -> bool {
         let before = self.0.range(..=minute).next_back();
         before.is_some_and(|(_, last)| *last >= minute)
     }
 
     /// Every minute of the set between two, both counted, in order.
+    #[cfg(test)]
     pub(super) fn between(&self, first: i64, last: i64) -> impl Iterator<Item = i64> {
         let start = self.0.range(..=first).next_back().map_or(first, |r| *r.0);
         let runs = self.0.range(start..=last.max(start));

@@ -129,8 +129,8 @@ fn calm(days: i64) -> State {
     story.stages(0, "r1", &["trigger", "generate", "store"]);
     let incident = story.incident;
     State {
-        overview,
         incident,
+        overview,
         ..State::default()
     }
 }

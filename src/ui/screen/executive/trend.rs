@@ -66,11 +66,11 @@ pub fn success(overview: &Overview, width: u16) -> Vec<Line> {
     ))];
     let missed = |share: f64| share < objective;
     let rows = columns(&shares, scale, HIGH, buckets.wide, missed);
-    let last = rows.len() - 1;
+    let bottom_row = rows.len() - 1;
     for (n, cells) in rows.into_iter().enumerate() {
         let label = match n {
             0 => percent(scale.high),
-            n if n == last => percent(scale.low),
+            n if n == bottom_row => percent(scale.low),
             _ => String::new(),
         };
         lines.push(track(label, cells));
@@ -126,11 +126,11 @@ fn emergencies(overview: &Overview, buckets: &Buckets, each: &str) -> Vec<Line> 
         objective: None,
     };
     let rows = columns(&shown, scale, LOW, buckets.wide, |_| true);
-    let last = rows.len() - 1;
+    let bottom_row = rows.len() - 1;
     for (n, cells) in rows.into_iter().enumerate() {
         let label = match n {
             0 => amount(most, Unit::Count),
-            n if n == last => "0".to_owned(),
+            n if n == bottom_row => "0".to_owned(),
             _ => String::new(),
         };
         lines.push(track(label, cells));
