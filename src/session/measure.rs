@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 
-use super::live::wall;
 use crate::diagnosis::Historian;
 use crate::history::{History, HistoryError, Keep};
 use crate::measure::level::{Day, Episode, Ledger, LevelName, Objectives, Summary, Totals};
@@ -268,7 +267,7 @@ impl Shelf {
         let Some(history) = &mut self.history else {
             return Ok(self.alone(noted, Origin::default()));
         };
-        let fed = history.feed(summary, Day::of(wall()), keep);
+        let fed = history.feed(summary, Day::of(Timestamp::from(chrono::Utc::now())), keep);
         let trouble = match fed {
             Ok(_) => None,
             Err(error) if error.passes() => Some(Text::from(error.to_string())),
