@@ -47,7 +47,7 @@ fn wordings(desk: &Desk) -> Vec<String> {
         format!("{name} {left}{burns} · {rolled}"),
         format!("{name} {left}{burns} · {count}"),
         format!("{name} {left} · {count}"),
-        format!("{name} {short} · {back} back"),
+        format!("{name} {short} · {back} rolled back"),
         format!("{name} {short}"),
     ]
 }

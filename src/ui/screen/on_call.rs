@@ -14,7 +14,7 @@ use super::acts::{self, Suggestion};
 use super::{Look, audit, auth, budgets, canary, findings, frame, rotations};
 
 /// So many columns a phone has for the budgets.
-const PHONE: usize = 20;
+const PHONE: usize = 28;
 
 /// Draws the screen.
 pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {

@@ -6,7 +6,7 @@ mod trend;
 
 pub use levels::{budget, burning};
 
-use crate::measure::level::{Day, End, MODES, Totals};
+use crate::measure::level::{Day, End, Level, MODES, Totals};
 use crate::measure::overview::{Origin, Overview};
 use crate::ui::desk::Desk;
 use crate::ui::fit::{count, wrap};
@@ -92,11 +92,16 @@ fn wrapped(words: &str, width: u16, role: Role) -> Vec<Line> {
 
 /// How many levels are met, and what the figures rest on.
 fn said(desk: &Desk, overview: &Overview, width: u16) -> Vec<Line> {
-    let met = |what| {
-        let levels = overview.levels.iter();
-        levels.filter(|level| level.reading.met == what).count()
+    // A level with two parts is missed where either is.
+    let met = |level: &Level| {
+        let second = level.within_window.iter().chain(&level.emergency);
+        let all = std::iter::once(&level.reading).chain(second);
+        let known: Vec<bool> = all.filter_map(|reading| reading.met).collect();
+        (!known.is_empty()).then(|| known.into_iter().all(|met| met))
     };
-    let (good, bad, unknown) = (met(Some(true)), met(Some(false)), met(None));
+    let count_of = |what| overview.levels.iter().filter(|l| met(l) == what).count();
+    let (good, bad) = (count_of(Some(true)), count_of(Some(false)));
+    let unknown = count_of(None);
     let (words, role) = match (good, bad) {
         (0, 0) => ("no level is known yet".to_owned(), Role::Dim),
         (_, 0) => (format!("✓ {good} levels are met, none is missed"), Role::Ok),
