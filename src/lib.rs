@@ -25,6 +25,8 @@ pub mod audit;
 
 pub mod journal;
 
+pub mod history;
+
 pub mod backend;
 
 pub mod delivery;

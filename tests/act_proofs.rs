@@ -22,8 +22,8 @@ use rotascope::journal::{self, Kind, Place, Places};
 use rotascope::model::act::ActState;
 use rotascope::model::intent::Outcome;
 use rotascope::rotation::server::Access;
-use rotascope::session::Session;
 use rotascope::session::live::{Acting, JournalPlace, LiveStart, Who};
+use rotascope::session::{Measure, Session};
 use support::engine::{Manner, Served, Toy};
 use support::pty::Terminal;
 
@@ -108,6 +108,7 @@ fn look_back(server: &Served, journals: &Path) {
             once: Arc::new(Memory::default()),
             word: None,
         })),
+        measure: Measure::default(),
     };
     let open = written(journals)
         .values()

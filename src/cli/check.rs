@@ -33,7 +33,7 @@ pub fn run(args: &Args, paths: &Paths, out: &mut dyn Write, err: &mut dyn Write)
     let paths = match &args.config {
         Some(folder) => Paths {
             config: Some(folder.clone()),
-            state: paths.state.clone(),
+            ..paths.clone()
         },
         None => paths.clone(),
     };

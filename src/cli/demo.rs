@@ -17,6 +17,7 @@ use crate::model::{Actor, Text};
 use crate::rotation::Clock;
 use crate::rotation::lab::{Cause, LabSettings, UnknownCause};
 use crate::session::live::{Acting, JournalPlace, LiveStart, Recorder, Who};
+use crate::session::{Keeping, Measure};
 use crate::shell::terminal::{self, More, Opening};
 
 use super::complaint::Complaint;
@@ -132,6 +133,11 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         backends: house.backends(),
         recorder,
         who,
+        measure: Measure {
+            objectives: Arc::new(look.objectives),
+            // What is broken on purpose is nobody's history.
+            keeping: Keeping::Not("the demo keeps no history".to_owned()),
+        },
     };
     let title = args.fault.0.map_or_else(
         || Text::from("demo"),

@@ -96,6 +96,7 @@ pub(super) fn run_at(
         backends,
         recorder,
         who,
+        measure: look.measure(paths),
     };
     let more = More {
         landing,

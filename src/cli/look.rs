@@ -4,11 +4,15 @@
 use std::env;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::audit::identity::IdentityRules;
-use crate::config::{Paths, Settings, TimeZoneChoice};
+use crate::config::{DATA_ENV, HistorySettings, Paths, Settings, TimeZoneChoice};
+use crate::history::Keep;
 use crate::measure::alert::Owners;
+use crate::measure::level::Objectives;
 use crate::model::Text;
+use crate::session::{Keeping, Measure};
 use crate::shell::watch::Watch;
 use crate::ui::{Alarm, ConfigError, Depth, Keymap, Setup, Theme};
 
@@ -37,6 +41,9 @@ pub struct Look {
     from: (Paths, Option<String>, Option<String>),
     /// Who is who.
     pub identity: IdentityRules,
+    /// What is asked of the service levels.
+    pub(super) objectives: Objectives,
+    history: HistorySettings,
 }
 
 impl Look {
@@ -62,7 +69,6 @@ impl Look {
             alarm: Alarm {
                 owners: owners(None, paths)?,
                 ring: settings.alerts.ring(),
-                objectives: settings.slo.objectives(),
             },
             from: (
                 paths.clone(),
@@ -73,6 +79,8 @@ impl Look {
                     args.theme.clone()
                 },
             ),
+            objectives: settings.slo.objectives(),
+            history: settings.history,
             identity,
         })
     }
@@ -87,6 +95,22 @@ impl Look {
         let (paths, keymap, theme) = self.from.clone();
         paths.config.as_ref()?;
         Some(Box::new(Watcher::new(paths, (keymap, theme), depth())))
+    }
+
+    /// What is asked of the service levels of what happens now, and where their days are kept.
+    pub(super) fn measure(&self, paths: &Paths) -> Measure {
+        let HistorySettings { keep, days } = self.history;
+        let keeping = match paths.history() {
+            _ if !keep => Keeping::Not("the settings say that no history is kept".to_owned()),
+            Some(path) => Keeping::In(path, Keep { days }),
+            None => Keeping::Not(format!(
+                "no history is kept: the system names no home; set {DATA_ENV}"
+            )),
+        };
+        Measure {
+            objectives: Arc::new(self.objectives),
+            keeping,
+        }
     }
 
     /// The cockpit's setup.

@@ -142,6 +142,10 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
         Command::Slo(args) => {
             let (settings, usual) = look::settings(paths)?;
             let asked = settings.slo.objectives();
+            if args.paths.is_empty() {
+                let file = paths.history();
+                return printed(|out, err| slo::kept(&args, file.as_deref(), &asked, out, err));
+            }
             printed(|out, err| slo::run(&args, usual, &asked, out, err))
         }
         Command::Watch(args) => watch::run(&args, paths),

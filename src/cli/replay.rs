@@ -1,6 +1,7 @@
 //! `rotascope replay`: what the servers wrote, in the cockpit.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::config::Paths;
@@ -51,6 +52,7 @@ impl PlayArgs {
             at: self.at,
             playing: !self.paused,
             speed: self.speed.unwrap_or(Start::default().speed),
+            ..Start::default()
         }
     }
 }
@@ -105,7 +107,7 @@ pub(super) fn open(
     title: &str,
     look: Look,
     backend: Box<dyn Backend>,
-    start: Start,
+    mut start: Start,
     landing: Option<Landing>,
 ) -> Result<u8, Complaint> {
     let more = More {
@@ -113,6 +115,7 @@ pub(super) fn open(
         alarm: look.alarm(),
         watch: look.watch(),
     };
+    start.objectives = Arc::new(look.objectives);
     let setup = look.setup(Text::from(title));
     terminal::run(setup, Opening::Recording(backend, start), more)
         .map(|()| 0)

@@ -1,7 +1,8 @@
-//! `rotascope slo FILES…`: the service levels, as a table or as JSON.
+//! `rotascope slo [FILES…]`: the service levels, as a table or as JSON; without files from the
+//! history of live sessions.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
@@ -9,7 +10,9 @@ use serde::Serialize;
 use super::levels::levels;
 use super::{BAD_INPUT, FINE, diagnose};
 use crate::audit::identity::IdentityRules;
-use crate::measure::level::{Better, Level, Levels, Objectives, Reading, Unit, Urgency};
+use crate::config::DATA_ENV;
+use crate::history::{History, HistoryError};
+use crate::measure::level::{Better, Level, Levels, Objectives, Reading, Urgency, amount, whole};
 use crate::model::{Timestamp, json};
 
 /// How the levels are printed.
@@ -25,8 +28,9 @@ pub enum Format {
 /// Say how the service levels M1 to M10 stand.
 #[derive(Clone, Debug, ClapArgs)]
 pub struct Args {
-    /// Files, folders, or - for standard input: events or logs, plain, gzip or zstd
-    #[arg(required = true, value_name = "FILE")]
+    /// Files, folders, or - for standard input: events or logs, plain, gzip or zstd [default: the
+    /// history that live sessions keep]
+    #[arg(value_name = "FILE")]
     pub paths: Vec<PathBuf>,
     /// How they are printed
     #[arg(long, value_enum, default_value_t)]
@@ -34,7 +38,8 @@ pub struct Args {
     /// Count from this moment on, whatever each level's window [default: its own window]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub from: Option<Timestamp>,
-    /// As things stood at this moment; nothing later is used [default: the last event]
+    /// As things stood at this moment; nothing later is used [default: the last event; of
+    /// the history now]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub to: Option<Timestamp>,
 }
@@ -71,26 +76,98 @@ pub fn run(
     }
     let levels = levels(&diagnosis, &ledger, objectives, args.from, now);
     let report = Report {
-        events: read.events.len(),
-        rejected: read.rejected,
+        rests_on: RestsOn::Events {
+            events: read.events.len(),
+            rejected: read.rejected,
+        },
         from: args.from,
         to: args.to.or(last),
         slis: &levels,
     };
-    match args.format {
-        Format::Json => {
-            let line = json::to_line(&report).map_err(io::Error::other)?;
-            writeln!(out, "{line}")?;
-        }
-        Format::Table => table(&report, out)?,
-    }
+    print(&report, args.format, out)?;
     Ok(if read.went_well { FINE } else { BAD_INPUT })
+}
+
+/// Runs the command on the history in this file; the exit status is 2 where there is none or it
+/// cannot be read.
+///
+/// # Errors
+/// Where `out` or `err` cannot be written to.
+pub fn kept(
+    args: &Args,
+    file: Option<&Path>,
+    objectives: &Objectives,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<u8> {
+    let Some(file) = file else {
+        writeln!(
+            err,
+            "no FILE is named, and the system names no home for a history: set {DATA_ENV}"
+        )?;
+        return Ok(BAD_INPUT);
+    };
+    let now = args
+        .to
+        .unwrap_or_else(|| Timestamp::from(chrono::Utc::now()));
+    if args.from.is_some_and(|from| from > now) {
+        writeln!(err, "the window begins after its end, {now}")?;
+        return Ok(BAD_INPUT);
+    }
+    let read = || {
+        let mut history = History::read(file)?;
+        let levels = history.levels(now, args.from, objectives, None)?;
+        Ok::<_, HistoryError>((levels, history.span()?))
+    };
+    let (levels, span) = match read() {
+        Ok(read) => read,
+        Err(error) => {
+            writeln!(err, "no FILE is named, so the levels are those of {error}")?;
+            return Ok(BAD_INPUT);
+        }
+    };
+    let report = Report {
+        rests_on: RestsOn::History {
+            first_day: span.map(|(first, _)| first.to_string()),
+            last_day: span.map(|(_, last)| last.to_string()),
+        },
+        from: args.from,
+        to: Some(now),
+        slis: &levels,
+    };
+    print(&report, args.format, out)?;
+    Ok(FINE)
+}
+
+fn print(report: &Report<'_>, format: Format, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Json => {
+            let line = json::to_line(report).map_err(io::Error::other)?;
+            writeln!(out, "{line}")
+        }
+        Format::Table => table(report, out),
+    }
+}
+
+/// What levels rest on.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum RestsOn {
+    Events {
+        events: usize,
+        rejected: u64,
+    },
+    History {
+        /// `None` where no day is kept.
+        first_day: Option<String>,
+        last_day: Option<String>,
+    },
 }
 
 #[derive(Serialize)]
 struct Report<'a> {
-    events: usize,
-    rejected: u64,
+    #[serde(flatten)]
+    rests_on: RestsOn,
     /// `None` where each level looks back over its own window.
     from: Option<Timestamp>,
     to: Option<Timestamp>,
@@ -102,6 +179,14 @@ fn table(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     match report.from {
         Some(from) => writeln!(out, "Service levels from {from} to {to}")?,
         None => writeln!(out, "Service levels up to {to}")?,
+    }
+    match &report.rests_on {
+        RestsOn::History {
+            first_day: Some(first),
+            last_day: Some(last),
+        } => writeln!(out, "From the history: days {first} to {last}")?,
+        RestsOn::History { .. } => writeln!(out, "From the history: no day is kept yet")?,
+        RestsOn::Events { .. } => {}
     }
     writeln!(
         out,
@@ -169,65 +254,4 @@ fn burn(reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
         burn.long.unwrap_or_default(),
         whole(burn.long_seconds)
     )
-}
-
-fn amount(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Ratio => percent(value),
-        Unit::Count => format!("{value:.0}"),
-        Unit::Seconds if value < 120.0 => format!("{value:.1} s"),
-        Unit::Seconds if value < 7200.0 => format!("{:.1} min", value / 60.0),
-        Unit::Seconds => format!("{:.1} h", value / 3600.0),
-    }
-}
-
-/// Enough digits to tell 99.9 % from 99.95 %, none that say nothing. Never 100 % for less than
-/// all, nor 0 % for more than none.
-fn percent(share: f64) -> String {
-    let percent = share * 100.0;
-    let words = format!("{percent:.2}");
-    let words = words.trim_end_matches('0').trim_end_matches('.');
-    match words {
-        "100" if share < 1.0 => "<100 %".to_owned(),
-        "0" if share > 0.0 => ">0 %".to_owned(),
-        "-0" => "0 %".to_owned(),
-        words => format!("{words} %"),
-    }
-}
-
-/// A length of time in its largest unit that leaves at least two, or one exactly.
-fn whole(seconds: i64) -> String {
-    for (unit, length) in [("d", 86_400), ("h", 3600), ("min", 60)] {
-        if seconds >= 2 * length || seconds == length {
-            return format!("{} {unit}", seconds / length);
-        }
-    }
-    format!("{seconds} s")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_are_never_rounded_to_all_or_none() {
-        assert_eq!(percent(0.999_99), "<100 %");
-        assert_eq!(percent(0.000_001), ">0 %");
-        assert_eq!((percent(1.0), percent(0.0)), ("100 %".into(), "0 %".into()));
-        assert_eq!(
-            (percent(0.9995), percent(-1.5)),
-            ("99.95 %".into(), "-150 %".into())
-        );
-    }
-
-    #[test]
-    fn lengths_of_time_are_shown_in_a_unit_a_person_thinks_in() {
-        assert_eq!(amount(300.0, Unit::Seconds), "5.0 min");
-        assert_eq!(amount(86_400.0, Unit::Seconds), "24.0 h");
-        assert_eq!(
-            (whole(86_400), whole(30 * 86_400)),
-            ("1 d".into(), "30 d".into())
-        );
-        assert_eq!((whole(5400), whole(59)), ("90 min".into(), "59 s".into()));
-    }
 }

@@ -23,7 +23,7 @@ use crate::measure::level::Objectives;
 use crate::model::Timestamp;
 use crate::model::effect::Ring;
 use crate::session::live::{LiveStart, Who};
-use crate::session::{Session, Update};
+use crate::session::{Measure, Session, Update};
 
 mod reading;
 mod said;
@@ -193,12 +193,12 @@ fn open_live(
         backends,
         recorder: None,
         who: Who::nobody(),
+        measure: Measure {
+            objectives: Arc::new(objectives),
+            ..Measure::default()
+        },
     };
-    Ok(Session::live_asking(
-        start,
-        objectives,
-        publisher(slot, waker),
-    ))
+    Ok(Session::live(start, publisher(slot, waker)))
 }
 
 fn signals() -> Result<Receiver<()>, Complaint> {

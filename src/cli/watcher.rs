@@ -262,6 +262,7 @@ mod tests {
             let paths = Paths {
                 config: Some(self.0.path().to_owned()),
                 state: None,
+                data: None,
             };
             Watcher::new(paths, (None, None), Depth::Sixteen)
         }

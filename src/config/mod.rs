@@ -3,6 +3,7 @@
 
 mod alerts;
 pub mod failpoint;
+mod history;
 pub mod identity;
 pub mod owners;
 mod paths;
@@ -10,7 +11,8 @@ mod settings;
 mod slo;
 
 pub use alerts::{AlertSettings, HookSettings, HookWay, TokenPlace};
+pub use history::HistorySettings;
 pub use identity::{Identity, IdentityError, Kept};
-pub use paths::Paths;
+pub use paths::{DATA_ENV, Paths};
 pub use settings::{Settings, SettingsError, TimeZoneChoice};
 pub use slo::SloSettings;

@@ -10,6 +10,9 @@ pub const CONFIG_ENV: &str = "ROTASCOPE_CONFIG_DIR";
 /// Names the folder of logs.
 pub const STATE_ENV: &str = "ROTASCOPE_STATE_DIR";
 
+/// Names the folder of what is kept; without it, where the folder of logs is named, that one.
+pub const DATA_ENV: &str = "ROTASCOPE_DATA_DIR";
+
 /// Where settings are read and logs are written. A folder is `None` where the system names no
 /// home and the environment no folder; the program then runs on defaults and without a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub struct Paths {
     pub config: Option<PathBuf>,
     /// Holds `log/`.
     pub state: Option<PathBuf>,
+    /// Holds `history.db`.
+    pub data: Option<PathBuf>,
 }
 
 impl Paths {
@@ -41,6 +46,9 @@ impl Paths {
                         .to_path_buf()
                 })
             }),
+            data: named(DATA_ENV)
+                .or_else(|| named(STATE_ENV))
+                .or_else(|| dirs.as_ref().map(|d| d.data_local_dir().to_path_buf())),
         }
     }
 
@@ -88,6 +96,12 @@ impl Paths {
     #[must_use]
     pub fn identity_mark(&self) -> Option<PathBuf> {
         self.config.as_ref().map(|dir| dir.join("identity.toml"))
+    }
+
+    /// The daily summaries of live sessions, whether or not they are there.
+    #[must_use]
+    pub fn history(&self) -> Option<PathBuf> {
+        self.data.as_ref().map(|dir| dir.join("history.db"))
     }
 
     /// The folder of logs.

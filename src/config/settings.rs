@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use super::alerts::AlertSettings;
+use super::history::HistorySettings;
 use super::slo::SloSettings;
 
 /// What the user set; what is absent has its default.
@@ -29,6 +30,9 @@ pub struct Settings {
     /// How alerts are told.
     #[serde(default)]
     pub alerts: AlertSettings,
+    /// Whether and for how long days are kept.
+    #[serde(default)]
+    pub history: HistorySettings,
 }
 
 /// Which zone times are shown in.

@@ -148,13 +148,8 @@ impl Finding {
     #[must_use]
     pub fn episode(&self) -> Episode {
         Episode {
-            trouble: match self.mode {
-                Mode::F1 | Mode::F4 | Mode::F7 => Trouble::Refused { attributed: true },
-                Mode::Unattributed => Trouble::Refused { attributed: false },
-                Mode::F2 | Mode::F6 => Trouble::Consumers,
-                Mode::F5 => Trouble::Leak,
-                Mode::F3 | Mode::F8 => Trouble::Other,
-            },
+            mode: self.mode.name(),
+            trouble: Trouble::of(self.mode.name()),
             secret: self.secret.clone(),
             services: self.services.iter().cloned().collect(),
             regions: self.regions.iter().cloned().collect(),

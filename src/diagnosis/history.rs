@@ -17,7 +17,7 @@ use std::sync::Arc;
 use super::alerting::{Alerting, Alerts};
 use super::finding::Finding;
 use super::{Diagnosis, Rule};
-use crate::incident::EventRef;
+use crate::incident::{EventRef, Incident};
 use crate::measure::level::Objectives;
 use crate::model::{Event, Timestamp};
 
@@ -205,6 +205,12 @@ impl Historian {
             findings: if same { before } else { findings },
             alerts,
         });
+    }
+
+    /// The incident as folded so far.
+    #[must_use]
+    pub fn incident(&self) -> &Incident {
+        self.diagnosis.incident()
     }
 
     /// What was found when, so far.

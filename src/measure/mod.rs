@@ -8,6 +8,7 @@ pub mod cadence;
 pub mod histogram;
 pub mod inventory;
 pub mod level;
+pub mod overview;
 mod spike;
 mod tail;
 pub mod throttling;

@@ -7,11 +7,13 @@
 //! after [`PATIENCE`], or when nothing more will come; until the new look has gone as far as the
 //! old one, what the old one found is shown, as known only up to the event that came late.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use super::measure::{self, Graded, Measure, Noter, QUIET};
 use super::player::Player;
 use crate::diagnosis::{Historian, History, Known, Reach, rules};
 use crate::incident::EventRef;
@@ -62,6 +64,8 @@ pub(super) struct Inquiry {
     work: Sender<Work>,
     /// What was found when, after each handful.
     pub(super) told: Receiver<History>,
+    /// How it stands with the levels, now and then.
+    pub(super) graded: Receiver<Graded>,
     /// True while the thread has nothing to do.
     idle: bool,
     history: History,
@@ -73,13 +77,19 @@ pub(super) struct Inquiry {
 
 impl Inquiry {
     /// Starts the thread; it ends when this is dropped.
-    pub(super) fn start(objectives: Objectives) -> Self {
+    pub(super) fn start(measure: Measure, live: bool) -> Self {
+        let objectives = Arc::clone(&measure.objectives);
+        let asking = Arc::clone(&objectives);
+        let (notes, graded) = measure::start(measure, live);
         let (work, asked) = bounded(1);
         let (tell, told) = bounded(1);
-        thread::spawn(move || look(&asked, &tell, &objectives));
+        thread::spawn(move || {
+            look(&asked, &tell, &asking, Noter::new(notes, objectives, live));
+        });
         Self {
             work,
             told,
+            graded,
             idle: true,
             history: History::default(),
             again: None,
@@ -170,21 +180,37 @@ impl Inquiry {
     }
 }
 
-fn look(asked: &Receiver<Work>, tell: &Sender<History>, objectives: &Objectives) {
+fn look(asked: &Receiver<Work>, tell: &Sender<History>, objectives: &Objectives, mut noter: Noter) {
     let begin = || Historian::asking(rules(), objectives.clone());
     let mut historian = begin();
-    for work in asked {
+    loop {
+        let work = if noter.lacks() {
+            asked.recv_timeout(QUIET)
+        } else {
+            asked.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        };
         match work {
-            Work::Again => historian = begin(),
-            Work::Events(events) => {
+            Ok(Work::Again) => {
+                historian = begin();
+                noter.again();
+            }
+            Ok(Work::Events(events)) => {
                 for event in &events {
-                    historian.apply(event);
+                    if historian.apply(event) {
+                        noter.take(event);
+                    }
                 }
             }
+            Err(RecvTimeoutError::Timeout) => {
+                noter.note(&historian, true);
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
         }
         if tell.send(historian.history().clone()).is_err() {
             return;
         }
+        noter.note(&historian, false);
     }
 }
 
@@ -256,7 +282,7 @@ mod tests {
             };
             Self {
                 player: Player::new(start),
-                inquiry: Inquiry::start(Objectives::default()),
+                inquiry: Inquiry::start(Measure::default(), false),
                 now: Instant::now(),
                 loaded: false,
             }

@@ -4,6 +4,7 @@
 
 mod inquiry;
 pub mod live;
+mod measure;
 mod player;
 
 use std::ops::ControlFlow;
@@ -13,13 +14,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 
+pub use measure::{Keeping, Measure};
 pub use player::{Player, Start};
 
 use crate::backend::{Backend, Sent};
 use crate::diagnosis::Known;
 use crate::guard::Rules;
 use crate::incident::Incident;
-use crate::measure::level::Objectives;
+use crate::measure::overview::Overview;
 use crate::model::Event;
 use crate::model::act::Asked;
 use crate::model::link;
@@ -28,6 +30,7 @@ use crate::model::replay::{Loading, PlayerStatus, ReplayCommand};
 
 use inquiry::Inquiry;
 use live::{Live, LiveStart};
+use measure::Overviews;
 
 /// While something moves, the cockpit is told at most this often: two frames of a 60 Hz screen.
 const PUBLISH_EVERY: Duration = Duration::from_millis(33);
@@ -54,6 +57,9 @@ pub struct Update {
     pub live: Option<link::Live>,
     /// Who acts, under which policy; `None` where nothing can be done here.
     pub rules: Option<Arc<Rules>>,
+    /// How it stood with the service levels then, or shortly before; `None` before they were
+    /// looked at.
+    pub overview: Option<Arc<Overview>>,
 }
 
 /// What a person asks of a session.
@@ -75,37 +81,23 @@ impl Session {
         start: Start,
         publish: impl Fn(Update) + Send + 'static,
     ) -> Self {
-        Self::open_asking(backend, start, Objectives::default(), publish)
-    }
-
-    /// The same, with what is asked of the service levels whose budgets alerts look at.
-    pub fn open_asking(
-        backend: Box<dyn Backend>,
-        start: Start,
-        objectives: Objectives,
-        publish: impl Fn(Update) + Send + 'static,
-    ) -> Self {
-        let desk = Desk::new(Player::new(start), objectives);
+        let measure = Measure {
+            objectives: Arc::clone(&start.objectives),
+            ..Measure::default()
+        };
+        let desk = Desk::new(Player::new(start), measure, false);
         Self::start(vec![backend], desk, publish)
     }
 
     /// Follows what happens now; `publish` is called as for a recording.
     pub fn live(start: LiveStart, publish: impl Fn(Update) + Send + 'static) -> Self {
-        Self::live_asking(start, Objectives::default(), publish)
-    }
-
-    /// The same, with what is asked of the service levels whose budgets alerts look at.
-    pub fn live_asking(
-        start: LiveStart,
-        objectives: Objectives,
-        publish: impl Fn(Update) + Send + 'static,
-    ) -> Self {
         let LiveStart {
             backends,
             recorder,
             who,
+            measure,
         } = start;
-        let mut desk = Desk::new(Player::live(), objectives);
+        let mut desk = Desk::new(Player::live(), measure, true);
         desk.loading.done = true;
         desk.live = Some(Live::new(&backends, recorder, who, Instant::now()));
         Self::start(backends, desk, publish)
@@ -160,6 +152,7 @@ fn read(from: usize, backend: Box<dyn Backend>, sender: &Sender<(usize, Sent)>) 
 struct Desk {
     player: Player,
     inquiry: Inquiry,
+    overviews: Overviews,
     /// The event that was last published.
     event: Option<Arc<Event>>,
     live: Option<Live>,
@@ -172,10 +165,11 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(player: Player, objectives: Objectives) -> Self {
+    fn new(player: Player, measure: Measure, live: bool) -> Self {
         Self {
             player,
-            inquiry: Inquiry::start(objectives),
+            inquiry: Inquiry::start(measure, live),
+            overviews: Overviews::default(),
             event: None,
             live: None,
             loading: Loading::default(),
@@ -196,6 +190,7 @@ impl Desk {
         let nothing = never();
         let mut open = true;
         let mut told = self.inquiry.told.clone();
+        let mut graded = self.inquiry.graded.clone();
         let mut acts = self.live.as_ref().map_or_else(never, Live::told);
         loop {
             let source = if open { sent } else { &nothing };
@@ -213,6 +208,13 @@ impl Desk {
                     Ok(history) => self.changed |= self.inquiry.take(history, &mut self.player),
                     // The diagnosis gave up; the player plays on, and the screen says how far it came.
                     Err(_) => told = never(),
+                },
+                recv(graded) -> overview => match overview {
+                    Ok(overview) => {
+                        self.overviews.take(overview);
+                        self.changed = true;
+                    }
+                    Err(_) => graded = never(),
                 },
                 recv(acts) -> news => match news {
                     Ok(news) => self.news(news),
@@ -345,11 +347,14 @@ impl Desk {
         if self.event.as_deref() != last {
             self.event = last.map(|event| Arc::new(event.clone()));
         }
+        let status = self.player.status();
+        let overview = status.at.and_then(|at| self.overviews.at(at));
         publish(Update {
+            overview: overview.cloned(),
             incident: self.player.incident().clone(),
             known,
             event: self.event.clone(),
-            player: self.player.status(),
+            player: status,
             loading: self.loading.clone(),
             rejected: Arc::clone(&self.published),
             live: self

@@ -18,7 +18,6 @@ use super::guard::Taken;
 use super::watch::{self, Watch};
 use super::{export, input};
 use crate::backend::Backend;
-use crate::measure::level::Objectives;
 use crate::model::effect::{Effect, Effects};
 use crate::session::live::LiveStart;
 use crate::session::{Session, Start, Update};
@@ -81,7 +80,6 @@ pub struct More {
 /// # Errors
 /// Where standard output is no terminal, or cannot be written.
 pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
-    let objectives = more.alarm.objectives.clone();
     let mut cockpit = Cockpit::new(setup).with_alarm(more.alarm);
     if let Some(landing) = more.landing {
         cockpit.land(landing);
@@ -110,7 +108,7 @@ pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
             wake.send(Wake::Told(Box::new(message))).is_ok()
         });
     }
-    let session = open(opening, objectives, &slot, &wake);
+    let session = open(opening, &slot, &wake);
     let done = first.and_then(|()| {
         let mut outside = Outside {
             screen: &mut screen,
@@ -128,7 +126,7 @@ pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
     }
 }
 
-fn open(opening: Opening, objectives: Objectives, slot: &Slot, waker: &Sender<Wake>) -> Session {
+fn open(opening: Opening, slot: &Slot, waker: &Sender<Wake>) -> Session {
     let (slot, waker) = (slot.clone(), waker.clone());
     let publish = move |update| {
         if slot.put(update) {
@@ -136,10 +134,8 @@ fn open(opening: Opening, objectives: Objectives, slot: &Slot, waker: &Sender<Wa
         }
     };
     match opening {
-        Opening::Recording(backend, start) => {
-            Session::open_asking(backend, start, objectives, publish)
-        }
-        Opening::Live(start) => Session::live_asking(*start, objectives, publish),
+        Opening::Recording(backend, start) => Session::open(backend, start, publish),
+        Opening::Live(start) => Session::live(*start, publish),
     }
 }
 
@@ -300,6 +296,7 @@ fn state(update: Update) -> Message {
         loading: update.loading,
         rejected: update.rejected,
         rules: update.rules,
+        overview: update.overview,
         live: update.live,
     }))
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::diagnosis::Finding;
 use crate::measure::alert::{About, Alert, Owners, Route};
-use crate::measure::level::Objectives;
 use crate::model::effect::{Effect, Effects, Ring};
 use crate::model::{Span, Text};
 
@@ -23,8 +22,6 @@ pub struct Alarm {
     pub owners: Owners,
     /// How the terminal rings; `None` where it does not.
     pub ring: Option<Ring>,
-    /// What is asked of the service levels.
-    pub objectives: Objectives,
 }
 
 /// Rings once for each page.

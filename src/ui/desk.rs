@@ -57,6 +57,8 @@ pub enum Screen {
     Sought,
     /// What could not be read.
     Rejected,
+    /// How it goes with the service levels, day by day.
+    Executive,
     /// Every key.
     Help,
 }

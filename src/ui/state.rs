@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::diagnosis::Known;
 use crate::guard::Rules;
 use crate::incident::Incident;
+use crate::measure::overview::Overview;
 use crate::model::Event;
 use crate::model::link::Live;
 use crate::model::rejected::Rejected;
@@ -33,6 +34,8 @@ pub struct State {
     pub live: Option<Live>,
     /// Who acts, under which policy; `None` where nothing can be done here.
     pub rules: Option<Arc<Rules>>,
+    /// How it stood with the service levels; `None` before they were looked at.
+    pub overview: Option<Arc<Overview>>,
     /// The user's zone, in seconds east of UTC.
     pub local_offset_seconds: i32,
 }
@@ -57,6 +60,7 @@ impl Default for State {
             rejected: Arc::new([]),
             live: None,
             rules: None,
+            overview: None,
             local_offset_seconds: 0,
         }
     }
@@ -78,8 +82,18 @@ impl State {
             && self.loading == other.loading
             && self.live == other.live
             && self.rules == other.rules
+            && same(self.overview.as_ref(), other.overview.as_ref())
             && self.rejected.len() == other.rejected.len()
             && self.local_offset_seconds == other.local_offset_seconds
+    }
+}
+
+/// True where both are one, or say the same.
+fn same(a: Option<&Arc<Overview>>, b: Option<&Arc<Overview>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+        (None, None) => true,
+        _ => false,
     }
 }
 

@@ -4,6 +4,8 @@
 // The lints that spare tests know them by this.
 #![cfg(test)]
 
+#[path = "../support/lab_run.rs"]
+mod lab_run;
 mod made;
 mod second;
 #[path = "../support/mod.rs"]
@@ -11,13 +13,17 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use rotascope::audit::identity::IdentityRules;
 use rotascope::cli::{diagnose, slo};
 use rotascope::measure::level::Objectives;
 use rotascope::model::Timestamp;
+use rotascope::rotation::lab::Cause;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 const LEVELS: [&str; 10] = ["M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9", "M10"];
 
@@ -76,8 +82,9 @@ fn close(told: &Value, figure: Option<f64>) -> bool {
     }
 }
 
-/// Both implementations on the same lines.
-fn agree(name: &str, lines: &str, told: &Value) {
+/// Both implementations on the same lines: how many figures were compared, and what differs.
+fn compared(name: &str, lines: &str, told: &Value) -> (usize, Vec<String>) {
+    let (mut levels, mut wrong) = (0, Vec::new());
     let findings = told["findings"].as_array().unwrap();
     for (level, figure) in second::levels(lines, findings) {
         let mut told = &told["slis"];
@@ -89,8 +96,17 @@ fn agree(name: &str, lines: &str, told: &Value) {
             && told["bad"] == json!(figure.bad)
             && told["met"] == json!(figure.met)
             && close(&told["budget_left"], figure.budget_left);
-        assert!(same, "{name}, {level}: {told}\nis not {figure:?}");
+        levels += 1;
+        if !same {
+            wrong.push(format!("{name}, {level}: {told}\nis not {figure:?}"));
+        }
     }
+    (levels, wrong)
+}
+
+fn agree(name: &str, lines: &str, told: &Value) {
+    let (_, wrong) = compared(name, lines, told);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -100,23 +116,88 @@ fn the_first_night_agrees_with_an_independent_computation() {
     agree("first night", &lines, &diagnosed(&path));
 }
 
-#[test]
-fn the_shared_incidents_agree_with_an_independent_computation() {
+/// The shared incidents, where they are: their names and lines.
+fn incidents() -> Vec<(String, String)> {
     let Some(folder) = support::shared("incidents") else {
-        return;
+        return Vec::new();
     };
-    let mut paths: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|e| e.unwrap().path())
+    let files = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    let mut paths: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|e| e == "zst"))
         .collect();
-    paths.retain(|path| path.extension().is_some_and(|e| e == "zst"));
     paths.sort();
     assert!(paths.len() >= 10);
-    for path in paths {
-        let bytes = zstd::decode_all(fs::File::open(&path).unwrap()).unwrap();
-        let lines = String::from_utf8(bytes).unwrap();
-        agree(&path.display().to_string(), &lines, &diagnosed(&path));
+    let lines = |path: &Path| {
+        let bytes = zstd::decode_all(fs::File::open(path).unwrap()).unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    let named = paths
+        .iter()
+        .map(|path| (path.display().to_string(), lines(path)));
+    named.collect()
+}
+
+/// How fast the lab runs, and how long a recording of it is, in its own seconds.
+const LAB: (f64, i64) = (60.0, 330);
+
+/// So many recordings of the lab, each broken in another way, every ninth not at all.
+async fn recordings(many: u64) -> Vec<(String, String)> {
+    let places = Arc::new(Semaphore::new(4));
+    let mut runs = JoinSet::new();
+    for n in 0..many {
+        let place = Arc::clone(&places);
+        runs.spawn(async move {
+            let _place = place.acquire_owned().await.unwrap();
+            let faults = Cause::ALL.len();
+            let which = usize::try_from(n).unwrap() % (faults + 1);
+            let fault = Cause::ALL.get(which).copied();
+            let run = lab_run::Run::start(fault, 1000 + n, LAB.0).await;
+            run.wait(LAB.1).await;
+            let events = run.events();
+            run.end().await;
+            let lines: Vec<String> = events.iter().map(|e| e.to_json().unwrap()).collect();
+            let name = fault.map_or("none", Cause::mode);
+            (
+                format!("recording {n} of the lab, {name}"),
+                lines.join("\n"),
+            )
+        });
     }
+    let mut all = Vec::new();
+    while let Some(run) = runs.join_next().await {
+        all.push(run.unwrap());
+    }
+    all
+}
+
+/// `scripts/prove-levels` runs it with fifty recordings.
+#[test]
+#[expect(clippy::print_stdout, reason = "what scripts/prove-levels is run for")]
+fn incidents_and_recordings_of_the_lab_agree_with_an_independent_computation() {
+    let many = std::env::var("ROTASCOPE_LEVEL_RECORDINGS").ok();
+    let many = many.and_then(|n| n.parse().ok()).unwrap_or(4);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap();
+    let recordings = runtime.block_on(recordings(many));
+    let incidents = incidents();
+    let (mut levels, mut wrong) = (0, Vec::new());
+    for (name, lines) in incidents.iter().chain(&recordings) {
+        let file = file_of(lines);
+        let (many, differ) = compared(name, lines, &diagnosed(file.path()));
+        levels += many;
+        wrong.extend(differ);
+    }
+    println!(
+        "incidents {} recordings {} levels {levels} disagree {}",
+        incidents.len(),
+        recordings.len(),
+        wrong.len()
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(levels, 12 * (incidents.len() + recordings.len()));
 }
 
 #[test]

@@ -40,6 +40,7 @@ impl Machine {
         Self {
             folder,
             paths: Paths {
+                data: None,
                 config,
                 state: None,
             },

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::ledger::{Ledger, StageWord};
-use super::marks::Marks;
 use crate::incident::{EventRef, Incident, Rotation};
 use crate::model::event::{Outcome, Stage, StageStatus};
-use crate::model::{Region, RotationId, SecretPath, ServiceName, Span, Timestamp, Version};
+use crate::model::{Region, RotationId, SecretPath, ServiceName, Timestamp, Version};
 
 /// What a failure was about, of those that a level looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +24,38 @@ pub enum Trouble {
     Other,
 }
 
+impl Trouble {
+    /// What a mode of this name is about.
+    #[must_use]
+    pub fn of(mode: &str) -> Self {
+        match mode {
+            "F1" | "F4" | "F7" => Self::Refused { attributed: true },
+            "F2" | "F6" => Self::Consumers,
+            "F5" => Self::Leak,
+            "F3" | "F8" => Self::Other,
+            _ => Self::Refused { attributed: false },
+        }
+    }
+}
+
+/// The failure modes' names, as findings have them.
+pub const MODES: [&str; 9] = [
+    "F1",
+    "F2",
+    "F3",
+    "F4",
+    "F5",
+    "F6",
+    "F7",
+    "F8",
+    "unattributed",
+];
+
 /// A finding as the levels see it: what, of whom, from when until when.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Episode {
+    /// Which failure mode, one of [`MODES`].
+    pub mode: &'static str,
     /// What it was about.
     pub trouble: Trouble,
     /// The secret, where known.
@@ -57,17 +85,15 @@ pub(super) struct Facts<'a> {
     pub(super) rotations: Vec<Told<'a>>,
     by_id: HashMap<&'a RotationId, usize>,
     bringing: HashMap<(&'a SecretPath, &'a Version), usize>,
-    since: Option<Timestamp>,
     pub(super) now: Timestamp,
 }
 
 impl<'a> Facts<'a> {
-    /// Sorts everything under the rotation it belongs to. `since` bounds all windows alike.
+    /// Sorts everything under the rotation it belongs to.
     pub(super) fn new(
         incident: &'a Incident,
         ledger: &'a Ledger,
         episodes: &'a [Episode],
-        since: Option<Timestamp>,
         now: Timestamp,
     ) -> Self {
         let mut rotations: Vec<Told<'a>> = Vec::new();
@@ -100,14 +126,8 @@ impl<'a> Facts<'a> {
             rotations,
             by_id,
             bringing,
-            since,
             now,
         }
-    }
-
-    /// No case yet, in the level's window.
-    pub(super) fn marks(&self, window: Span) -> Marks {
-        Marks::new(self.since.unwrap_or(self.now - window), self.now)
     }
 
     /// Where the rotation under this id, or alias, stands in [`Self::rotations`].
@@ -196,11 +216,7 @@ struct Revoked {
     skipped: bool,
 }
 
-/// Seconds from one moment to a later one; 0 where clocks have it the other way round.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "microseconds between two events are far below 2^52"
-)]
-pub(super) fn seconds(from: Timestamp, to: Timestamp) -> f64 {
-    (to.since(from).as_micros() as f64 / 1e6).max(0.0)
+/// Microseconds from one moment to a later one; 0 where clocks have it the other way round.
+pub(super) fn micros(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.since(from).as_micros()).unwrap_or(0)
 }

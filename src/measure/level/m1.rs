@@ -9,21 +9,42 @@
 //!    goes on, or of which no end is told (logs of backends that rotate by themselves).
 //! 4. However many sources tell of it under however many ids, it is one rotation.
 
+use std::collections::BTreeSet;
+
 use super::facts::Facts;
 use super::marks::Marks;
+use super::sheet::Sheet;
+use super::summary::{Case, End, Part};
 use crate::model::event::Outcome;
 
-/// Its cases: finished rotations.
-pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks) -> Marks {
-    for told in &facts.rotations {
-        let Some(ended) = &told.rotation.ended else {
-            continue;
-        };
-        match ended.outcome {
-            Outcome::Succeeded => marks.add(ended.at, 1, 0),
-            Outcome::Failed | Outcome::RolledBack | Outcome::Aborted => marks.add(ended.at, 0, 1),
-            Outcome::Other(_) => {}
+/// Notes how rotations ended, for M1 and for M8.
+pub(super) fn note(facts: &Facts<'_>, sheet: &mut Sheet) {
+    let mut back = BTreeSet::new();
+    for (id, outcome) in facts.ledger.outcomes.values() {
+        if let Some(at) = facts.place(id) {
+            sheet.rests_on(at, Part::Finish, 1);
+            if *outcome == Outcome::RolledBack {
+                back.insert(at);
+            }
         }
     }
-    marks
+    for (at, told) in facts.rotations.iter().enumerate() {
+        let ended = told.rotation.ended.as_ref();
+        if let Some((ended, end)) = ended.and_then(|e| Some((e, End::of(&e.outcome)?))) {
+            let case = Case::Ended {
+                at: ended.at,
+                end,
+                back: back.contains(&at) || end == End::RolledBack,
+            };
+            sheet.add(at, Part::Finish, case);
+        }
+    }
+}
+
+/// Adds a rotation that ended.
+pub(super) fn mark(case: &Case, marks: &mut Marks) {
+    if let Case::Ended { at, end, .. } = case {
+        let bad = u64::from(*end != End::Succeeded);
+        marks.add(*at, 1 - bad, bad);
+    }
 }

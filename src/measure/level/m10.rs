@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Facts, Told};
 use super::ledger::Ledger;
-use super::marks::Marks;
+use super::sheet::Sheet;
+use super::summary::{Case, Part};
 use crate::incident::EventRef;
 use crate::model::event::{Stage, StageStatus};
 use crate::model::{Source, Span, Timestamp};
@@ -31,8 +32,8 @@ struct Trail<'a> {
     writers: BTreeSet<&'a Source>,
 }
 
-/// Its cases: completed stages; one without its entry is bad.
-pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks) -> Marks {
+/// Notes completed stages; one without its entry is bad.
+pub(super) fn note(facts: &Facts<'_>, sheet: &mut Sheet) {
     let mut trails: BTreeMap<usize, Trail<'_>> = BTreeMap::new();
     let mut writers: BTreeSet<&Source> = BTreeSet::new();
     for (event, entry) in &facts.ledger.entries {
@@ -52,7 +53,7 @@ pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks) -> Marks {
         }
     }
     if writers.is_empty() {
-        return marks;
+        return;
     }
     let nothing = Trail::default();
     for (at, told) in facts.rotations.iter().enumerate() {
@@ -67,16 +68,22 @@ pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks) -> Marks {
         };
         for (stage, done) in completions(told) {
             let entries = trail.stages.get(stage).copied().unwrap_or(0);
+            sheet.rests_on(at, Part::Audit, entries);
             for (nth, event) in done.into_iter().enumerate() {
-                if nth < entries {
-                    marks.add(event.time, 1, 0);
-                } else if is_missing(facts.ledger, eyes, event.time, facts.now) {
-                    marks.add(event.time, 0, 1);
+                let good = nth < entries;
+                if good || is_missing(facts.ledger, eyes, event.time, facts.now) {
+                    let case = Case::Counted {
+                        at: event.time,
+                        good: u32::from(good),
+                        bad: u32::from(!good),
+                    };
+                    // A missing entry is known to be missing as surely as one that is there.
+                    sheet.rests_on(at, Part::Audit, 1);
+                    sheet.add(at, Part::Audit, case);
                 }
             }
         }
     }
-    marks
 }
 
 /// The completions of each stage that want an entry, as the source with the most tells them; of

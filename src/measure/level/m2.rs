@@ -19,59 +19,83 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Facts, Told, seconds};
+use super::facts::{Facts, Told, micros};
 use super::ledger::OnNew;
-use super::marks::Marks;
+use super::sheet::Sheet;
+use super::summary::{Case, Part};
 use crate::model::event::{Outcome, Stage};
 use crate::model::{ConsumerId, Span, Timestamp};
 
-/// Its cases: consumers that got to a new version; slower than `bound` seconds is bad.
-pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks, bound: f64) -> Marks {
+/// Notes consumers that got to a new version, and whether they did within the window.
+pub(super) fn note(facts: &Facts<'_>, sheet: &mut Sheet) {
     for ((secret, version), reached) in &facts.ledger.updates {
-        let place = facts.bringing(secret, version);
-        let Some(told) = place.and_then(|at| facts.rotations.get(at)) else {
+        let Some(at) = facts.bringing(secret, version) else {
             continue;
         };
-        let stored = told.first_done(&Stage::Store);
+        let told = facts.rotations.get(at);
+        let stored = told.and_then(|told| told.first_done(&Stage::Store));
+        sheet.rests_on(at, Part::Updates, usize::from(stored.is_some()));
         for (event, latency) in reached.consumers.values().flatten() {
+            sheet.rests_on(at, Part::Updates, 1);
             let since = stored.filter(|stored| *stored <= event.time);
-            let took = latency.or_else(|| since.map(|stored| seconds(stored, event.time)));
-            if let Some(took) = took {
-                marks.took(event.time, took, bound);
+            let took = latency.map(whole);
+            let took = took.or_else(|| since.map(|stored| micros(stored, event.time)));
+            if let Some(micros) = took {
+                let case = Case::Took {
+                    at: event.time,
+                    micros,
+                };
+                sheet.add(at, Part::Updates, case);
             }
         }
     }
-    marks
+    within(facts, sheet);
 }
 
-/// The second part's cases: all consumers of rotations whose window closed.
-pub(super) fn within(facts: &Facts<'_>, mut marks: Marks) -> Marks {
+fn within(facts: &Facts<'_>, sheet: &mut Sheet) {
     for (at, told) in facts.rotations.iter().enumerate() {
         let rotation = told.rotation;
         let (Some(secret), Some(version)) = (&rotation.secret, &rotation.to_version) else {
             continue;
         };
-        let Some(closed) = closed(told).filter(|_| facts.bringing(secret, version) == Some(at))
-        else {
+        if facts.bringing(secret, version) != Some(at) {
             continue;
-        };
+        }
         let key = (secret.clone(), version.clone());
-        let updates = facts
-            .ledger
-            .updates
-            .get(&key)
-            .map(|reached| &reached.consumers);
+        let updates = facts.ledger.updates.get(&key);
+        let updates = updates.map(|reached| &reached.consumers);
         let seen = updates.into_iter().flatten().map(|(name, _)| name);
         let named = rotation.named.iter().map(|named| &named.consumer);
         let all: BTreeSet<&ConsumerId> = named.chain(seen).collect();
-        for name in all {
-            let on_new: Option<&OnNew> = updates.and_then(|updates| updates.get(name));
+        let there = updates.map_or(0, |updates| updates.values().flatten().count());
+        sheet.rests_on(at, Part::Within, told.stages.len() + all.len() + there);
+        let Some(closed) = closed(told).filter(|_| !all.is_empty()) else {
+            continue;
+        };
+        let is_good = |name: &&&ConsumerId| {
+            let on_new: Option<&OnNew> = updates.and_then(|updates| updates.get(*name));
             let on_new = on_new.and_then(Option::as_ref);
-            let good = on_new.is_some_and(|(event, _)| event.time <= closed);
-            marks.add(closed, u64::from(good), u64::from(!good));
-        }
+            on_new.is_some_and(|(event, _)| event.time <= closed)
+        };
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let good = all.iter().filter(is_good).count();
+        let case = Case::Counted {
+            at: closed,
+            good: count(good),
+            bad: count(all.len() - good),
+        };
+        sheet.add(at, Part::Within, case);
     }
-    marks
+}
+
+/// Seconds, not negative, to the microsecond.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the largest number stands for what is larger; it is not negative"
+)]
+fn whole(seconds: f64) -> u64 {
+    (seconds * 1e6).round() as u64
 }
 
 fn closed(told: &Told<'_>) -> Option<Timestamp> {

@@ -10,37 +10,42 @@
 //! 3. What is usual for the service is no spike, however much of it is refused: so it is findings
 //!    that are counted, and no bare share of refusals.
 
-use super::facts::{Episode, Facts, Trouble};
-use super::marks::Marks;
-use super::minutes::{Minutes, begins, minute_of};
-use crate::model::{Region, ServiceName};
+use std::collections::BTreeMap;
 
-/// Its cases: minutes of a service in a region.
-pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks) -> Marks {
-    let (first, last) = marks.minutes();
-    for (service, regions) in &facts.ledger.auth {
-        for (region, watched) in regions {
-            let spikes = spikes(facts, service, region.as_ref());
-            for minute in watched.between(first, last) {
-                let bad = u64::from(spikes.contains(minute));
-                marks.add(begins(minute), 1 - bad, bad);
-            }
-        }
+use super::facts::Trouble;
+use super::marks::Marks;
+use super::minutes::{Counts, Minutes, begins, minute_of};
+use super::summary::{Place, Seen};
+use crate::model::ServiceName;
+
+/// Adds the minutes of services in regions.
+pub(super) fn mark(
+    auth: &BTreeMap<Place<ServiceName>, Minutes>,
+    findings: &[Seen],
+    marks: &mut Marks,
+) {
+    let mut counts = Counts::default();
+    for (place, watched) in auth {
+        counts.add(watched, &spikes(findings, place));
     }
-    marks
+    let (first, last) = marks.minutes();
+    for (minute, good, bad) in counts.between(first, last) {
+        marks.add(begins(minute), good, bad);
+    }
 }
 
 /// The minutes in which a spike of this service in this region stood.
-fn spikes(facts: &Facts<'_>, service: &ServiceName, region: Option<&Region>) -> Minutes {
-    let about = |episode: &&Episode| {
+pub(super) fn spikes(findings: &[Seen], (service, region): &Place<ServiceName>) -> Minutes {
+    let about = |seen: &&Seen| {
+        let episode = &seen.episode;
         matches!(episode.trouble, Trouble::Refused { .. })
             && episode.services.contains(service)
-            && (episode.regions.is_empty() || region.is_some_and(|r| episode.regions.contains(r)))
+            && (episode.regions.is_empty()
+                || region.as_ref().is_some_and(|r| episode.regions.contains(r)))
     };
     let mut minutes = Minutes::default();
-    for episode in facts.episodes.iter().filter(about) {
-        let until = episode.resolved_at.unwrap_or(facts.now);
-        let (from, until) = (minute_of(episode.detected_at), minute_of(until));
+    for seen in findings.iter().filter(about) {
+        let (from, until) = (minute_of(seen.episode.detected_at), minute_of(seen.until));
         minutes.add(from, until.max(from));
     }
     minutes

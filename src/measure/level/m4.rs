@@ -12,46 +12,44 @@
 //!    the secret's rotation before and not later than its own; where there is none, with its own
 //!    start. Of an emergency a revocation is always promised.
 
-use super::facts::{Facts, Told, Trouble, seconds};
-use super::marks::Marks;
+use super::facts::{Facts, Told, Trouble, micros};
+use super::sheet::Sheet;
+use super::summary::{Case, Part};
 use crate::incident::Rotation;
 use crate::model::Timestamp;
 use crate::model::event::Trigger;
 
-/// Its cases: rotations with a cutover; slower than `bound` seconds is bad.
-pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks, bound: f64) -> Marks {
-    for told in &facts.rotations {
+/// Notes revocations, and those of emergencies.
+pub(super) fn note(facts: &Facts<'_>, sheet: &mut Sheet) {
+    for (at, told) in facts.rotations.iter().enumerate() {
+        let ended = usize::from(told.rotation.ended.is_some());
+        let words = told.stages.len() + ended;
         if let Some(cutover) = told.rotation.cutover_at {
+            sheet.rests_on(at, Part::Revoke, words);
             let promised = told.promises_revocation();
-            case(told, cutover, promised, facts.now, &mut marks, bound);
+            let case = case(told, cutover, promised, facts.now);
+            sheet.add_all(at, Part::Revoke, case);
+        }
+        if told.rotation.trigger == Some(Trigger::Emergency) {
+            sheet.rests_on(at, Part::Emergency, words + 1);
+            let case = case(told, detected(facts, told.rotation), true, facts.now);
+            sheet.add_all(at, Part::Emergency, case);
         }
     }
-    marks
 }
 
-/// The second part's cases: emergencies.
-pub(super) fn emergencies(facts: &Facts<'_>, mut marks: Marks, bound: f64) -> Marks {
-    let is = |told: &&Told<'_>| told.rotation.trigger == Some(Trigger::Emergency);
-    for told in facts.rotations.iter().filter(is) {
-        let detected = detected(facts, told.rotation);
-        case(told, detected, true, facts.now, &mut marks, bound);
-    }
-    marks
-}
-
-fn case(
-    told: &Told<'_>,
-    from: Timestamp,
-    promised: bool,
-    now: Timestamp,
-    marks: &mut Marks,
-    bound: f64,
-) {
+fn case(told: &Told<'_>, from: Timestamp, promised: bool, now: Timestamp) -> Option<Case> {
     if let Some(revoked) = told.fully_revoked() {
-        marks.took(revoked, seconds(from, revoked), bound);
-    } else if promised && !told.was_given_up() && seconds(from, now) > bound {
-        marks.took(now, seconds(from, now), bound);
+        return Some(Case::Took {
+            at: revoked,
+            micros: micros(from, revoked),
+        });
     }
+    let waits = Case::Waits {
+        since: from,
+        until: now,
+    };
+    (promised && !told.was_given_up()).then_some(waits)
 }
 
 /// When the leak that an emergency answers to became known.

@@ -4,16 +4,22 @@
 //! emergency nor none.
 
 use super::facts::Facts;
-use super::marks::Marks;
+use super::sheet::Sheet;
+use super::summary::{Case, Part};
 use crate::model::event::Trigger;
 
-/// Its cases: rotations that began; an emergency is bad.
-pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks) -> Marks {
-    for told in &facts.rotations {
+/// Notes what started rotations; an emergency is bad.
+pub(super) fn note(facts: &Facts<'_>, sheet: &mut Sheet) {
+    for (at, told) in facts.rotations.iter().enumerate() {
         if let Some(trigger) = &told.rotation.trigger {
-            let bad = u64::from(*trigger == Trigger::Emergency);
-            marks.add(told.rotation.started_at, 1 - bad, bad);
+            let bad = u32::from(*trigger == Trigger::Emergency);
+            let case = Case::Counted {
+                at: told.rotation.started_at,
+                good: 1 - bad,
+                bad,
+            };
+            sheet.rests_on(at, Part::Start, 1);
+            sheet.add(at, Part::Start, case);
         }
     }
-    marks
 }

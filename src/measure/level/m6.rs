@@ -10,34 +10,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts::Facts;
-use super::ledger::{Look, What};
+use super::day::Key;
 use super::marks::Marks;
+use super::summary::{Look, Scanned};
 use crate::model::{Text, Timestamp};
 
-/// Its cases: secrets found; all of them are bad.
-pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks) -> Marks {
-    let ledger = facts.ledger;
-    let tellers: BTreeSet<&Text> = ledger.found.values().map(|found| &found.detector).collect();
-    let mut first: BTreeMap<&What, Timestamp> = BTreeMap::new();
-    for (event, found) in &ledger.found {
-        if found.confirmed && marks.holds(event.time) {
-            first.entry(&found.what).or_insert(event.time);
+/// What is known of scans, in whatever order it is told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scans {
+    pub(super) tellers: BTreeSet<Text>,
+    pub(super) looks: BTreeMap<(Timestamp, Scanned), Look>,
+    pub(super) leaks: BTreeSet<(Timestamp, Key)>,
+}
+
+/// Adds secrets found; all of them are bad.
+pub(super) fn mark(scans: &Scans, marks: &mut Marks) {
+    let mut first: BTreeMap<Key, Timestamp> = BTreeMap::new();
+    for (at, key) in &scans.leaks {
+        if marks.holds(*at) {
+            first.entry(*key).or_insert(*at);
         }
     }
-    let mut latest: BTreeMap<(&Text, &Text), (Timestamp, &Look)> = BTreeMap::new();
-    let mut scans = 0;
-    for (event, look) in &ledger.looks {
-        if marks.holds(event.time) {
-            scans += 1;
-            latest.insert((&look.repository, &look.detector), (event.time, look));
+    let mut latest: BTreeMap<&Scanned, (Timestamp, u64)> = BTreeMap::new();
+    let mut many = 0;
+    for ((at, scanned), look) in &scans.looks {
+        if marks.holds(*at) {
+            many += u64::from(look.scans);
+            latest.insert(scanned, (*at, look.findings));
         }
     }
     let mut counted: BTreeMap<&Text, (u64, Timestamp)> = BTreeMap::new();
-    for (at, look) in latest.into_values() {
-        if !tellers.contains(&look.detector) {
-            let most = counted.entry(&look.repository).or_insert((0, at));
-            *most = (*most).max((look.findings, at));
+    for ((repository, detector), (at, findings)) in latest {
+        if !scans.tellers.contains(detector) {
+            let most = counted.entry(repository).or_insert((0, at));
+            *most = (*most).max((findings, at));
         }
     }
     let confirmed = u64::try_from(first.len()).unwrap_or(u64::MAX);
@@ -47,6 +53,5 @@ pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks) -> Marks {
     for (findings, at) in counted.into_values() {
         marks.add(at, 0, findings);
     }
-    marks.of(if scans > 0 { scans } else { confirmed });
-    marks
+    marks.of(if many > 0 { many } else { confirmed });
 }

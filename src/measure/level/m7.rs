@@ -13,16 +13,18 @@ use std::collections::BTreeMap;
 use super::facts::Facts;
 use super::ledger::StageWord;
 use super::marks::Marks;
-use super::minutes::begins;
+use super::minutes::{Counts, begins, minutes_of};
+use super::sheet::Sheet;
+use super::summary::{Case, Part, Watched};
 use crate::incident::EventRef;
 use crate::model::event::{Stage, StageStatus};
 use crate::model::{Region, Source};
 
 type Tries<'a> = Vec<(&'a EventRef, &'a StageWord)>;
 
-/// Its cases: tries and minutes.
-pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks) -> Marks {
-    for told in &facts.rotations {
+/// Notes the tries of stages.
+pub(super) fn note(facts: &Facts<'_>, sheet: &mut Sheet) {
+    for (at, told) in facts.rotations.iter().enumerate() {
         let mut places: BTreeMap<(&Stage, Option<&Region>), BTreeMap<&Source, Tries<'_>>> =
             BTreeMap::new();
         for (event, word) in &told.stages {
@@ -30,23 +32,33 @@ pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks) -> Marks {
                 let place = places.entry((&word.stage, word.region.as_ref()));
                 let tries = place.or_default().entry(&event.source).or_default();
                 tries.push((event, word));
+                sheet.rests_on(at, Part::Tries, 1);
             }
         }
         for sources in places.into_values() {
             // Of several with as many the last in the alphabet speaks, whoever came first.
             let tries = sources.into_values().max_by_key(Vec::len);
             for (event, word) in tries.into_iter().flatten() {
-                let bad = u64::from(word.throttled);
-                marks.add(event.time, 1 - bad, bad);
+                let bad = u32::from(word.throttled);
+                let case = Case::Counted {
+                    at: event.time,
+                    good: 1 - bad,
+                    bad,
+                };
+                sheet.add(at, Part::Tries, case);
             }
         }
     }
-    let (first, last) = marks.minutes();
-    for minutes in facts.ledger.quotas.values().flat_map(BTreeMap::values) {
-        for minute in minutes.watched.between(first, last) {
-            let bad = u64::from(minutes.throttled.contains(minute));
-            marks.add(begins(minute), 1 - bad, bad);
-        }
+}
+
+/// Adds the minutes of quotas; those with throttled calls are bad.
+pub(super) fn mark<'a>(quotas: impl Iterator<Item = &'a Watched>, marks: &mut Marks) {
+    let mut counts = Counts::default();
+    for quota in quotas {
+        counts.add(&minutes_of(&quota.all), &minutes_of(&quota.throttled));
     }
-    marks
+    let (first, last) = marks.minutes();
+    for (minute, good, bad) in counts.between(first, last) {
+        marks.add(begins(minute), good, bad);
+    }
 }

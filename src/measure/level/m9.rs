@@ -5,27 +5,33 @@
 //! to heal. A case counts when it healed; one that has not and stands for longer than the
 //! objective counts as well, now, with as long as it has stood.
 
-use super::facts::{Facts, Trouble, seconds};
+use super::facts::{Trouble, micros};
 use super::marks::Marks;
+use super::summary::{Case, Seen};
 
-/// Its cases: findings; slower than `bound` seconds is bad.
-pub(super) fn cases(facts: &Facts<'_>, mut marks: Marks, bound: f64) -> Marks {
-    for episode in facts.episodes {
-        let ours = matches!(
-            episode.trouble,
-            Trouble::Refused { attributed: true } | Trouble::Consumers
-        );
-        if !ours {
-            continue;
-        }
-        let detected = episode.detected_at;
-        match episode.resolved_at {
-            Some(resolved) => marks.took(resolved, seconds(detected, resolved), bound),
-            None if seconds(detected, facts.now) > bound => {
-                marks.took(facts.now, seconds(detected, facts.now), bound);
-            }
-            None => {}
-        }
+/// True where a rotation made consumers suffer.
+pub(super) fn counts(seen: &Seen) -> bool {
+    matches!(
+        seen.episode.trouble,
+        Trouble::Refused { attributed: true } | Trouble::Consumers
+    )
+}
+
+/// Adds a finding; slower than `bound` seconds is bad.
+pub(super) fn mark(seen: &Seen, marks: &mut Marks, bound: f64) {
+    if !counts(seen) {
+        return;
     }
-    marks
+    let since = seen.episode.detected_at;
+    let case = match seen.episode.resolved_at {
+        Some(at) => Case::Took {
+            at,
+            micros: micros(since, at),
+        },
+        None => Case::Waits {
+            since,
+            until: seen.until,
+        },
+    };
+    marks.lasted(&case, bound);
 }

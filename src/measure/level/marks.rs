@@ -1,8 +1,8 @@
 //! The cases of a level: when each was, and whether it was good.
 
-use std::collections::BTreeMap;
-
+use super::facts::micros;
 use super::minutes::{begins, minute_of};
+use super::summary::Case;
 use crate::model::Timestamp;
 
 /// Every case of a level in its window: when it was, and whether it was good.
@@ -10,7 +10,7 @@ use crate::model::Timestamp;
 pub(super) struct Marks {
     from: Timestamp,
     to: Timestamp,
-    cases: BTreeMap<Timestamp, (u64, u64)>,
+    cases: Vec<(Timestamp, (u64, u64))>,
     seconds: Vec<f64>,
     n: Option<u64>,
 }
@@ -40,9 +40,13 @@ impl Marks {
     /// Cases at a moment; those outside of the window are dropped.
     pub(super) fn add(&mut self, at: Timestamp, good: u64, bad: u64) {
         if self.holds(at) {
-            let case = self.cases.entry(at).or_default();
-            case.0 = case.0.saturating_add(good);
-            case.1 = case.1.saturating_add(bad);
+            match self.cases.last_mut() {
+                Some((last, case)) if *last == at => {
+                    case.0 = case.0.saturating_add(good);
+                    case.1 = case.1.saturating_add(bad);
+                }
+                _ => self.cases.push((at, (good, bad))),
+            }
         }
     }
 
@@ -52,6 +56,27 @@ impl Marks {
             let bad = seconds > bound;
             self.add(at, u64::from(!bad), u64::from(bad));
             self.seconds.push(seconds);
+        }
+    }
+
+    /// A case that lasted: one that is not over counts once it has lasted longer than the bound.
+    pub(super) fn lasted(&mut self, case: &Case, bound: f64) {
+        match case {
+            Case::Took { at, micros } => self.took(*at, seconds(*micros), bound),
+            Case::Waits { since, until } => {
+                let lasted = seconds(micros(*since, *until));
+                if lasted > bound {
+                    self.took(*until, lasted, bound);
+                }
+            }
+            Case::Ended { .. } | Case::Counted { .. } => {}
+        }
+    }
+
+    /// Cases that were counted.
+    pub(super) fn counted(&mut self, case: &Case) {
+        if let Case::Counted { at, good, bad } = case {
+            self.add(*at, u64::from(*good), u64::from(*bad));
         }
     }
 
@@ -72,13 +97,13 @@ impl Marks {
 
     /// Good and bad cases later than a moment.
     pub(super) fn after(&self, at: Timestamp) -> (u64, u64) {
-        use std::ops::Bound::{Excluded, Unbounded};
-        sum(self.cases.range((Excluded(at), Unbounded)).map(|(_, c)| c))
+        let later = self.cases.iter().filter(|(when, _)| *when > at);
+        sum(later.map(|(_, case)| case))
     }
 
     /// Good and bad cases in all.
     pub(super) fn counts(&self) -> (u64, u64) {
-        sum(self.cases.values())
+        sum(self.cases.iter().map(|(_, case)| case))
     }
 
     /// The smallest length that at least this share of all cases did not exceed (the nearest-rank
@@ -91,11 +116,22 @@ impl Marks {
     )]
     pub(super) fn quantile(&self, share: f64) -> Option<f64> {
         let mut seconds = self.seconds.clone();
-        seconds.sort_by(f64::total_cmp);
         // A share such as 0.95 is not exactly what it says: of 20 cases it is the 19th.
         let rank = (share * seconds.len() as f64 - 1e-9).ceil().max(1.0) as usize;
-        seconds.get(rank - 1).copied()
+        if rank > seconds.len() {
+            return None;
+        }
+        let (_, nth, _) = seconds.select_nth_unstable_by(rank - 1, f64::total_cmp);
+        Some(*nth)
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds between two events are far below 2^52"
+)]
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
 }
 
 fn sum<'a>(cases: impl Iterator<Item = &'a (u64, u64)>) -> (u64, u64) {

@@ -1,11 +1,14 @@
 //! Service levels: M1 to M10, a file each. Pure: what happened and `now` come in, values go out.
 //! `docs/service-levels.md` says what each of them counts, and why.
 //!
-//! A level is a list of cases, good or bad, each with its moment (`marks`); value, budget (`grade`)
-//! and burn rates (`burn`) come from them in the same way for all ten.
+//! What happened becomes cases by day (`summary`), which can be kept and joined; cases become marks,
+//! good or bad, each with its moment (`tally`, `marks`); value, budget (`grade`) and burn rates
+//! (`burn`) come from them in the same way for all ten.
 
 mod burn;
+mod day;
 mod facts;
+mod gather;
 mod grade;
 mod ledger;
 mod m1;
@@ -21,21 +24,31 @@ mod m9;
 mod marks;
 mod minutes;
 mod objective;
+mod sheet;
+mod summary;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod totals;
+mod words;
 
 use serde::{Serialize, Serializer};
 
 pub use burn::{Burn, Urgency};
-pub use facts::{Episode, Trouble};
+pub use day::{Day, Key};
+pub use facts::{Episode, MODES, Trouble};
 pub use grade::{Better, Reading, Unit};
 pub use ledger::Ledger;
 pub use objective::{LevelName, Objective, Objectives};
+pub use summary::{
+    About, Case, DaySummary, End, Look, Part, Place, Record, Scanned, Seen, Summary, Watched,
+};
+pub use tally::Tally;
+pub use totals::{Bucket, Lengths, Totals};
+pub use words::{amount, percent, whole};
 
 use crate::incident::Incident;
 use crate::model::Timestamp;
-use facts::Facts;
-use grade::{Kind, grade};
 
 /// A service level at a moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -71,9 +84,7 @@ impl Levels {
         ledger: &Ledger,
         episodes: &[Episode],
     ) -> Self {
-        let facts = Facts::new(incident, ledger, episodes, since, now);
-        let level = |name| level(name, objectives.of(name), &facts, since);
-        Self(LevelName::ALL.into_iter().map(level).collect())
+        Summary::of(incident, ledger, episodes, now).levels(now, since, objectives)
     }
 
     /// All of them, in order.
@@ -92,39 +103,5 @@ impl Levels {
 impl Serialize for Levels {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|level| (level.name.name(), level)))
-    }
-}
-
-fn level(name: LevelName, asked: &Objective, facts: &Facts<'_>, since: Option<Timestamp>) -> Level {
-    let window = since.map_or(asked.window, |since| facts.now.since(since));
-    let marks = || facts.marks(window);
-    let bound = asked.objective;
-    let slow = Kind::Seconds(asked.quantile);
-    let (kind, cases) = match name {
-        LevelName::M1 => (Kind::Good, m1::cases(facts, marks())),
-        LevelName::M2 => (slow, m2::cases(facts, marks(), bound)),
-        LevelName::M3 => (Kind::Bad, m3::cases(facts, marks())),
-        LevelName::M4 => (slow, m4::cases(facts, marks(), bound)),
-        LevelName::M5 => (Kind::Count, m5::cases(facts, marks())),
-        LevelName::M6 => (Kind::Count, m6::cases(facts, marks())),
-        LevelName::M7 => (Kind::Bad, m7::cases(facts, marks())),
-        LevelName::M8 => (Kind::Bad, m8::cases(facts, marks())),
-        LevelName::M9 => (slow, m9::cases(facts, marks(), bound)),
-        LevelName::M10 => (Kind::Good, m10::cases(facts, marks())),
-    };
-    let second = asked.second;
-    let within = (name == LevelName::M2).then(|| {
-        let cases = m2::within(facts, marks());
-        grade(Kind::Good, second, window, &cases)
-    });
-    let emergency = (name == LevelName::M4).then(|| {
-        let cases = m4::emergencies(facts, marks(), second);
-        grade(slow, second, window, &cases)
-    });
-    Level {
-        name,
-        reading: grade(kind, bound, window, &cases),
-        within_window: within,
-        emergency,
     }
 }

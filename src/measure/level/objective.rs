@@ -103,7 +103,7 @@ pub struct Objective {
 }
 
 /// What is asked of all ten.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Objectives([Objective; 10]);
 
 /// The period of most examples in the SRE workbook.

@@ -66,6 +66,7 @@ fn sample(source: &str, end: i64, region: Option<&str>) -> Event {
 
 fn spike(regions: &[&str], from: i64, until: Option<i64>) -> Episode {
     Episode {
+        mode: "F1",
         trouble: Trouble::Refused { attributed: true },
         secret: None,
         services: vec!["checkout".into()],

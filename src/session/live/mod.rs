@@ -15,6 +15,7 @@ pub(super) use acts::{News, key};
 use links::Links;
 pub use record::{RecordError, Recorder};
 
+use super::measure::Measure;
 use crate::backend::{Backend, Sent};
 use crate::guard::{Guard, Once, Rules};
 use crate::incident::Incident;
@@ -34,6 +35,8 @@ pub struct LiveStart {
     pub recorder: Option<Recorder>,
     /// Who may act.
     pub who: Who,
+    /// What is asked of the service levels, and where their days are kept.
+    pub measure: Measure,
 }
 
 /// Who may act.

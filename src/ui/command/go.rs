@@ -109,6 +109,14 @@ pub const GROUP: Group = Group {
             run: |desk| open(desk, Screen::Rejected),
         },
         Command {
+            id: "executive",
+            title: "Executive: service levels and trends",
+            label: "levels",
+            help: "Shows the service levels with their budgets, and how rotations have gone day by day.",
+            place: Place::Everywhere,
+            run: |desk| open(desk, Screen::Executive),
+        },
+        Command {
             id: "back",
             title: "Back",
             label: "back",

@@ -192,9 +192,12 @@ fn matters(screen: Screen) -> &'static [&'static str] {
             "range-wider",
             "palette",
         ],
-        Screen::Alerts | Screen::Sought | Screen::Backends | Screen::Rejected | Screen::Help => {
-            &["back", "help", "palette", "next", "page-down"]
-        }
+        Screen::Alerts
+        | Screen::Sought
+        | Screen::Backends
+        | Screen::Rejected
+        | Screen::Executive
+        | Screen::Help => &["back", "help", "palette", "next", "page-down"],
     }
 }
 

@@ -5,11 +5,13 @@ mod alerts;
 mod audit;
 mod auth;
 mod backends;
+mod budgets;
 mod canary;
 mod debug;
 mod detail;
 mod done;
 mod event;
+mod executive;
 mod findings;
 mod frame;
 mod help;
@@ -114,6 +116,7 @@ pub fn listing(desk: &Desk, theme: &Theme, keymap: &Keymap) -> Option<Listing> {
         Screen::Event => event::lines(desk, area.width),
         Screen::Alerts => alerts::lines(desk, area.width),
         Screen::Backends => backends::lines(desk, area.width),
+        Screen::Executive => executive::lines(desk, area.width),
         Screen::Help => help::lines(desk, keymap),
     };
     Some(Listing::part(lines, first, rows))
@@ -232,6 +235,7 @@ fn list(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect)
         Screen::Alerts => ("Alerts", alerts::title(desk)),
         Screen::Backends => ("Backends", String::new()),
         Screen::Rejected => ("Rejected", rejected::title(desk)),
+        Screen::Executive => ("Executive", executive::title(desk)),
         Screen::Help => ("Help", format!("keymap {}", look.keymap.name())),
         Screen::OnCall => ("", String::new()),
     };

@@ -12,7 +12,10 @@ use crate::ui::theme::Role;
 use crate::ui::widget::Pen;
 
 use super::acts::{self, Suggestion};
-use super::{Look, audit, auth, canary, findings, frame, rotations};
+use super::{Look, audit, auth, budgets, canary, findings, frame, rotations};
+
+/// So many columns a phone has for the budgets.
+const PHONE: usize = 28;
 
 /// Draws the screen.
 pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
@@ -136,6 +139,9 @@ fn facts(look: Look<'_>) -> Vec<String> {
     if small {
         facts.extend(headline.more.clone());
         facts.extend(woken);
+        // A phone has no rule to write them on; here they are what is cut first.
+        let words = budgets::words(look.desk, PHONE);
+        facts.extend((!words.is_empty()).then_some(words));
     } else {
         facts.extend(woken);
         facts.extend(headline.more.clone());

@@ -10,7 +10,7 @@ use crate::ui::theme::Role;
 use crate::ui::widget::{Pen, share_bar, stage_bar};
 
 use super::pane::title;
-use super::{Look, findings};
+use super::{Look, budgets, findings};
 
 /// The columns of a row; 0 is left out. Narrow screens drop, in this order: owner, latency, the
 /// region, the version.
@@ -187,6 +187,11 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>, small: bool) {
             String::new()
         }
     };
+    let right = if small {
+        right
+    } else {
+        beside(look, usize::from(pen.width()), &left, right)
+    };
     title(pen, look, Pane::Rotations, &left, &right);
     if digest.len() == 0 {
         let why = "one shows once a stage, a new version or its use is seen";
@@ -205,6 +210,18 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>, small: bool) {
     let columns = Columns::wanted(look, &seen).fit(pen.width());
     for (y, (index, rotation)) in (1..pen.height()).zip(seen) {
         row(pen, y, look, rotation, index, columns);
+    }
+}
+
+/// What stands at the right of the rule, and before it, where there is room, the budgets.
+fn beside(look: Look<'_>, all: usize, left: &str, right: String) -> String {
+    let gap = " · ";
+    let taken = width(left) + width(&right) + 8 + width(gap);
+    let words = budgets::words(look.desk, all.saturating_sub(taken));
+    match (words.is_empty(), right.is_empty()) {
+        (true, _) => right,
+        (false, true) => words,
+        (false, false) => [words, right].join(gap),
     }
 }
 

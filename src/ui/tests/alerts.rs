@@ -26,7 +26,6 @@ fn alarm(ring: Option<Ring>) -> Alarm {
             owner("team-edge", "edge"),
         ]),
         ring,
-        objectives: crate::measure::level::Objectives::default(),
     }
 }
 

@@ -5,6 +5,7 @@ mod alerts;
 mod arriving;
 mod changed;
 mod debug;
+mod executive;
 mod findings;
 mod hostile;
 mod inventory;

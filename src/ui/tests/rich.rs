@@ -297,6 +297,7 @@ pub fn night() -> State {
         excerpt: excerpt.into(),
     };
     State {
+        overview: None,
         incident: story.incident,
         known: Known::default(),
         event: None,

@@ -50,6 +50,8 @@ pub enum Line {
     Rule(String),
     /// Pieces side by side, a column apart.
     Pieces(Vec<Piece>),
+    /// Two lines side by side: the second begins at this column.
+    Beside(Box<Line>, u16, Box<Line>),
     /// What a row is about, its cells on a time axis, and a word behind it.
     Track(Piece, Vec<(char, Role)>, Piece),
 }
@@ -64,22 +66,35 @@ impl Line {
 /// Draws lines from the top of the pen's area.
 pub fn draw_lines(pen: &mut Pen<'_>, theme: &Theme, lines: &[Line]) {
     for (y, line) in (0..pen.height()).zip(lines) {
-        match line {
-            Line::Rule(title) => rule(pen, y, theme, title, "", Role::Dim),
-            Line::Pieces(pieces) => {
-                let mut x = 1;
-                for piece in pieces {
-                    x = draw_piece(pen, (x, y), theme, piece);
-                }
+        draw_line(pen, y, theme, line);
+    }
+}
+
+fn draw_line(pen: &mut Pen<'_>, y: u16, theme: &Theme, line: &Line) {
+    match line {
+        Line::Rule(title) => rule(pen, y, theme, title, "", Role::Dim),
+        Line::Pieces(pieces) => {
+            let mut x = 1;
+            for piece in pieces {
+                x = draw_piece(pen, (x, y), theme, piece);
             }
-            Line::Track(name, cells, note) => {
-                let mut x = draw_piece(pen, (1, y), theme, name);
-                for (c, role) in cells {
-                    pen.cell(x, y, *c, theme.style(*role));
-                    x = x.saturating_add(1);
-                }
-                draw_piece(pen, (x.saturating_add(1), y), theme, note);
+        }
+        Line::Beside(left, column, right) => {
+            let (first, second) = pen.parts(y, *column);
+            if let Some(area) = first {
+                draw_line(&mut pen.at(area), 0, theme, left);
             }
+            if let Some(area) = second {
+                draw_line(&mut pen.at(area), 0, theme, right);
+            }
+        }
+        Line::Track(name, cells, note) => {
+            let mut x = draw_piece(pen, (1, y), theme, name);
+            for (c, role) in cells {
+                pen.cell(x, y, *c, theme.style(*role));
+                x = x.saturating_add(1);
+            }
+            draw_piece(pen, (x.saturating_add(1), y), theme, note);
         }
     }
 }

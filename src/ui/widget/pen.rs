@@ -24,6 +24,31 @@ impl<'b> Pen<'b> {
         Pen::new(self.buf, area)
     }
 
+    /// The parts of one row before and from a column on, where there are any, in the screen's own
+    /// columns and rows.
+    pub fn parts(&self, y: u16, column: u16) -> (Option<Rect>, Option<Rect>) {
+        if y >= self.area.height {
+            return (None, None);
+        }
+        let row = Rect {
+            y: self.area.y + y,
+            height: 1,
+            ..self.area
+        };
+        let column = column.min(row.width);
+        let first = Rect {
+            width: column,
+            ..row
+        };
+        let second = Rect {
+            x: row.x + column,
+            width: row.width - column,
+            ..row
+        };
+        let some = |area: Rect| (area.width > 0).then_some(area);
+        (some(first), some(second))
+    }
+
     /// How many columns there are.
     pub fn width(&self) -> u16 {
         self.area.width
