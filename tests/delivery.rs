@@ -31,6 +31,7 @@ fn telling(rotation: &str) -> Telling {
         resolved_at: None,
         severity: Severity::Page,
         loud: true,
+        silent: false,
         burns: &[],
         next: &["reissue-previous"],
     };

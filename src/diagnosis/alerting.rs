@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::care::Cares;
 use super::findings::Findings;
 use crate::incident::Incident;
 use crate::measure::alert::{Alert, Book, Notice, Pressure};
@@ -65,7 +66,14 @@ impl Alerting {
         }
         if due {
             let all = findings.all();
-            let notices: Vec<Notice> = all.into_iter().map(super::Finding::notice).collect();
+            let cares = Cares::of(incident);
+            let notices: Vec<Notice> = all
+                .into_iter()
+                .map(|finding| Notice {
+                    silent: cares.about(finding, incident, now).is_silent(),
+                    ..finding.notice()
+                })
+                .collect();
             self.book.step(now, &notices, incident, &self.pressure);
         }
         due

@@ -172,6 +172,7 @@ impl Finding {
             resolved_at: self.resolved_at,
             severity: self.severity.clone(),
             loud: matches!(self.mode, Mode::F4 | Mode::F5),
+            silent: false,
             burns: match self.mode {
                 Mode::F1 | Mode::F4 | Mode::F7 | Mode::Unattributed => {
                     &[LevelName::M3, LevelName::M9]

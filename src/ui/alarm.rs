@@ -110,7 +110,7 @@ pub(super) fn standing(alert: &Alert) -> &'static str {
 pub(super) fn woken(alert: &Alert, route: &Route) -> String {
     let owner = match &route.owner {
         Some(owner) => owner.to_string(),
-        None => "nobody known: no owner".to_owned(),
+        None => "nobody in particular (no owner is known)".to_owned(),
     };
     let contacts = contacts(&route.contacts);
     let whom = if contacts.is_empty() {

@@ -14,6 +14,7 @@
 //!    the window closes is told then. What was told already is not untold.
 //! 5. An alert is escalated, once, when more than half of a budget that it burns is gone; a ticket
 //!    pages then.
+//!    While somebody has silenced all that stands of it, it is not; nor is a ticket told that was not.
 //! 6. A budget that burns without an incident within its look-back is an alert of its own: a
 //!    ticket, until more than half of it is gone.
 
@@ -301,6 +302,7 @@ impl Book {
                     .cloned()
                     .unwrap_or(Severity::Info),
                 loud: standing.iter().any(|notice| notice.loud),
+                silent: standing.iter().all(|notice| notice.silent),
                 services: standing
                     .iter()
                     .flat_map(|n| n.services.iter().cloned())
@@ -331,6 +333,7 @@ impl Book {
             let asks = Asks {
                 severity: Severity::Ticket,
                 loud: false,
+                silent: false,
                 services: BTreeSet::new(),
                 burns: Vec::new(),
             };
@@ -364,6 +367,7 @@ impl Book {
                     Urgency::Escalate => Severity::Page,
                 },
                 loud: false,
+                silent: false,
                 services: BTreeSet::new(),
                 burns: vec![burning.level],
             };
@@ -408,6 +412,8 @@ impl Book {
 struct Asks {
     severity: Severity,
     loud: bool,
+    /// True where somebody silenced all that stands of it.
+    silent: bool,
     /// Who suffers now.
     services: BTreeSet<ServiceName>,
     /// The levels whose budget it burns.
@@ -479,7 +485,10 @@ fn wake(alert: &mut Alert, now: Timestamp, asks: &Asks, incident: &Incident, pre
     }
     let burning = pressure.among(&asks.burns, Urgency::Page);
     alert.burning = burning.copied();
-    let escalates = pressure.among(&asks.burns, Urgency::Escalate).is_some();
+    let escalates = !asks.silent && pressure.among(&asks.burns, Urgency::Escalate).is_some();
+    if asks.silent && alert.severity != Severity::Page {
+        return;
+    }
     let untold = alert.ticketed_at.is_none() && alert.paged_at.is_none();
     if untold && alert.severity != Severity::Page && !asks.loud && burning.is_none() {
         let concerned = Concerned {

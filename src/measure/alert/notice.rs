@@ -29,6 +29,8 @@ pub struct Notice {
     pub severity: Severity,
     /// True where no planned window may ever keep it quiet (F4, F5).
     pub loud: bool,
+    /// True while somebody has silenced it.
+    pub silent: bool,
     /// The levels whose budget it burns; the others are told about it by chance.
     pub burns: &'static [LevelName],
     /// The acts that cure it, in the order in which to try them.

@@ -25,6 +25,7 @@ fn notice(mode: &'static str, rotation: &str, service: &str, seconds: i64) -> No
         resolved_at: None,
         severity: Severity::Page,
         loud: matches!(mode, "F4" | "F5"),
+        silent: false,
         burns: match mode {
             "F8" => &[LevelName::M10],
             "F5" => &[LevelName::M6],
@@ -338,6 +339,30 @@ fn half_a_budget_gone_is_escalated_once_and_a_ticket_pages_by_it() {
     ];
     assert_eq!(desk.told(), told);
     assert!(desk.only().summary().contains("M3 burns 99 times"));
+}
+
+#[test]
+fn what_is_silenced_is_escalated_only_once_the_silence_is_over() {
+    let mut desk = Desk::default();
+    let small = ticket("F1", "r1", "checkout", 10);
+    desk.step(10, std::slice::from_ref(&small));
+    desk.burns(LevelName::M3, Urgency::Escalate);
+    let mut silenced = small.clone();
+    silenced.silent = true;
+    desk.step(300, std::slice::from_ref(&silenced));
+    assert_eq!(desk.told(), [(10, Phase::Ticket)]);
+    // A page that it becomes is another matter.
+    let mut grown = desk.book.clone();
+    silenced.severity = Severity::Page;
+    grown.step(at(310), &[silenced], &desk.incident, &desk.pressure);
+    assert_eq!(grown.alerts().next().unwrap().paged_at, Some(at(310)));
+    desk.step(600, &[small]);
+    let told = [
+        (10, Phase::Ticket),
+        (600, Phase::Page),
+        (600, Phase::Escalated),
+    ];
+    assert_eq!(desk.told(), told);
 }
 
 #[test]
