@@ -91,9 +91,9 @@ fn the_selected_secret_stays_selected_whatever_comes_and_whatever_the_order() {
     bench.press("7 j j");
     let name = |line: String| line.split_whitespace().nth(1).unwrap().to_owned();
     let chosen = name(selected(&mut bench));
-    bench.press("S");
+    bench.press("h");
     assert_eq!(name(selected(&mut bench)), chosen);
-    bench.press("S D");
+    bench.press("h D");
     assert_eq!(name(selected(&mut bench)), chosen);
     let row = place(&mut bench, "▌").1;
     let mut state = secrets();
@@ -152,7 +152,7 @@ fn keys_lead_to_the_secret_its_rotation_and_its_finding() {
 fn the_export_holds_what_is_shown_in_its_order() {
     let mut bench = Bench::new(80, 24, secrets());
     assert_eq!(bench.press("ctrl-e"), []);
-    bench.press("7 S / team enter");
+    bench.press("7 h / team enter");
     let effects = bench.press("ctrl-e");
     let [Effect::Export { name, words }] = effects.as_slice() else {
         panic!("{effects:?}");
