@@ -10,6 +10,8 @@ pub mod model;
 // floor 1: pure; `now` is an argument
 pub mod incident;
 
+pub mod query;
+
 pub mod measure;
 
 pub mod diagnosis;
@@ -26,6 +28,8 @@ pub mod journal;
 pub mod history;
 
 pub mod backend;
+
+pub mod delivery;
 
 // floor 3: siblings, none imports another
 pub mod session;

@@ -23,7 +23,7 @@ use rotascope::model::act::ActState;
 use rotascope::model::intent::Outcome;
 use rotascope::rotation::server::Access;
 use rotascope::session::live::{Acting, JournalPlace, LiveStart, Who};
-use rotascope::session::{Measure, Session};
+use rotascope::session::{Keeping, Session};
 use support::engine::{Manner, Served, Toy};
 use support::pty::Terminal;
 
@@ -108,7 +108,7 @@ fn look_back(server: &Served, journals: &Path) {
             once: Arc::new(Memory::default()),
             word: None,
         })),
-        measure: Measure::default(),
+        keeping: Keeping::Nowhere,
     };
     let open = written(journals)
         .values()

@@ -32,6 +32,8 @@ fn audit(paths: &[&Path], format: Format) -> Ran {
     let args = Args {
         paths: paths.iter().map(|p| p.to_path_buf()).collect(),
         format,
+        filter: None,
+        by: Vec::new(),
         rejected: true,
         width: Some(100),
     };

@@ -299,7 +299,7 @@ mod live {
     use rotascope::measure::overview::{Origin, Overview};
     use rotascope::rotation::server::Access;
     use rotascope::session::live::{LiveStart, Who};
-    use rotascope::session::{Keeping, Measure, Session, Update};
+    use rotascope::session::{Keeping, Session, Update};
     use serde_json::json;
 
     use super::support::engine::{Manner, Served, Toy};
@@ -342,10 +342,7 @@ mod live {
             backends,
             recorder: None,
             who: Who::nobody(),
-            measure: Measure {
-                keeping: Keeping::In(path.to_owned(), KEEP),
-                ..Measure::default()
-            },
+            keeping: Keeping::In(path.to_owned(), KEEP),
         };
         let session = Session::live(start, move |update| {
             let _ = tell.send(update);

@@ -25,7 +25,7 @@ use rotascope::model::link::{Link, LinkState};
 use rotascope::model::replay::{ReplayCommand, SeekTo};
 use rotascope::rotation::server::{Access, Scope};
 use rotascope::session::live::{Acting, JournalPlace, LiveStart, Recorder, Who};
-use rotascope::session::{Measure, Session, Update};
+use rotascope::session::{Keeping, Session, Update};
 use support::engine::{Line, Manner, Served, Toy, at, event, says};
 
 const TOKEN: &str = "a-token-of-more-than-20-characters";
@@ -50,7 +50,7 @@ impl Watched {
             backends: vec![backend],
             recorder: None,
             who: Who::nobody(),
-            measure: Measure::default(),
+            keeping: Keeping::Nowhere,
         })
     }
 
@@ -137,7 +137,7 @@ fn acting(url: &str, journal: JournalPlace) -> Watched {
             once: Arc::new(Memory::default()),
             word: None,
         })),
-        measure: Measure::default(),
+        keeping: Keeping::Nowhere,
     })
 }
 
@@ -212,7 +212,7 @@ fn a_recording_is_the_session() {
         backends: vec![quick(&line.url())],
         recorder: Some(Recorder::new(&path).unwrap()),
         who: Who::nobody(),
-        measure: Measure::default(),
+        keeping: Keeping::Nowhere,
     });
     assert!(
         Recorder::new(&path).is_err(),
@@ -504,7 +504,7 @@ fn without_leave_to_act_nothing_is_sent() {
             once: Arc::new(Memory::default()),
             word: None,
         })),
-        measure: Measure::default(),
+        keeping: Keeping::Nowhere,
     });
     watched.freeze();
     let state = watched.act("a refusal", ActState::is_final);

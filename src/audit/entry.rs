@@ -1,5 +1,7 @@
 //! One uniform row an event, whatever its format, for lists and tables.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,6 +10,7 @@ use super::open::Sighted;
 use super::record::{CloudTrailRecord, Item, PostgresRecord, VaultCall, VaultEntry};
 use crate::model::rejected::Place;
 use crate::model::{Data, Event, Text, Timestamp};
+use crate::query::{Field, Row};
 
 /// What can be said of an event in the same words whatever its format. What its format does not
 /// tell is absent.
@@ -91,6 +94,30 @@ impl AuditRow {
             self.place.file.to_string(),
             self.place.line.to_string(),
         ]
+    }
+}
+
+impl Row for AuditRow {
+    fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    fn field(&self, field: Field) -> Option<Cow<'_, str>> {
+        let text = match field {
+            Field::Time => None,
+            Field::Format => return Some(Cow::Borrowed(self.format)),
+            Field::Id => self.id.as_ref(),
+            Field::Source => self.source.as_ref(),
+            Field::Actor => self.actor.as_ref(),
+            Field::Operation => Some(&self.operation),
+            Field::Path => self.path.as_ref(),
+            Field::Outcome => self.outcome.as_ref(),
+            Field::RemoteAddr => self.remote_addr.as_ref(),
+            Field::Error => self.error.as_ref(),
+            Field::Message => self.message.as_ref(),
+            Field::File => return Some(Cow::Owned(self.place.file.to_string())),
+        };
+        text.map(|text| Cow::Borrowed(text.raw()))
     }
 }
 

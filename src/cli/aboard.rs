@@ -9,7 +9,7 @@ use crate::backend::engine::Engine;
 use crate::backend::http::Address;
 use crate::model::link::LinkState;
 use crate::session::live::{LiveStart, Who};
-use crate::session::{Measure, Session, Update};
+use crate::session::{Keeping, Session, Update};
 
 use super::complaint::Complaint;
 
@@ -35,7 +35,7 @@ impl Aboard {
             backends: vec![Box::new(engine)],
             recorder: None,
             who,
-            measure: Measure::default(),
+            keeping: Keeping::Nowhere,
         };
         let session = Session::live(start, move |update| {
             let _ = tell.send(update);

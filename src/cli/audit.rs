@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{BAD_INPUT, FINE};
+use super::complaint::Complaint;
+use super::{BAD_INPUT, FINE, groups};
 use crate::audit::{self, AuditRow, Options, Progress};
 use crate::model::json;
 use crate::model::rejected::Rejected;
+use crate::query::{By, Filter, FilterError};
 
 /// The width of a table that goes to no terminal.
 const WIDTH: u16 = 80;
@@ -28,6 +30,12 @@ pub struct Args {
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+    /// Only what fits: outcome:denied path:secret/data/* actor:~^ci- "permission denied" (docs/audit.md)
+    #[arg(long, value_name = "FILTER")]
+    pub filter: Option<String>,
+    /// With --format count: count by second, minute, hour, day, path/N or fields, with commas between
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub by: Vec<By>,
     /// Show each rejected line on standard error, with its place and its reason
     #[arg(long)]
     pub rejected: bool,
@@ -62,6 +70,20 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
 }
 
 fn try_run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    if let Some(complaint) = unfit(args) {
+        writeln!(err, "{complaint}")?;
+        return Ok(BAD_INPUT);
+    }
+    let filter = match Filter::parse(args.filter.as_deref().unwrap_or_default()) {
+        Ok(filter) => filter,
+        Err(error) => {
+            let words = args.filter.as_deref().unwrap_or_default();
+            let FilterError { why, next, at } = error;
+            let complaint = Complaint::new(why).next(next).at("--filter", words, at);
+            writeln!(err, "{complaint}")?;
+            return Ok(BAD_INPUT);
+        }
+    };
     let opened = match audit::open(&args.paths, &Options::default()) {
         Ok(opened) => opened,
         Err(error) => {
@@ -76,17 +98,23 @@ fn try_run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
     let progress = opened.progress();
     let mut out = BufWriter::with_capacity(1 << 16, out);
     let mut events = 0;
-    if args.format == Format::Count {
+    if args.format == Format::Count && args.filter.is_none() && args.by.is_empty() {
         let counts = opened.tally();
         events = counts.events;
         writeln!(out, "events {events} rejected {}", counts.rejected)?;
     } else {
         let rows = opened.filter_map(|sighted| AuditRow::of(&sighted));
-        let mut rows = rows.inspect(|_| events += 1);
+        let rows = rows.inspect(|_| events += 1);
+        let mut rows = rows.filter(|row| filter.holds(row));
         match args.format {
+            Format::Count if args.by.is_empty() => {
+                let fits = rows.count();
+                writeln!(out, "events {fits} rejected {}", progress.rejected())?;
+            }
+            Format::Count => groups::count(&mut rows, &args.by, &mut out)?,
             Format::Csv => csv(&mut rows, &mut out)?,
             Format::Table => table(&mut rows, width(args), &mut out)?,
-            _ => json(&mut rows, &mut out)?,
+            Format::Json => json(&mut rows, &mut out)?,
         }
     }
     out.flush()?;
@@ -100,6 +128,14 @@ fn try_run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
 
 /// The rows of what is read, one after another.
 type Rows<'a> = &'a mut dyn Iterator<Item = AuditRow>;
+
+/// What cannot be asked for.
+fn unfit(args: &Args) -> Option<Complaint> {
+    (!args.by.is_empty() && args.format != Format::Count).then(|| {
+        Complaint::new("--by counts, and nothing else is asked to be counted")
+            .next("add --format count")
+    })
+}
 
 fn json(rows: Rows<'_>, out: &mut dyn Write) -> io::Result<()> {
     for row in rows {
@@ -255,9 +291,20 @@ mod tests {
     use std::path::Path;
 
     fn run_on(path: &Path, format: Format) -> (u8, String, String) {
+        run_with(path, format, None, &[])
+    }
+
+    fn run_with(
+        path: &Path,
+        format: Format,
+        filter: Option<&str>,
+        by: &[&str],
+    ) -> (u8, String, String) {
         let args = Args {
             paths: vec![path.to_owned()],
             format,
+            filter: filter.map(str::to_owned),
+            by: by.iter().map(|by| by.parse().unwrap()).collect(),
             rejected: true,
             width: Some(80),
         };
@@ -280,6 +327,28 @@ mod tests {
         let (status, out, err) = run_on(log().path(), Format::Count);
         assert_eq!((status, out.as_str()), (0, "events 1 rejected 1\n"));
         assert!(err.contains(":2: "), "{err}");
+    }
+
+    #[test]
+    fn a_filter_keeps_what_fits_and_shows_where_it_is_wrong() {
+        let log = log();
+        let filtered = |words| run_with(log.path(), Format::Count, Some(words), &[]);
+        assert_eq!(filtered("outcome:denied").1, "events 1 rejected 1\n");
+        assert_eq!(filtered("outcome:allowed").1, "events 0 rejected 1\n");
+        let (status, out, err) = filtered("outcome:denied colour:red");
+        assert_eq!((status, out.as_str()), (2, ""));
+        assert!(err.contains("there is no field") && err.contains("colour:red"));
+    }
+
+    #[test]
+    fn rows_are_counted_by_what_they_say() {
+        let log = log();
+        let counted = |format| run_with(log.path(), format, None, &["minute", "path/1"]);
+        let (status, out, _) = counted(Format::Count);
+        let wanted = "minute\tpath/1\tcount\n2026-01-01T00:00:00Z\tsecret\t1\n";
+        assert_eq!((status, out.as_str()), (0, wanted));
+        let (status, _, err) = counted(Format::Json);
+        assert!(status == 2 && err.contains("--format count"), "{err}");
     }
 
     #[test]
@@ -336,6 +405,8 @@ mod tests {
             let args = Args {
                 paths: vec![file.path().to_owned()],
                 format,
+                filter: None,
+                by: Vec::new(),
                 rejected: false,
                 width: None,
             };

@@ -89,6 +89,12 @@ pub fn run(args: &Args, paths: &Paths, out: &mut dyn Write, err: &mut dyn Write)
             "a keymap or theme that comes with the program is broken",
         ))?;
     }
+    if let Some(path) = paths.owners().filter(|path| path.exists()) {
+        match look::owners(Some(&path), &paths) {
+            Ok(_) => report.right(&path, "owners")?,
+            Err(complaint) => report.wrong(&complaint)?,
+        }
+    }
     for path in &args.plan {
         report.plan(path)?;
     }

@@ -16,8 +16,8 @@ use crate::journal::{Place, Places};
 use crate::model::{Actor, Text};
 use crate::rotation::Clock;
 use crate::rotation::lab::{Cause, LabSettings, UnknownCause};
+use crate::session::Keeping;
 use crate::session::live::{Acting, JournalPlace, LiveStart, Recorder, Who};
-use crate::session::{Keeping, Measure};
 use crate::shell::terminal::{self, Opening};
 
 use super::complaint::Complaint;
@@ -133,17 +133,15 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         backends: house.backends(),
         recorder,
         who,
-        measure: Measure {
-            objectives: Arc::new(look.objectives),
-            // What is broken on purpose is nobody's history.
-            keeping: Keeping::Not("the demo keeps no history".to_owned()),
-        },
+        // What is broken on purpose is nobody's history.
+        keeping: Keeping::Not("the demo keeps no history".to_owned()),
     };
     let title = args.fault.0.map_or_else(
         || Text::from("demo"),
         |cause| Text::from(format!("demo {cause}")),
     );
-    let shown = terminal::run(look.setup(title), Opening::Live(Box::new(start)));
+    let alarm = look.alarm();
+    let shown = terminal::run(look.setup(title), alarm, Opening::Live(Box::new(start)));
     house.leave();
     shown
         .map(|()| 0)

@@ -119,7 +119,7 @@ pub(super) fn read(
 }
 
 /// Puts events in order; each is kept once.
-fn in_order(events: &mut Vec<Event>) {
+pub(super) fn in_order(events: &mut Vec<Event>) {
     let order = |event: &Event| (event.time, event.source.clone(), event.id.clone());
     // Most input is in order but for a few, where a stable merge sort is at its best.
     events.sort_by(|a, b| (a.time, &a.source, &a.id).cmp(&(b.time, &b.source, &b.id)));
@@ -166,8 +166,9 @@ struct SpanOf {
     to: Option<Timestamp>,
 }
 
+/// A finding as it is printed.
 #[derive(Serialize)]
-struct Found<'a> {
+pub(super) struct Found<'a> {
     mode: &'static str,
     rotation: Option<&'a str>,
     secret: Option<&'a SecretPath>,
@@ -200,7 +201,7 @@ struct Shown<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn of(finding: &'a Finding) -> Self {
+    pub(super) fn of(finding: &'a Finding) -> Self {
         let evidence = finding.evidence.iter().map(|evidence| Shown {
             source: &evidence.event.source,
             id: &evidence.event.id,
@@ -286,7 +287,8 @@ fn print_text(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn headline(finding: &Finding) -> String {
+/// A finding in a line, its moment first.
+pub(super) fn headline(finding: &Finding) -> String {
     let list = |names: Vec<String>| names.join(", ");
     let mut words = vec![format!("{} {}", finding.detected_at, finding.mode)];
     if let Some(rotation) = &finding.rotation {

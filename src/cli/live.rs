@@ -78,9 +78,10 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         backends,
         recorder,
         who,
-        measure: look.measure(paths),
+        keeping: look.keeping(paths),
     };
-    terminal::run(look.setup(title), Opening::Live(Box::new(start)))
+    let alarm = look.alarm();
+    terminal::run(look.setup(title), alarm, Opening::Live(Box::new(start)))
         .map(|()| 0)
         .map_err(|error| Complaint::new("the cockpit cannot be shown").because(error))
 }

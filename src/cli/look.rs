@@ -4,15 +4,14 @@
 use std::env;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::audit::identity::IdentityRules;
 use crate::config::{DATA_ENV, HistorySettings, Paths, Settings, TimeZoneChoice};
 use crate::history::Keep;
-use crate::measure::level::Objectives;
+use crate::measure::alert::Owners;
 use crate::model::Text;
-use crate::session::{Keeping, Measure};
-use crate::ui::{ConfigError, Depth, Keymap, Setup, Theme};
+use crate::session::Keeping;
+use crate::ui::{Alarm, ConfigError, Depth, Keymap, Setup, Theme};
 
 use super::complaint::Complaint;
 
@@ -33,10 +32,9 @@ pub struct Look {
     keymap: Keymap,
     theme: Theme,
     zone: TimeZoneChoice,
+    alarm: Alarm,
     /// Who is who.
     pub identity: IdentityRules,
-    /// What is asked of the service levels.
-    pub(super) objectives: Objectives,
     history: HistorySettings,
 }
 
@@ -60,26 +58,31 @@ impl Look {
             keymap: self::keymap(keymap, paths)?,
             theme: self::theme(if no_colour { "none" } else { theme }, paths)?.with_depth(depth()),
             zone: settings.zone,
-            objectives: settings.slo.objectives(),
             history: settings.history,
+            alarm: Alarm {
+                owners: owners(None, paths)?,
+                ring: settings.alerts.ring(),
+                objectives: settings.slo.objectives(),
+            },
             identity,
         })
     }
 
-    /// What is asked of the service levels of what happens now, and where their days are kept.
-    pub(super) fn measure(&self, paths: &Paths) -> Measure {
+    /// Where the days of what happens now are kept.
+    pub(super) fn keeping(&self, paths: &Paths) -> Keeping {
         let HistorySettings { keep, days } = self.history;
-        let keeping = match paths.history() {
+        match paths.history() {
             _ if !keep => Keeping::Not("the settings say that no history is kept".to_owned()),
             Some(path) => Keeping::In(path, Keep { days }),
             None => Keeping::Not(format!(
                 "no history is kept: the system names no home; set {DATA_ENV}"
             )),
-        };
-        Measure {
-            objectives: Arc::new(self.objectives),
-            keeping,
         }
+    }
+
+    /// What the cockpit is told of alerts.
+    pub(super) fn alarm(&self) -> Alarm {
+        self.alarm.clone()
     }
 
     /// The cockpit's setup.
@@ -127,6 +130,28 @@ pub(super) fn settings(paths: &Paths) -> Result<(Settings, IdentityRules), Compl
         )
     })?;
     Ok((settings, identity))
+}
+
+/// Reads who answers for what: from a file that was named, which must be there, else from the
+/// user's `owners.toml`, where there is one.
+pub(super) fn owners(named: Option<&Path>, paths: &Paths) -> Result<Owners, Complaint> {
+    let usual = paths.owners();
+    let Some(path) = named.or(usual.as_deref()) else {
+        return Ok(Owners::default());
+    };
+    let Some(text) = read(path)? else {
+        return match named {
+            None => Ok(Owners::default()),
+            Some(_) => Err(
+                Complaint::new(format!("there is no file {}", path.display()))
+                    .next("name a file of owners, or leave it out"),
+            ),
+        };
+    };
+    crate::config::owners::parse(&text).map_err(|e| {
+        let file = path.to_string_lossy();
+        Complaint::new(format!("the owners are wrong: {}", e.message)).at(file, &text, e.span)
+    })
 }
 
 /// The user's keymap of that name, else the program's.

@@ -13,6 +13,7 @@ mod dumps;
 mod engine;
 pub mod events;
 mod generated;
+mod groups;
 mod identity;
 mod input;
 mod levels;
@@ -25,6 +26,7 @@ mod replay;
 mod secret_file;
 pub mod slo;
 pub mod verify;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -67,6 +69,8 @@ enum Command {
     Diagnose(diagnose::Args),
     /// Say how the service levels M1 to M10 stand
     Slo(slo::Args),
+    /// Print findings and alerts as they come, a line each, and tell hooks of them
+    Watch(watch::Args),
     /// Check the settings, keymaps, themes and plans of rotations
     Check(check::Args),
     /// Rotate secrets of a lab in this process, break one on purpose, and watch it live
@@ -136,6 +140,7 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
             }
             printed(|out, err| slo::run(&args, usual, &asked, out, err))
         }
+        Command::Watch(args) => watch::run(&args, paths),
         Command::Check(args) => printed(|out, err| check::run(&args, paths, out, err)),
         Command::Demo(args) => demo::run(&args, paths),
         Command::Engine(args) => engine::run(&args),

@@ -1,7 +1,6 @@
 //! `rotascope replay`: what the servers wrote, in the cockpit.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::config::Paths;
@@ -51,7 +50,6 @@ impl PlayArgs {
             at: self.at,
             playing: !self.paused,
             speed: self.speed.unwrap_or(Start::default().speed),
-            ..Start::default()
         }
     }
 }
@@ -92,11 +90,11 @@ pub(super) fn open(
     title: &str,
     look: Look,
     backend: Box<dyn Backend>,
-    mut start: Start,
+    start: Start,
 ) -> Result<u8, Complaint> {
-    start.objectives = Arc::new(look.objectives);
+    let alarm = look.alarm();
     let setup = look.setup(Text::from(title));
-    terminal::run(setup, Opening::Recording(backend, start))
+    terminal::run(setup, alarm, Opening::Recording(backend, start))
         .map(|()| 0)
         .map_err(|error| Complaint::new("the cockpit cannot be shown").because(error))
 }

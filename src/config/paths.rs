@@ -58,6 +58,18 @@ impl Paths {
         self.config.as_ref().map(|dir| dir.join("config.toml"))
     }
 
+    /// The file of owners, whether or not it is there.
+    #[must_use]
+    pub fn owners(&self) -> Option<PathBuf> {
+        self.config.as_ref().map(|dir| dir.join("owners.toml"))
+    }
+
+    /// What says which alerts were told to whom.
+    #[must_use]
+    pub fn told(&self) -> Option<PathBuf> {
+        self.state.as_ref().map(|dir| dir.join("alerts-told"))
+    }
+
     /// Where a keymap of that name would lie.
     #[must_use]
     pub fn keymap(&self, name: &str) -> Option<PathBuf> {

@@ -1,9 +1,11 @@
-//! `config.toml`: which keymap and theme, which zone, who is who, and what is asked of the levels.
+//! `config.toml`: which keymap and theme, which zone, who is who, what is asked of the
+//! levels, and who is told of alerts.
 
 use std::ops::Range;
 
 use serde::Deserialize;
 
+use super::alerts::AlertSettings;
 use super::history::HistorySettings;
 use super::slo::SloSettings;
 
@@ -28,6 +30,9 @@ pub struct Settings {
     /// Whether and for how long days are kept.
     #[serde(default)]
     pub history: HistorySettings,
+    /// How alerts are told.
+    #[serde(default)]
+    pub alerts: AlertSettings,
 }
 
 /// Which zone times are shown in.

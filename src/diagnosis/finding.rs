@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::incident::EventRef;
-use crate::measure::level::{Episode, Trouble};
+use crate::measure::alert::Notice;
+use crate::measure::level::{Episode, LevelName, Trouble};
 use crate::model::event::Severity;
 use crate::model::{Region, RotationId, SecretPath, ServiceName, Timestamp};
 
@@ -154,6 +155,33 @@ impl Finding {
             regions: self.regions.iter().cloned().collect(),
             detected_at: self.detected_at,
             resolved_at: self.resolved_at,
+        }
+    }
+
+    /// The finding as the alerts see it.
+    #[must_use]
+    pub fn notice(&self) -> Notice {
+        Notice {
+            mode: self.mode.name(),
+            words: self.mode.runbook().replace('-', " "),
+            rotation: self.rotation.clone(),
+            secret: self.secret.clone(),
+            services: self.services.clone(),
+            regions: self.regions.clone(),
+            detected_at: self.detected_at,
+            resolved_at: self.resolved_at,
+            severity: self.severity.clone(),
+            loud: matches!(self.mode, Mode::F4 | Mode::F5),
+            burns: match self.mode {
+                Mode::F1 | Mode::F4 | Mode::F7 | Mode::Unattributed => {
+                    &[LevelName::M3, LevelName::M9]
+                }
+                Mode::F2 | Mode::F6 => &[LevelName::M1, LevelName::M2, LevelName::M8],
+                Mode::F3 => &[LevelName::M7],
+                Mode::F5 => &[LevelName::M6],
+                Mode::F8 => &[LevelName::M10],
+            },
+            next: self.mode.suggest(),
         }
     }
 }

@@ -14,9 +14,11 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::alerting::{Alerting, Alerts};
 use super::finding::Finding;
 use super::{Diagnosis, Rule};
 use crate::incident::{EventRef, Incident};
+use crate::measure::level::Objectives;
 use crate::model::{Event, Timestamp};
 
 /// Findings that stand or healed, by `detected_at`; shared, so that a copy costs nothing.
@@ -37,6 +39,8 @@ pub enum Reach {
 pub struct Known {
     /// The findings that stand or healed.
     pub findings: Found,
+    /// The alerts, in the order in which they began; those that are over among them.
+    pub alerts: Alerts,
     /// Whether all that happened up to the moment was looked at. Where it was not, the findings
     /// are those of the moment up to which it was.
     pub reach: Reach,
@@ -47,6 +51,7 @@ pub struct Known {
 struct Moment {
     since: EventRef,
     findings: Found,
+    alerts: Alerts,
 }
 
 /// What was found when. Cloning it shares its parts.
@@ -87,6 +92,9 @@ impl History {
             findings: last
                 .map(|moment| Arc::clone(&moment.findings))
                 .unwrap_or_default(),
+            alerts: last
+                .map(|moment| Arc::clone(&moment.alerts))
+                .unwrap_or_default(),
             reach: if whole {
                 Reach::Whole
             } else {
@@ -100,6 +108,14 @@ impl History {
     pub fn latest(&self) -> Found {
         let last = self.moments.last();
         last.map(|moment| Arc::clone(&moment.findings))
+            .unwrap_or_default()
+    }
+
+    /// The alerts when all that was looked at had happened.
+    #[must_use]
+    pub fn latest_alerts(&self) -> Alerts {
+        let last = self.moments.last();
+        last.map(|moment| Arc::clone(&moment.alerts))
             .unwrap_or_default()
     }
 
@@ -120,6 +136,7 @@ impl History {
 #[derive(Default)]
 pub struct Historian {
     diagnosis: Diagnosis,
+    alerting: Alerting,
     history: History,
     /// The findings' revision that the history holds.
     noted: u64,
@@ -129,10 +146,16 @@ impl Historian {
     /// A historian who looks for what these rules know, before any event.
     #[must_use]
     pub fn new(rules: Vec<Box<dyn Rule>>) -> Self {
+        Self::asking(rules, Objectives::default())
+    }
+
+    /// The same, with what is asked of the service levels whose budgets alerts look at.
+    #[must_use]
+    pub fn asking(rules: Vec<Box<dyn Rule>>, objectives: Objectives) -> Self {
         Self {
             diagnosis: Diagnosis::new(rules),
-            history: History::default(),
-            noted: 0,
+            alerting: Alerting::new(objectives),
+            ..Self::default()
         }
     }
 
@@ -148,23 +171,28 @@ impl Historian {
             return false;
         }
         self.diagnosis.apply(event);
-        self.note(&name);
+        let (incident, findings) = (self.diagnosis.incident(), self.diagnosis.findings());
+        let told = self.alerting.observe(event, incident, findings);
+        self.note(&name, told);
         self.history.through = Some(name);
         true
     }
 
     /// Keeps what is known now, where that is not what was known before. Findings that did not
     /// change stay the very same.
-    fn note(&mut self, event: &EventRef) {
+    fn note(&mut self, event: &EventRef, told: bool) {
         let revision = self.diagnosis.findings().revision();
-        if std::mem::replace(&mut self.noted, revision) == revision {
+        let found = std::mem::replace(&mut self.noted, revision) != revision;
+        if !found && !told {
             return;
         }
         let now = self.diagnosis.findings().all();
         let before = self.history.latest();
+        let alerted = self.history.latest_alerts();
+        let alerts = self.alerting.alerts(&alerted);
         let same =
             now.len() == before.len() && now.iter().zip(before.iter()).all(|(a, b)| is_same(a, b));
-        if same {
+        if same && Arc::ptr_eq(&alerts, &alerted) {
             return;
         }
         let kept = |finding: &Finding| before.iter().find(|held| is_same(held, finding)).cloned();
@@ -174,7 +202,8 @@ impl Historian {
             .collect();
         self.history.moments.push_back(Moment {
             since: event.clone(),
-            findings,
+            findings: if same { before } else { findings },
+            alerts,
         });
     }
 

@@ -6,6 +6,7 @@
 //! that completed its evidence.
 
 mod aftermath;
+mod alerting;
 mod all;
 mod auth;
 mod beside;
@@ -32,6 +33,7 @@ mod unattributed;
 
 pub use crate::measure::throttling::is_throttling;
 pub use aftermath::{Aftermath, Counted, Done, LOOKED_AT, PATIENCE, Refused, Verdict, aftermath};
+pub use alerting::Alerts;
 pub use all::rules;
 pub use care::{Care, Cares};
 pub use finding::{Evidence, Finding, Mode, RuledOut, Subject};

@@ -1,6 +1,8 @@
-//! Measures: what is usual and what is not, service levels, and the one classifier of throttling.
+//! Measures: what is usual and what is not, service levels, alerts, and the one classifier of
+//! throttling.
 //! Pure; `now` is an argument.
 
+pub mod alert;
 mod baseline;
 pub mod level;
 pub mod overview;

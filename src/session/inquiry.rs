@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::measure::{self, Graded, Measure, Noter, QUIET};
+use super::measure::{self, Graded, Keeping, Noter, QUIET};
 use super::player::Player;
 use crate::diagnosis::{Historian, History, Known, Reach, rules};
 use crate::incident::EventRef;
+use crate::measure::level::Objectives;
 use crate::model::replay::{Mark, MarkKind};
 use crate::model::{Event, Timestamp};
 
@@ -76,12 +77,13 @@ pub(super) struct Inquiry {
 
 impl Inquiry {
     /// Starts the thread; it ends when this is dropped.
-    pub(super) fn start(measure: Measure, live: bool) -> Self {
-        let objectives = Arc::clone(&measure.objectives);
-        let (notes, graded) = measure::start(measure, live);
+    pub(super) fn start(objectives: Objectives, keeping: Keeping, live: bool) -> Self {
+        let objectives = Arc::new(objectives);
+        let (notes, graded) = measure::start(Arc::clone(&objectives), keeping, live);
         let (work, asked) = bounded(1);
         let (tell, told) = bounded(1);
-        thread::spawn(move || look(&asked, &tell, Noter::new(notes, objectives, live)));
+        let summaries = Noter::new(notes, Arc::clone(&objectives), live);
+        thread::spawn(move || look(&asked, &tell, &objectives, summaries));
         Self {
             work,
             told,
@@ -176,8 +178,9 @@ impl Inquiry {
     }
 }
 
-fn look(asked: &Receiver<Work>, tell: &Sender<History>, mut noter: Noter) {
-    let mut historian = Historian::new(rules());
+fn look(asked: &Receiver<Work>, tell: &Sender<History>, objectives: &Objectives, mut noter: Noter) {
+    let begin = || Historian::asking(rules(), objectives.clone());
+    let mut historian = begin();
     loop {
         let work = if noter.lacks() {
             asked.recv_timeout(QUIET)
@@ -186,7 +189,7 @@ fn look(asked: &Receiver<Work>, tell: &Sender<History>, mut noter: Noter) {
         };
         match work {
             Ok(Work::Again) => {
-                historian = Historian::new(rules());
+                historian = begin();
                 noter.again();
             }
             Ok(Work::Events(events)) => {
@@ -277,7 +280,7 @@ mod tests {
             };
             Self {
                 player: Player::new(start),
-                inquiry: Inquiry::start(Measure::default(), false),
+                inquiry: Inquiry::start(Objectives::default(), Keeping::Nowhere, false),
                 now: Instant::now(),
                 loaded: false,
             }

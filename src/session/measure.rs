@@ -30,15 +30,6 @@ const MOMENTS: usize = 256;
 /// A day whose levels are asked for over 24 hours.
 const A_DAY: Span = Span::seconds(86_400);
 
-/// What is asked of the levels, and where their days are kept.
-#[derive(Clone, Debug, Default)]
-pub struct Measure {
-    /// What is asked.
-    pub objectives: Arc<Objectives>,
-    /// Where days are kept.
-    pub keeping: Keeping,
-}
-
 /// Where the days of a live session are kept.
 #[derive(Clone, Debug, Default)]
 pub enum Keeping {
@@ -140,11 +131,15 @@ impl Noter {
 }
 
 /// Starts the thread that grades summaries.
-pub(super) fn start(measure: Measure, live: bool) -> (Sender<Noted>, Receiver<Graded>) {
+pub(super) fn start(
+    objectives: Arc<Objectives>,
+    keeping: Keeping,
+    live: bool,
+) -> (Sender<Noted>, Receiver<Graded>) {
     let (notes, made) = bounded(1);
     let (tell, told) = unbounded();
     thread::spawn(move || {
-        let mut shelf = Shelf::new(measure, live);
+        let mut shelf = Shelf::new(objectives, keeping, live);
         for noted in made {
             let overview = Arc::new(shelf.overview(&noted));
             let look = noted.look;
@@ -204,22 +199,24 @@ impl Overviews {
 
 /// Where summaries are graded and kept.
 struct Shelf {
-    measure: Measure,
+    objectives: Arc<Objectives>,
+    keeping: Keeping,
     live: bool,
     history: Option<History>,
 }
 
 impl Shelf {
-    fn new(measure: Measure, live: bool) -> Self {
+    fn new(objectives: Arc<Objectives>, keeping: Keeping, live: bool) -> Self {
         Self {
-            measure,
+            objectives,
+            keeping,
             live,
             history: None,
         }
     }
 
     fn overview(&mut self, noted: &Noted) -> Overview {
-        let trouble = match (&self.measure.keeping, self.live) {
+        let trouble = match (&self.keeping, self.live) {
             (_, false) => return self.alone(noted, Origin::Recording),
             (Keeping::Nowhere, _) => {
                 let why = Text::from("nothing of this session is kept");
@@ -246,7 +243,7 @@ impl Shelf {
     /// From the session alone.
     fn alone(&self, noted: &Noted, origin: Origin) -> Overview {
         let Noted { summary, at, .. } = noted;
-        let objectives = &self.measure.objectives;
+        let objectives = &self.objectives;
         let day = summary.levels(*at, Some(*at - A_DAY), objectives);
         Overview {
             at: *at,
@@ -260,7 +257,7 @@ impl Shelf {
     /// From the session and what was kept of earlier ones.
     fn kept(&mut self, noted: &Noted, path: &Path, keep: Keep) -> Result<Overview, HistoryError> {
         let Noted { summary, at, .. } = noted;
-        let objectives = &self.measure.objectives;
+        let objectives = &self.objectives;
         if self.history.is_none() {
             self.history = Some(History::open(path)?);
         }

@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 
-pub use measure::{Keeping, Measure};
+pub use measure::Keeping;
 pub use player::{Player, Start};
 
 use crate::backend::{Backend, Sent};
 use crate::diagnosis::Known;
 use crate::guard::Rules;
 use crate::incident::Incident;
+use crate::measure::level::Objectives;
 use crate::measure::overview::Overview;
 use crate::model::Event;
 use crate::model::act::Asked;
@@ -81,23 +82,40 @@ impl Session {
         start: Start,
         publish: impl Fn(Update) + Send + 'static,
     ) -> Self {
-        let measure = Measure {
-            objectives: Arc::clone(&start.objectives),
-            ..Measure::default()
-        };
-        let desk = Desk::new(Player::new(start), measure, false);
+        Self::open_asking(backend, start, Objectives::default(), publish)
+    }
+
+    /// The same, with what is asked of the service levels whose budgets alerts look at.
+    pub fn open_asking(
+        backend: Box<dyn Backend>,
+        start: Start,
+        objectives: Objectives,
+        publish: impl Fn(Update) + Send + 'static,
+    ) -> Self {
+        let player = Player::new(start);
+        let desk = Desk::new(player, Inquiry::start(objectives, Keeping::Nowhere, false));
         Self::start(vec![backend], desk, publish)
     }
 
     /// Follows what happens now; `publish` is called as for a recording.
     pub fn live(start: LiveStart, publish: impl Fn(Update) + Send + 'static) -> Self {
+        Self::live_asking(start, Objectives::default(), publish)
+    }
+
+    /// The same, with what is asked of the service levels whose budgets alerts look at.
+    pub fn live_asking(
+        start: LiveStart,
+        objectives: Objectives,
+        publish: impl Fn(Update) + Send + 'static,
+    ) -> Self {
         let LiveStart {
             backends,
             recorder,
             who,
-            measure,
+            keeping,
         } = start;
-        let mut desk = Desk::new(Player::live(), measure, true);
+        let inquiry = Inquiry::start(objectives, keeping, true);
+        let mut desk = Desk::new(Player::live(), inquiry);
         desk.loading.done = true;
         desk.live = Some(Live::new(&backends, recorder, who, Instant::now()));
         Self::start(backends, desk, publish)
@@ -165,10 +183,10 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(player: Player, measure: Measure, live: bool) -> Self {
+    fn new(player: Player, inquiry: Inquiry) -> Self {
         Self {
             player,
-            inquiry: Inquiry::start(measure, live),
+            inquiry,
             overviews: Overviews::default(),
             event: None,
             live: None,

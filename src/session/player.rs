@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::incident::{EventRef, Incident, Recording};
-use crate::measure::level::Objectives;
 use crate::model::replay::{Direction, Mark, MarkKind, PlayerStatus, ReplayCommand, SeekTo, Speed};
 use crate::model::{Event, Span, Timestamp};
 
@@ -20,7 +19,7 @@ const BATCH: usize = 512;
 const TICK: Duration = Duration::from_millis(250);
 
 /// How a session starts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Start {
     /// Where, once that much has been read; `None` is the first event.
     pub at: Option<SeekTo>,
@@ -28,8 +27,6 @@ pub struct Start {
     pub playing: bool,
     /// How fast.
     pub speed: Speed,
-    /// What is asked of the service levels.
-    pub objectives: Arc<Objectives>,
 }
 
 impl Default for Start {
@@ -38,7 +35,6 @@ impl Default for Start {
             at: None,
             playing: true,
             speed: Speed::Times(10.0),
-            objectives: Arc::default(),
         }
     }
 }
@@ -75,10 +71,6 @@ pub struct Player {
 impl Player {
     /// A player without events.
     #[must_use]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a start is made for one player"
-    )]
     pub fn new(start: Start) -> Self {
         Self {
             recording: Recording::default(),

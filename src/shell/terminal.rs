@@ -17,10 +17,11 @@ use signal_hook::iterator::Signals;
 use super::guard::Taken;
 use super::input;
 use crate::backend::Backend;
+use crate::measure::level::Objectives;
 use crate::model::effect::{Effect, Effects};
 use crate::session::live::LiveStart;
 use crate::session::{Session, Start, Update};
-use crate::ui::{self, Cockpit, Message, Setup, State};
+use crate::ui::{self, Alarm, Cockpit, Message, Setup, State};
 
 /// What wakes the loop.
 enum Wake {
@@ -65,8 +66,9 @@ pub enum Opening {
 ///
 /// # Errors
 /// Where standard output is no terminal, or cannot be written.
-pub fn run(setup: Setup, opening: Opening) -> io::Result<()> {
-    let mut cockpit = Cockpit::new(setup);
+pub fn run(setup: Setup, alarm: Alarm, opening: Opening) -> io::Result<()> {
+    let objectives = alarm.objectives.clone();
+    let mut cockpit = Cockpit::new(setup).with_alarm(alarm);
     let taken = Taken::take()?;
     let mut screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(
         1 << 16,
@@ -85,7 +87,7 @@ pub fn run(setup: Setup, opening: Opening) -> io::Result<()> {
     let (wake, woken) = unbounded();
     let slot = Slot::default();
     listen(&wake)?;
-    let session = open(opening, &slot, &wake);
+    let session = open(opening, objectives, &slot, &wake);
     let done = first.and_then(|()| turn(&mut screen, &mut cockpit, &session, &slot, &woken));
     drop(taken);
     tracing::info!(ended_well = done.is_ok(), "cockpit closed");
@@ -96,7 +98,7 @@ pub fn run(setup: Setup, opening: Opening) -> io::Result<()> {
     }
 }
 
-fn open(opening: Opening, slot: &Slot, waker: &Sender<Wake>) -> Session {
+fn open(opening: Opening, objectives: Objectives, slot: &Slot, waker: &Sender<Wake>) -> Session {
     let (slot, waker) = (slot.clone(), waker.clone());
     let publish = move |update| {
         if slot.put(update) {
@@ -104,8 +106,10 @@ fn open(opening: Opening, slot: &Slot, waker: &Sender<Wake>) -> Session {
         }
     };
     match opening {
-        Opening::Recording(backend, start) => Session::open(backend, start, publish),
-        Opening::Live(start) => Session::live(*start, publish),
+        Opening::Recording(backend, start) => {
+            Session::open_asking(backend, start, objectives, publish)
+        }
+        Opening::Live(start) => Session::live_asking(*start, objectives, publish),
     }
 }
 
@@ -211,6 +215,11 @@ fn perform(effects: Effects, screen: &mut Screen, session: &Session) -> io::Resu
             }
             Effect::Redraw => screen.clear()?,
             Effect::Copy(words) => copy(screen, &words)?,
+            Effect::Ring(ring, words) => {
+                let out = screen.backend_mut();
+                out.write_all(ring.sequence(&words).as_bytes())?;
+                io::Write::flush(out)?;
+            }
         }
     }
     Ok(false)

@@ -7,6 +7,7 @@ use crate::model::Text;
 use crate::model::effect::Effects;
 use crate::model::replay::SeekTo;
 
+use super::alarm::{Alarm, Bell};
 use super::asking;
 use super::command::{Command, seek_context};
 use super::desk::Desk;
@@ -41,6 +42,7 @@ pub struct Cockpit {
     desk: Desk,
     keymap: Keymap,
     theme: Theme,
+    bell: Bell,
     pending: Vec<Key>,
     listing: Option<Listing>,
     dirty: bool,
@@ -54,6 +56,7 @@ impl Cockpit {
             desk: Desk::new(setup.title, setup.replay),
             keymap: setup.keymap,
             theme: setup.theme,
+            bell: Bell::default(),
             pending: Vec::new(),
             listing: None,
             dirty: true,
@@ -62,6 +65,14 @@ impl Cockpit {
         cockpit.desk.keys_to_now = cockpit.keymap.keys("end").unwrap_or_default();
         cockpit.desk.take_state(State::default());
         cockpit
+    }
+
+    /// The same with what the settings say of alerts; without, nothing rings.
+    #[must_use]
+    pub fn with_alarm(mut self, alarm: Alarm) -> Self {
+        self.desk.owners = alarm.owners;
+        self.bell = Bell::new(alarm.ring);
+        self
     }
 
     /// True, once, after anything that is shown has changed.
@@ -109,13 +120,14 @@ impl Cockpit {
 pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
     match message {
         Message::State(state) => {
+            let effects = cockpit.bell.hear(&state);
             if !cockpit.desk.state.looks_like(&state) {
                 cockpit.desk.take_state(*state);
                 prompt_follows(cockpit);
                 asking::follow(&mut cockpit.desk);
                 cockpit.refresh();
             }
-            Effects::none()
+            effects
         }
         Message::Seen => {
             cockpit.desk.clicked = None;

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 
 use crate::diagnosis::Finding;
 use crate::incident::{EventRef, Rotation};
+use crate::measure::alert::Owners;
 use crate::model::{RotationId, Span, Text, Timestamp};
 
 use super::digest::Digest;
@@ -39,6 +40,8 @@ pub enum Screen {
     Why,
     /// The event that the player stands on.
     Event,
+    /// Who is woken.
+    Alerts,
     /// Where the events come from, and what is missing.
     Backends,
     /// What could not be read.
@@ -93,6 +96,8 @@ pub struct Desk {
     pub title: Text,
     /// True where a recording is played.
     pub replay: bool,
+    /// Who answers for what.
+    pub owners: Owners,
     /// What is known.
     pub state: State,
     /// What the screens need of it.
@@ -152,6 +157,7 @@ impl Desk {
         Self {
             title,
             replay,
+            owners: Owners::default(),
             state: State::default(),
             digest: Digest::default(),
             local: false,

@@ -4,6 +4,7 @@
 //! Rooms, each seeing only those before it: keys, themes and words; the state and its digest;
 //! prompts and the desk they lie on; the command table; keymaps; widgets; screens; the loop.
 
+mod alarm;
 mod asking;
 mod below;
 mod cockpit;
@@ -28,6 +29,7 @@ mod state;
 mod theme;
 mod widget;
 
+pub use alarm::Alarm;
 pub use cockpit::{Cockpit, Setup, update, view};
 pub use error::ConfigError;
 pub use key::{Key, KeyCode};

@@ -73,6 +73,8 @@ impl State {
             && self.known.reach == other.known.reach
             && (Arc::ptr_eq(&self.known.findings, &other.known.findings)
                 || self.known.findings == other.known.findings)
+            && (Arc::ptr_eq(&self.known.alerts, &other.known.alerts)
+                || self.known.alerts == other.known.alerts)
             && self.event == other.event
             && self.player == other.player
             && self.loading == other.loading

@@ -103,7 +103,7 @@ pub struct Objective {
 }
 
 /// What is asked of all ten.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Objectives([Objective; 10]);
 
 /// The period of most examples in the SRE workbook.

@@ -15,7 +15,7 @@ pub(super) use acts::{News, key};
 use links::Links;
 pub use record::{RecordError, Recorder};
 
-use super::measure::Measure;
+use super::measure::Keeping;
 use crate::backend::{Backend, Sent};
 use crate::guard::{Guard, Once, Rules};
 use crate::incident::Incident;
@@ -35,8 +35,8 @@ pub struct LiveStart {
     pub recorder: Option<Recorder>,
     /// Who may act.
     pub who: Who,
-    /// What is asked of the service levels, and where their days are kept.
-    pub measure: Measure,
+    /// Where the days of the service levels are kept.
+    pub keeping: Keeping,
 }
 
 /// Who may act.

@@ -27,7 +27,6 @@ impl Player {
             at: None,
             playing: true,
             speed: Speed::Times(10.0),
-            ..Start::default()
         });
         player.live = Some(Live {
             following: true,

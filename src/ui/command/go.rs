@@ -77,6 +77,14 @@ pub const GROUP: Group = Group {
             run: |desk| open(desk, Screen::Event),
         },
         Command {
+            id: "alerts",
+            title: "Alerts: who is woken",
+            label: "alerts",
+            help: "Shows whom each incident wakes, what is kept quiet and what is over.",
+            place: Place::Everywhere,
+            run: |desk| open(desk, Screen::Alerts),
+        },
+        Command {
             id: "backends",
             title: "Backends and their gaps",
             label: "backends",

@@ -161,6 +161,7 @@ mod tests {
         let known = Known {
             findings: findings.into(),
             reach: Reach::Whole,
+            ..Known::default()
         };
         ranked.refresh(&known, &Incident::default());
         ranked

@@ -177,7 +177,7 @@ fn matters(screen: Screen) -> &'static [&'static str] {
         Screen::Why => &["back", "help", "open", "next", "detail", "palette"],
         Screen::Event => &["back", "help", "step-forward", "step-back", "palette"],
         Screen::Detail => &["back", "help", "palette", "next", "play", "next-mark"],
-        Screen::Backends | Screen::Rejected | Screen::Executive | Screen::Help => {
+        Screen::Alerts | Screen::Backends | Screen::Rejected | Screen::Executive | Screen::Help => {
             &["back", "help", "palette", "next", "page-down"]
         }
     }

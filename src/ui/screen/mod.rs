@@ -1,6 +1,7 @@
 //! The screens, a file each, and what stands around all of them.
 
 mod acts;
+mod alerts;
 mod audit;
 mod auth;
 mod backends;
@@ -105,6 +106,7 @@ pub fn listing(desk: &Desk, theme: &Theme, keymap: &Keymap) -> Option<Listing> {
             return Some(Listing { selected, ..part });
         }
         Screen::Event => event::lines(desk, area.width),
+        Screen::Alerts => alerts::lines(desk, area.width),
         Screen::Backends => backends::lines(desk, area.width),
         Screen::Executive => executive::lines(desk, area.width),
         Screen::Help => help::lines(desk, keymap),
@@ -190,6 +192,7 @@ fn list(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect)
         Screen::Detail => ("Rotation", detail::title(desk)),
         Screen::Why => ("Why", why::title(desk)),
         Screen::Event => ("Event", event::title(desk)),
+        Screen::Alerts => ("Alerts", alerts::title(desk)),
         Screen::Backends => ("Backends", String::new()),
         Screen::Rejected => ("Rejected", rejected::title(desk)),
         Screen::Executive => ("Executive", executive::title(desk)),

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::diagnosis::Reach;
+use crate::ui::alarm;
 use crate::ui::digest::Tone;
 use crate::ui::fit::{countdown, wrap};
 use crate::ui::layout::{Room, room};
@@ -132,11 +133,29 @@ fn facts(look: Look<'_>) -> Vec<String> {
     if let Some((at, what)) = &headline.since {
         facts.push(format!("{what} {}", clock.ago(*at, now)));
     }
-    facts.extend(headline.more.clone());
-    if room(look.desk.area) == Some(Room::Small) {
+    // The one who is woken knows that they are: on a phone other things come first.
+    let small = room(look.desk.area) == Some(Room::Small);
+    let woken = woken(look);
+    if small {
+        facts.extend(headline.more.clone());
+        facts.extend(woken);
         // A phone has no rule to write them on; here they are what is cut first.
         let words = budgets::words(look.desk, PHONE);
         facts.extend((!words.is_empty()).then_some(words));
+    } else {
+        facts.extend(woken);
+        facts.extend(headline.more.clone());
     }
     facts
+}
+
+/// Whom the finding of the headline wakes.
+fn woken(look: Look<'_>) -> Option<String> {
+    let finding = look.desk.digest.headline.finding.as_ref()?;
+    let alert = alarm::alert_of(&look.desk.state, finding)?;
+    let route = look.desk.owners.route(alert);
+    if room(look.desk.area) == Some(Room::Wide) {
+        return Some(alarm::woken(alert, &route));
+    }
+    Some(alarm::woken_in_short(alert, &route))
 }

@@ -1,6 +1,7 @@
 //! The cockpit from outside: messages in, text and effects out.
 
 mod acts;
+mod alerts;
 mod executive;
 mod findings;
 mod hostile;

@@ -431,6 +431,7 @@ pub fn knowing(findings: Vec<Finding>) -> State {
         known: Known {
             findings: findings.into_iter().map(Arc::new).collect(),
             reach: Reach::Whole,
+            ..Known::default()
         },
         ..night()
     }

@@ -1,0 +1,301 @@
+//! `rotascope watch --headless`: findings and alerts as they come, a line each, for chats and cron.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use crossbeam_channel::{Receiver, Sender, select, unbounded};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::complaint::Complaint;
+use super::{BAD_INPUT, FINE, actor, live, look};
+use crate::backend::Backend;
+use crate::backend::engine::Engine;
+use crate::backend::stream::Stream;
+use crate::config::Paths;
+use crate::delivery::Delivery;
+use crate::diagnosis::Known;
+use crate::measure::level::Objectives;
+use crate::model::Timestamp;
+use crate::model::effect::Ring;
+use crate::session::Keeping;
+use crate::session::live::{LiveStart, Who};
+use crate::session::{Session, Update};
+
+mod reading;
+mod said;
+
+use reading::News;
+use said::{Said, Told};
+
+/// So long hooks may take for what is left to tell when all ends.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// How lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// A JSON object a line
+    Json,
+    /// Alerts alone, as events of type rotascope.alert (CloudEvents), a line each
+    Events,
+}
+
+/// What `watch` takes.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Exit status: 0 when what was read has ended, and after SIGINT or SIGTERM, whatever was found; \
+2 where nothing can be watched, or so much of it could not be read that silence must not pass \
+for calm.")]
+pub struct Args {
+    /// Files, folders, or - for standard input: events or logs, plain, gzip or zstd
+    #[arg(value_name = "FILE", conflicts_with_all = ["engine", "stream"])]
+    paths: Vec<PathBuf>,
+    /// Print lines instead of opening a screen
+    #[arg(long)]
+    headless: bool,
+    /// Watch a running engine
+    #[arg(long, value_name = "URL")]
+    engine: Option<String>,
+    /// The token that opens the engine, in a file of its own; else in `ROTASCOPE_TOKEN`
+    #[arg(long, value_name = "FILE", requires = "engine")]
+    token_file: Option<PathBuf>,
+    /// Watch this stream of events too; may be named more than once, also without an engine
+    #[arg(long, value_name = "URL")]
+    stream: Vec<String>,
+    /// How lines are written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Tell no hook of the settings
+    #[arg(long)]
+    no_hooks: bool,
+    /// Do not ring the terminal
+    #[arg(long)]
+    quiet: bool,
+    /// Who answers for what [default: owners.toml in the configuration folder]
+    #[arg(long, value_name = "FILE")]
+    owners: Option<PathBuf>,
+}
+
+/// Watches until what was read has ended, or a signal.
+///
+/// # Errors
+/// [`Complaint`] where nothing is named, an address, a token or the settings are wrong, or a hook
+/// cannot be used.
+pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
+    let is_live = args.engine.is_some() || !args.stream.is_empty();
+    if !args.headless {
+        return Err(cockpit_instead(args, is_live));
+    }
+    if !is_live && args.paths.is_empty() {
+        return Err(Complaint::new("there is nothing to watch").next(
+            "name an engine or a stream (--engine, --stream), files, or - for standard input",
+        ));
+    }
+    let (settings, identity) = look::settings(paths)?;
+    let owners = look::owners(args.owners.as_deref(), paths)?;
+    let hooks: &[_] = if args.no_hooks {
+        &[]
+    } else {
+        &settings.alerts.hooks
+    };
+    let delivery = Delivery::start(hooks, paths.told().as_deref())
+        .map_err(|error| Complaint::new(error.to_string()))?;
+    let objectives = settings.slo.objectives();
+    let rings = is_live && !args.quiet && io::stderr().is_terminal();
+    let desk = Desk {
+        said: Said::new(owners, args.format, is_live),
+        delivery,
+        ring: settings.alerts.ring().filter(|_| rings),
+    };
+    let ended = signals()?;
+    let watched = if is_live {
+        let (waker, woken) = unbounded();
+        let slot = Slot::default();
+        let _session = open_live(args, objectives, &slot, &waker)?;
+        desk.live(&slot, &woken, &ended)
+    } else {
+        let news = reading::start(&args.paths, identity, objectives)?;
+        desk.read(&news, &ended)
+    };
+    match watched {
+        Ok(status) => Ok(status),
+        // Nobody reads any more: that is no error.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(FINE),
+        Err(error) => Err(Complaint::new("standard output cannot be written").because(error)),
+    }
+}
+
+fn cockpit_instead(args: &Args, is_live: bool) -> Complaint {
+    let instead = if let Some(url) = &args.engine {
+        format!(
+            "rotascope --engine {}",
+            crate::model::Text::from(url.as_str())
+        )
+    } else if is_live {
+        "rotascope --stream URL".to_owned()
+    } else if args.paths.is_empty() {
+        "rotascope --engine URL".to_owned()
+    } else {
+        "rotascope replay FILE…".to_owned()
+    };
+    Complaint::new("watch prints lines and has no screen of its own").next(format!(
+        "add --headless, or open the cockpit, which watches too: {instead}"
+    ))
+}
+
+/// The newest state that the session published. Findings and alerts are all in it, so that those
+/// in between may be skipped.
+#[derive(Clone, Default)]
+struct Slot(Arc<Mutex<Option<Update>>>);
+
+impl Slot {
+    fn put(&self, update: Update) -> bool {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.replace(update).is_none()
+    }
+
+    fn take(&self) -> Option<Update> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+fn publisher(slot: &Slot, waker: &Sender<()>) -> impl Fn(Update) + Send + 'static {
+    let (slot, waker) = (slot.clone(), waker.clone());
+    move |update| {
+        if slot.put(update) {
+            let _ = waker.send(());
+        }
+    }
+}
+
+fn open_live(
+    args: &Args,
+    objectives: Objectives,
+    slot: &Slot,
+    waker: &Sender<()>,
+) -> Result<Session, Complaint> {
+    let mut backends: Vec<Box<dyn Backend>> = Vec::new();
+    if let Some(url) = &args.engine {
+        let token = actor::token(args.token_file.as_deref())?;
+        let address = live::address(url, token.as_ref().map(|token| token.as_str()))?;
+        backends.push(Box::new(Engine::new(address)));
+    }
+    for url in &args.stream {
+        backends.push(Box::new(Stream::new(live::address(url, None)?)));
+    }
+    let start = LiveStart {
+        backends,
+        recorder: None,
+        who: Who::nobody(),
+        keeping: Keeping::Nowhere,
+    };
+    Ok(Session::live_asking(
+        start,
+        objectives,
+        publisher(slot, waker),
+    ))
+}
+
+fn signals() -> Result<Receiver<()>, Complaint> {
+    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT])
+        .map_err(|error| Complaint::new("signals cannot be waited for").because(error))?;
+    let (tell, ended) = unbounded();
+    thread::spawn(move || {
+        for _ in signals.forever() {
+            let _ = tell.send(());
+        }
+    });
+    Ok(ended)
+}
+
+/// What watches.
+struct Desk {
+    said: Said,
+    delivery: Delivery,
+    ring: Option<Ring>,
+}
+
+impl Desk {
+    /// Watches what happens now, until a signal.
+    fn live(mut self, slot: &Slot, woken: &Receiver<()>, ended: &Receiver<()>) -> io::Result<u8> {
+        let failures = self.delivery.failures();
+        let mut rejected = 0;
+        loop {
+            select! {
+                recv(woken) -> _ => {
+                    let Some(update) = slot.take() else { continue };
+                    rejected = update.loading.rejected;
+                    self.said.links(&update)?;
+                    self.tell(&update.known, update.incident.now())?;
+                }
+                recv(failures) -> failure => {
+                    if let Ok(failure) = failure {
+                        self.said.failure(&failure)?;
+                    }
+                }
+                recv(ended) -> _ => break,
+            }
+        }
+        self.end(rejected)?;
+        Ok(FINE)
+    }
+
+    /// Watches what is read, until it ends or a signal comes.
+    fn read(mut self, news: &Receiver<News>, ended: &Receiver<()>) -> io::Result<u8> {
+        let failures = self.delivery.failures();
+        let (mut rejected, mut status) = (0, FINE);
+        loop {
+            select! {
+                recv(news) -> news => match news {
+                    Ok(News::Known(known, now)) => self.tell(&known, Some(now))?,
+                    Ok(News::Trouble(words)) => self.said.trouble(&words)?,
+                    Ok(News::Done { rejected: n, went_well }) => {
+                        rejected = n;
+                        status = if went_well { FINE } else { BAD_INPUT };
+                    }
+                    Err(_) => break,
+                },
+                recv(failures) -> failure => {
+                    if let Ok(failure) = failure {
+                        self.said.failure(&failure)?;
+                    }
+                }
+                recv(ended) -> _ => break,
+            }
+        }
+        self.end(rejected)?;
+        Ok(status)
+    }
+
+    /// All that was told of is told to its end.
+    fn end(&mut self, rejected: u64) -> io::Result<()> {
+        let (failures, tally) = (self.delivery.failures(), self.delivery.finish(LAST_WORDS));
+        for failure in failures.try_iter() {
+            self.said.failure(&failure)?;
+        }
+        self.said.end(tally, rejected)
+    }
+
+    fn tell(&mut self, known: &Known, now: Option<Timestamp>) -> io::Result<()> {
+        for told in self.said.take(known, now)? {
+            let Told { telling, rings } = told;
+            self.delivery.tell(&telling);
+            if let Some(ring) = self.ring.filter(|_| rings) {
+                let mut err = io::stderr().lock();
+                // A terminal that is gone rings no more.
+                let _ = err.write_all(ring.sequence(&telling.summary).as_bytes());
+            }
+        }
+        if let Some(trouble) = self.delivery.forgets() {
+            self.said.trouble(&trouble)?;
+        }
+        Ok(())
+    }
+}

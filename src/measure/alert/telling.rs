@@ -1,0 +1,93 @@
+//! What somebody is told of an alert, as one JSON object. Every word in it is harmless: programs
+//! put it into chats and on screens.
+
+use serde::Serialize;
+
+use crate::model::Timestamp;
+use crate::model::event::Severity;
+
+use super::entry::{About, Alert, Burning, Phase};
+use super::owner::Route;
+
+/// An alert in plain words.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Telling {
+    /// Names the alert over all that is told of it.
+    pub alert: String,
+    /// What is told.
+    pub phase: Phase,
+    /// When it was so.
+    pub at: Timestamp,
+    /// When it was first found.
+    pub since: Timestamp,
+    /// How loud it is.
+    pub severity: Severity,
+    /// True where a planned window keeps it quiet.
+    pub suppressed: bool,
+    /// The window that does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
+    /// What it is, in a line.
+    pub summary: String,
+    /// The failure modes that were met.
+    pub modes: Vec<&'static str>,
+    /// The rotation, where one is to blame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<String>,
+    /// The other rotations that the same trouble takes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
+    /// The secret, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Who suffers.
+    pub services: Vec<String>,
+    /// Where.
+    pub regions: Vec<String>,
+    /// Who answers for it; `None` where nobody is known to.
+    pub owner: Option<String>,
+    /// Who is to be told now: the owner's contacts, or the escalation contacts.
+    pub to: Vec<String>,
+    /// Who answers for services that suffer, beside the owner.
+    pub also: Vec<String>,
+    /// The budget that burns by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burning: Option<Burning>,
+    /// The acts that cure it.
+    pub next: &'static [&'static str],
+}
+
+impl Telling {
+    /// What is told of an alert in a phase.
+    #[must_use]
+    pub fn of(alert: &Alert, at: Timestamp, phase: Phase, route: &Route) -> Self {
+        let to = match phase {
+            Phase::Escalated if !route.escalation.is_empty() => &route.escalation,
+            _ => &route.contacts,
+        };
+        Self {
+            alert: alert.key.to_string(),
+            phase,
+            at,
+            since: alert.since,
+            severity: alert.severity.clone(),
+            suppressed: phase == Phase::Suppressed,
+            window: alert.window.as_ref().map(ToString::to_string),
+            summary: alert.summary(),
+            modes: alert.modes.clone(),
+            rotation: match &alert.about {
+                About::Rotation(id) => Some(id.to_string()),
+                _ => None,
+            },
+            others: alert.others.iter().map(ToString::to_string).collect(),
+            secret: alert.secret.as_ref().map(ToString::to_string),
+            services: alert.services.iter().map(ToString::to_string).collect(),
+            regions: alert.regions.iter().map(ToString::to_string).collect(),
+            owner: route.owner.as_ref().map(ToString::to_string),
+            to: to.iter().map(ToString::to_string).collect(),
+            also: route.also.iter().map(ToString::to_string).collect(),
+            burning: alert.burning,
+            next: alert.next,
+        }
+    }
+}
