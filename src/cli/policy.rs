@@ -392,7 +392,7 @@ fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         "What the policy {} asks {who} ({roles}) on {}, tier {tier}",
         report.policy, report.secret
     )?;
-    writeln!(out, "{:<20}{:<13}{:<44}BY", "ACT", "RISK", "ASKS")?;
+    writeln!(out, "{:<22}{:<13}{:<44}BY", "ACT", "RISK", "ASKS")?;
     for row in &report.acts {
         let asks = if row.asks.is_empty() {
             "nothing".to_owned()
@@ -408,7 +408,7 @@ fn table(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             Some(why) => why.clone(),
             None => row.because.join(", "),
         };
-        writeln!(out, "{:<20}{:<13}{asks:<44}{by}", row.act, row.risk)?;
+        writeln!(out, "{:<22}{:<13}{asks:<44}{by}", row.act, row.risk)?;
         if !row.second.is_empty() {
             writeln!(out, "{:<33}second: {}", "", shown(&row.second.join(", ")))?;
         }

@@ -135,7 +135,9 @@ async fn the_old_version_is_not_revoked_while_somebody_uses_it_and_re_push_cures
         .unwrap()
         .habit = Habit::NeedsRestart;
     let id = rotate_until(&engine, "second", "holding the revoke").await;
-    assert!(stages(&engine, &id).contains(&"revoke paused".to_owned()));
+    // A state is shown just before its events are told.
+    let told = || stages(&engine, &id).contains(&"revoke paused".to_owned());
+    until("revoke paused", told).await;
     assert!(world.keys.lock().unwrap().all["id-1"].active);
     let mut push = intent(Verb::RePush, "push");
     push.region = Some(Region::from("us"));
@@ -170,7 +172,9 @@ async fn revoke_now_is_forced_and_reissue_takes_it_back() {
     assert!(observed(&done), "{done:?}");
     assert!(world.keys.lock().unwrap().all["id-1"].active);
     assert_eq!(status(&engine, &id).state, "grace");
-    assert!(stages(&engine, &id).contains(&"revoke skipped".to_owned()));
+    // A state is shown just before its events are told.
+    let told = || stages(&engine, &id).contains(&"revoke skipped".to_owned());
+    until("revoke skipped", told).await;
     let done = act(&engine, intent(Verb::Rollback, "back")).await;
     assert!(observed(&done), "{done:?}");
     assert_eq!(world.using(), ["v1"; 2]);
