@@ -16,7 +16,7 @@ use rotascope::model::event::{Alert, AlertStatus};
 use rotascope::model::{Data, Event, RotationId};
 use rotascope::rotation::server::Access;
 use serde_json::{Value, json};
-use support::engine::{Line, Manner, Served, Toy, at};
+use support::engine::{Line, Manner, Served, Toy, at, event};
 
 fn night() -> PathBuf {
     support::root().join("fixtures/incidents/first-night")
@@ -327,6 +327,41 @@ fn an_engine_is_watched_until_a_signal_and_its_loss_is_said() {
     let lost = watching.line("BACKEND");
     assert!(lost.contains(" is lost"), "{lost}");
     watching.line("is live");
+    let (status, err) = watching.end();
+    assert_eq!(status, Some(0), "{err}");
+    let told = std::fs::read_to_string(out).unwrap();
+    let told: Vec<Value> = told
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["alert"], "rotation/new");
+}
+
+#[test]
+fn what_stood_in_the_midst_of_a_long_past_is_told_to_no_hook() {
+    let home = home("");
+    let out = home.path().join("out");
+    let settings = format!(
+        "[[alerts.hooks]]\nprogram = [\"/bin/sh\", \"-c\", \"cat >> {}\"]\n",
+        out.display()
+    );
+    std::fs::write(home.path().join("config.toml"), settings).unwrap();
+    let toy = Toy::new(Manner::Does);
+    toy.log.publish(throttled("old", 1000));
+    // More than are looked at together, before it is over.
+    for n in 0..8 {
+        let events = (0..512).map(|k| event(1100 + n * 512 + k));
+        toy.log.publish(events.collect());
+    }
+    let over = json!({"outcome": "succeeded"});
+    toy.log.publish(vec![told(9000, "old", "finished", &over)]);
+    let served = Served::start(&toy, Access::open());
+    let line = Line::to(served.address, None);
+    let watching = Watching::on(home.path(), &line.url(), &[]);
+    watching.line("RESOLVED   F3 rate limit: rotation old");
+    toy.log.publish(throttled("new", 10_100));
+    watching.line("PAGE");
     let (status, err) = watching.end();
     assert_eq!(status, Some(0), "{err}");
     let told = std::fs::read_to_string(out).unwrap();

@@ -18,10 +18,11 @@ use crate::backend::engine::Engine;
 use crate::backend::stream::Stream;
 use crate::config::Paths;
 use crate::delivery::Delivery;
-use crate::diagnosis::Known;
+use crate::diagnosis::{Known, Reach};
 use crate::measure::level::Objectives;
 use crate::model::Timestamp;
 use crate::model::effect::Ring;
+use crate::model::link::LinkState;
 use crate::session::live::{LiveStart, Who};
 use crate::session::{Measure, Session, Update};
 
@@ -213,6 +214,14 @@ fn signals() -> Result<Receiver<()>, Complaint> {
     Ok(ended)
 }
 
+/// True where all that happened before has been looked at: what stood in the midst of it may long
+/// be over, and wakes nobody.
+fn has_caught_up(update: &Update) -> bool {
+    let links = update.live.iter().flat_map(|live| live.links.iter());
+    let mut behind = links.filter(|link| link.state == LinkState::CatchingUp && link.behind > 0);
+    update.incident.now().is_some() && update.known.reach == Reach::Whole && behind.next().is_none()
+}
+
 /// What watches.
 struct Desk {
     said: Said,
@@ -225,13 +234,17 @@ impl Desk {
     fn live(mut self, slot: &Slot, woken: &Receiver<()>, ended: &Receiver<()>) -> io::Result<u8> {
         let failures = self.delivery.failures();
         let mut rejected = 0;
+        let mut caught_up = false;
         loop {
             select! {
                 recv(woken) -> _ => {
                     let Some(update) = slot.take() else { continue };
                     rejected = update.loading.rejected;
                     self.said.links(&update)?;
-                    self.tell(&update.known, update.incident.now())?;
+                    caught_up |= has_caught_up(&update);
+                    if caught_up {
+                        self.tell(&update.known, update.incident.now())?;
+                    }
                 }
                 recv(failures) -> failure => {
                     if let Ok(failure) = failure {
