@@ -38,12 +38,55 @@ pub const FLAP: Span = Span::seconds(1800);
 /// Services that are refused without a rotation to blame within this time are one incident.
 pub const TOGETHER: Span = Span::seconds(600);
 
+/// The alerts of which a finding that was known before still stands, and the services that these
+/// name.
+type Standing = BTreeMap<usize, BTreeSet<ServiceName>>;
+
 /// What is kept of an alert and not shown.
 #[derive(Clone, Debug)]
 struct Kept {
     alert: Arc<Alert>,
     /// When the last finding joined it.
     joined: Timestamp,
+    /// The services that its findings named: since when none that stands does, `None` while one
+    /// does.
+    named: BTreeMap<ServiceName, Option<Timestamp>>,
+}
+
+impl Kept {
+    /// True where a finding has just left one of these services to another, which is no new
+    /// incident: services that still suffer as they did are none of it.
+    fn has_left(
+        &self,
+        services: &BTreeSet<ServiceName>,
+        standing: Option<&BTreeSet<ServiceName>>,
+        now: Timestamp,
+    ) -> bool {
+        services.iter().any(|service| {
+            let stands = standing.is_some_and(|standing| standing.contains(service));
+            let left = self.named.get(service);
+            !stands && left.is_some_and(|left| left.is_none_or(|left| now.since(left) <= TOGETHER))
+        })
+    }
+
+    /// Remembers which services the findings name.
+    fn name(&mut self, now: Timestamp, members: &[&Notice]) {
+        let mut healed: BTreeMap<&ServiceName, Option<Timestamp>> = BTreeMap::new();
+        for notice in members {
+            for service in &notice.services {
+                let held = healed.entry(service).or_insert(notice.resolved_at);
+                *held = held.zip(notice.resolved_at).map(|(a, b)| a.max(b));
+            }
+        }
+        for (service, left) in &mut self.named {
+            if !healed.contains_key(service) {
+                *left = left.or(Some(now));
+            }
+        }
+        for (service, left) in healed {
+            self.named.insert(service.clone(), left);
+        }
+    }
 }
 
 /// Every alert so far, those that are over among them.
@@ -96,11 +139,17 @@ impl Book {
             .map(|notice| (notice.name(), notice))
             .collect();
         notices.sort_by(|a, b| a.0.cmp(&b.0));
-        let known: BTreeSet<usize> = notices
-            .iter()
-            .filter(|(_, notice)| notice.resolved_at.is_none())
-            .filter_map(|(name, _)| self.placed.get(name).copied())
-            .collect();
+        let mut known = Standing::new();
+        for (name, notice) in &notices {
+            if let Some(at) = self
+                .placed
+                .get(name)
+                .filter(|_| notice.resolved_at.is_none())
+            {
+                let services = known.entry(*at).or_default();
+                services.extend(notice.services.iter().cloned());
+            }
+        }
         let mut members: BTreeMap<usize, Vec<&Notice>> = BTreeMap::new();
         for (name, notice) in notices {
             let at = match self.placed.get(&name) {
@@ -129,14 +178,13 @@ impl Book {
             .flatten();
     }
 
-    /// Finds the alert that a new finding belongs to, or begins one. `standing` are those of which
-    /// a finding that was known before still stands.
+    /// Finds the alert that a new finding belongs to, or begins one.
     fn place(
         &mut self,
         now: Timestamp,
         notice: &Notice,
         incident: &Incident,
-        standing: &BTreeSet<usize>,
+        standing: &Standing,
     ) -> usize {
         let id = notice.rotation.as_ref();
         let about = id.map_or(About::Services, |id| {
@@ -168,7 +216,7 @@ impl Book {
 
     /// The alert that tells of the same refused services under another name: one that stands or
     /// has just ended, the latest where there are several.
-    fn kin(&self, now: Timestamp, notice: &Notice, standing: &BTreeSet<usize>) -> Option<usize> {
+    fn kin(&self, now: Timestamp, notice: &Notice, standing: &Standing) -> Option<usize> {
         if !notice.burns.contains(&LevelName::M3) {
             return None;
         }
@@ -181,10 +229,13 @@ impl Book {
                     let near = notice.detected_at.since(kept.joined).abs() <= TOGETHER;
                     (shares && self.is_live(*at, now)) || (near && alert.stands())
                 }
-                About::Services => shares && self.has_just(*at, now),
+                About::Services => {
+                    let left = kept.has_left(&notice.services, standing.get(at), now);
+                    left && self.has_just(*at, now)
+                }
                 // What a rotation was blamed for, and is not any more.
                 About::Rotation(_) => {
-                    let cleared = alert.withdrawn || (alert.stands() && !standing.contains(at));
+                    let cleared = alert.withdrawn || (alert.stands() && !standing.contains_key(at));
                     shares && of_nobody && cleared && self.has_just(*at, now)
                 }
                 _ => false,
@@ -262,6 +313,7 @@ impl Book {
         self.alerts.push(Kept {
             alert: Arc::new(alert),
             joined: since,
+            named: BTreeMap::new(),
         });
         self.latest.insert(about, at);
         at
@@ -279,6 +331,7 @@ impl Book {
         let Some(kept) = self.alerts.get_mut(at) else {
             return;
         };
+        kept.name(now, members);
         let was_over = !kept.alert.stands();
         let standing: Vec<&Notice> = members
             .iter()

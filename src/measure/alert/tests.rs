@@ -252,6 +252,25 @@ fn a_cause_that_is_found_later_and_one_that_is_cleared_wake_nobody_again() {
 }
 
 #[test]
+fn a_rotation_that_breaks_more_while_old_trouble_stands_is_another_incident() {
+    let mut desk = Desk::default();
+    let old = |service: &str| notice("unattributed", "", service, 0);
+    let early = healed(&old("early"), 600);
+    desk.step(0, &[old("a"), old("early")]);
+    desk.step(600, &[old("a"), early.clone()]);
+    // One that suffers as it did, one that had healed long before, and others.
+    let mut rotation = notice("F1", "r1", "x", 10_800);
+    rotation.services.extend(["a".into(), "early".into()]);
+    desk.step(10_800, &[old("a"), early.clone(), rotation.clone()]);
+    assert_eq!(desk.told(), [(0, Phase::Page), (10_800, Phase::Page)]);
+    // What takes the blame for one of several is the same.
+    let mut desk = Desk::default();
+    desk.step(0, &[old("a"), old("b")]);
+    desk.step(10_800, &[old("a"), notice("F1", "r1", "b", 10_800)]);
+    assert_eq!(desk.told(), [(0, Phase::Page)]);
+}
+
+#[test]
 fn what_is_taken_back_is_over_and_says_so() {
     let mut desk = Desk::default();
     desk.step(0, &[notice("F8", "r1", "checkout", 0)]);
