@@ -3,8 +3,8 @@
 //! 1. All that a rotation breaks is one alert, under its canonical id: a second mode, more
 //!    services or regions, and what displaces what change the alert and wake nobody again.
 //! 2. Refused services that no rotation explains are one alert where they share a service or
-//!    begin within [`TOGETHER`]. Where a rotation explains them after all, or one that was blamed
-//!    is cleared, the alert stays the one that it is. Audit trails that go missing while one is
+//!    begin within [`TOGETHER`]. Where a rotation takes the blame for one of them after all, or one
+//!    that was blamed is cleared, the alert stays the one that it is. Audit trails that go missing while one is
 //!    missing already are one alert too: the sink is one, whatever rotates meanwhile.
 //! 3. An alert pages once, when its first page is found; one that was a ticket pages once when it
 //!    becomes one. It ends when the last of its findings heals or is taken back. What comes back
@@ -15,8 +15,9 @@
 //! 5. An alert is escalated, once, when more than half of a budget that it burns is gone; a ticket
 //!    pages then.
 //!    While somebody has silenced all that stands of it, it is not; nor is a ticket told that was not.
-//! 6. A budget that burns without an incident within its look-back is an alert of its own: a
-//!    ticket, until more than half of it is gone.
+//! 6. A budget that burns without an incident within its look-back that burns it and was told is
+//!    an alert of its own: a ticket, until more than half of it is gone. While an incident explains
+//!    it, the incident is escalated and not the level.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,6 +52,8 @@ struct Kept {
     /// The services that its findings named: since when none that stands does, `None` while one
     /// does.
     named: BTreeMap<ServiceName, Option<Timestamp>>,
+    /// The levels whose budget its findings have burned.
+    burned: BTreeSet<LevelName>,
 }
 
 impl Kept {
@@ -314,6 +317,7 @@ impl Book {
             alert: Arc::new(alert),
             joined: since,
             named: BTreeMap::new(),
+            burned: BTreeSet::new(),
         });
         self.latest.insert(about, at);
         at
@@ -332,6 +336,8 @@ impl Book {
             return;
         };
         kept.name(now, members);
+        let burned = members.iter().flat_map(|notice| notice.burns);
+        kept.burned.extend(burned.copied());
         let was_over = !kept.alert.stands();
         let standing: Vec<&Notice> = members
             .iter()
@@ -408,7 +414,8 @@ impl Book {
             let about = About::Level(burning.level);
             let latest = self.latest.get(&about).and_then(|at| self.alerts.get(*at));
             let stands = latest.is_some_and(|kept| kept.alert.stands());
-            if !stands && self.is_explained(burning, now) {
+            let explained = self.is_explained(burning, now);
+            if explained && !stands {
                 continue;
             }
             let at = self.alert_of(about, now, now);
@@ -417,10 +424,12 @@ impl Book {
                 severity: match urgency {
                     // What nobody is refused by wakes nobody before half of it is gone.
                     Urgency::Ticket | Urgency::Page => Severity::Ticket,
-                    Urgency::Escalate => Severity::Page,
+                    Urgency::Escalate if !explained => Severity::Page,
+                    Urgency::Escalate => Severity::Ticket,
                 },
                 loud: false,
-                silent: false,
+                // Whoever looks after the incident escalates it, not the level beside it.
+                silent: explained,
                 services: BTreeSet::new(),
                 burns: vec![burning.level],
             };
@@ -434,13 +443,15 @@ impl Book {
         self.end_others(now, &kept, |about| matches!(about, About::Level(_)));
     }
 
-    /// True where an incident stood within the look-back: the budget burns by it, and whoever
-    /// has been told of the one need not be told of the other.
+    /// True where an incident that burns the level, and that somebody was told of, stood within
+    /// the look-back: who has been told of the one need not be told of the other.
     fn is_explained(&self, burning: &Burning, now: Timestamp) -> bool {
         let from = now - Span::seconds(burning.seconds);
-        self.alerts().any(|alert| {
-            let incident = matches!(alert.about, About::Rotation(_) | About::Services);
-            incident && alert.resolved_at.is_none_or(|ended| ended >= from)
+        self.alerts.iter().any(|kept| {
+            let alert = &kept.alert;
+            let told = alert.ticketed_at.is_some() || alert.paged_at.is_some();
+            let within = alert.resolved_at.is_none_or(|ended| ended >= from);
+            told && within && kept.burned.contains(&burning.level)
         })
     }
 

@@ -334,13 +334,15 @@ fn a_window_never_hides_a_page_nor_a_revocation_nor_a_leak_nor_a_burning_budget(
     desk.step(10, std::slice::from_ref(&small));
     desk.burns(LevelName::M3, Urgency::Ticket);
     desk.step(20, std::slice::from_ref(&small));
-    assert!(desk.only().is_suppressed());
+    assert!(desk.book.alerts().all(|alert| alert.is_suppressed()));
+    let first = |desk: &Desk| desk.book.alerts().next().unwrap().told();
     desk.burns(LevelName::M10, Urgency::Escalate);
     desk.step(25, std::slice::from_ref(&small));
-    assert!(desk.only().is_suppressed(), "not its own budget");
+    let quiet = (at(10), Phase::Suppressed);
+    assert_eq!(first(&desk), [quiet], "not its own budget");
     desk.burns(LevelName::M3, Urgency::Page);
     desk.step(30, &[small]);
-    assert_eq!(desk.told(), [(10, Phase::Suppressed), (30, Phase::Ticket)]);
+    assert_eq!(first(&desk), [quiet, (at(30), Phase::Ticket)]);
 }
 
 #[test]
@@ -397,12 +399,45 @@ fn a_budget_that_burns_without_an_incident_is_one_of_its_own() {
     // What an incident burned goes on burning for a while, and is no second incident.
     let mut desk = Desk::default();
     let leak = notice("F1", "r1", "checkout", 10);
-    desk.step(10, &[healed(&leak, 20)]);
+    desk.step(10, std::slice::from_ref(&leak));
+    desk.step(20, &[healed(&leak, 20)]);
     desk.burns(LevelName::M3, Urgency::Escalate);
     desk.step(1000, &[healed(&leak, 20)]);
     assert_eq!(desk.book.alerts().count(), 1);
     desk.step(5000, &[healed(&leak, 20)]);
     assert_eq!(desk.book.alerts().count(), 2);
+}
+
+#[test]
+fn a_budget_is_explained_only_by_what_burns_it_and_was_told() {
+    // An incident of another level.
+    let mut desk = Desk::default();
+    let sink = notice("F8", "r1", "checkout", 10);
+    desk.step(10, std::slice::from_ref(&sink));
+    desk.burns(LevelName::M3, Urgency::Escalate);
+    desk.step(20, &[sink]);
+    assert_eq!(desk.book.alerts().count(), 2);
+    assert_eq!(
+        desk.told()[1..],
+        [(20, Phase::Page), (20, Phase::Escalated)]
+    );
+    // One that a window keeps quiet.
+    let mut desk = Desk::default();
+    desk.window(-10, 100);
+    let small = ticket("F1", "r1", "checkout", 10);
+    desk.step(10, std::slice::from_ref(&small));
+    desk.burns(LevelName::M3, Urgency::Ticket);
+    desk.step(200, &[healed(&small, 20)]);
+    assert_eq!(desk.told(), [(10, Phase::Suppressed), (200, Phase::Ticket)]);
+    // A level that was told before the incident does not page beside it.
+    let mut desk = Desk::default();
+    desk.burns(LevelName::M3, Urgency::Ticket);
+    desk.step(10, &[]);
+    desk.burns(LevelName::M3, Urgency::Escalate);
+    desk.step(20, &[notice("F1", "r1", "checkout", 20)]);
+    let told: Vec<_> = desk.book.alerts().map(|alert| alert.told()).collect();
+    assert_eq!(told[0], [(at(10), Phase::Ticket)]);
+    assert_eq!(told[1], [(at(20), Phase::Page), (at(20), Phase::Escalated)]);
 }
 
 fn read(seconds: i64, n: i64, actor: i64) -> Event {

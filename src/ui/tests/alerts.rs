@@ -60,6 +60,7 @@ fn told(mut state: State, incident: &Incident, pressure: &Pressure) -> State {
         .flatten()
         .collect();
     moments.sort_unstable();
+    let calm = Pressure::default();
     let mut book = Book::default();
     for now in moments {
         let known = findings.iter().filter(|finding| finding.detected_at <= now);
@@ -72,6 +73,9 @@ fn told(mut state: State, incident: &Incident, pressure: &Pressure) -> State {
                 }
             })
             .collect();
+        // The budget burns by the incident, not before it.
+        let burns = notices.iter().any(|notice| notice.mode == "F1");
+        let pressure = if burns { pressure } else { &calm };
         book.step(now, &notices, incident, pressure);
     }
     state.known.alerts = book.alerts().cloned().collect();
