@@ -178,6 +178,24 @@ fn a_hook_that_hangs_is_said_and_holds_nothing_up() {
 }
 
 #[test]
+fn a_hook_is_told_though_nobody_reads_the_lines() {
+    let home = home("");
+    let out = home.path().join("out");
+    let settings = format!(
+        "[[alerts.hooks]]\nprogram = [\"/bin/sh\", \"-c\", \"sleep 1; cat >> {}\"]\non = [\"ticket\"]\n",
+        out.display()
+    );
+    std::fs::write(home.path().join("config.toml"), settings).unwrap();
+    let night = night();
+    let args = ["--headless", "--format", "events", night.to_str().unwrap()];
+    let mut child = command(home.path(), &args).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let told = std::fs::read_to_string(out).unwrap();
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
 fn what_cannot_be_watched_is_said_with_what_to_do() {
     let home = home("");
     let said = |args: &[&str]| {

@@ -232,6 +232,17 @@ struct Desk {
 impl Desk {
     /// Watches what happens now, until a signal.
     fn live(mut self, slot: &Slot, woken: &Receiver<()>, ended: &Receiver<()>) -> io::Result<u8> {
+        let watched = self.watch(slot, woken, ended);
+        self.end(watched.map(|rejected| (rejected, FINE)))
+    }
+
+    /// Gives how much was rejected.
+    fn watch(
+        &mut self,
+        slot: &Slot,
+        woken: &Receiver<()>,
+        ended: &Receiver<()>,
+    ) -> io::Result<u64> {
         let failures = self.delivery.failures();
         let mut rejected = 0;
         let mut caught_up = false;
@@ -240,26 +251,30 @@ impl Desk {
                 recv(woken) -> _ => {
                     let Some(update) = slot.take() else { continue };
                     rejected = update.loading.rejected;
-                    self.said.links(&update)?;
                     caught_up |= has_caught_up(&update);
                     if caught_up {
                         self.tell(&update.known, update.incident.now())?;
                     }
+                    self.said.links(&update)?;
                 }
                 recv(failures) -> failure => {
                     if let Ok(failure) = failure {
                         self.said.failure(&failure)?;
                     }
                 }
-                recv(ended) -> _ => break,
+                recv(ended) -> _ => return Ok(rejected),
             }
         }
-        self.end(rejected)?;
-        Ok(FINE)
     }
 
     /// Watches what is read, until it ends or a signal comes.
     fn read(mut self, news: &Receiver<News>, ended: &Receiver<()>) -> io::Result<u8> {
+        let watched = self.hear(news, ended);
+        self.end(watched)
+    }
+
+    /// Gives how much was rejected, and the exit status.
+    fn hear(&mut self, news: &Receiver<News>, ended: &Receiver<()>) -> io::Result<(u64, u8)> {
         let failures = self.delivery.failures();
         let (mut rejected, mut status) = (0, FINE);
         loop {
@@ -271,31 +286,32 @@ impl Desk {
                         rejected = n;
                         status = if went_well { FINE } else { BAD_INPUT };
                     }
-                    Err(_) => break,
+                    Err(_) => return Ok((rejected, status)),
                 },
                 recv(failures) -> failure => {
                     if let Ok(failure) = failure {
                         self.said.failure(&failure)?;
                     }
                 }
-                recv(ended) -> _ => break,
+                recv(ended) -> _ => return Ok((rejected, status)),
             }
         }
-        self.end(rejected)?;
-        Ok(status)
     }
 
-    /// All that was told of is told to its end.
-    fn end(&mut self, rejected: u64) -> io::Result<()> {
+    /// All that hooks are told of is told to its end, also where nobody reads the lines any more.
+    fn end(&mut self, watched: io::Result<(u64, u8)>) -> io::Result<u8> {
         let (failures, tally) = (self.delivery.failures(), self.delivery.finish(LAST_WORDS));
+        let (rejected, status) = watched?;
         for failure in failures.try_iter() {
             self.said.failure(&failure)?;
         }
-        self.said.end(tally, rejected)
+        self.said.end(tally, rejected)?;
+        Ok(status)
     }
 
+    /// Hooks first: a reader that is gone must not keep anybody asleep.
     fn tell(&mut self, known: &Known, now: Option<Timestamp>) -> io::Result<()> {
-        for told in self.said.take(known, now)? {
+        for told in self.said.take(known, now) {
             let Told { telling, rings } = told;
             self.delivery.tell(&telling);
             if let Some(ring) = self.ring.filter(|_| rings) {
@@ -304,6 +320,7 @@ impl Desk {
                 let _ = err.write_all(ring.sequence(&telling.summary).as_bytes());
             }
         }
+        self.said.flush()?;
         if let Some(trouble) = self.delivery.forgets() {
             self.said.trouble(&trouble)?;
         }

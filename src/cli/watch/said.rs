@@ -98,12 +98,11 @@ impl Said {
         }
     }
 
-    /// Says what is new in what is known at a moment; gives what of alerts hooks are to be told.
-    pub(super) fn take(&mut self, known: &Known, now: Option<Timestamp>) -> io::Result<Vec<Told>> {
+    /// Takes in what is new in what is known at a moment; gives what of alerts hooks are to be
+    /// told. The lines for it are written by [`Self::flush`].
+    pub(super) fn take(&mut self, known: &Known, now: Option<Timestamp>) -> Vec<Told> {
         self.findings(known, now);
-        let told = self.alerts(known, now);
-        self.flush()?;
-        Ok(told)
+        self.alerts(known, now)
     }
 
     fn findings(&mut self, known: &Known, now: Option<Timestamp>) {
@@ -336,7 +335,7 @@ impl Said {
     }
 
     /// Writes the lines in order of time, each at once.
-    fn flush(&mut self) -> io::Result<()> {
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         let mut lines = std::mem::take(&mut self.lines);
         lines.sort_by_key(|line| (line.0, line.1));
         let mut out = io::stdout().lock();
@@ -439,7 +438,7 @@ mod tests {
             alerts: [Arc::new(alert.clone())].into(),
             ..Known::default()
         };
-        let told = said.take(&known, Some(at(seconds))).unwrap();
+        let told = said.take(&known, Some(at(seconds)));
         let told = told.into_iter();
         told.map(|told| (told.telling.phase, told.rings)).collect()
     }
