@@ -360,6 +360,11 @@ impl Book {
                     .max_by_key(|s| rank(s))
                     .cloned()
                     .unwrap_or(Severity::Info),
+                secrets: standing
+                    .iter()
+                    .map(|notice| notice.secret.clone())
+                    .collect::<Option<_>>()
+                    .unwrap_or_default(),
                 loud: standing.iter().any(|notice| notice.loud),
                 silent: standing.iter().all(|notice| notice.silent),
                 services: standing
@@ -391,6 +396,7 @@ impl Book {
             let owner = rotation.and_then(|rotation| rotation.owner.clone());
             let asks = Asks {
                 severity: Severity::Ticket,
+                secrets: [secret.clone()].into(),
                 loud: false,
                 silent: false,
                 services: BTreeSet::new(),
@@ -427,6 +433,7 @@ impl Book {
                     Urgency::Escalate if !explained => Severity::Page,
                     Urgency::Escalate => Severity::Ticket,
                 },
+                secrets: BTreeSet::new(),
                 loud: false,
                 // Whoever looks after the incident escalates it, not the level beside it.
                 silent: explained,
@@ -475,6 +482,8 @@ impl Book {
 /// What the findings of an alert ask for now.
 struct Asks {
     severity: Severity,
+    /// The secrets of all that stands; none where that of any is not known.
+    secrets: BTreeSet<SecretPath>,
     loud: bool,
     /// True where somebody silenced all that stands of it.
     silent: bool,
@@ -556,7 +565,7 @@ fn wake(alert: &mut Alert, now: Timestamp, asks: &Asks, incident: &Incident, pre
     let untold = alert.ticketed_at.is_none() && alert.paged_at.is_none();
     if untold && alert.severity != Severity::Page && !asks.loud && burning.is_none() {
         let concerned = Concerned {
-            secret: alert.secret.as_ref(),
+            secrets: &asks.secrets,
             services: &asks.services,
             owner: alert.owner.as_ref(),
         };

@@ -306,6 +306,22 @@ fn a_window_keeps_a_ticket_quiet_and_tells_of_it_when_it_closes() {
 }
 
 #[test]
+fn a_window_over_one_secret_does_not_keep_another_quiet() {
+    let mut desk = Desk::default();
+    let data = json!({"window": "upgrade", "starts_at": at(-10).to_string(),
+        "ends_at": at(100).to_string(), "reason": "upgrade", "secrets": ["db"]});
+    desk.tell(&event(-11, "window.planned", "", &data));
+    let first = ticket("F8", "r1", "checkout", 10);
+    desk.step(10, std::slice::from_ref(&first));
+    assert_eq!(desk.told(), [(10, Phase::Suppressed)]);
+    // The same sink loses the trail of a secret that nobody announced.
+    let mut second = ticket("F8", "r2", "cart", 20);
+    second.secret = Some("tls".into());
+    desk.step(20, &[first, second]);
+    assert_eq!(desk.told(), [(10, Phase::Suppressed), (20, Phase::Ticket)]);
+}
+
+#[test]
 fn what_healed_within_a_window_is_told_to_nobody() {
     let mut desk = Desk::default();
     desk.window(-10, 100);
