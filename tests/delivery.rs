@@ -295,6 +295,7 @@ fn what_would_travel_readable_or_goes_nowhere_is_refused_at_the_start() {
         ("webhook = \"ftp://x/canary\"", "neither http nor https"),
         ("webhook = \"canary\"", "no URL"),
         ("webhook = \"http://me:canary@chat.example/x\"", "readable"),
+        ("webhook = \"http://chat.example/canary\"", "readable"),
         (
             "webhook = \"https://chat.example/canary\"\ntoken_env = \"NO_SUCH_VARIABLE\"",
             "NO_SUCH_VARIABLE",

@@ -235,6 +235,25 @@ fn what_cannot_be_watched_is_said_with_what_to_do() {
     );
 }
 
+#[test]
+fn settings_that_are_wrong_are_shown_without_what_opens_a_webhook() {
+    let hook = "[[alerts.hooks]]\nwebhook = \"https://chat.example/canary\"\n";
+    for wrong in [
+        "retires = 3\n",
+        "webhook = \"https://chat.example/canary\"\n",
+        "retries = \"https://chat.example/canary\"\n",
+        "name = \"https://chat.example/canary\n",
+        "program = []\n",
+    ] {
+        let home = home(&format!("{hook}{wrong}"));
+        let done = run(home.path(), &["--headless", night().to_str().unwrap()]);
+        let words = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{words}");
+        assert!(words.contains("config.toml:"), "{words}");
+        assert!(!words.contains("canary"), "{words}");
+    }
+}
+
 /// A program that watches, and its lines as they come.
 struct Watching {
     child: Child,
