@@ -162,6 +162,29 @@ fn a_phase_is_told_once_also_after_a_restart_and_only_to_whom_asks_for_it() {
     assert_eq!(out.lines().count(), 1, "{out}");
 }
 
+#[test]
+fn what_still_waits_when_all_ends_is_told_by_the_next_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, told) = (folder.path().join("out"), folder.path().join("told"));
+    let stuck = shell("sleep 60", "name = \"a\"\ntime_limit = \"60s\"");
+    let mut delivery = Delivery::start(&hooks(&stuck), Some(&told)).unwrap();
+    delivery.tell(&telling("r1"));
+    delivery.tell(&telling("r2"));
+    let failures = delivery.failures();
+    let ended = delivery.finish(Duration::from_millis(500));
+    assert_eq!(ended, tally(0, 2, 0));
+    let why: Vec<String> = failures.try_iter().map(|failure| failure.why).collect();
+    assert!(why[1].contains("not tried"), "{why:?}");
+    drop(delivery);
+    let quick = shell(&format!("cat >> {}", file.display()), "name = \"a\"");
+    let mut delivery = Delivery::start(&hooks(&quick), Some(&told)).unwrap();
+    delivery.tell(&telling("r1"));
+    delivery.tell(&telling("r2"));
+    assert_eq!(delivery.finish(LONG), tally(1, 0, 0));
+    let out = std::fs::read_to_string(file).unwrap();
+    assert!(out.contains("rotation/r2"), "{out}");
+}
+
 /// Answers each request with the next of these; gives what was asked.
 fn server(answers: Vec<&'static str>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -272,6 +295,7 @@ fn what_would_travel_readable_or_goes_nowhere_is_refused_at_the_start() {
         ("webhook = \"ftp://x/canary\"", "neither http nor https"),
         ("webhook = \"canary\"", "no URL"),
         ("webhook = \"http://me:canary@chat.example/x\"", "readable"),
+        ("webhook = \"http://chat.example/canary\"", "readable"),
         (
             "webhook = \"https://chat.example/canary\"\ntoken_env = \"NO_SUCH_VARIABLE\"",
             "NO_SUCH_VARIABLE",

@@ -16,7 +16,7 @@ use rotascope::model::event::{Alert, AlertStatus};
 use rotascope::model::{Data, Event, RotationId};
 use rotascope::rotation::server::Access;
 use serde_json::{Value, json};
-use support::engine::{Line, Manner, Served, Toy, at};
+use support::engine::{Line, Manner, Served, Toy, at, event};
 
 fn night() -> PathBuf {
     support::root().join("fixtures/incidents/first-night")
@@ -178,6 +178,24 @@ fn a_hook_that_hangs_is_said_and_holds_nothing_up() {
 }
 
 #[test]
+fn a_hook_is_told_though_nobody_reads_the_lines() {
+    let home = home("");
+    let out = home.path().join("out");
+    let settings = format!(
+        "[[alerts.hooks]]\nprogram = [\"/bin/sh\", \"-c\", \"sleep 1; cat >> {}\"]\non = [\"ticket\"]\n",
+        out.display()
+    );
+    std::fs::write(home.path().join("config.toml"), settings).unwrap();
+    let night = night();
+    let args = ["--headless", "--format", "events", night.to_str().unwrap()];
+    let mut child = command(home.path(), &args).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let told = std::fs::read_to_string(out).unwrap();
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
 fn what_cannot_be_watched_is_said_with_what_to_do() {
     let home = home("");
     let said = |args: &[&str]| {
@@ -215,6 +233,25 @@ fn what_cannot_be_watched_is_said_with_what_to_do() {
         words.contains("config.toml:2:1") && words.contains("queit"),
         "{words}"
     );
+}
+
+#[test]
+fn settings_that_are_wrong_are_shown_without_what_opens_a_webhook() {
+    let hook = "[[alerts.hooks]]\nwebhook = \"https://chat.example/canary\"\n";
+    for wrong in [
+        "retires = 3\n",
+        "webhook = \"https://chat.example/canary\"\n",
+        "retries = \"https://chat.example/canary\"\n",
+        "name = \"https://chat.example/canary\n",
+        "program = []\n",
+    ] {
+        let home = home(&format!("{hook}{wrong}"));
+        let done = run(home.path(), &["--headless", night().to_str().unwrap()]);
+        let words = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{words}");
+        assert!(words.contains("config.toml:"), "{words}");
+        assert!(!words.contains("canary"), "{words}");
+    }
 }
 
 /// A program that watches, and its lines as they come.
@@ -327,6 +364,41 @@ fn an_engine_is_watched_until_a_signal_and_its_loss_is_said() {
     let lost = watching.line("BACKEND");
     assert!(lost.contains(" is lost"), "{lost}");
     watching.line("is live");
+    let (status, err) = watching.end();
+    assert_eq!(status, Some(0), "{err}");
+    let told = std::fs::read_to_string(out).unwrap();
+    let told: Vec<Value> = told
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["alert"], "rotation/new");
+}
+
+#[test]
+fn what_stood_in_the_midst_of_a_long_past_is_told_to_no_hook() {
+    let home = home("");
+    let out = home.path().join("out");
+    let settings = format!(
+        "[[alerts.hooks]]\nprogram = [\"/bin/sh\", \"-c\", \"cat >> {}\"]\n",
+        out.display()
+    );
+    std::fs::write(home.path().join("config.toml"), settings).unwrap();
+    let toy = Toy::new(Manner::Does);
+    toy.log.publish(throttled("old", 1000));
+    // More than are looked at together, before it is over.
+    for n in 0..8 {
+        let events = (0..512).map(|k| event(1100 + n * 512 + k));
+        toy.log.publish(events.collect());
+    }
+    let over = json!({"outcome": "succeeded"});
+    toy.log.publish(vec![told(9000, "old", "finished", &over)]);
+    let served = Served::start(&toy, Access::open());
+    let line = Line::to(served.address, None);
+    let watching = Watching::on(home.path(), &line.url(), &[]);
+    watching.line("RESOLVED   F3 rate limit: rotation old");
+    toy.log.publish(throttled("new", 10_100));
+    watching.line("PAGE");
     let (status, err) = watching.end();
     assert_eq!(status, Some(0), "{err}");
     let told = std::fs::read_to_string(out).unwrap();

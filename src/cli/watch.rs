@@ -18,10 +18,11 @@ use crate::backend::engine::Engine;
 use crate::backend::stream::Stream;
 use crate::config::Paths;
 use crate::delivery::Delivery;
-use crate::diagnosis::Known;
+use crate::diagnosis::{Known, Reach};
 use crate::measure::level::Objectives;
 use crate::model::Timestamp;
 use crate::model::effect::Ring;
+use crate::model::link::LinkState;
 use crate::session::live::{LiveStart, Who};
 use crate::session::{Measure, Session, Update};
 
@@ -213,6 +214,14 @@ fn signals() -> Result<Receiver<()>, Complaint> {
     Ok(ended)
 }
 
+/// True where all that happened before has been looked at: what stood in the midst of it may long
+/// be over, and wakes nobody.
+fn has_caught_up(update: &Update) -> bool {
+    let links = update.live.iter().flat_map(|live| live.links.iter());
+    let mut behind = links.filter(|link| link.state == LinkState::CatchingUp && link.behind > 0);
+    update.incident.now().is_some() && update.known.reach == Reach::Whole && behind.next().is_none()
+}
+
 /// What watches.
 struct Desk {
     said: Said,
@@ -223,30 +232,49 @@ struct Desk {
 impl Desk {
     /// Watches what happens now, until a signal.
     fn live(mut self, slot: &Slot, woken: &Receiver<()>, ended: &Receiver<()>) -> io::Result<u8> {
+        let watched = self.watch(slot, woken, ended);
+        self.end(watched.map(|rejected| (rejected, FINE)))
+    }
+
+    /// Gives how much was rejected.
+    fn watch(
+        &mut self,
+        slot: &Slot,
+        woken: &Receiver<()>,
+        ended: &Receiver<()>,
+    ) -> io::Result<u64> {
         let failures = self.delivery.failures();
         let mut rejected = 0;
+        let mut caught_up = false;
         loop {
             select! {
                 recv(woken) -> _ => {
                     let Some(update) = slot.take() else { continue };
                     rejected = update.loading.rejected;
+                    caught_up |= has_caught_up(&update);
+                    if caught_up {
+                        self.tell(&update.known, update.incident.now())?;
+                    }
                     self.said.links(&update)?;
-                    self.tell(&update.known, update.incident.now())?;
                 }
                 recv(failures) -> failure => {
                     if let Ok(failure) = failure {
                         self.said.failure(&failure)?;
                     }
                 }
-                recv(ended) -> _ => break,
+                recv(ended) -> _ => return Ok(rejected),
             }
         }
-        self.end(rejected)?;
-        Ok(FINE)
     }
 
     /// Watches what is read, until it ends or a signal comes.
     fn read(mut self, news: &Receiver<News>, ended: &Receiver<()>) -> io::Result<u8> {
+        let watched = self.hear(news, ended);
+        self.end(watched)
+    }
+
+    /// Gives how much was rejected, and the exit status.
+    fn hear(&mut self, news: &Receiver<News>, ended: &Receiver<()>) -> io::Result<(u64, u8)> {
         let failures = self.delivery.failures();
         let (mut rejected, mut status) = (0, FINE);
         loop {
@@ -258,31 +286,32 @@ impl Desk {
                         rejected = n;
                         status = if went_well { FINE } else { BAD_INPUT };
                     }
-                    Err(_) => break,
+                    Err(_) => return Ok((rejected, status)),
                 },
                 recv(failures) -> failure => {
                     if let Ok(failure) = failure {
                         self.said.failure(&failure)?;
                     }
                 }
-                recv(ended) -> _ => break,
+                recv(ended) -> _ => return Ok((rejected, status)),
             }
         }
-        self.end(rejected)?;
-        Ok(status)
     }
 
-    /// All that was told of is told to its end.
-    fn end(&mut self, rejected: u64) -> io::Result<()> {
+    /// All that hooks are told of is told to its end, also where nobody reads the lines any more.
+    fn end(&mut self, watched: io::Result<(u64, u8)>) -> io::Result<u8> {
         let (failures, tally) = (self.delivery.failures(), self.delivery.finish(LAST_WORDS));
+        let (rejected, status) = watched?;
         for failure in failures.try_iter() {
             self.said.failure(&failure)?;
         }
-        self.said.end(tally, rejected)
+        self.said.end(tally, rejected)?;
+        Ok(status)
     }
 
+    /// Hooks first: a reader that is gone must not keep anybody asleep.
     fn tell(&mut self, known: &Known, now: Option<Timestamp>) -> io::Result<()> {
-        for told in self.said.take(known, now)? {
+        for told in self.said.take(known, now) {
             let Told { telling, rings } = told;
             self.delivery.tell(&telling);
             if let Some(ring) = self.ring.filter(|_| rings) {
@@ -291,6 +320,7 @@ impl Desk {
                 let _ = err.write_all(ring.sequence(&telling.summary).as_bytes());
             }
         }
+        self.said.flush()?;
         if let Some(trouble) = self.delivery.forgets() {
             self.said.trouble(&trouble)?;
         }

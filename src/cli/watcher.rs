@@ -137,8 +137,11 @@ impl Watcher {
             self.settings = Settings::default();
             return Ok(());
         };
+        // What is quoted may be the address of a webhook.
         let wrong = |message: &str, at: usize, end: usize| {
-            self.wrong(&path, &text, (at, end), message, None)
+            let (shown, span) = super::look::discreet(&text, at..end, true);
+            let message = super::look::nameless(message);
+            self.wrong(&path, &shown, (span.start, span.end), &message, None)
         };
         let settings =
             Settings::parse(&text).map_err(|e| wrong(&e.message, e.span.start, e.span.end))?;

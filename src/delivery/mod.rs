@@ -2,16 +2,16 @@
 //!
 //! Each hook has a thread and a queue of its own: one that hangs delays nobody else, and is given
 //! up after its time limit. Whatever was not delivered is counted and said. What was told is
-//! remembered in a file before it is told, so that no hook hears of one phase of an alert twice,
-//! also after a restart; one that could not be told is not tried again by a later run.
+//! remembered in a file just before it is first tried, so that no hook hears of one phase of an
+//! alert twice, also after a restart; one that was tried is not tried again by a later run.
 
 mod program;
 mod told;
 mod webhook;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -97,6 +97,10 @@ enum Trouble {
     Failed(String),
 }
 
+fn lock(told: &Mutex<Told>) -> MutexGuard<'_, Told> {
+    told.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Does what a hook is for; ends early once `stop` is set.
 trait Way: Send {
     fn deliver(&mut self, parcel: &Parcel, stop: &AtomicBool) -> Result<(), Trouble>;
@@ -112,7 +116,7 @@ struct Hook {
 /// Tells hooks. Dropping it ends what still runs.
 pub struct Delivery {
     hooks: Vec<Hook>,
-    told: Told,
+    told: Arc<Mutex<Told>>,
     counts: Arc<Counts>,
     stop: Arc<AtomicBool>,
     failures: (Sender<Failure>, Receiver<Failure>),
@@ -130,10 +134,10 @@ impl Delivery {
     pub fn start(settings: &[HookSettings], told: Option<&Path>) -> Result<Self, DeliveryError> {
         let mut delivery = Self {
             hooks: Vec::new(),
-            told: match told.filter(|_| !settings.is_empty()) {
+            told: Arc::new(Mutex::new(match told.filter(|_| !settings.is_empty()) {
                 Some(path) => Told::open(path)?,
                 None => Told::default(),
-            },
+            })),
             counts: Arc::default(),
             stop: Arc::default(),
             failures: unbounded(),
@@ -167,10 +171,19 @@ impl Delivery {
         let (queue, parcels) = bounded::<Parcel>(WAITING);
         let (counts, stop) = (Arc::clone(&self.counts), Arc::clone(&self.stop));
         let (failed, ended) = (self.failures.0.clone(), self.ended.0.clone());
-        let hook = name.clone();
+        let (hook, told) = (name.clone(), Arc::clone(&self.told));
         thread::spawn(move || {
             for parcel in parcels {
-                let why = match way.deliver(&parcel, &stop) {
+                let tried = if stop.load(Ordering::SeqCst) {
+                    // A later run may tell it.
+                    Err(Trouble::Failed(
+                        "it was not tried before all ended".to_owned(),
+                    ))
+                } else {
+                    lock(&told).begin(&hook, &parcel.key);
+                    way.deliver(&parcel, &stop)
+                };
+                let why = match tried {
                     Ok(()) => {
                         counts.delivered.fetch_add(1, Ordering::SeqCst);
                         continue;
@@ -189,6 +202,8 @@ impl Delivery {
                     why,
                 });
             }
+            // The file is free once nobody holds it.
+            drop(told);
             let _ = ended.send(());
         });
         self.hooks.push(Hook {
@@ -206,7 +221,7 @@ impl Delivery {
         };
         let key = format!("{}/{}", telling.alert, telling.phase.name());
         for hook in &self.hooks {
-            if !hook.on.contains(&telling.phase) || !self.told.first(&hook.name, &key) {
+            if !hook.on.contains(&telling.phase) || !lock(&self.told).first(&hook.name, &key) {
                 continue;
             }
             let parcel = Parcel {
@@ -238,7 +253,7 @@ impl Delivery {
 
     /// What is wrong with remembering what was told, once.
     pub fn forgets(&mut self) -> Option<String> {
-        self.told.trouble()
+        lock(&self.told).trouble()
     }
 
     /// How much was delivered so far.

@@ -33,6 +33,8 @@ pub enum ToldError {
 #[derive(Debug, Default)]
 pub(super) struct Told {
     known: HashSet<String>,
+    /// What waits to be told: by the end of the program it is forgotten.
+    pending: HashSet<String>,
     file: Option<(PathBuf, File)>,
     trouble: Option<String>,
 }
@@ -83,20 +85,24 @@ impl Told {
         }
         Ok(Self {
             known: lines.into_iter().collect(),
+            pending: HashSet::new(),
             file: Some((path.to_owned(), file)),
             trouble: None,
         })
     }
 
-    /// Remembers that a hook is told of something; false where it was told before. Where that
-    /// cannot be written down it is told all the same: rather twice than never.
+    /// Takes note that a hook is to be told of something; false where it was told before, or waits
+    /// for it already.
     pub(super) fn first(&mut self, hook: &Text, key: &str) -> bool {
-        let Ok(line) = serde_json::to_string(&(hook.raw(), key)) else {
-            return true;
-        };
-        if self.known.contains(&line) {
-            return false;
-        }
+        let line = line(hook, key);
+        !self.known.contains(&line) && self.pending.insert(line)
+    }
+
+    /// Remembers that a hook is told of something, just before it is. Where that cannot be written
+    /// down it is told all the same: rather twice than never.
+    pub(super) fn begin(&mut self, hook: &Text, key: &str) {
+        let line = line(hook, key);
+        self.pending.remove(&line);
         if let Some((path, file)) = &mut self.file {
             let written = writeln!(file, "{line}").and_then(|()| file.sync_data());
             if let Err(why) = written {
@@ -105,13 +111,17 @@ impl Told {
             }
         }
         self.known.insert(line);
-        true
     }
 
     /// What is wrong with the file, once.
     pub(super) fn trouble(&mut self) -> Option<String> {
         self.trouble.take()
     }
+}
+
+/// What is remembered of one.
+fn line(hook: &Text, key: &str) -> String {
+    serde_json::json!([hook.raw(), key]).to_string()
 }
 
 #[cfg(test)]
@@ -125,6 +135,8 @@ mod tests {
         let hook = Text::from("chat");
         let mut told = Told::open(&path).unwrap();
         assert!(told.first(&hook, "rotation/r1/page"));
+        assert!(!told.first(&hook, "rotation/r1/page"), "it waits");
+        told.begin(&hook, "rotation/r1/page");
         assert!(!told.first(&hook, "rotation/r1/page"));
         assert!(told.first(&"mail".into(), "rotation/r1/page"));
         assert!(matches!(Told::open(&path), Err(ToldError::Taken { .. })));
@@ -132,6 +144,7 @@ mod tests {
         let mut told = Told::open(&path).unwrap();
         assert!(!told.first(&hook, "rotation/r1/page"));
         assert!(told.first(&hook, "rotation/r1/resolved"));
+        assert!(told.first(&"mail".into(), "rotation/r1/page"), "it waited");
     }
 
     #[test]

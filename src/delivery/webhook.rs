@@ -63,10 +63,9 @@ impl Webhook {
         };
         let token = token.map(read).transpose()?;
         let local = is_local(host);
-        let opens = token.is_some() || parsed.password().is_some() || !parsed.username().is_empty();
-        if opens && parsed.scheme() == "http" && !local {
+        if parsed.scheme() == "http" && !local {
             return Err(format!(
-                "webhook: what opens {name} would travel readable; write https"
+                "webhook: what {name} is told, and what opens it, would travel readable; write https"
             ));
         }
         // Whoever was first has installed the same one.

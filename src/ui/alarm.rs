@@ -52,9 +52,11 @@ impl Bell {
             let Some(paged) = alert.paged_at else {
                 continue;
             };
-            if self.rung.insert(alert.key.clone())
-                && alert.stands()
-                && now.is_none_or(|now| now.since(paged) <= FRESH)
+            // What is over may come back, and nobody here has heard of it then.
+            let latest = alert.again_at.map_or(paged, |again| again.max(paged));
+            if alert.stands()
+                && self.rung.insert(alert.key.clone())
+                && now.is_none_or(|now| now.since(latest) <= FRESH)
             {
                 fresh.push(alert);
             }

@@ -25,8 +25,14 @@ pub(super) struct Told {
 /// What tells one finding from another.
 type Name = (Timestamp, Mode, Option<RotationId>, Vec<ServiceName>);
 
-/// An alert as it was last known, and what was said of it: each phase once, and each return.
-type Heard = (Arc<Alert>, BTreeSet<(Phase, u32)>);
+/// An alert as it was last known.
+struct Heard {
+    alert: Arc<Alert>,
+    /// What was said of it: each phase once, and each return.
+    said: BTreeSet<(Phase, u32)>,
+    /// True where it was over before anybody watched, and no hook was told of it.
+    missed: bool,
+}
 
 /// Says what is new.
 pub(super) struct Said {
@@ -92,12 +98,11 @@ impl Said {
         }
     }
 
-    /// Says what is new in what is known at a moment; gives what of alerts hooks are to be told.
-    pub(super) fn take(&mut self, known: &Known, now: Option<Timestamp>) -> io::Result<Vec<Told>> {
+    /// Takes in what is new in what is known at a moment; gives what of alerts hooks are to be
+    /// told. The lines for it are written by [`Self::flush`].
+    pub(super) fn take(&mut self, known: &Known, now: Option<Timestamp>) -> Vec<Told> {
         self.findings(known, now);
-        let told = self.alerts(known, now);
-        self.flush()?;
-        Ok(told)
+        self.alerts(known, now)
     }
 
     fn findings(&mut self, known: &Known, now: Option<Timestamp>) {
@@ -137,18 +142,36 @@ impl Said {
         let mut gone: BTreeSet<Text> = self.alerts.keys().cloned().collect();
         for alert in known.alerts.iter() {
             gone.remove(&alert.key);
-            // What was over before anybody watched wakes nobody now.
-            let past = self.is_live && !self.alerts.contains_key(&alert.key) && !alert.stands();
+            // What was over before anybody watched wakes nobody now, until it comes back.
+            let held = self.alerts.get(&alert.key);
+            let missed = held.map_or(self.is_live, |held| held.missed);
+            let past = missed && !alert.stands();
+            let was_missed = held.is_some_and(|held| held.missed);
+            let mut due = None;
             for (at, phase) in alert.told() {
                 told.extend(self.alert(alert, at, phase).filter(|_| !past));
+                if matches!(phase, Phase::Ticket | Phase::Page) {
+                    due = Some((at, phase));
+                }
+            }
+            if let Some((at, phase)) = due.filter(|_| was_missed && alert.stands()) {
+                told.insert(0, self.late(alert, at, phase));
+            }
+            if let Some(held) = self.alerts.get_mut(&alert.key) {
+                held.missed = past;
             }
         }
         // A look at events that came late may know better.
         for key in gone {
-            let Some((alert, said)) = self.alerts.get(&key) else {
+            let Some(Heard {
+                alert,
+                said,
+                missed,
+            }) = self.alerts.get(&key)
+            else {
                 continue;
             };
-            if !said.is_empty() && !said.contains(&(Phase::Resolved, 0)) {
+            if !missed && !said.is_empty() && !said.contains(&(Phase::Resolved, 0)) {
                 let mut alert = (**alert).clone();
                 let at = now.unwrap_or(alert.since);
                 (alert.resolved_at, alert.withdrawn) = (Some(at), true);
@@ -166,9 +189,13 @@ impl Said {
             0
         };
         let held = self.alerts.entry(alert.key.clone());
-        let held = held.or_insert_with(|| (Arc::clone(alert), BTreeSet::new()));
-        held.0 = Arc::clone(alert);
-        if !held.1.insert((phase, nth)) {
+        let held = held.or_insert_with(|| Heard {
+            alert: Arc::clone(alert),
+            said: BTreeSet::new(),
+            missed: false,
+        });
+        held.alert = Arc::clone(alert);
+        if !held.said.insert((phase, nth)) {
             return None;
         }
         let route = self.owners.route(alert);
@@ -185,6 +212,15 @@ impl Said {
         }
         let rings = phase == Phase::Page && alert.stands();
         Some(Told { telling, rings })
+    }
+
+    /// What hooks were not told while it was over already, now that it stands again. It was said.
+    fn late(&self, alert: &Alert, at: Timestamp, phase: Phase) -> Told {
+        let route = self.owners.route(alert);
+        Told {
+            telling: Telling::of(alert, at, phase, &route),
+            rings: phase == Phase::Page,
+        }
     }
 
     /// Says what is new of the connections of a live session.
@@ -299,7 +335,7 @@ impl Said {
     }
 
     /// Writes the lines in order of time, each at once.
-    fn flush(&mut self) -> io::Result<()> {
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         let mut lines = std::mem::take(&mut self.lines);
         lines.sort_by_key(|line| (line.0, line.1));
         let mut out = io::stdout().lock();
@@ -356,4 +392,75 @@ fn text(telling: &Telling, withdrawn: bool) -> String {
         words.push(')');
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::alert::About;
+    use crate::model::event::Severity;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::new(1_800_000_000 + seconds, 0)
+    }
+
+    /// A page at 10 s.
+    fn paged() -> Alert {
+        Alert {
+            key: "rotation/r1".into(),
+            about: About::Rotation("r1".into()),
+            severity: Severity::Page,
+            others: BTreeSet::new(),
+            modes: vec!["F1"],
+            words: String::new(),
+            secret: None,
+            services: BTreeSet::new(),
+            regions: BTreeSet::new(),
+            owner: None,
+            since: at(10),
+            suppressed_at: None,
+            window: None,
+            ticketed_at: None,
+            paged_at: Some(at(10)),
+            escalated_at: None,
+            resolved_at: None,
+            first_resolved_at: None,
+            withdrawn: false,
+            flaps: 0,
+            again_at: None,
+            burning: None,
+            next: &[],
+        }
+    }
+
+    fn take(said: &mut Said, alert: &Alert, seconds: i64) -> Vec<(Phase, bool)> {
+        let known = Known {
+            alerts: [Arc::new(alert.clone())].into(),
+            ..Known::default()
+        };
+        let told = said.take(&known, Some(at(seconds)));
+        let told = told.into_iter();
+        told.map(|told| (told.telling.phase, told.rings)).collect()
+    }
+
+    #[test]
+    fn what_was_over_before_anybody_watched_wakes_somebody_when_it_comes_back() {
+        let mut said = Said::new(Owners::default(), Format::Text, true);
+        let mut alert = paged();
+        (alert.resolved_at, alert.first_resolved_at) = (Some(at(60)), Some(at(60)));
+        assert!(take(&mut said, &alert, 100).is_empty());
+        assert!(take(&mut said, &alert, 110).is_empty());
+        (alert.resolved_at, alert.again_at, alert.flaps) = (None, Some(at(120)), 1);
+        let told = [(Phase::Page, true), (Phase::Again, false)];
+        assert_eq!(take(&mut said, &alert, 120), told);
+        assert!(take(&mut said, &alert, 130).is_empty(), "once");
+        // What was told of while somebody watched is told once, whatever becomes of it.
+        let mut said = Said::new(Owners::default(), Format::Text, true);
+        let mut alert = paged();
+        assert_eq!(take(&mut said, &alert, 20), [(Phase::Page, true)]);
+        (alert.resolved_at, alert.first_resolved_at) = (Some(at(60)), Some(at(60)));
+        assert_eq!(take(&mut said, &alert, 60), [(Phase::Resolved, false)]);
+        (alert.resolved_at, alert.again_at, alert.flaps) = (None, Some(at(120)), 1);
+        assert_eq!(take(&mut said, &alert, 120), [(Phase::Again, false)]);
+    }
 }

@@ -3,8 +3,8 @@
 //! 1. All that a rotation breaks is one alert, under its canonical id: a second mode, more
 //!    services or regions, and what displaces what change the alert and wake nobody again.
 //! 2. Refused services that no rotation explains are one alert where they share a service or
-//!    begin within [`TOGETHER`]. Where a rotation explains them after all, or one that was blamed
-//!    is cleared, the alert stays the one that it is. Audit trails that go missing while one is
+//!    begin within [`TOGETHER`]. Where a rotation takes the blame for one of them after all, or one
+//!    that was blamed is cleared, the alert stays the one that it is. Audit trails that go missing while one is
 //!    missing already are one alert too: the sink is one, whatever rotates meanwhile.
 //! 3. An alert pages once, when its first page is found; one that was a ticket pages once when it
 //!    becomes one. It ends when the last of its findings heals or is taken back. What comes back
@@ -15,8 +15,9 @@
 //! 5. An alert is escalated, once, when more than half of a budget that it burns is gone; a ticket
 //!    pages then.
 //!    While somebody has silenced all that stands of it, it is not; nor is a ticket told that was not.
-//! 6. A budget that burns without an incident within its look-back is an alert of its own: a
-//!    ticket, until more than half of it is gone.
+//! 6. A budget that burns without an incident within its look-back that burns it and was told is
+//!    an alert of its own: a ticket, until more than half of it is gone. While an incident explains
+//!    it, the incident is escalated and not the level.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,12 +39,57 @@ pub const FLAP: Span = Span::seconds(1800);
 /// Services that are refused without a rotation to blame within this time are one incident.
 pub const TOGETHER: Span = Span::seconds(600);
 
+/// The alerts of which a finding that was known before still stands, and the services that these
+/// name.
+type Standing = BTreeMap<usize, BTreeSet<ServiceName>>;
+
 /// What is kept of an alert and not shown.
 #[derive(Clone, Debug)]
 struct Kept {
     alert: Arc<Alert>,
     /// When the last finding joined it.
     joined: Timestamp,
+    /// The services that its findings named: since when none that stands does, `None` while one
+    /// does.
+    named: BTreeMap<ServiceName, Option<Timestamp>>,
+    /// The levels whose budget its findings have burned.
+    burned: BTreeSet<LevelName>,
+}
+
+impl Kept {
+    /// True where a finding has just left one of these services to another, which is no new
+    /// incident: services that still suffer as they did are none of it.
+    fn has_left(
+        &self,
+        services: &BTreeSet<ServiceName>,
+        standing: Option<&BTreeSet<ServiceName>>,
+        now: Timestamp,
+    ) -> bool {
+        services.iter().any(|service| {
+            let stands = standing.is_some_and(|standing| standing.contains(service));
+            let left = self.named.get(service);
+            !stands && left.is_some_and(|left| left.is_none_or(|left| now.since(left) <= TOGETHER))
+        })
+    }
+
+    /// Remembers which services the findings name.
+    fn name(&mut self, now: Timestamp, members: &[&Notice]) {
+        let mut healed: BTreeMap<&ServiceName, Option<Timestamp>> = BTreeMap::new();
+        for notice in members {
+            for service in &notice.services {
+                let held = healed.entry(service).or_insert(notice.resolved_at);
+                *held = held.zip(notice.resolved_at).map(|(a, b)| a.max(b));
+            }
+        }
+        for (service, left) in &mut self.named {
+            if !healed.contains_key(service) {
+                *left = left.or(Some(now));
+            }
+        }
+        for (service, left) in healed {
+            self.named.insert(service.clone(), left);
+        }
+    }
 }
 
 /// Every alert so far, those that are over among them.
@@ -96,11 +142,17 @@ impl Book {
             .map(|notice| (notice.name(), notice))
             .collect();
         notices.sort_by(|a, b| a.0.cmp(&b.0));
-        let known: BTreeSet<usize> = notices
-            .iter()
-            .filter(|(_, notice)| notice.resolved_at.is_none())
-            .filter_map(|(name, _)| self.placed.get(name).copied())
-            .collect();
+        let mut known = Standing::new();
+        for (name, notice) in &notices {
+            if let Some(at) = self
+                .placed
+                .get(name)
+                .filter(|_| notice.resolved_at.is_none())
+            {
+                let services = known.entry(*at).or_default();
+                services.extend(notice.services.iter().cloned());
+            }
+        }
         let mut members: BTreeMap<usize, Vec<&Notice>> = BTreeMap::new();
         for (name, notice) in notices {
             let at = match self.placed.get(&name) {
@@ -129,14 +181,13 @@ impl Book {
             .flatten();
     }
 
-    /// Finds the alert that a new finding belongs to, or begins one. `standing` are those of which
-    /// a finding that was known before still stands.
+    /// Finds the alert that a new finding belongs to, or begins one.
     fn place(
         &mut self,
         now: Timestamp,
         notice: &Notice,
         incident: &Incident,
-        standing: &BTreeSet<usize>,
+        standing: &Standing,
     ) -> usize {
         let id = notice.rotation.as_ref();
         let about = id.map_or(About::Services, |id| {
@@ -168,7 +219,7 @@ impl Book {
 
     /// The alert that tells of the same refused services under another name: one that stands or
     /// has just ended, the latest where there are several.
-    fn kin(&self, now: Timestamp, notice: &Notice, standing: &BTreeSet<usize>) -> Option<usize> {
+    fn kin(&self, now: Timestamp, notice: &Notice, standing: &Standing) -> Option<usize> {
         if !notice.burns.contains(&LevelName::M3) {
             return None;
         }
@@ -181,10 +232,13 @@ impl Book {
                     let near = notice.detected_at.since(kept.joined).abs() <= TOGETHER;
                     (shares && self.is_live(*at, now)) || (near && alert.stands())
                 }
-                About::Services => shares && self.has_just(*at, now),
+                About::Services => {
+                    let left = kept.has_left(&notice.services, standing.get(at), now);
+                    left && self.has_just(*at, now)
+                }
                 // What a rotation was blamed for, and is not any more.
                 About::Rotation(_) => {
-                    let cleared = alert.withdrawn || (alert.stands() && !standing.contains(at));
+                    let cleared = alert.withdrawn || (alert.stands() && !standing.contains_key(at));
                     shares && of_nobody && cleared && self.has_just(*at, now)
                 }
                 _ => false,
@@ -262,6 +316,8 @@ impl Book {
         self.alerts.push(Kept {
             alert: Arc::new(alert),
             joined: since,
+            named: BTreeMap::new(),
+            burned: BTreeSet::new(),
         });
         self.latest.insert(about, at);
         at
@@ -279,6 +335,9 @@ impl Book {
         let Some(kept) = self.alerts.get_mut(at) else {
             return;
         };
+        kept.name(now, members);
+        let burned = members.iter().flat_map(|notice| notice.burns);
+        kept.burned.extend(burned.copied());
         let was_over = !kept.alert.stands();
         let standing: Vec<&Notice> = members
             .iter()
@@ -301,6 +360,11 @@ impl Book {
                     .max_by_key(|s| rank(s))
                     .cloned()
                     .unwrap_or(Severity::Info),
+                secrets: standing
+                    .iter()
+                    .map(|notice| notice.secret.clone())
+                    .collect::<Option<_>>()
+                    .unwrap_or_default(),
                 loud: standing.iter().any(|notice| notice.loud),
                 silent: standing.iter().all(|notice| notice.silent),
                 services: standing
@@ -332,6 +396,7 @@ impl Book {
             let owner = rotation.and_then(|rotation| rotation.owner.clone());
             let asks = Asks {
                 severity: Severity::Ticket,
+                secrets: [secret.clone()].into(),
                 loud: false,
                 silent: false,
                 services: BTreeSet::new(),
@@ -355,7 +420,8 @@ impl Book {
             let about = About::Level(burning.level);
             let latest = self.latest.get(&about).and_then(|at| self.alerts.get(*at));
             let stands = latest.is_some_and(|kept| kept.alert.stands());
-            if !stands && self.is_explained(burning, now) {
+            let explained = self.is_explained(burning, now);
+            if explained && !stands {
                 continue;
             }
             let at = self.alert_of(about, now, now);
@@ -364,10 +430,13 @@ impl Book {
                 severity: match urgency {
                     // What nobody is refused by wakes nobody before half of it is gone.
                     Urgency::Ticket | Urgency::Page => Severity::Ticket,
-                    Urgency::Escalate => Severity::Page,
+                    Urgency::Escalate if !explained => Severity::Page,
+                    Urgency::Escalate => Severity::Ticket,
                 },
+                secrets: BTreeSet::new(),
                 loud: false,
-                silent: false,
+                // Whoever looks after the incident escalates it, not the level beside it.
+                silent: explained,
                 services: BTreeSet::new(),
                 burns: vec![burning.level],
             };
@@ -381,13 +450,15 @@ impl Book {
         self.end_others(now, &kept, |about| matches!(about, About::Level(_)));
     }
 
-    /// True where an incident stood within the look-back: the budget burns by it, and whoever
-    /// has been told of the one need not be told of the other.
+    /// True where an incident that burns the level, and that somebody was told of, stood within
+    /// the look-back: who has been told of the one need not be told of the other.
     fn is_explained(&self, burning: &Burning, now: Timestamp) -> bool {
         let from = now - Span::seconds(burning.seconds);
-        self.alerts().any(|alert| {
-            let incident = matches!(alert.about, About::Rotation(_) | About::Services);
-            incident && alert.resolved_at.is_none_or(|ended| ended >= from)
+        self.alerts.iter().any(|kept| {
+            let alert = &kept.alert;
+            let told = alert.ticketed_at.is_some() || alert.paged_at.is_some();
+            let within = alert.resolved_at.is_none_or(|ended| ended >= from);
+            told && within && kept.burned.contains(&burning.level)
         })
     }
 
@@ -411,6 +482,8 @@ impl Book {
 /// What the findings of an alert ask for now.
 struct Asks {
     severity: Severity,
+    /// The secrets of all that stands; none where that of any is not known.
+    secrets: BTreeSet<SecretPath>,
     loud: bool,
     /// True where somebody silenced all that stands of it.
     silent: bool,
@@ -492,7 +565,7 @@ fn wake(alert: &mut Alert, now: Timestamp, asks: &Asks, incident: &Incident, pre
     let untold = alert.ticketed_at.is_none() && alert.paged_at.is_none();
     if untold && alert.severity != Severity::Page && !asks.loud && burning.is_none() {
         let concerned = Concerned {
-            secret: alert.secret.as_ref(),
+            secrets: &asks.secrets,
             services: &asks.services,
             owner: alert.owner.as_ref(),
         };

@@ -252,6 +252,25 @@ fn a_cause_that_is_found_later_and_one_that_is_cleared_wake_nobody_again() {
 }
 
 #[test]
+fn a_rotation_that_breaks_more_while_old_trouble_stands_is_another_incident() {
+    let mut desk = Desk::default();
+    let old = |service: &str| notice("unattributed", "", service, 0);
+    let early = healed(&old("early"), 600);
+    desk.step(0, &[old("a"), old("early")]);
+    desk.step(600, &[old("a"), early.clone()]);
+    // One that suffers as it did, one that had healed long before, and others.
+    let mut rotation = notice("F1", "r1", "x", 10_800);
+    rotation.services.extend(["a".into(), "early".into()]);
+    desk.step(10_800, &[old("a"), early.clone(), rotation.clone()]);
+    assert_eq!(desk.told(), [(0, Phase::Page), (10_800, Phase::Page)]);
+    // What takes the blame for one of several is the same.
+    let mut desk = Desk::default();
+    desk.step(0, &[old("a"), old("b")]);
+    desk.step(10_800, &[old("a"), notice("F1", "r1", "b", 10_800)]);
+    assert_eq!(desk.told(), [(0, Phase::Page)]);
+}
+
+#[test]
 fn what_is_taken_back_is_over_and_says_so() {
     let mut desk = Desk::default();
     desk.step(0, &[notice("F8", "r1", "checkout", 0)]);
@@ -287,6 +306,22 @@ fn a_window_keeps_a_ticket_quiet_and_tells_of_it_when_it_closes() {
 }
 
 #[test]
+fn a_window_over_one_secret_does_not_keep_another_quiet() {
+    let mut desk = Desk::default();
+    let data = json!({"window": "upgrade", "starts_at": at(-10).to_string(),
+        "ends_at": at(100).to_string(), "reason": "upgrade", "secrets": ["db"]});
+    desk.tell(&event(-11, "window.planned", "", &data));
+    let first = ticket("F8", "r1", "checkout", 10);
+    desk.step(10, std::slice::from_ref(&first));
+    assert_eq!(desk.told(), [(10, Phase::Suppressed)]);
+    // The same sink loses the trail of a secret that nobody announced.
+    let mut second = ticket("F8", "r2", "cart", 20);
+    second.secret = Some("tls".into());
+    desk.step(20, &[first, second]);
+    assert_eq!(desk.told(), [(10, Phase::Suppressed), (20, Phase::Ticket)]);
+}
+
+#[test]
 fn what_healed_within_a_window_is_told_to_nobody() {
     let mut desk = Desk::default();
     desk.window(-10, 100);
@@ -315,13 +350,15 @@ fn a_window_never_hides_a_page_nor_a_revocation_nor_a_leak_nor_a_burning_budget(
     desk.step(10, std::slice::from_ref(&small));
     desk.burns(LevelName::M3, Urgency::Ticket);
     desk.step(20, std::slice::from_ref(&small));
-    assert!(desk.only().is_suppressed());
+    assert!(desk.book.alerts().all(|alert| alert.is_suppressed()));
+    let first = |desk: &Desk| desk.book.alerts().next().unwrap().told();
     desk.burns(LevelName::M10, Urgency::Escalate);
     desk.step(25, std::slice::from_ref(&small));
-    assert!(desk.only().is_suppressed(), "not its own budget");
+    let quiet = (at(10), Phase::Suppressed);
+    assert_eq!(first(&desk), [quiet], "not its own budget");
     desk.burns(LevelName::M3, Urgency::Page);
     desk.step(30, &[small]);
-    assert_eq!(desk.told(), [(10, Phase::Suppressed), (30, Phase::Ticket)]);
+    assert_eq!(first(&desk), [quiet, (at(30), Phase::Ticket)]);
 }
 
 #[test]
@@ -378,12 +415,45 @@ fn a_budget_that_burns_without_an_incident_is_one_of_its_own() {
     // What an incident burned goes on burning for a while, and is no second incident.
     let mut desk = Desk::default();
     let leak = notice("F1", "r1", "checkout", 10);
-    desk.step(10, &[healed(&leak, 20)]);
+    desk.step(10, std::slice::from_ref(&leak));
+    desk.step(20, &[healed(&leak, 20)]);
     desk.burns(LevelName::M3, Urgency::Escalate);
     desk.step(1000, &[healed(&leak, 20)]);
     assert_eq!(desk.book.alerts().count(), 1);
     desk.step(5000, &[healed(&leak, 20)]);
     assert_eq!(desk.book.alerts().count(), 2);
+}
+
+#[test]
+fn a_budget_is_explained_only_by_what_burns_it_and_was_told() {
+    // An incident of another level.
+    let mut desk = Desk::default();
+    let sink = notice("F8", "r1", "checkout", 10);
+    desk.step(10, std::slice::from_ref(&sink));
+    desk.burns(LevelName::M3, Urgency::Escalate);
+    desk.step(20, &[sink]);
+    assert_eq!(desk.book.alerts().count(), 2);
+    assert_eq!(
+        desk.told()[1..],
+        [(20, Phase::Page), (20, Phase::Escalated)]
+    );
+    // One that a window keeps quiet.
+    let mut desk = Desk::default();
+    desk.window(-10, 100);
+    let small = ticket("F1", "r1", "checkout", 10);
+    desk.step(10, std::slice::from_ref(&small));
+    desk.burns(LevelName::M3, Urgency::Ticket);
+    desk.step(200, &[healed(&small, 20)]);
+    assert_eq!(desk.told(), [(10, Phase::Suppressed), (200, Phase::Ticket)]);
+    // A level that was told before the incident does not page beside it.
+    let mut desk = Desk::default();
+    desk.burns(LevelName::M3, Urgency::Ticket);
+    desk.step(10, &[]);
+    desk.burns(LevelName::M3, Urgency::Escalate);
+    desk.step(20, &[notice("F1", "r1", "checkout", 20)]);
+    let told: Vec<_> = desk.book.alerts().map(|alert| alert.told()).collect();
+    assert_eq!(told[0], [(at(10), Phase::Ticket)]);
+    assert_eq!(told[1], [(at(20), Phase::Page), (at(20), Phase::Escalated)]);
 }
 
 fn read(seconds: i64, n: i64, actor: i64) -> Event {

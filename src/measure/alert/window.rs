@@ -8,13 +8,13 @@ use crate::model::{SecretPath, ServiceName, Text, Timestamp};
 /// What a window has to cover.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Concerned<'a> {
-    pub(super) secret: Option<&'a SecretPath>,
+    pub(super) secrets: &'a BTreeSet<SecretPath>,
     pub(super) services: &'a BTreeSet<ServiceName>,
     pub(super) owner: Option<&'a Text>,
 }
 
-/// The window that was announced, is open now and covers all that is concerned: it names the
-/// secret, or every service, or neither and everything of the owner.
+/// The window that was announced, is open now and covers all that is concerned: it names
+/// every secret, or every service, or neither and everything of the owner.
 pub(super) fn covering<'a>(
     of: Concerned<'_>,
     now: Timestamp,
@@ -25,9 +25,9 @@ pub(super) fn covering<'a>(
         let open = (planned.starts_at..=planned.ends_at).contains(&now);
         let of_owner = planned.owner.is_none() || planned.owner.as_ref() == of.owner;
         let whole = planned.services.is_empty() && planned.secrets.is_empty();
-        let of_secret = of
-            .secret
-            .is_some_and(|secret| planned.secrets.contains(secret));
+        let mut secrets = of.secrets.iter();
+        let of_secret =
+            !of.secrets.is_empty() && secrets.all(|secret| planned.secrets.contains(secret));
         let mut services = of.services.iter();
         let of_services =
             !of.services.is_empty() && services.all(|service| planned.services.contains(service));

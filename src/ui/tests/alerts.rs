@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Bench, rich};
 use crate::diagnosis::Finding;
 use crate::incident::Incident;
-use crate::measure::alert::{Book, Burning, Notice, Owner, Owners, Pattern, Pressure};
+use crate::measure::alert::{Alert, Book, Burning, Notice, Owner, Owners, Pattern, Pressure};
 use crate::measure::level::{LevelName, Urgency};
 use crate::model::effect::{Effect, Ring};
 use crate::model::event::Severity;
@@ -60,6 +60,7 @@ fn told(mut state: State, incident: &Incident, pressure: &Pressure) -> State {
         .flatten()
         .collect();
     moments.sort_unstable();
+    let calm = Pressure::default();
     let mut book = Book::default();
     for now in moments {
         let known = findings.iter().filter(|finding| finding.detected_at <= now);
@@ -72,6 +73,9 @@ fn told(mut state: State, incident: &Incident, pressure: &Pressure) -> State {
                 }
             })
             .collect();
+        // The budget burns by the incident, not before it.
+        let burns = notices.iter().any(|notice| notice.mode == "F1");
+        let pressure = if burns { pressure } else { &calm };
         book.step(now, &notices, incident, pressure);
     }
     state.known.alerts = book.alerts().cloned().collect();
@@ -194,4 +198,28 @@ fn a_page_rings_once_while_the_cockpit_follows_what_happens() {
     assert_eq!(rings(None, vec![live(paged(), true)]), [], "quiet");
     let past = vec![live(paged(), false), paged()];
     assert_eq!(rings(Some(Ring::Bell), past), [], "the past wakes nobody");
+}
+
+#[test]
+fn what_was_over_when_it_was_first_seen_rings_when_it_comes_back() {
+    let with = |change: &dyn Fn(&mut Alert)| {
+        let mut state = paged();
+        let mut alert = (*state.known.alerts[0]).clone();
+        change(&mut alert);
+        state.known.alerts = [Arc::new(alert)].into();
+        live(state, true)
+    };
+    let over = |alert: &mut Alert| {
+        alert.paged_at = Some(rich::at(100));
+        alert.resolved_at = Some(rich::at(200));
+    };
+    let again = |alert: &mut Alert| {
+        alert.paged_at = Some(rich::at(100));
+        alert.again_at = Some(rich::at(740));
+    };
+    let rung = rings(
+        Some(Ring::Bell),
+        vec![with(&over), with(&again), with(&again)],
+    );
+    assert_eq!(rung.len(), 1, "{rung:?}");
 }
