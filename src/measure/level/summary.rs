@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::day::{Day, Key};
+use super::day::{Day, Key, to_micros};
 use super::facts::Episode;
 use super::minutes::Minutes;
 use crate::model::event::Outcome;
@@ -135,6 +135,19 @@ impl Case {
     #[must_use]
     pub fn waits(&self) -> bool {
         matches!(self, Self::Waits { .. })
+    }
+
+    /// The same, its moments to the microsecond.
+    pub(super) fn to_micros(mut self) -> Self {
+        match &mut self {
+            Self::Ended { at, .. } | Self::Counted { at, .. } | Self::Took { at, .. } => {
+                *at = to_micros(*at);
+            }
+            Self::Waits { since, until } => {
+                (*since, *until) = (to_micros(*since), to_micros(*until));
+            }
+        }
+        self
     }
 
     /// The day it is kept under.
