@@ -453,10 +453,13 @@ fn save(
     let waits = cases.filter(|(_, case)| case.waits()).count();
     let mut numbering = Numbering { db, catalogue };
     let body = encode(day, summary, coarse, &mut numbering)?;
-    let sql = "INSERT INTO day (day, coarse, waits, totals) VALUES (?1, ?2, ?3, ?4)";
-    let waits = i64::try_from(waits).unwrap_or(i64::MAX);
-    db.prepare_cached(sql)?
-        .execute(params![day.number(), coarse, waits, totals])?;
+    // A day on which nothing happened is a gap, whatever is known of what does not belong to it.
+    if !summary.is_quiet() {
+        let sql = "INSERT INTO day (day, coarse, waits, totals) VALUES (?1, ?2, ?3, ?4)";
+        let waits = i64::try_from(waits).unwrap_or(i64::MAX);
+        db.prepare_cached(sql)?
+            .execute(params![day.number(), coarse, waits, totals])?;
+    }
     let sql = "INSERT INTO detail (day, body) VALUES (?1, ?2)";
     db.prepare_cached(sql)?
         .execute(params![day.number(), body])?;

@@ -127,7 +127,12 @@ fn who_knows_more_is_believed_and_who_knew_less_changes_nothing() {
         .feed(&early, TODAY.later(-1), Keep::default())
         .unwrap();
     let levels = levels(&mut history, at(TODAY.later(1), 80_000));
-    assert_eq!(counts(&levels, LevelName::M8).1, 0);
+    assert_eq!(counts(&levels, LevelName::M8), (1, 0));
+    assert_eq!(counts(&levels, LevelName::M1), (1, 0));
+    // The day that it does not belong to is a gap.
+    let days = history.totals(TODAY, TODAY.later(1)).unwrap();
+    let days: Vec<Day> = days.into_iter().map(|(day, _)| day).collect();
+    assert_eq!(days, [TODAY.later(1)]);
 }
 
 fn day_of_none(words: u32) -> crate::measure::level::DaySummary {

@@ -181,6 +181,12 @@ impl Record {
         of.map(|(_, case)| case)
     }
 
+    /// True where anything is known, were it that nothing of it belongs to this day.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        !self.cases.is_empty() || self.words.iter().any(|words| *words > 0)
+    }
+
     /// Joins what another knows of the same rotation on the same day: of each part the one that
     /// rests on more words; of as many, the one with more cases, or that waited longer.
     pub fn join(&mut self, other: &Self) {
@@ -267,14 +273,29 @@ impl DaySummary {
             && self.leaks.is_empty()
     }
 
+    /// True where nothing happened on the day: all that is known is that what somebody told of it
+    /// belongs elsewhere.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.rotations
+            .values()
+            .all(|record| record.cases.is_empty())
+            && self.findings.is_empty()
+            && self.auth.is_empty()
+            && self.quotas.is_empty()
+            && self.scans.is_empty()
+            && self.leaks.is_empty()
+    }
+
     /// Joins what another tells of the same day. `knows` is from when until when the other looked
     /// at everything: a finding that stood then and that it does not know was taken back.
     pub fn join(&mut self, other: &Self, knows: Option<(Timestamp, Timestamp)>) {
         for (key, record) in &other.rotations {
             self.rotations.entry(*key).or_default().join(record);
         }
-        // A rotation that turned out to be another's alias, or whose cases all lie elsewhere.
-        self.rotations.retain(|_, record| !record.cases.is_empty());
+        // One without cases stays: a rotation that turned out to be another's alias, or whose
+        // cases all lie elsewhere, would be taken in again from the next who knows less.
+        self.rotations.retain(|_, record| record.is_told());
         if let Some((from, until)) = knows {
             self.findings.retain(|key, seen| {
                 let within = (from..=until).contains(&seen.episode.detected_at);
