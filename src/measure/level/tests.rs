@@ -117,6 +117,31 @@ fn a_window_counts_once_it_closed() {
 }
 
 #[test]
+fn what_waits_later_than_the_moment_of_asking_waited_then() {
+    let data = json!({"secret": "db", "to_version": "2", "grace_period_seconds": 60});
+    let events = [
+        told(0, "rotation.started", &data),
+        stage("/engine", 10, "cutover", "completed", None),
+    ];
+    let (incident, ledger) = both(&events);
+    let asked = Objectives::default();
+    let healed = [spike(&["eu"], 20, Some(200_000))];
+    let summary = Summary::of(&incident, &ledger, &healed, at(300_000));
+    let reading = |now, name| {
+        let levels = summary.levels(at(now), None, &asked);
+        let reading = levels.get(name).unwrap().reading.clone();
+        (reading.n, reading.value)
+    };
+    assert_eq!(reading(100_010, LevelName::M4), (1, Some(100_000.0)));
+    assert_eq!(reading(100_020, LevelName::M9), (1, Some(100_000.0)));
+    // It had not begun, or not lasted long enough.
+    for now in [-5, 300] {
+        assert_eq!(reading(now, LevelName::M4), (0, None));
+        assert_eq!(reading(now, LevelName::M9), (0, None));
+    }
+}
+
+#[test]
 fn an_entry_is_not_missing_while_nobody_looked_or_it_may_still_come() {
     let entry = |seconds, of: &str| {
         let data = json!({"actor": "a", "operation": "update", "path": "p", "secret": "db",
