@@ -370,7 +370,8 @@ fn check_layout(db: &Connection) -> Result<i64, What> {
     Ok(found)
 }
 
-/// Makes the file and its folder, for their owner alone, where they are not there.
+/// Makes the file and its folder, for their owner alone, where they are not there; a file that
+/// others may read or write is closed to them.
 fn private(path: &Path) -> Result<(), std::io::Error> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         let mut builder = std::fs::DirBuilder::new();
@@ -380,13 +381,28 @@ fn private(path: &Path) -> Result<(), std::io::Error> {
         builder.create(folder)?;
     }
     if path.exists() {
-        return Ok(());
+        return close(path);
     }
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(|_| ())
+}
+
+#[cfg(unix)]
+fn close(path: &Path) -> Result<(), std::io::Error> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let found = std::fs::metadata(path)?;
+    if found.is_file() && found.permissions().mode() & 0o077 != 0 {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn close(_: &Path) -> Result<(), std::io::Error> {
+    Ok(())
 }
 
 fn load(db: &Connection, catalogue: &Catalogue, day: Day) -> Result<DaySummary, What> {

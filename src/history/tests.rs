@@ -272,6 +272,11 @@ fn the_file_is_its_owners_alone() {
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(&path.with_extension("db-wal")), 0o600);
     assert_eq!(mode(path.parent().unwrap()), 0o700);
+    // One that somebody opened to others.
+    drop(history);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    drop(History::open(&path).unwrap());
+    assert_eq!(mode(&path), 0o600);
 }
 
 #[test]
