@@ -492,8 +492,15 @@ fn settle(db: &Connection, catalogue: &mut Catalogue, today: Day) -> Result<(), 
         rows.take(AT_ONCE).collect::<rusqlite::Result<_>>()?
     };
     for day in days.into_iter().map(Day::new) {
-        let summary = load(db, catalogue, day)?;
-        save(db, catalogue, day, &summary, true)?;
+        match load(db, catalogue, day) {
+            Ok(summary) => save(db, catalogue, day, &summary, true)?,
+            // One that is damaged stays as it is, and is not in the way of the others.
+            Err(What::Corrupt(_)) => {
+                let sql = "UPDATE day SET coarse = 1 WHERE day = ?1";
+                db.prepare_cached(sql)?.execute([day.number()])?;
+            }
+            Err(other) => return Err(other),
+        }
     }
     Ok(())
 }

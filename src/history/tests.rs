@@ -327,6 +327,22 @@ fn a_damaged_day_is_an_error_and_no_crash() {
 }
 
 #[test]
+fn a_damaged_old_day_keeps_no_other_from_being_told() {
+    let (_folder, path) = place();
+    let mut history = History::open(&path).unwrap();
+    let told = ended(TODAY, "r1", End::Succeeded, 1);
+    history.feed(&told, TODAY, Keep::default()).unwrap();
+    let db = Connection::open(&path).unwrap();
+    db.execute("UPDATE detail SET body = x'ff'", []).unwrap();
+    let then = TODAY.later(20);
+    let more = ended(then, "r2", End::Succeeded, 1);
+    assert_eq!(history.feed(&more, then, Keep::default()).unwrap(), 1);
+    let coarse = "SELECT coarse FROM day ORDER BY day LIMIT 1";
+    let coarse: i64 = db.query_row(coarse, [], |row| row.get(0)).unwrap();
+    assert_eq!(coarse, 1, "it is not tried again");
+}
+
+#[test]
 fn a_full_disk_loses_that_feeding_and_no_more() {
     let (_folder, path) = place();
     let mut history = History::open(&path).unwrap();
