@@ -56,6 +56,8 @@ pub struct History {
     path: PathBuf,
     catalogue: Catalogue,
     noted: HashMap<SecretPath, About>,
+    /// The findings that were told through here.
+    told: BTreeMap<Day, BTreeSet<Key>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -163,6 +165,7 @@ impl History {
             path: path.to_owned(),
             catalogue: Catalogue::default(),
             noted: HashMap::new(),
+            told: BTreeMap::new(),
         })
     }
 
@@ -211,11 +214,13 @@ impl History {
         let way = TransactionBehavior::Immediate;
         let tx = rusqlite::Transaction::new_unchecked(&self.db, way)?;
         self.catalogue.refresh(&tx)?;
+        let none = BTreeSet::new();
         let (mut changed, mut again) = (0, false);
         for (day, told) in summary.days.range(oldest..=today.later(1)) {
             let stored = load(&tx, &self.catalogue, *day)?;
             let mut joined = stored.clone();
-            joined.join(told, summary.knows);
+            let own = self.told.get(day).unwrap_or(&none);
+            joined.join(told, summary.knows, own);
             let coarse = today.number() - day.number() > FINE_DAYS;
             if joined != stored || again {
                 changed += usize::from(joined != stored);
@@ -245,6 +250,13 @@ impl History {
             tx.prepare_cached(&sql)?.execute([oldest.number()])?;
         }
         tx.commit()?;
+        self.told = self.told.split_off(&oldest);
+        for (day, told) in summary.days.range(oldest..) {
+            if !told.findings.is_empty() {
+                let held = self.told.entry(*day).or_default();
+                held.extend(told.findings.keys());
+            }
+        }
         Ok(changed)
     }
 
@@ -340,6 +352,7 @@ impl History {
             }
             let told = live.into_iter().flat_map(|live| &live.days);
             let told: BTreeMap<&Day, &DaySummary> = told.collect();
+            let none = BTreeSet::new();
             days.extend(told.keys().copied().copied());
             for day in days {
                 let Some(told) = told.get(&day) else {
@@ -347,7 +360,8 @@ impl History {
                     continue;
                 };
                 let mut stored = load(&tx, &self.catalogue, day)?;
-                stored.join(told, live.and_then(|live| live.knows));
+                let own = self.told.get(&day).unwrap_or(&none);
+                stored.join(told, live.and_then(|live| live.knows), own);
                 tally.add(&stored);
             }
             if let Some(live) = live {

@@ -6,7 +6,8 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::measure::level::{
-    About, Case, Day, End, Key, LevelName, Levels, Objectives, Part, Record, Summary, Watched,
+    About, Case, Day, End, Episode, Key, LevelName, Levels, Objectives, Part, Record, Seen,
+    Summary, Trouble, Watched,
 };
 use crate::model::{SecretPath, Span, Text, Timestamp};
 
@@ -340,6 +341,37 @@ fn a_damaged_old_day_keeps_no_other_from_being_told() {
     let coarse = "SELECT coarse FROM day ORDER BY day LIMIT 1";
     let coarse: i64 = db.query_row(coarse, [], |row| row.get(0)).unwrap();
     assert_eq!(coarse, 1, "it is not tried again");
+}
+
+#[test]
+fn a_finding_is_taken_back_by_whoever_told_it_alone() {
+    let (_folder, path) = place();
+    let mut one = History::open(&path).unwrap();
+    let mut two = History::open(&path).unwrap();
+    let nothing = Summary {
+        knows: Some((at(TODAY, 0), at(TODAY, 100))),
+        ..ended(TODAY, "r1", End::Succeeded, 1)
+    };
+    let mut told = nothing.clone();
+    let episode = Episode {
+        mode: "F1",
+        trouble: Trouble::of("F1"),
+        secret: Some("db".into()),
+        services: Vec::new(),
+        regions: Vec::new(),
+        detected_at: at(TODAY, 10),
+        resolved_at: None,
+    };
+    let until = at(TODAY, 20);
+    let day = told.days.get_mut(&TODAY).unwrap();
+    let seen = Seen { episode, until };
+    day.findings.insert(Key::of(&["f1"]), seen);
+    one.feed(&told, TODAY, Keep::default()).unwrap();
+    // Another cockpit, which follows other sources, never knew of it.
+    two.feed(&nothing, TODAY, Keep::default()).unwrap();
+    assert_eq!(two.day(TODAY).unwrap().findings.len(), 1);
+    one.feed(&nothing, TODAY, Keep::default()).unwrap();
+    assert_eq!(two.day(TODAY).unwrap().findings.len(), 0);
 }
 
 #[test]

@@ -288,8 +288,14 @@ impl DaySummary {
     }
 
     /// Joins what another tells of the same day. `knows` is from when until when the other looked
-    /// at everything: a finding that stood then and that it does not know was taken back.
-    pub fn join(&mut self, other: &Self, knows: Option<(Timestamp, Timestamp)>) {
+    /// at everything, `own` is which findings it told before: one of those that stood then and
+    /// that it does not know any more was taken back. What others found is theirs.
+    pub fn join(
+        &mut self,
+        other: &Self,
+        knows: Option<(Timestamp, Timestamp)>,
+        own: &BTreeSet<Key>,
+    ) {
         for (key, record) in &other.rotations {
             self.rotations.entry(*key).or_default().join(record);
         }
@@ -300,7 +306,7 @@ impl DaySummary {
             self.findings.retain(|key, seen| {
                 let within = (from..=until).contains(&seen.episode.detected_at);
                 let stands = seen.episode.resolved_at.is_none() && seen.until <= until;
-                !(within && stands) || other.findings.contains_key(key)
+                !(within && stands && own.contains(key)) || other.findings.contains_key(key)
             });
         }
         for (key, seen) in &other.findings {
@@ -376,10 +382,11 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Joins another; days are joined one by one.
+    /// Joins another; days are joined one by one. No finding is taken back.
     pub fn join(&mut self, other: &Self) {
+        let none = BTreeSet::new();
         for (day, told) in &other.days {
-            self.days.entry(*day).or_default().join(told, other.knows);
+            self.days.entry(*day).or_default().join(told, None, &none);
         }
         self.days.retain(|_, day| !day.is_empty());
         self.tellers.extend(other.tellers.iter().cloned());
