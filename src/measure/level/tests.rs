@@ -101,7 +101,7 @@ fn a_spike_is_bad_where_it_stood_and_as_long_as_it_stood() {
 
 #[test]
 fn a_window_counts_once_it_closed() {
-    let data = json!({"secret": "db", "to_version": "2", "grace_period_seconds": 3600,
+    let data = json!({"secret": "db", "to_version": "2", "grace_seconds": 3600,
         "consumers": [{"consumer": "shop"}]});
     let events = [
         told(0, "rotation.started", &data),
@@ -118,7 +118,7 @@ fn a_window_counts_once_it_closed() {
 
 #[test]
 fn what_waits_later_than_the_moment_of_asking_waited_then() {
-    let data = json!({"secret": "db", "to_version": "2", "grace_period_seconds": 60});
+    let data = json!({"secret": "db", "to_version": "2", "grace_seconds": 60});
     let events = [
         told(0, "rotation.started", &data),
         stage("/engine", 10, "cutover", "completed", None),
