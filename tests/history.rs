@@ -156,6 +156,39 @@ fn the_days_of_the_first_night_say_what_its_events_say() {
     }
 }
 
+/// Events later by less than a microsecond, each by another part of one; a scan is among them.
+fn in_nanoseconds(lines: &str) -> Vec<Event> {
+    let mut told = events(lines, Span::ZERO);
+    let last = told.last().unwrap().time;
+    let scan = serde_json::json!({"specversion": "1.0", "id": "scan-1", "source": "/scanner",
+        "type": "rotascope.scan.completed", "time": last.to_string(),
+        "data": {"detector": "counter", "repository": "shop", "findings": 2}});
+    told.push(Event::from_json(scan.to_string().as_bytes()).unwrap());
+    for (n, event) in told.iter_mut().enumerate() {
+        let nanos = event.time.nanos() / 1000 * 1000 + u32::try_from(n % 999).unwrap() + 1;
+        event.time = Timestamp::new(event.time.seconds(), nanos);
+    }
+    told.sort_by_key(|event| event.time);
+    told
+}
+
+#[test]
+fn moments_in_nanoseconds_are_found_again() {
+    let path = support::first_night().join("events.jsonl");
+    let lines = std::fs::read_to_string(path).unwrap();
+    let told = in_nanoseconds(&lines);
+    let mut session = Session::new();
+    for event in &told {
+        session.take(event);
+    }
+    let scans = |summary: &Summary| -> usize {
+        let days = summary.days.values();
+        days.map(|day| day.scans.len()).sum()
+    };
+    assert!(scans(&session.summary()) > 0, "the scan is known");
+    agrees(&told, 7).unwrap();
+}
+
 #[test]
 fn the_days_of_the_shared_incidents_say_what_their_events_say() {
     for path in incidents() {

@@ -56,6 +56,8 @@ pub struct History {
     path: PathBuf,
     catalogue: Catalogue,
     noted: HashMap<SecretPath, About>,
+    /// The findings that were told through here.
+    told: BTreeMap<Day, BTreeSet<Key>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -163,6 +165,7 @@ impl History {
             path: path.to_owned(),
             catalogue: Catalogue::default(),
             noted: HashMap::new(),
+            told: BTreeMap::new(),
         })
     }
 
@@ -211,11 +214,13 @@ impl History {
         let way = TransactionBehavior::Immediate;
         let tx = rusqlite::Transaction::new_unchecked(&self.db, way)?;
         self.catalogue.refresh(&tx)?;
+        let none = BTreeSet::new();
         let (mut changed, mut again) = (0, false);
         for (day, told) in summary.days.range(oldest..=today.later(1)) {
             let stored = load(&tx, &self.catalogue, *day)?;
             let mut joined = stored.clone();
-            joined.join(told, summary.knows);
+            let own = self.told.get(day).unwrap_or(&none);
+            joined.join(told, summary.knows, own);
             let coarse = today.number() - day.number() > FINE_DAYS;
             if joined != stored || again {
                 changed += usize::from(joined != stored);
@@ -245,6 +250,13 @@ impl History {
             tx.prepare_cached(&sql)?.execute([oldest.number()])?;
         }
         tx.commit()?;
+        self.told = self.told.split_off(&oldest);
+        for (day, told) in summary.days.range(oldest..) {
+            if !told.findings.is_empty() {
+                let held = self.told.entry(*day).or_default();
+                held.extend(told.findings.keys());
+            }
+        }
         Ok(changed)
     }
 
@@ -340,6 +352,7 @@ impl History {
             }
             let told = live.into_iter().flat_map(|live| &live.days);
             let told: BTreeMap<&Day, &DaySummary> = told.collect();
+            let none = BTreeSet::new();
             days.extend(told.keys().copied().copied());
             for day in days {
                 let Some(told) = told.get(&day) else {
@@ -347,7 +360,8 @@ impl History {
                     continue;
                 };
                 let mut stored = load(&tx, &self.catalogue, day)?;
-                stored.join(told, live.and_then(|live| live.knows));
+                let own = self.told.get(&day).unwrap_or(&none);
+                stored.join(told, live.and_then(|live| live.knows), own);
                 tally.add(&stored);
             }
             if let Some(live) = live {
@@ -370,7 +384,8 @@ fn check_layout(db: &Connection) -> Result<i64, What> {
     Ok(found)
 }
 
-/// Makes the file and its folder, for their owner alone, where they are not there.
+/// Makes the file and its folder, for their owner alone, where they are not there; a file that
+/// others may read or write is closed to them.
 fn private(path: &Path) -> Result<(), std::io::Error> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         let mut builder = std::fs::DirBuilder::new();
@@ -380,13 +395,28 @@ fn private(path: &Path) -> Result<(), std::io::Error> {
         builder.create(folder)?;
     }
     if path.exists() {
-        return Ok(());
+        return close(path);
     }
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(|_| ())
+}
+
+#[cfg(unix)]
+fn close(path: &Path) -> Result<(), std::io::Error> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let found = std::fs::metadata(path)?;
+    if found.is_file() && found.permissions().mode() & 0o077 != 0 {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn close(_: &Path) -> Result<(), std::io::Error> {
+    Ok(())
 }
 
 fn load(db: &Connection, catalogue: &Catalogue, day: Day) -> Result<DaySummary, What> {
@@ -453,10 +483,13 @@ fn save(
     let waits = cases.filter(|(_, case)| case.waits()).count();
     let mut numbering = Numbering { db, catalogue };
     let body = encode(day, summary, coarse, &mut numbering)?;
-    let sql = "INSERT INTO day (day, coarse, waits, totals) VALUES (?1, ?2, ?3, ?4)";
-    let waits = i64::try_from(waits).unwrap_or(i64::MAX);
-    db.prepare_cached(sql)?
-        .execute(params![day.number(), coarse, waits, totals])?;
+    // A day on which nothing happened is a gap, whatever is known of what does not belong to it.
+    if !summary.is_quiet() {
+        let sql = "INSERT INTO day (day, coarse, waits, totals) VALUES (?1, ?2, ?3, ?4)";
+        let waits = i64::try_from(waits).unwrap_or(i64::MAX);
+        db.prepare_cached(sql)?
+            .execute(params![day.number(), coarse, waits, totals])?;
+    }
     let sql = "INSERT INTO detail (day, body) VALUES (?1, ?2)";
     db.prepare_cached(sql)?
         .execute(params![day.number(), body])?;
@@ -473,8 +506,15 @@ fn settle(db: &Connection, catalogue: &mut Catalogue, today: Day) -> Result<(), 
         rows.take(AT_ONCE).collect::<rusqlite::Result<_>>()?
     };
     for day in days.into_iter().map(Day::new) {
-        let summary = load(db, catalogue, day)?;
-        save(db, catalogue, day, &summary, true)?;
+        match load(db, catalogue, day) {
+            Ok(summary) => save(db, catalogue, day, &summary, true)?,
+            // One that is damaged stays as it is, and is not in the way of the others.
+            Err(What::Corrupt(_)) => {
+                let sql = "UPDATE day SET coarse = 1 WHERE day = ?1";
+                db.prepare_cached(sql)?.execute([day.number()])?;
+            }
+            Err(other) => return Err(other),
+        }
     }
     Ok(())
 }

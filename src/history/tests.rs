@@ -6,7 +6,8 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::measure::level::{
-    About, Case, Day, End, Key, LevelName, Levels, Objectives, Part, Record, Summary, Watched,
+    About, Case, Day, End, Episode, Key, LevelName, Levels, Objectives, Part, Record, Seen,
+    Summary, Trouble, Watched,
 };
 use crate::model::{SecretPath, Span, Text, Timestamp};
 
@@ -127,7 +128,12 @@ fn who_knows_more_is_believed_and_who_knew_less_changes_nothing() {
         .feed(&early, TODAY.later(-1), Keep::default())
         .unwrap();
     let levels = levels(&mut history, at(TODAY.later(1), 80_000));
-    assert_eq!(counts(&levels, LevelName::M8).1, 0);
+    assert_eq!(counts(&levels, LevelName::M8), (1, 0));
+    assert_eq!(counts(&levels, LevelName::M1), (1, 0));
+    // The day that it does not belong to is a gap.
+    let days = history.totals(TODAY, TODAY.later(1)).unwrap();
+    let days: Vec<Day> = days.into_iter().map(|(day, _)| day).collect();
+    assert_eq!(days, [TODAY.later(1)]);
 }
 
 fn day_of_none(words: u32) -> crate::measure::level::DaySummary {
@@ -267,6 +273,11 @@ fn the_file_is_its_owners_alone() {
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(&path.with_extension("db-wal")), 0o600);
     assert_eq!(mode(path.parent().unwrap()), 0o700);
+    // One that somebody opened to others.
+    drop(history);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    drop(History::open(&path).unwrap());
+    assert_eq!(mode(&path), 0o600);
 }
 
 #[test]
@@ -314,6 +325,53 @@ fn a_damaged_day_is_an_error_and_no_crash() {
         assert!(error.contains("damaged"), "{damage}: {error}");
         assert!(history.feed(&told, TODAY, Keep::default()).is_err());
     }
+}
+
+#[test]
+fn a_damaged_old_day_keeps_no_other_from_being_told() {
+    let (_folder, path) = place();
+    let mut history = History::open(&path).unwrap();
+    let told = ended(TODAY, "r1", End::Succeeded, 1);
+    history.feed(&told, TODAY, Keep::default()).unwrap();
+    let db = Connection::open(&path).unwrap();
+    db.execute("UPDATE detail SET body = x'ff'", []).unwrap();
+    let then = TODAY.later(20);
+    let more = ended(then, "r2", End::Succeeded, 1);
+    assert_eq!(history.feed(&more, then, Keep::default()).unwrap(), 1);
+    let coarse = "SELECT coarse FROM day ORDER BY day LIMIT 1";
+    let coarse: i64 = db.query_row(coarse, [], |row| row.get(0)).unwrap();
+    assert_eq!(coarse, 1, "it is not tried again");
+}
+
+#[test]
+fn a_finding_is_taken_back_by_whoever_told_it_alone() {
+    let (_folder, path) = place();
+    let mut one = History::open(&path).unwrap();
+    let mut two = History::open(&path).unwrap();
+    let nothing = Summary {
+        knows: Some((at(TODAY, 0), at(TODAY, 100))),
+        ..ended(TODAY, "r1", End::Succeeded, 1)
+    };
+    let mut told = nothing.clone();
+    let episode = Episode {
+        mode: "F1",
+        trouble: Trouble::of("F1"),
+        secret: Some("db".into()),
+        services: Vec::new(),
+        regions: Vec::new(),
+        detected_at: at(TODAY, 10),
+        resolved_at: None,
+    };
+    let until = at(TODAY, 20);
+    let day = told.days.get_mut(&TODAY).unwrap();
+    let seen = Seen { episode, until };
+    day.findings.insert(Key::of(&["f1"]), seen);
+    one.feed(&told, TODAY, Keep::default()).unwrap();
+    // Another cockpit, which follows other sources, never knew of it.
+    two.feed(&nothing, TODAY, Keep::default()).unwrap();
+    assert_eq!(two.day(TODAY).unwrap().findings.len(), 1);
+    one.feed(&nothing, TODAY, Keep::default()).unwrap();
+    assert_eq!(two.day(TODAY).unwrap().findings.len(), 0);
 }
 
 #[test]

@@ -207,6 +207,8 @@ struct Shelf {
     measure: Measure,
     live: bool,
     history: Option<History>,
+    /// What was said last to be wrong with the history.
+    said: Option<String>,
 }
 
 impl Shelf {
@@ -215,7 +217,15 @@ impl Shelf {
             measure,
             live,
             history: None,
+            said: None,
         }
+    }
+
+    /// True where this was not said last: it comes with every summary.
+    fn is_new(&mut self, trouble: &str) -> bool {
+        let new = self.said.as_deref() != Some(trouble);
+        self.said = Some(trouble.to_owned());
+        new
     }
 
     fn overview(&mut self, noted: &Noted) -> Overview {
@@ -232,12 +242,17 @@ impl Shelf {
             (Keeping::In(path, keep), _) => {
                 let (path, keep) = (path.clone(), *keep);
                 match self.kept(noted, &path, keep) {
-                    Ok(overview) => return overview,
+                    Ok(overview) => {
+                        self.said = None;
+                        return overview;
+                    }
                     Err(error) => error.to_string(),
                 }
             }
         };
-        tracing::warn!(trouble, "the history is not used");
+        if self.is_new(&trouble) {
+            tracing::warn!(trouble, "the history is not used");
+        }
         // What is broken now may be mended the next time: it is opened anew.
         self.history = None;
         self.alone(noted, Origin::Session(Text::from(trouble)))
@@ -342,6 +357,31 @@ mod tests {
         assert_eq!(at(&overviews, 9), None);
         assert_eq!(at(&overviews, 25), Some(20));
         assert_eq!(at(&overviews, 99), Some(30));
+    }
+
+    #[test]
+    fn the_same_trouble_is_logged_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        std::fs::write(&path, "no history at all, but long enough").unwrap();
+        let keeping = Keeping::In(path.clone(), Keep::default());
+        let measure = Measure {
+            keeping,
+            ..Measure::default()
+        };
+        let mut shelf = Shelf::new(measure, true);
+        let noted = Noted {
+            summary: Summary::default(),
+            at: Timestamp::new(1, 0),
+            look: 0,
+        };
+        shelf.overview(&noted);
+        let said = shelf.said.clone().unwrap();
+        assert!(!shelf.is_new(&said));
+        assert!(shelf.is_new("something else"));
+        std::fs::remove_file(&path).unwrap();
+        shelf.overview(&noted);
+        assert_eq!(shelf.said, None);
     }
 
     #[test]

@@ -70,6 +70,11 @@ impl Day {
     }
 }
 
+/// A moment to the microsecond, as days are kept: what is told again is found again under it.
+pub(super) fn to_micros(at: Timestamp) -> Timestamp {
+    Timestamp::new(at.seconds(), at.nanos() / 1000 * 1000)
+}
+
 impl fmt::Display for Day {
     /// `2026-11-24`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

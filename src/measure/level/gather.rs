@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::day::{Day, Key};
+use super::day::{Day, Key, to_micros};
 use super::facts::{Episode, Facts, Told};
 use super::ledger::{Ledger, What};
 use super::minutes::Minutes;
@@ -32,7 +32,7 @@ impl Summary {
         summary.watched(ledger);
         summary.scans(ledger);
         let first = facts.rotations.iter().map(|told| told.rotation.started_at);
-        summary.knows = first.min().map(|first| (first, now));
+        summary.knows = first.min().map(|first| (to_micros(first), now));
         summary
     }
 
@@ -67,7 +67,7 @@ impl Summary {
             .collect();
         for (part, case) in record.cases {
             let of = days.entry(case.day()).or_insert_with(|| empty.clone());
-            of.cases.push((part, case));
+            of.cases.push((part, case.to_micros()));
         }
         for (day, mut record) in days {
             record.cases.sort_unstable();
@@ -93,11 +93,14 @@ impl Summary {
             let nth = nth.entry(key).or_default();
             let key = Key::new(key.number().wrapping_add(*nth));
             *nth += 1;
-            let seen = Seen {
-                episode: episode.clone(),
-                until: episode.resolved_at.unwrap_or(now),
-            };
-            self.day(episode.detected_at).findings.insert(key, seen);
+            let mut episode = episode.clone();
+            episode.detected_at = to_micros(episode.detected_at);
+            episode.resolved_at = episode.resolved_at.map(to_micros);
+            let until = episode.resolved_at.unwrap_or(to_micros(now));
+            let seen = Seen { episode, until };
+            self.day(seen.episode.detected_at)
+                .findings
+                .insert(key, seen);
         }
     }
 
@@ -128,8 +131,9 @@ impl Summary {
 
     fn scans(&mut self, ledger: &Ledger) {
         for (event, look) in &ledger.looks {
-            let place = (event.time, (look.repository.clone(), look.detector.clone()));
-            let held = self.day(event.time).scans.entry(place).or_default();
+            let at = to_micros(event.time);
+            let place = (at, (look.repository.clone(), look.detector.clone()));
+            let held = self.day(at).scans.entry(place).or_default();
             held.scans = held.scans.saturating_add(1);
             held.findings = look.findings;
         }
@@ -140,7 +144,8 @@ impl Summary {
                     What::Fingerprint(print) => Key::of(&[print.raw()]),
                     What::Place(rule, place) => Key::of(&[rule.raw(), place.raw()]),
                 };
-                self.day(event.time).leaks.insert((event.time, key));
+                let at = to_micros(event.time);
+                self.day(at).leaks.insert((at, key));
             }
         }
     }

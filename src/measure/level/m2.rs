@@ -10,7 +10,8 @@
 //! 1. A rotation's window closes at its (first) revocation, else at the end of its grace period as
 //!    last told, else as promised (after the cutover); where none of these is known, at its
 //!    success. One that goes over at a stroke, without grace, has no window to keep.
-//! 2. Rotations whose window closed count, at that moment; one that was given up before does not.
+//! 2. Rotations whose window closed count, at that moment and not before; one that was given up
+//!    before does not.
 //! 3. A case is a consumer: those named at the start and those seen with the new version. It is
 //!    good where it was on the new version by then; one that never was is bad.
 //!
@@ -68,8 +69,11 @@ fn within(facts: &Facts<'_>, sheet: &mut Sheet) {
         let named = rotation.named.iter().map(|named| &named.consumer);
         let all: BTreeSet<&ConsumerId> = named.chain(seen).collect();
         let there = updates.map_or(0, |updates| updates.values().flatten().count());
-        sheet.rests_on(at, Part::Within, told.stages.len() + all.len() + there);
-        let Some(closed) = closed(told).filter(|_| !all.is_empty()) else {
+        let others = usize::from(rotation.ended.is_some()) + usize::from(rotation.grace.is_some());
+        let words = told.stages.len() + all.len() + there + others;
+        sheet.rests_on(at, Part::Within, words);
+        let closed = closed(told).filter(|closed| *closed <= facts.now && !all.is_empty());
+        let Some(closed) = closed else {
             continue;
         };
         let is_good = |name: &&&ConsumerId| {

@@ -23,14 +23,14 @@ pub(super) fn mark(seen: &Seen, marks: &mut Marks, bound: f64) {
         return;
     }
     let since = seen.episode.detected_at;
-    let case = match seen.episode.resolved_at {
+    let case = match seen.episode.resolved_at.filter(|at| *at <= marks.to()) {
         Some(at) => Case::Took {
             at,
             micros: micros(since, at),
         },
         None => Case::Waits {
             since,
-            until: seen.until,
+            until: seen.until.min(marks.to()),
         },
     };
     marks.lasted(&case, bound);

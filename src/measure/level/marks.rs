@@ -60,13 +60,15 @@ impl Marks {
     }
 
     /// A case that lasted: one that is not over counts once it has lasted longer than the bound.
+    /// What waited later than the window's end waited at its end, if it had begun.
     pub(super) fn lasted(&mut self, case: &Case, bound: f64) {
         match case {
             Case::Took { at, micros } => self.took(*at, seconds(*micros), bound),
             Case::Waits { since, until } => {
-                let lasted = seconds(micros(*since, *until));
-                if lasted > bound {
-                    self.took(*until, lasted, bound);
+                let until = (*until).min(self.to);
+                let lasted = seconds(micros(*since, until));
+                if *since <= self.to && lasted > bound {
+                    self.took(until, lasted, bound);
                 }
             }
             Case::Ended { .. } | Case::Counted { .. } => {}

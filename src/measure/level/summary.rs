@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::day::{Day, Key};
+use super::day::{Day, Key, to_micros};
 use super::facts::Episode;
 use super::minutes::Minutes;
 use crate::model::event::Outcome;
@@ -137,6 +137,19 @@ impl Case {
         matches!(self, Self::Waits { .. })
     }
 
+    /// The same, its moments to the microsecond.
+    pub(super) fn to_micros(mut self) -> Self {
+        match &mut self {
+            Self::Ended { at, .. } | Self::Counted { at, .. } | Self::Took { at, .. } => {
+                *at = to_micros(*at);
+            }
+            Self::Waits { since, until } => {
+                (*since, *until) = (to_micros(*since), to_micros(*until));
+            }
+        }
+        self
+    }
+
     /// The day it is kept under.
     #[must_use]
     pub fn day(&self) -> Day {
@@ -166,6 +179,12 @@ impl Record {
     pub fn of(&self, part: Part) -> impl Iterator<Item = &Case> {
         let of = self.cases.iter().filter(move |(p, _)| *p == part);
         of.map(|(_, case)| case)
+    }
+
+    /// True where anything is known, were it that nothing of it belongs to this day.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        !self.cases.is_empty() || self.words.iter().any(|words| *words > 0)
     }
 
     /// Joins what another knows of the same rotation on the same day: of each part the one that
@@ -254,19 +273,40 @@ impl DaySummary {
             && self.leaks.is_empty()
     }
 
+    /// True where nothing happened on the day: all that is known is that what somebody told of it
+    /// belongs elsewhere.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.rotations
+            .values()
+            .all(|record| record.cases.is_empty())
+            && self.findings.is_empty()
+            && self.auth.is_empty()
+            && self.quotas.is_empty()
+            && self.scans.is_empty()
+            && self.leaks.is_empty()
+    }
+
     /// Joins what another tells of the same day. `knows` is from when until when the other looked
-    /// at everything: a finding that stood then and that it does not know was taken back.
-    pub fn join(&mut self, other: &Self, knows: Option<(Timestamp, Timestamp)>) {
+    /// at everything, `own` is which findings it told before: one of those that stood then and
+    /// that it does not know any more was taken back. What others found is theirs.
+    pub fn join(
+        &mut self,
+        other: &Self,
+        knows: Option<(Timestamp, Timestamp)>,
+        own: &BTreeSet<Key>,
+    ) {
         for (key, record) in &other.rotations {
             self.rotations.entry(*key).or_default().join(record);
         }
-        // A rotation that turned out to be another's alias, or whose cases all lie elsewhere.
-        self.rotations.retain(|_, record| !record.cases.is_empty());
+        // One without cases stays: a rotation that turned out to be another's alias, or whose
+        // cases all lie elsewhere, would be taken in again from the next who knows less.
+        self.rotations.retain(|_, record| record.is_told());
         if let Some((from, until)) = knows {
             self.findings.retain(|key, seen| {
                 let within = (from..=until).contains(&seen.episode.detected_at);
                 let stands = seen.episode.resolved_at.is_none() && seen.until <= until;
-                !(within && stands) || other.findings.contains_key(key)
+                !(within && stands && own.contains(key)) || other.findings.contains_key(key)
             });
         }
         for (key, seen) in &other.findings {
@@ -342,10 +382,11 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Joins another; days are joined one by one.
+    /// Joins another; days are joined one by one. No finding is taken back.
     pub fn join(&mut self, other: &Self) {
+        let none = BTreeSet::new();
         for (day, told) in &other.days {
-            self.days.entry(*day).or_default().join(told, other.knows);
+            self.days.entry(*day).or_default().join(told, None, &none);
         }
         self.days.retain(|_, day| !day.is_empty());
         self.tellers.extend(other.tellers.iter().cloned());

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Episode, Ledger, Level, LevelName, Levels, Objectives, Trouble};
+use super::{Episode, Ledger, Level, LevelName, Levels, Objectives, Summary, Trouble};
 use crate::incident::Incident;
 use crate::model::{Event, Span, Timestamp};
 
@@ -97,6 +97,48 @@ fn a_spike_is_bad_where_it_stood_and_as_long_as_it_stood() {
     assert_eq!(bad(spike(&["us"], 60, Some(179))), (20, 0));
     // One that names no region is about all of them, one that goes on lasts until now.
     assert_eq!(bad(spike(&[], 481, None)), (20, 4));
+}
+
+#[test]
+fn a_window_counts_once_it_closed() {
+    let data = json!({"secret": "db", "to_version": "2", "grace_seconds": 3600,
+        "consumers": [{"consumer": "shop"}]});
+    let events = [
+        told(0, "rotation.started", &data),
+        stage("/engine", 10, "cutover", "completed", None),
+    ];
+    let (incident, ledger) = both(&events);
+    let late = |now| -> u64 {
+        let summary = Summary::of(&incident, &ledger, &[], at(now));
+        summary.totals().iter().map(|(_, day)| day.late).sum()
+    };
+    assert_eq!(incident.rotations().next().unwrap().named.len(), 1);
+    assert_eq!((late(3609), late(3610)), (0, 1));
+}
+
+#[test]
+fn what_waits_later_than_the_moment_of_asking_waited_then() {
+    let data = json!({"secret": "db", "to_version": "2", "grace_seconds": 60});
+    let events = [
+        told(0, "rotation.started", &data),
+        stage("/engine", 10, "cutover", "completed", None),
+    ];
+    let (incident, ledger) = both(&events);
+    let asked = Objectives::default();
+    let healed = [spike(&["eu"], 20, Some(200_000))];
+    let summary = Summary::of(&incident, &ledger, &healed, at(300_000));
+    let reading = |now, name| {
+        let levels = summary.levels(at(now), None, &asked);
+        let reading = levels.get(name).unwrap().reading.clone();
+        (reading.n, reading.value)
+    };
+    assert_eq!(reading(100_010, LevelName::M4), (1, Some(100_000.0)));
+    assert_eq!(reading(100_020, LevelName::M9), (1, Some(100_000.0)));
+    // It had not begun, or not lasted long enough.
+    for now in [-5, 300] {
+        assert_eq!(reading(now, LevelName::M4), (0, None));
+        assert_eq!(reading(now, LevelName::M9), (0, None));
+    }
 }
 
 #[test]

@@ -262,7 +262,7 @@ impl Summary {
     pub fn totals(&self) -> Vec<(Day, Totals)> {
         let findings = self.days.values().flat_map(|day| day.findings.values());
         let findings: Vec<Seen> = findings.cloned().collect();
-        let days = self.days.iter();
+        let days = self.days.iter().filter(|(_, day)| !day.is_quiet());
         days.map(|(at, day)| (*at, Totals::of(*at, day, &findings)))
             .collect()
     }
