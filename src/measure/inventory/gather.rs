@@ -198,6 +198,11 @@ impl<'a> Around<'a> {
         if !matched {
             return Hidden::Unknowable(readers.len());
         }
+        let forgotten = self.incident.uses_forgotten(secret);
+        if forgotten.writers {
+            // A writer whom nobody remembers looks like a stranger.
+            return Hidden::AtLeast(Vec::new());
+        }
         let asked: BTreeSet<&str> = rotations
             .iter()
             .filter_map(|r| Some(r.by.as_ref()?.raw()))
@@ -219,7 +224,12 @@ impl<'a> Around<'a> {
                 && !asked.contains(name)
                 && !acted(name)
         });
-        Hidden::Known(strangers.cloned().collect())
+        let strangers = strangers.cloned().collect();
+        if forgotten.readers {
+            Hidden::AtLeast(strangers)
+        } else {
+            Hidden::Known(strangers)
+        }
     }
 }
 

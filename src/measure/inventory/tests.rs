@@ -231,6 +231,26 @@ fn where_no_reader_could_be_matched_a_stranger_cannot_be_known() {
 }
 
 #[test]
+fn where_readers_were_forgotten_nobody_says_that_there_is_no_stranger() {
+    let mut story = Story::default();
+    story
+        .consumer(0, "cart", &json!({}))
+        .used(1, "cart", "read");
+    for n in 0..300 {
+        let name = format!("planner-{n}");
+        story.rotated(10 + n, "succeeded", &json!({"by": name}));
+        story.used(10 + n, &name, "read");
+    }
+    story.used(400, "cart", "read");
+    let item = story.now(DAY);
+    assert_eq!(item.hidden, Hidden::AtLeast(Vec::new()));
+    assert_eq!(item.hidden_count(), "?");
+    let item = story.used(500, "stranger", "read").now(DAY);
+    assert_eq!(item.hidden_count(), "≥1");
+    assert!(item.has(Flaw::Hidden));
+}
+
+#[test]
 fn one_credential_of_four_services_is_shared_and_leases_end() {
     let mut story = Story::default();
     for (n, service) in ["a", "b", "c"].iter().enumerate() {
