@@ -10,7 +10,7 @@
 //!    in force. It is overdue from a tenth of the cadence later on, where the cadence was only
 //!    seen from half of it; while one runs none is.
 //! 4. A reader is hidden where no identity and no name of a consumer of the secret is theirs, no
-//!    act of theirs on it is recorded, they asked for none of its rotations and never changed it,
+//!    act of theirs on it is recorded, they asked for none of its rotations and put no version of it there,
 //!    and some other reader could be matched. A hashed name can be nobody's.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -192,10 +192,11 @@ impl<'a> Around<'a> {
         let writers: HashSet<&str> = writers.map(|u| u.actor.raw()).collect();
         // A log-in is matched as well as a read: either shows that names mean something here.
         let matched = uses.iter().any(|u| known.contains(u.actor.raw()));
-        if readers.is_empty() {
+        if readers.is_empty() && !uses.iter().any(|u| u.is_use()) {
             return Hidden::Known(Vec::new());
         }
-        if !matched {
+        // Where it is only logged in with or signed with, no reading is ever told of.
+        if readers.is_empty() || !matched {
             return Hidden::Unknowable(readers.len());
         }
         let forgotten = self.incident.uses_forgotten(secret);

@@ -133,7 +133,7 @@ pub enum Hidden {
     /// These at least, by name: it has had more readers or writers than are kept.
     AtLeast(Vec<Actor>),
     /// It cannot be known: it has so many readers, and none of them, ever, could be matched with
-    /// a consumer.
+    /// a consumer; or it is used, and nobody is seen to read it.
     Unknowable(usize),
 }
 

@@ -67,6 +67,13 @@ impl Story {
         self.tell(seconds, "audit.entry", None, &data)
     }
 
+    /// Somebody put a version there by an update.
+    fn wrote(&mut self, seconds: i64, actor: &str) -> &mut Self {
+        let data = json!({"actor": actor, "operation": "update", "path": "p", "secret": "db",
+            "version": "v2", "outcome": "allowed"});
+        self.tell(seconds, "audit.entry", None, &data)
+    }
+
     fn now(&mut self, seconds: i64) -> Item {
         self.incident.tick(at(seconds));
         let inventory = Inventory::of(&self.incident);
@@ -207,7 +214,8 @@ fn a_hidden_reader_is_one_whom_no_consumer_no_act_and_no_request_explains() {
         .used(23, "hmac-sha256:00ff", "read")
         .used(24, "stranger", "read")
         .used(24, "engine", "read")
-        .used(24, "engine", "update")
+        .wrote(24, "engine")
+        .used(24, "stranger", "update")
         .used(25, "db-user", "login")
         .used(26, "mira", "read");
     let act = json!({"action": "freeze", "phase": "executed", "actor": "mira", "target": "db",
@@ -228,6 +236,20 @@ fn where_no_reader_could_be_matched_a_stranger_cannot_be_known() {
     let item = story.used(5, "who", "read").now(10);
     assert_eq!(item.hidden, Hidden::Unknowable(1));
     assert!(!item.has(Flaw::Hidden));
+}
+
+#[test]
+fn where_it_is_used_and_never_read_a_hidden_reader_cannot_be_known() {
+    for operation in ["update", "login"] {
+        let mut story = Story::default();
+        story.consumer(0, "a", &json!({})).used(5, "a", operation);
+        let item = story.now(10);
+        assert_eq!(item.hidden, Hidden::Unknowable(0), "{operation}");
+        assert_eq!(item.used.unwrap().by.raw(), "a", "{operation}");
+    }
+    // Who only puts versions there uses nothing.
+    let item = Story::default().wrote(5, "engine").now(10);
+    assert_eq!((item.hidden, item.used), (Hidden::Known(Vec::new()), None));
 }
 
 #[test]

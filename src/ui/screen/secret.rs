@@ -291,6 +291,10 @@ impl List<'_> {
                 "It has had more users than are kept: there may be strangers whom nothing here names."
                     .to_owned(),
             ),
+            Hidden::Unknowable(0) => Some(
+                "Nobody is seen to read it, only to use it: whether a stranger does cannot be known."
+                    .to_owned(),
+            ),
             Hidden::Unknowable(n) => Some(format!(
                 "Whether any of {} is a stranger cannot be known: none could be matched with a consumer.",
                 plural(*n, "reader")
