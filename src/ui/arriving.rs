@@ -1,6 +1,8 @@
 //! From a link to the screen it means.
 //!
 //! 1. Nothing is opened before all was read and looked at: half an answer would be the wrong one.
+//!    A backend that is lost, silent or at its end is not waited for; what opens or the answer
+//!    says that it is missing.
 //! 2. The worst finding about what the link names opens, one that stands before one that healed.
 //! 3. Else the worst rotation of it that anything was told of within [`WITHIN`], or that runs.
 //! 4. Else nothing opens, and the screen says so and what is known instead.
@@ -20,6 +22,11 @@ use super::landing::Landing;
 
 /// Rotations that nobody has heard of for longer than this touched nothing that hurts now.
 pub const WITHIN: Span = Span::seconds(24 * 3600);
+
+/// True for a backend that has yet to tell what happened before.
+pub fn is_coming(link: LinkState) -> bool {
+    matches!(link, LinkState::Connecting | LinkState::CatchingUp)
+}
 
 impl Desk {
     /// Begins to look for what a link names.
@@ -47,6 +54,10 @@ impl Desk {
         if finding.is_none() && rotation.is_none() {
             return false;
         }
+        let missing = self.missing();
+        if !missing.is_empty() {
+            self.notice = Some(format!("Opened without all: {}", missing.join(", ")));
+        }
         // Back leads to the on-call screen, not to the search.
         self.open(Screen::OnCall);
         let id = finding
@@ -67,10 +78,21 @@ impl Desk {
     pub fn has_all(&self) -> bool {
         let state = &self.state;
         let read = match &state.live {
-            Some(live) => live.links.iter().all(|link| link.state == LinkState::Live),
+            Some(live) => !live.links.iter().any(|link| is_coming(link.state)),
             None => state.loading.done,
         };
         read && state.known.reach == Reach::Whole
+    }
+
+    /// The backends whose word is missing in what was read, each with how it stands.
+    pub fn missing(&self) -> Vec<String> {
+        let live = self.state.live.as_ref();
+        let links = live.into_iter().flat_map(|live| live.links.iter());
+        let missing =
+            links.filter(|link| matches!(link.state, LinkState::Lost | LinkState::Silent));
+        let named =
+            |name: &dyn std::fmt::Display, state: LinkState| format!("{name} is {}", state.word());
+        missing.map(|link| named(&link.name, link.state)).collect()
     }
 
     fn finding_of(&self, landing: &Landing) -> Option<&Arc<Finding>> {

@@ -1,7 +1,8 @@
 //! From a link to the screen that it means.
 
-use super::{Bench, inventory, rich};
+use super::{Bench, acts, inventory, rich};
 use crate::diagnosis::Reach;
+use crate::model::link::LinkState;
 use crate::ui::{Landing, State};
 
 fn service(name: &str) -> Landing {
@@ -63,6 +64,36 @@ fn nothing_opens_before_all_was_looked_at() {
     assert!(bench.text().contains("diagnosing"), "{}", bench.text());
     bench.tell(rich::found());
     assert!(bench.text().contains("Why ▸ F1"), "{}", bench.text());
+}
+
+fn linked(all: &[LinkState]) -> State {
+    let links = all.iter().map(|state| acts::link(*state)).collect();
+    acts::with(|live| live.links = links)
+}
+
+#[test]
+fn a_backend_that_is_lost_keeps_nobody_from_arriving() {
+    for state in [LinkState::Lost, LinkState::Silent, LinkState::Ended] {
+        let mut bench = landed(linked(&[LinkState::Live, state]), service("checkout"));
+        assert!(bench.text().contains("Why ▸ F1"), "{}", bench.text());
+        let named = bench.text().contains("Opened without all: ");
+        assert_eq!(named, state != LinkState::Ended, "{}", bench.text());
+    }
+    for state in [LinkState::Connecting, LinkState::CatchingUp] {
+        let mut bench = landed(linked(&[LinkState::Live, state]), service("checkout"));
+        assert!(bench.text().contains("Looking for"), "{}", bench.text());
+    }
+}
+
+#[test]
+fn an_answer_names_the_backend_that_is_missing() {
+    let mut bench = landed(linked(&[LinkState::Lost]), service("chekout"));
+    assert!(
+        bench.text().contains("is lost: what it would"),
+        "{}",
+        bench.text()
+    );
+    assert!(bench.text().contains("No service is called chekout"));
 }
 
 #[test]
