@@ -5,7 +5,7 @@
 //!    says that it is missing.
 //! 2. The worst finding about what the link names opens, one that stands before one that healed.
 //! 3. Else the worst rotation of it that anything was told of within [`WITHIN`], or that runs.
-//! 4. Else nothing opens, and the screen says so and what is known instead.
+//! 4. Else nothing opens, and the screen says so and what is known instead, until anything does.
 //!
 //! Who goes elsewhere meanwhile is left alone.
 
@@ -39,12 +39,12 @@ impl Desk {
     /// Opens what a link names, once it is known and nobody went elsewhere.
     pub fn arrive(&mut self) {
         if self.screen() == Screen::Sought && self.coming.is_some() && self.has_all() {
-            self.coming = None;
+            // Where nothing opens yet, the next state is tried.
             self.land();
         }
     }
 
-    /// Opens what the link means as things stand; false where nothing does.
+    /// Opens what the link means as things stand; false where nothing does, and the search goes on.
     pub fn land(&mut self) -> bool {
         let Some(landing) = self.sought.clone() else {
             return false;
@@ -54,6 +54,7 @@ impl Desk {
         if finding.is_none() && rotation.is_none() {
             return false;
         }
+        self.coming = None;
         let missing = self.missing();
         if !missing.is_empty() {
             self.notice = Some(format!("Opened without all: {}", missing.join(", ")));

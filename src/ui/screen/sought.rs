@@ -33,6 +33,12 @@ pub fn lines(desk: &Desk, width: u16) -> Vec<Line> {
     };
     if desk.has_all() {
         nothing(&mut list, desk, sought);
+        if desk.coming.is_some() {
+            list.say(
+                "Its screen opens by itself once anything is told of it. Going anywhere else stops the search.",
+                Role::Dim,
+            );
+        }
     } else {
         looking(&mut list, desk, sought);
     }

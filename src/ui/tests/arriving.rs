@@ -86,6 +86,23 @@ fn a_backend_that_is_lost_keeps_nobody_from_arriving() {
 }
 
 #[test]
+fn what_is_told_of_later_opens_while_its_answer_is_shown() {
+    let mut empty = rich::nothing();
+    empty.loading.done = true;
+    let mut bench = landed(empty, service("checkout"));
+    let text = bench.text();
+    assert!(
+        text.contains("opens by itself once anything is told"),
+        "{text}"
+    );
+    bench.tell(rich::found());
+    assert!(bench.text().contains("Why ▸ F1"), "{}", bench.text());
+    bench.press("esc");
+    bench.tell(rich::night());
+    assert!(!bench.text().contains("Rotation ▸"), "it opens once");
+}
+
+#[test]
 fn an_answer_names_the_backend_that_is_missing() {
     let mut bench = landed(linked(&[LinkState::Lost]), service("chekout"));
     assert!(
