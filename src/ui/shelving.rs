@@ -19,6 +19,10 @@ impl Desk {
         if matches!(self.screen(), Screen::Inventory | Screen::Secret) {
             self.shelf.refresh(&self.state.incident);
         }
+        if self.screen() == Screen::Inventory {
+            // What is listed next stands where it will be drawn.
+            self.scroll = self.shelf.settle(self.shelf_page());
+        }
     }
 
     /// The worst finding about a secret.
