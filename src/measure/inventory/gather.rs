@@ -5,7 +5,8 @@
 //!    where nothing tells of handing it out. Where no rotation tells, it is the one that most
 //!    consumers were seen on, at least since the first of them was.
 //! 2. The cadence is what the latest rotation told; else the median of the times between the
-//!    beginnings of at least [`ROTATIONS_FOR_A_CADENCE`] rotations. Emergencies are no cadence.
+//!    beginnings of at least [`ROTATIONS_FOR_A_CADENCE`] rotations that put a version in force. Emergencies and
+//!    what a person started by hand are no cadence.
 //! 3. The next rotation is due a cadence after the beginning of the latest one that put a version
 //!    in force. It is overdue from a tenth of the cadence later on, where the cadence was only
 //!    seen from half of it; while one runs none is.
@@ -307,12 +308,14 @@ fn seen_on(consumers: &[&Consumer]) -> (Option<Version>, Option<Since>) {
 }
 
 fn cadence(rotations: &[&Rotation]) -> Option<Cadence> {
-    if let Some(every) = rotations.iter().rev().find_map(|r| r.cadence) {
+    let mut told = rotations.iter().rev().filter_map(|r| r.cadence);
+    if let Some(every) = told.find(|every| *every > Span::ZERO) {
         return Some(Cadence { every, told: true });
     }
     let usual: Vec<Timestamp> = rotations
         .iter()
-        .filter(|r| r.trigger != Some(Trigger::Emergency))
+        .filter(|r| !matches!(r.trigger, Some(Trigger::Emergency | Trigger::Manual)))
+        .filter(|r| took_force(r))
         .map(|r| r.started_at)
         .collect();
     if usual.len() < ROTATIONS_FOR_A_CADENCE {

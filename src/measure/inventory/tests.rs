@@ -127,6 +127,23 @@ fn a_cadence_that_nobody_told_is_the_median_of_what_was_seen() {
 }
 
 #[test]
+fn attempts_that_failed_and_those_by_hand_are_no_cadence() {
+    let mut story = Story::default();
+    for n in 0..4 {
+        let first = n * 7 * DAY;
+        // It failed twice before it went well, and somebody tried once more by hand.
+        story.rotated(first, "failed", &json!({"cadence_seconds": 0}));
+        story.rotated(first + 2 * HOUR, "rolled_back", &json!({}));
+        story.rotated(first + 4 * HOUR, "succeeded", &json!({}));
+        let by_hand = json!({"trigger": "manual"});
+        story.rotated(first + 6 * HOUR, "succeeded", &by_hand);
+    }
+    let every = span(7 * DAY);
+    let told = false;
+    assert_eq!(story.now(22 * DAY).cadence, Some(Cadence { every, told }));
+}
+
+#[test]
 fn overdue_is_later_than_a_tenth_of_what_was_told_or_half_of_what_was_seen() {
     let told = json!({"cadence_seconds": 10 * DAY});
     let mut story = Story::default();
