@@ -183,6 +183,42 @@ fn a_rotation_that_was_taken_back_left_the_version_before_in_force() {
 }
 
 #[test]
+fn one_that_failed_after_its_cutover_left_its_version_in_force() {
+    for outcome in ["failed", "aborted", "rolled_back"] {
+        let mut story = Story::default();
+        story.rotated(0, "succeeded", &json!({}));
+        story.rotated(DAY, "", &json!({}));
+        let id = format!("r{DAY}");
+        let cutover = json!({"stage": "cutover", "status": "completed"});
+        story.tell(DAY + 5, "rotation.stage", Some(&id), &cutover);
+        let end = json!({"outcome": outcome});
+        story.tell(DAY + 9, "rotation.finished", Some(&id), &end);
+        let item = story.now(2 * DAY);
+        let since = item.since.unwrap().at;
+        let taken_back = outcome == "rolled_back";
+        let expected = if taken_back { at(HOUR) } else { at(DAY + 5) };
+        assert_eq!(since, expected, "{outcome}");
+    }
+}
+
+#[test]
+fn what_is_stored_is_in_force_only_where_nothing_ever_followed() {
+    let stored = json!({"stage": "store", "status": "completed"});
+    let mut story = Story::default();
+    story.rotated(0, "", &json!({}));
+    story.tell(5, "rotation.stage", Some("r0"), &stored);
+    let version = |item: Item| item.version.map(|v| v.to_string());
+    assert_eq!(version(story.now(DAY)), Some("v0".to_owned()));
+    let handed = json!({"stage": "distribute", "status": "completed"});
+    story.tell(6, "rotation.stage", Some("r0"), &handed);
+    let cutover = json!({"stage": "cutover", "status": "completed"});
+    story.tell(7, "rotation.stage", Some("r0"), &cutover);
+    story.rotated(DAY, "", &json!({}));
+    story.tell(DAY + 5, "rotation.stage", Some("r86400"), &stored);
+    assert_eq!(version(story.now(2 * DAY)), Some("v0".to_owned()));
+}
+
+#[test]
 fn without_a_rotation_the_age_is_at_least_as_long_as_it_was_seen() {
     let item = Story::default()
         .consumer(0, "a", &json!({}))
