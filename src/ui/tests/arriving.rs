@@ -1,5 +1,7 @@
 //! From a link to the screen that it means.
 
+use std::sync::Arc;
+
 use super::{Bench, acts, inventory, rich};
 use crate::diagnosis::Reach;
 use crate::model::link::LinkState;
@@ -100,6 +102,37 @@ fn what_is_told_of_later_opens_while_its_answer_is_shown() {
     bench.press("esc");
     bench.tell(rich::night());
     assert!(!bench.text().contains("Rotation ▸"), "it opens once");
+}
+
+/// What was found, all of it healed at a moment of the night.
+fn healed(seconds: i64) -> State {
+    let mut state = rich::found();
+    let all = state.known.findings.iter().map(|finding| {
+        let mut finding = (**finding).clone();
+        finding.resolved_at = Some(rich::at(seconds));
+        Arc::new(finding)
+    });
+    state.known.findings = all.collect();
+    state
+}
+
+#[test]
+fn what_healed_comes_after_what_runs_and_counts_for_a_day() {
+    let secret = || Landing::Secret("payments/db".into());
+    let runs = healed(700);
+    let mut bench = landed(runs.clone(), secret());
+    let text = bench.text();
+    assert!(text.contains("Rotation ▸ payments/db"), "{text}");
+    // It has not been heard of for a day: its end was lost.
+    let mut lost = healed(86_400);
+    lost.incident.tick(rich::at(2 * 86_400 - 60));
+    let mut bench = landed(lost, secret());
+    assert!(bench.text().contains("Why ▸ "), "{}", bench.text());
+    let mut past = healed(700);
+    past.incident.tick(rich::at(3 * 86_400));
+    let mut bench = landed(past, secret());
+    let text = bench.text();
+    assert!(text.contains("No rotation touched payments/db"), "{text}");
 }
 
 #[test]
