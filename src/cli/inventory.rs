@@ -183,8 +183,10 @@ fn object(item: &Item, now: Timestamp) -> Value {
         "services": item.services,
         "hidden_readers": match &item.hidden {
             Hidden::Known(actors) => json!(actors),
-            Hidden::Unknowable(_) => Value::Null,
+            Hidden::AtLeast(actors) if !actors.is_empty() => json!(actors),
+            Hidden::AtLeast(_) | Hidden::Unknowable(_) => Value::Null,
         },
+        "hidden_readers_complete": matches!(item.hidden, Hidden::Known(_)),
         "leases": item.leases,
         "flaws": item.flaws().map(Flaw::name).collect::<Vec<_>>(),
     })
@@ -214,10 +216,7 @@ fn table(inventory: &Inventory, rows: &[usize], out: &mut dyn Write) -> io::Resu
         let every = item
             .cadence
             .map(|c| format!("{}{}", if c.told { "" } else { "~" }, length(c.every)));
-        let hidden = match &item.hidden {
-            Hidden::Known(actors) => actors.len().to_string(),
-            Hidden::Unknowable(_) => "?".to_owned(),
-        };
+        let hidden = item.hidden_count();
         let flaws: Vec<&str> = item.flaws().map(Flaw::name).collect();
         line([
             &item.secret.to_string(),

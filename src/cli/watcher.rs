@@ -172,8 +172,31 @@ impl Watcher {
                 )
             });
         }
-        built_in(name)
-            .ok_or_else(|| format!("there is no {what} called \"{}\" any more", shown(name)))
+        built_in(name).ok_or_else(|| {
+            let wrong = format!("there is no {what} called \"{}\"", shown(name));
+            match self.line_of(what) {
+                Some(place) => format!("{place}: {wrong} (at {what})"),
+                None => wrong,
+            }
+        })
+    }
+
+    /// The file and line of the settings that name the keymap or the theme; `None` where the
+    /// command line does, or nobody.
+    fn line_of(&self, key: &str) -> Option<String> {
+        let by_hand = match key {
+            "keymap" => &self.keymap,
+            _ => &self.theme,
+        };
+        let path = self.paths.settings().filter(|_| by_hand.is_none())?;
+        let text = fs::read_to_string(&path).ok()?;
+        let names = |line: &str| {
+            let after = line.trim_start().strip_prefix(key);
+            after.is_some_and(|after| after.trim_start().starts_with('='))
+        };
+        let line = text.lines().position(names)? + 1;
+        let file = path.file_name()?.to_string_lossy();
+        Some(format!("{}:{line}", shown(&file)))
     }
 
     /// `keymaps/mine.toml:3: no command is called `qiut` (`qiut`); did you mean `quit`?`
@@ -219,8 +242,8 @@ impl Watch for Watcher {
             return None;
         }
         let changed = self.read();
-        // The settings may name other files now.
-        self.seen = self.stamps();
+        // What changed since, or is named since by the settings, is read the next time.
+        self.seen = now;
         Some(Message::Changed(Box::new(changed)))
     }
 }
@@ -352,6 +375,37 @@ mod tests {
         fs::remove_file(folder.0.path().join("themes/mine.toml")).unwrap();
         let new = changed(&mut watcher).unwrap();
         assert!(new.theme.is_none());
-        assert_eq!(new.wrong, ["there is no theme called \"mine\" any more"]);
+        assert_eq!(
+            new.wrong,
+            ["config.toml:1: there is no theme called \"mine\" (at theme)"]
+        );
+    }
+
+    #[test]
+    fn a_keymap_that_never_was_is_pointed_at_where_it_is_named() {
+        let folder = Folder::new();
+        let mut watcher = folder.watcher();
+        folder.put("config.toml", "zone = \"utc\"\nkeymap = \"mien\"\n");
+        let new = changed(&mut watcher).unwrap();
+        assert_eq!(
+            new.wrong,
+            ["config.toml:2: there is no keymap called \"mien\" (at keymap)"]
+        );
+        watcher.keymap = Some("mein".to_owned());
+        folder.put("config.toml", "zone = \"local\"\nkeymap = \"mien\"\n");
+        let new = changed(&mut watcher).unwrap();
+        assert_eq!(new.wrong, ["there is no keymap called \"mein\""]);
+    }
+
+    #[test]
+    fn what_changes_while_it_is_read_is_read_once_more() {
+        let folder = Folder::new();
+        folder.put("keymaps/mine.toml", "extends = \"vim\"");
+        let mut watcher = folder.watcher();
+        folder.put("config.toml", "keymap = \"mine\"");
+        assert!(changed(&mut watcher).is_some());
+        // Nobody had looked at the keymap's file before it was read.
+        assert!(changed(&mut watcher).is_some());
+        assert!(changed(&mut watcher).is_none());
     }
 }

@@ -91,7 +91,9 @@ impl Known {
         if matches!(told.state, ConsumerState::Validated | ConsumerState::InUse) {
             self.reached(&told.version, at);
         }
-        if let Some(latency) = told.latency_ms {
+        // How long somebody failed, or has been waiting, is no time in which they got a version.
+        let got = !matches!(told.state, ConsumerState::Failed | ConsumerState::Pending);
+        if let Some(latency) = told.latency_ms.filter(|_| got) {
             self.took(&by.1, &told.version, millis(latency));
         }
         if self.word.as_ref().is_none_or(|word| *word < by) {
@@ -391,6 +393,30 @@ mod tests {
         assert_eq!(a.region.as_ref().unwrap().raw(), "eu");
         assert_eq!(a.version.as_ref().unwrap().raw(), "7");
         assert_eq!(a.latency.unwrap().as_micros(), 1_500_000);
+    }
+
+    #[test]
+    fn who_failed_or_waits_took_no_time_to_a_version() {
+        for (state, took) in [
+            ("failed", 0),
+            ("pending", 0),
+            ("delivered", 1),
+            ("validated", 1),
+            ("in_use", 1),
+        ] {
+            let own = json!({"consumer": "a", "secret": "db", "version": "7", "state": state,
+                "latency_ms": 1500});
+            let events = [crate::incident::testing::event(
+                "/fleet",
+                "1",
+                1,
+                "consumer.version",
+                &own,
+            )];
+            let incident = fold_both_ways(&events);
+            let a = incident.consumers(&db()).next().unwrap();
+            assert_eq!(a.took.len(), took, "{state}");
+        }
     }
 
     #[test]

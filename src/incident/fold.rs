@@ -324,10 +324,17 @@ impl Incident {
         self.rotations.in_line(secret).map(|told| self.show(told))
     }
 
-    /// Whom the audit logs allowed to use a secret, by name and by what they did; each once, at
-    /// most [`super::USES_KEPT`].
+    /// Whom the audit logs allowed to use a secret, by name and by what they did; each once; at
+    /// most [`super::READERS_KEPT`] readers, and [`super::USES_KEPT`] of those who put versions
+    /// there and of those who used it otherwise.
     pub fn uses<'a>(&'a self, secret: &SecretPath) -> impl Iterator<Item = &'a Use> {
         self.usage.of(secret)
+    }
+
+    /// Of whom of those some are no longer known.
+    #[must_use]
+    pub fn uses_forgotten(&self, secret: &SecretPath) -> super::Forgotten {
+        self.usage.forgotten(secret)
     }
 
     /// Every secret that anything was told of, by name.

@@ -29,5 +29,5 @@ mod view;
 
 pub use fold::Incident;
 pub use recording::Recording;
-pub use usage::{USES_KEPT, Use, is_hashed};
+pub use usage::{Forgotten, READERS_KEPT, USES_KEPT, Use, is_hashed};
 pub use view::*;

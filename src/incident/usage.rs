@@ -6,7 +6,11 @@ use super::view::EventRef;
 use crate::model::event::{AuditEntry, AuditOutcome, Operation};
 use crate::model::{Actor, Event, SecretPath};
 
-/// The most uses kept of one secret, each of another actor or of another kind; the latest stay.
+/// The most readers kept of one secret; the latest stay.
+pub const READERS_KEPT: usize = 256;
+
+/// The most that is kept of one secret, each of another actor or of another kind, of what is no
+/// reading; as much again of who puts versions there. The latest stay.
 pub const USES_KEPT: usize = 64;
 
 /// That somebody was allowed to read a secret, to log in with it, or to change it.
@@ -14,17 +18,76 @@ pub const USES_KEPT: usize = 64;
 pub struct Use {
     /// Who.
     pub actor: Actor,
-    /// What they did: [`Self::is_use`] or a change.
+    /// What they did.
     pub operation: Operation,
+    /// True where that put a version there.
+    pub writes: bool,
     /// The last time.
     pub last: EventRef,
 }
 
+/// What is kept of a secret's users is kept of each of these by itself: many of one kind push
+/// none of another out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pool {
+    Reading,
+    Using,
+    Writing,
+}
+
+impl Pool {
+    fn room(self) -> usize {
+        match self {
+            Self::Reading => READERS_KEPT,
+            Self::Using | Self::Writing => USES_KEPT,
+        }
+    }
+}
+
+/// Of whom some are no longer known, because there were too many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Of those who read the secret.
+    pub readers: bool,
+    /// Of those who put its versions there.
+    pub writers: bool,
+    /// Of those who used it otherwise.
+    pub others: bool,
+}
+
+impl Forgotten {
+    fn forgets(&mut self, pool: Pool) {
+        match pool {
+            Pool::Reading => self.readers = true,
+            Pool::Using => self.others = true,
+            Pool::Writing => self.writers = true,
+        }
+    }
+}
+
+/// True for an entry that put a version of a secret there. An update alone did not: whoever signs
+/// or logs in through a backend updates too.
+fn writes(entry: &AuditEntry) -> bool {
+    match entry.operation {
+        Operation::Create | Operation::Rotate => true,
+        Operation::Update => entry.version.is_some() || entry.stage.is_some(),
+        _ => false,
+    }
+}
+
 impl Use {
+    fn pool(&self) -> Pool {
+        match self.operation {
+            _ if self.writes => Pool::Writing,
+            Operation::Read => Pool::Reading,
+            _ => Pool::Using,
+        }
+    }
+
     /// True where the secret was used; who changes it puts versions there for others.
     #[must_use]
     pub fn is_use(&self) -> bool {
-        matches!(self.operation, Operation::Read | Operation::Login)
+        !self.writes
     }
 }
 
@@ -43,8 +106,9 @@ pub(super) struct Usage {
 #[derive(Clone, Debug, PartialEq)]
 struct OfSecret {
     secret: SecretPath,
-    /// By actor, then by operation.
+    /// By actor, then by operation, then by whether it wrote.
     uses: Vec<Use>,
+    forgotten: Forgotten,
 }
 
 impl Row<1> for OfSecret {
@@ -55,8 +119,13 @@ impl Row<1> for OfSecret {
 
 impl OfSecret {
     fn told(&mut self, event: EventRef, entry: &AuditEntry) {
+        let writes = writes(entry);
         let place = self.uses.binary_search_by(|held| {
-            (&held.actor, &held.operation).cmp(&(&entry.actor, &entry.operation))
+            (&held.actor, &held.operation, held.writes).cmp(&(
+                &entry.actor,
+                &entry.operation,
+                writes,
+            ))
         });
         match place {
             Ok(at) => {
@@ -67,28 +136,35 @@ impl OfSecret {
                 }
             }
             Err(at) => {
-                self.uses.insert(
-                    at,
-                    Use {
-                        actor: entry.actor.clone(),
-                        operation: entry.operation.clone(),
-                        last: event,
-                    },
-                );
-                if self.uses.len() > USES_KEPT {
-                    self.forget();
+                let new = Use {
+                    actor: entry.actor.clone(),
+                    operation: entry.operation.clone(),
+                    writes,
+                    last: event,
+                };
+                let pool = new.pool();
+                self.uses.insert(at, new);
+                if self.uses.len() > pool.room() {
+                    self.forget(pool);
                 }
             }
         }
     }
 
-    /// Throws the oldest use away. Whatever the order of arrival the latest stay: one that went
+    /// Throws the oldest of what is too much away. Whatever the order of arrival the latest stay: one that went
     /// was older than all that stayed, and comes back only by a later word.
-    fn forget(&mut self) {
-        let oldest =
-            (0..self.uses.len()).min_by_key(|at| self.uses.get(*at).map(|held| &held.last));
-        if let Some(oldest) = oldest {
+    fn forget(&mut self, pool: Pool) {
+        let of_pool = || {
+            let all = self.uses.iter().enumerate();
+            all.filter(|(_, held)| held.pool() == pool)
+        };
+        if of_pool().count() <= pool.room() {
+            return;
+        }
+        let oldest = of_pool().min_by(|(_, a), (_, b)| a.last.cmp(&b.last));
+        if let Some((oldest, _)) = oldest {
             self.uses.remove(oldest);
+            self.forgotten.forgets(pool);
         }
     }
 }
@@ -111,6 +187,7 @@ impl Usage {
         let row = self.secrets.row([Some(secret.raw())], || OfSecret {
             secret: secret.clone(),
             uses: Vec::new(),
+            forgotten: Forgotten::default(),
         });
         if let Some(row) = row {
             row.told(EventRef::of(event), entry);
@@ -121,6 +198,12 @@ impl Usage {
     pub(super) fn of(&self, secret: &SecretPath) -> impl Iterator<Item = &Use> {
         let row = self.secrets.get([Some(secret.raw())]);
         row.into_iter().flat_map(|row| &row.uses)
+    }
+
+    /// Of whom of its users some are no longer known.
+    pub(super) fn forgotten(&self, secret: &SecretPath) -> Forgotten {
+        let row = self.secrets.get([Some(secret.raw())]);
+        row.map_or_else(Forgotten::default, |row| row.forgotten)
     }
 
     /// Where what is known of a secret lies in memory; 0 where nothing is.
@@ -177,15 +260,33 @@ mod tests {
 
     #[test]
     fn the_latest_uses_are_kept_whatever_the_order_of_arrival() {
-        let mut events: Vec<Event> = (0..100)
+        let mut events: Vec<Event> = (0..300)
             .map(|n| used(n, &format!("actor-{n:03}"), "read", "allowed"))
             .collect();
-        events.push(used(200, "actor-000", "read", "allowed"));
+        events.push(used(400, "actor-000", "read", "allowed"));
         let forward = fold(&events);
         let backward = fold(events.iter().rev());
         assert!(forward.uses(&db()).eq(backward.uses(&db())));
-        assert_eq!(forward.uses(&db()).count(), USES_KEPT);
+        assert_eq!(forward.uses(&db()).count(), READERS_KEPT);
         assert!(forward.uses(&db()).any(|u| u.actor.raw() == "actor-000"));
         assert!(!forward.uses(&db()).any(|u| u.actor.raw() == "actor-001"));
+        for incident in [&forward, &backward] {
+            assert!(incident.uses_forgotten(&db()).readers, "it is told");
+        }
+        assert!(!fold(&events[..READERS_KEPT]).uses_forgotten(&db()).readers);
+    }
+
+    #[test]
+    fn many_who_log_in_or_write_push_no_reader_out() {
+        let mut events = vec![used(0, "stranger", "read", "allowed")];
+        for n in 1..=300 {
+            events.push(used(n, &format!("lease-{n}"), "login", "allowed"));
+            events.push(used(n, &format!("job-{n}"), "create", "allowed"));
+        }
+        let incident = fold(&events);
+        assert!(incident.uses(&db()).any(|u| u.actor.raw() == "stranger"));
+        assert_eq!(incident.uses(&db()).count(), 1 + 2 * USES_KEPT);
+        let forgotten = incident.uses_forgotten(&db());
+        assert!(!forgotten.readers && forgotten.writers && forgotten.others);
     }
 }

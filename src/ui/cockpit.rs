@@ -21,7 +21,7 @@ use super::pointing;
 use super::prompt::{Kind, seek};
 use super::question::Question;
 use super::screen::{self, Listing, Look};
-use super::state::{Changed, Message, Mouse, State};
+use super::state::{Changed, Message, Mouse, MouseKind, State};
 use super::theme::Theme;
 
 /// What the cockpit is made with.
@@ -368,6 +368,10 @@ fn seek_note(words: &str, desk: &Desk) -> String {
 }
 
 fn point(cockpit: &mut Cockpit, mouse: Mouse) -> Effects {
+    if mouse.what == MouseKind::Click {
+        // That the button was let go of the bar can have been lost.
+        cockpit.desk.drag = None;
+    }
     let look = Look {
         desk: &cockpit.desk,
         theme: &cockpit.theme,

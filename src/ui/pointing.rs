@@ -55,13 +55,13 @@ pub fn point(desk: &mut Desk, mouse: Mouse) -> Effects {
     if desk.question.is_some() {
         return asking::point(desk, mouse);
     }
+    if desk.prompt.is_some() {
+        return in_prompt(desk, mouse);
+    }
     if mouse.what == MouseKind::Drag {
         let share = screen::nearest_share(desk, mouse.column);
         let drag = desk.drag.as_mut().zip(share);
         return drag.map_or_else(Effects::none, |(drag, share)| drag.moved(share));
-    }
-    if desk.prompt.is_some() {
-        return in_prompt(desk, mouse);
     }
     let by = match mouse.what {
         MouseKind::WheelUp => Move::Lines(-3),

@@ -19,18 +19,22 @@ impl Desk {
         if matches!(self.screen(), Screen::Inventory | Screen::Secret) {
             self.shelf.refresh(&self.state.incident);
         }
+        if self.screen() == Screen::Inventory {
+            // What is listed next stands where it will be drawn.
+            self.scroll = self.shelf.settle(self.shelf_page());
+        }
     }
 
     /// The worst finding about a secret.
     pub fn about(&self, secret: &SecretPath) -> Option<&Arc<Finding>> {
-        let incident = &self.state.incident;
-        let is_it = |finding: &&Arc<Finding>| {
-            let told = finding
-                .rotation
-                .as_ref()
-                .and_then(|id| incident.secret_of(id));
-            finding.secret.as_ref() == Some(secret) || told == Some(secret)
-        };
-        self.digest.findings.all().iter().find(is_it)
+        let mut all = self.digest.findings.all().iter();
+        all.find(|finding| self.is_about(finding, secret))
+    }
+
+    /// True for a finding about a secret, or about a rotation of it.
+    pub fn is_about(&self, finding: &Finding, secret: &SecretPath) -> bool {
+        let rotation = finding.rotation.as_ref();
+        let told = rotation.and_then(|id| self.state.incident.secret_of(id));
+        finding.secret.as_ref() == Some(secret) || told == Some(secret)
     }
 }

@@ -258,6 +258,9 @@ fn plain(line: &str) -> String {
             '<' => '‹',
             '>' => '›',
             '`' => '\'',
+            // Neither an address nor a link in square brackets.
+            '/' if last == ':' => '∕',
+            '(' if last == ']' => '（',
             c => c,
         });
         last = c;
@@ -279,6 +282,8 @@ mod tests {
             line,
             "owner ＠here ‹!channel› 'rm' mira@example.org ␛]52;c;x␇‹U+202E›"
         );
+        let links = plain("see https://x.example [here](//x) a/b: c (d)");
+        assert_eq!(links, "see https:∕/x.example [here]（//x) a/b: c (d)");
         let long = plain(&"x".repeat(5000));
         assert_eq!(long.chars().count(), LONGEST + 1);
     }

@@ -58,7 +58,11 @@ pub fn csv(inventory: &Inventory, order: &[usize]) -> String {
 fn hidden(item: &Item) -> String {
     match &item.hidden {
         Hidden::Known(actors) => joined(actors.iter()),
-        Hidden::Unknowable(_) => "?".to_owned(),
+        // More of them than are named may be there.
+        Hidden::AtLeast(actors) if !actors.is_empty() => {
+            format!("{}; ?", joined(actors.iter()))
+        }
+        Hidden::AtLeast(_) | Hidden::Unknowable(_) => "?".to_owned(),
     }
 }
 

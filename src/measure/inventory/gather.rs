@@ -2,15 +2,16 @@
 //!
 //! 1. The version in force is that of the latest rotation which succeeded or reached its cutover
 //!    and was not taken back, since its cutover (else its end); or was stored for whoever reads it,
-//!    where nothing tells of handing it out. Where no rotation tells, it is the one that most
+//!    where none of its rotations ever told of handing one out. Where no rotation tells, it is the one that most
 //!    consumers were seen on, at least since the first of them was.
 //! 2. The cadence is what the latest rotation told; else the median of the times between the
-//!    beginnings of at least [`ROTATIONS_FOR_A_CADENCE`] rotations. Emergencies are no cadence.
+//!    beginnings of at least [`ROTATIONS_FOR_A_CADENCE`] rotations that put a version in force. Emergencies and
+//!    what a person started by hand are no cadence.
 //! 3. The next rotation is due a cadence after the beginning of the latest one that put a version
 //!    in force. It is overdue from a tenth of the cadence later on, where the cadence was only
 //!    seen from half of it; while one runs none is.
 //! 4. A reader is hidden where no identity and no name of a consumer of the secret is theirs, no
-//!    act of theirs on it is recorded, they asked for none of its rotations and never changed it,
+//!    act of theirs on it is recorded, they asked for none of its rotations and put no version of it there,
 //!    and some other reader could be matched. A hashed name can be nobody's.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -98,16 +99,17 @@ impl<'a> Around<'a> {
         let consumers: Vec<&Consumer> = self.incident.consumers(secret).collect();
         let uses: Vec<&Use> = self.incident.uses(secret).collect();
         let last = rotations.last();
-        let current = rotations.iter().rev().find(|r| took_force(r));
+        let stores = stores_only(&rotations);
+        let current = rotations.iter().rev().find(|r| took_force(r, stores));
         let latest = |of: fn(&Rotation) -> bool| rotations.iter().rev().find(|r| of(r));
-        let cadence = cadence(&rotations);
-        let runs = last.is_some_and(|r| runs(r, cadence, self.now));
+        let cadence = cadence(&rotations, stores);
+        let runs = last.is_some_and(|r| runs(r, cadence, self.now, stores));
         let due = current
             .zip(cadence)
             .filter(|_| !runs)
             .map(|(r, cadence)| r.started_at + cadence.every);
         let (version, since) = match current {
-            Some(r) => (r.to_version.clone(), Some(in_force(r))),
+            Some(r) => (r.to_version.clone(), Some(in_force(r, stores))),
             None => seen_on(&consumers),
         };
         let (leases, lease_ends) = self.leases.get(secret).copied().unwrap_or_default();
@@ -192,11 +194,17 @@ impl<'a> Around<'a> {
         let writers: HashSet<&str> = writers.map(|u| u.actor.raw()).collect();
         // A log-in is matched as well as a read: either shows that names mean something here.
         let matched = uses.iter().any(|u| known.contains(u.actor.raw()));
-        if readers.is_empty() {
+        if readers.is_empty() && !uses.iter().any(|u| u.is_use()) {
             return Hidden::Known(Vec::new());
         }
-        if !matched {
+        // Where it is only logged in with or signed with, no reading is ever told of.
+        if readers.is_empty() || !matched {
             return Hidden::Unknowable(readers.len());
+        }
+        let forgotten = self.incident.uses_forgotten(secret);
+        if forgotten.writers {
+            // A writer whom nobody remembers looks like a stranger.
+            return Hidden::AtLeast(Vec::new());
         }
         let asked: BTreeSet<&str> = rotations
             .iter()
@@ -219,7 +227,12 @@ impl<'a> Around<'a> {
                 && !asked.contains(name)
                 && !acted(name)
         });
-        Hidden::Known(strangers.cloned().collect())
+        let strangers = strangers.cloned().collect();
+        if forgotten.readers {
+            Hidden::AtLeast(strangers)
+        } else {
+            Hidden::Known(strangers)
+        }
     }
 }
 
@@ -236,39 +249,50 @@ fn oldest(cache: &Cache) -> Span {
     })
 }
 
-/// True where a rotation put its version in force and it was left there.
-fn took_force(rotation: &Rotation) -> bool {
+/// True where a rotation put its version in force and it was left there. One that failed after its
+/// cutover or its revocation did too.
+fn took_force(rotation: &Rotation, stores: bool) -> bool {
+    let in_force = rotation.cutover_at.is_some() || rotation.revoked_at.is_some();
     match rotation.ended.as_ref().map(|end| &end.outcome) {
         Some(Outcome::Succeeded) => true,
-        Some(Outcome::RolledBack | Outcome::Aborted | Outcome::Failed) => false,
-        _ => {
-            rotation.cutover_at.is_some()
-                || rotation.revoked_at.is_some()
-                || stored_at(rotation).is_some()
-        }
+        Some(Outcome::RolledBack) => false,
+        Some(Outcome::Aborted | Outcome::Failed) => in_force,
+        _ => in_force || stored_at(rotation, stores).is_some(),
     }
 }
 
-/// When a version was stored for whoever reads it: of a rotation that knows no more than that.
-fn stored_at(rotation: &Rotation) -> Option<Timestamp> {
+/// True where no rotation of a secret ever told of more than storing: then that puts a version in
+/// force. Of one whose others go on, it is only a step.
+fn stores_only(rotations: &[&Rotation]) -> bool {
+    let went_on = |rotation: &Rotation| {
+        let told = |stage: Stage| {
+            let view = stage.index().and_then(|at| rotation.stages.get(at));
+            view.is_some_and(|view| view.status.is_some())
+        };
+        told(Stage::Distribute) || told(Stage::Cutover)
+    };
+    !rotations.iter().any(|rotation| went_on(rotation))
+}
+
+/// When a version was stored for whoever reads it: of a secret whose rotations know no more.
+fn stored_at(rotation: &Rotation, stores: bool) -> Option<Timestamp> {
     let view = |stage: Stage| rotation.stages.get(stage.index()?);
-    let goes_on = view(Stage::Distribute).is_some_and(|view| view.status.is_some());
-    let store = view(Stage::Store).filter(|_| !goes_on)?;
+    let store = view(Stage::Store).filter(|_| stores)?;
     let done = store.status == Some(StageStatus::Completed);
     store.last_at.filter(|_| done)
 }
 
 /// True for a rotation that is on its way: of one that nobody has heard of for longer than a
 /// cadence the end was lost.
-fn runs(rotation: &Rotation, cadence: Option<Cadence>, now: Timestamp) -> bool {
+fn runs(rotation: &Rotation, cadence: Option<Cadence>, now: Timestamp, stores: bool) -> bool {
     let heard = now.since(rotation.last_at);
-    rotation.is_open() && !took_force(rotation) && cadence.is_none_or(|c| heard < c.every)
+    rotation.is_open() && !took_force(rotation, stores) && cadence.is_none_or(|c| heard < c.every)
 }
 
-fn in_force(rotation: &Rotation) -> Since {
+fn in_force(rotation: &Rotation, stores: bool) -> Since {
     let ended = rotation.ended.as_ref().map(|end| end.at);
     let at = rotation.cutover_at.or(rotation.revoked_at).or(ended);
-    let at = at.or_else(|| stored_at(rotation));
+    let at = at.or_else(|| stored_at(rotation, stores));
     Since {
         at: at.unwrap_or(rotation.started_at),
         exact: true,
@@ -295,13 +319,15 @@ fn seen_on(consumers: &[&Consumer]) -> (Option<Version>, Option<Since>) {
     }
 }
 
-fn cadence(rotations: &[&Rotation]) -> Option<Cadence> {
-    if let Some(every) = rotations.iter().rev().find_map(|r| r.cadence) {
+fn cadence(rotations: &[&Rotation], stores: bool) -> Option<Cadence> {
+    let mut told = rotations.iter().rev().filter_map(|r| r.cadence);
+    if let Some(every) = told.find(|every| *every > Span::ZERO) {
         return Some(Cadence { every, told: true });
     }
     let usual: Vec<Timestamp> = rotations
         .iter()
-        .filter(|r| r.trigger != Some(Trigger::Emergency))
+        .filter(|r| !matches!(r.trigger, Some(Trigger::Emergency | Trigger::Manual)))
+        .filter(|r| took_force(r, stores))
         .map(|r| r.started_at)
         .collect();
     if usual.len() < ROTATIONS_FOR_A_CADENCE {

@@ -130,8 +130,10 @@ pub struct Used {
 pub enum Hidden {
     /// These, by name.
     Known(Vec<Actor>),
+    /// These at least, by name: it has had more readers or writers than are kept.
+    AtLeast(Vec<Actor>),
     /// It cannot be known: it has so many readers, and none of them, ever, could be matched with
-    /// a consumer.
+    /// a consumer; or it is used, and nobody is seen to read it.
     Unknowable(usize),
 }
 
@@ -188,8 +190,19 @@ impl Item {
     #[must_use]
     pub fn strangers(&self) -> &[Actor] {
         match &self.hidden {
-            Hidden::Known(actors) => actors,
+            Hidden::Known(actors) | Hidden::AtLeast(actors) => actors,
             Hidden::Unknowable(_) => &[],
+        }
+    }
+
+    /// How many of those there are: `3`, `≥3` where they may be more, `?` where it cannot be
+    /// known.
+    #[must_use]
+    pub fn hidden_count(&self) -> String {
+        match &self.hidden {
+            Hidden::Known(actors) => actors.len().to_string(),
+            Hidden::AtLeast(actors) if !actors.is_empty() => format!("≥{}", actors.len()),
+            Hidden::AtLeast(_) | Hidden::Unknowable(_) => "?".to_owned(),
         }
     }
 

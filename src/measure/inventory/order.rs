@@ -138,7 +138,8 @@ impl Key {
             Column::Consumers => known(Some(-count(item.consumers))),
             Column::Hidden => known(match &item.hidden {
                 Hidden::Known(actors) => Some(-count(actors.len())),
-                Hidden::Unknowable(_) => None,
+                Hidden::AtLeast(actors) if !actors.is_empty() => Some(-count(actors.len())),
+                Hidden::AtLeast(_) | Hidden::Unknowable(_) => None,
             }),
         }
     }

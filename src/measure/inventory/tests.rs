@@ -67,6 +67,13 @@ impl Story {
         self.tell(seconds, "audit.entry", None, &data)
     }
 
+    /// Somebody put a version there by an update.
+    fn wrote(&mut self, seconds: i64, actor: &str) -> &mut Self {
+        let data = json!({"actor": actor, "operation": "update", "path": "p", "secret": "db",
+            "version": "v2", "outcome": "allowed"});
+        self.tell(seconds, "audit.entry", None, &data)
+    }
+
     fn now(&mut self, seconds: i64) -> Item {
         self.incident.tick(at(seconds));
         let inventory = Inventory::of(&self.incident);
@@ -120,6 +127,23 @@ fn a_cadence_that_nobody_told_is_the_median_of_what_was_seen() {
 }
 
 #[test]
+fn attempts_that_failed_and_those_by_hand_are_no_cadence() {
+    let mut story = Story::default();
+    for n in 0..4 {
+        let first = n * 7 * DAY;
+        // It failed twice before it went well, and somebody tried once more by hand.
+        story.rotated(first, "failed", &json!({"cadence_seconds": 0}));
+        story.rotated(first + 2 * HOUR, "rolled_back", &json!({}));
+        story.rotated(first + 4 * HOUR, "succeeded", &json!({}));
+        let by_hand = json!({"trigger": "manual"});
+        story.rotated(first + 6 * HOUR, "succeeded", &by_hand);
+    }
+    let every = span(7 * DAY);
+    let told = false;
+    assert_eq!(story.now(22 * DAY).cadence, Some(Cadence { every, told }));
+}
+
+#[test]
 fn overdue_is_later_than_a_tenth_of_what_was_told_or_half_of_what_was_seen() {
     let told = json!({"cadence_seconds": 10 * DAY});
     let mut story = Story::default();
@@ -156,6 +180,42 @@ fn a_rotation_that_was_taken_back_left_the_version_before_in_force() {
     assert_eq!(item.version.as_ref().unwrap().raw(), "v0");
     assert!(item.has(Flaw::Failed));
     assert!(!item.has(Flaw::Overdue));
+}
+
+#[test]
+fn one_that_failed_after_its_cutover_left_its_version_in_force() {
+    for outcome in ["failed", "aborted", "rolled_back"] {
+        let mut story = Story::default();
+        story.rotated(0, "succeeded", &json!({}));
+        story.rotated(DAY, "", &json!({}));
+        let id = format!("r{DAY}");
+        let cutover = json!({"stage": "cutover", "status": "completed"});
+        story.tell(DAY + 5, "rotation.stage", Some(&id), &cutover);
+        let end = json!({"outcome": outcome});
+        story.tell(DAY + 9, "rotation.finished", Some(&id), &end);
+        let item = story.now(2 * DAY);
+        let since = item.since.unwrap().at;
+        let taken_back = outcome == "rolled_back";
+        let expected = if taken_back { at(HOUR) } else { at(DAY + 5) };
+        assert_eq!(since, expected, "{outcome}");
+    }
+}
+
+#[test]
+fn what_is_stored_is_in_force_only_where_nothing_ever_followed() {
+    let stored = json!({"stage": "store", "status": "completed"});
+    let mut story = Story::default();
+    story.rotated(0, "", &json!({}));
+    story.tell(5, "rotation.stage", Some("r0"), &stored);
+    let version = |item: Item| item.version.map(|v| v.to_string());
+    assert_eq!(version(story.now(DAY)), Some("v0".to_owned()));
+    let handed = json!({"stage": "distribute", "status": "completed"});
+    story.tell(6, "rotation.stage", Some("r0"), &handed);
+    let cutover = json!({"stage": "cutover", "status": "completed"});
+    story.tell(7, "rotation.stage", Some("r0"), &cutover);
+    story.rotated(DAY, "", &json!({}));
+    story.tell(DAY + 5, "rotation.stage", Some("r86400"), &stored);
+    assert_eq!(version(story.now(2 * DAY)), Some("v0".to_owned()));
 }
 
 #[test]
@@ -207,7 +267,8 @@ fn a_hidden_reader_is_one_whom_no_consumer_no_act_and_no_request_explains() {
         .used(23, "hmac-sha256:00ff", "read")
         .used(24, "stranger", "read")
         .used(24, "engine", "read")
-        .used(24, "engine", "update")
+        .wrote(24, "engine")
+        .used(24, "stranger", "update")
         .used(25, "db-user", "login")
         .used(26, "mira", "read");
     let act = json!({"action": "freeze", "phase": "executed", "actor": "mira", "target": "db",
@@ -228,6 +289,40 @@ fn where_no_reader_could_be_matched_a_stranger_cannot_be_known() {
     let item = story.used(5, "who", "read").now(10);
     assert_eq!(item.hidden, Hidden::Unknowable(1));
     assert!(!item.has(Flaw::Hidden));
+}
+
+#[test]
+fn where_it_is_used_and_never_read_a_hidden_reader_cannot_be_known() {
+    for operation in ["update", "login"] {
+        let mut story = Story::default();
+        story.consumer(0, "a", &json!({})).used(5, "a", operation);
+        let item = story.now(10);
+        assert_eq!(item.hidden, Hidden::Unknowable(0), "{operation}");
+        assert_eq!(item.used.unwrap().by.raw(), "a", "{operation}");
+    }
+    // Who only puts versions there uses nothing.
+    let item = Story::default().wrote(5, "engine").now(10);
+    assert_eq!((item.hidden, item.used), (Hidden::Known(Vec::new()), None));
+}
+
+#[test]
+fn where_readers_were_forgotten_nobody_says_that_there_is_no_stranger() {
+    let mut story = Story::default();
+    story
+        .consumer(0, "cart", &json!({}))
+        .used(1, "cart", "read");
+    for n in 0..300 {
+        let name = format!("planner-{n}");
+        story.rotated(10 + n, "succeeded", &json!({"by": name}));
+        story.used(10 + n, &name, "read");
+    }
+    story.used(400, "cart", "read");
+    let item = story.now(DAY);
+    assert_eq!(item.hidden, Hidden::AtLeast(Vec::new()));
+    assert_eq!(item.hidden_count(), "?");
+    let item = story.used(500, "stranger", "read").now(DAY);
+    assert_eq!(item.hidden_count(), "≥1");
+    assert!(item.has(Flaw::Hidden));
 }
 
 #[test]

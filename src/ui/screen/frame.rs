@@ -182,6 +182,7 @@ fn matters(screen: Screen) -> &'static [&'static str] {
         Screen::Why => &["back", "help", "open", "next", "detail", "palette"],
         Screen::Inventory => &["back", "help", "open", "find", "sort", "export", "palette"],
         Screen::Secret => &["back", "help", "detail", "why", "palette", "page-down"],
+        Screen::Sought => &["back", "help", "open", "palette", "next", "page-down"],
         Screen::Event => &["back", "help", "step-forward", "step-back", "palette"],
         Screen::Detail => &["back", "help", "palette", "next", "play", "next-mark"],
         Screen::Debug => &[
@@ -192,12 +193,9 @@ fn matters(screen: Screen) -> &'static [&'static str] {
             "range-wider",
             "palette",
         ],
-        Screen::Alerts
-        | Screen::Sought
-        | Screen::Backends
-        | Screen::Rejected
-        | Screen::Executive
-        | Screen::Help => &["back", "help", "palette", "next", "page-down"],
+        Screen::Alerts | Screen::Backends | Screen::Rejected | Screen::Executive | Screen::Help => {
+            &["back", "help", "palette", "next", "page-down"]
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The inventory: a row a secret, in columns that a wide screen has more of.
 
-use crate::measure::inventory::{Column, Flaw, Hidden, Item};
+use crate::measure::inventory::{Column, Flaw, Item};
 use crate::model::Timestamp;
 use crate::model::event::Outcome;
 use crate::ui::desk::Desk;
@@ -246,11 +246,11 @@ fn cell(desk: &Desk, item: &Item, by: Column, now: Timestamp, loud: Role) -> (St
             Some(used) => (clock.age(used.event.time, Some(now)), Role::Text),
         },
         Column::Consumers => (count(item.consumers as u64), Role::Text),
-        Column::Hidden => match &item.hidden {
-            Hidden::Unknowable(_) => ("?".to_owned(), Role::Dim),
-            Hidden::Known(actors) if actors.is_empty() => ("0".to_owned(), Role::Dim),
-            Hidden::Known(actors) => (actors.len().to_string(), Role::Warn),
-        },
+        Column::Hidden => {
+            let none = item.strangers().is_empty();
+            let role = if none { Role::Dim } else { Role::Warn };
+            (item.hidden_count(), role)
+        }
     }
 }
 

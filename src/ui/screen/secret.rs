@@ -285,11 +285,22 @@ impl List<'_> {
             return;
         }
         self.rule("Seen in the audit stream, latest first");
-        if let Hidden::Unknowable(n) = &item.hidden {
-            let words = format!(
+        let words = match &item.hidden {
+            Hidden::Known(_) => None,
+            Hidden::AtLeast(_) => Some(
+                "It has had more users than are kept: there may be strangers whom nothing here names."
+                    .to_owned(),
+            ),
+            Hidden::Unknowable(0) => Some(
+                "Nobody is seen to read it, only to use it: whether a stranger does cannot be known."
+                    .to_owned(),
+            ),
+            Hidden::Unknowable(n) => Some(format!(
                 "Whether any of {} is a stranger cannot be known: none could be matched with a consumer.",
                 plural(*n, "reader")
-            );
+            )),
+        };
+        if let Some(words) = words {
             for line in wrap(&words, usize::from(self.width.saturating_sub(2)), 3) {
                 self.lines.push(Line::plain(line, Role::Dim));
             }

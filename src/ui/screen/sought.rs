@@ -1,7 +1,7 @@
 //! What a link leads to while it is looked for, and where it leads to nothing.
 
 use crate::incident::Rotation;
-use crate::model::link::LinkState;
+use crate::ui::arriving::is_coming;
 use crate::ui::desk::Desk;
 use crate::ui::error::nearest;
 use crate::ui::fit::{bytes, percent, span, wrap};
@@ -33,6 +33,12 @@ pub fn lines(desk: &Desk, width: u16) -> Vec<Line> {
     };
     if desk.has_all() {
         nothing(&mut list, desk, sought);
+        if desk.coming.is_some() {
+            list.say(
+                "Its screen opens by itself once anything is told of it. Going anywhere else stops the search.",
+                Role::Dim,
+            );
+        }
     } else {
         looking(&mut list, desk, sought);
     }
@@ -65,7 +71,7 @@ fn looking(list: &mut List, desk: &Desk, sought: &Landing) {
     let state = &desk.state;
     let why = match &state.live {
         Some(live) => {
-            let late = live.links.iter().find(|link| link.state != LinkState::Live);
+            let late = live.links.iter().find(|link| is_coming(link.state));
             late.map(|link| {
                 let error = link.error.as_ref().map(|error| format!(": {error}"));
                 format!(
@@ -102,6 +108,14 @@ fn nothing(list: &mut List, desk: &Desk, sought: &Landing) {
             clock.zone()
         )
     });
+    let missing = desk.missing();
+    if !missing.is_empty() {
+        let words = format!(
+            "{}: what it would tell is missing here.",
+            missing.join(", ")
+        );
+        list.say(&words, Role::Warn);
+    }
     let known = match sought {
         Landing::Service(service) => desk.services().contains(service),
         Landing::Secret(secret) => desk.state.incident.secrets().contains(&secret),

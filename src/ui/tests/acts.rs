@@ -11,7 +11,7 @@ use crate::model::intent::{Outcome, Verb};
 use crate::model::link::{Link, LinkState, Live};
 use crate::ui::{Message, Mouse, MouseKind, State, update};
 
-fn link(state: LinkState) -> Link {
+pub fn link(state: LinkState) -> Link {
     Link {
         name: "127.0.0.1:4117".into(),
         state,

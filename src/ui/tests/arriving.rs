@@ -1,7 +1,10 @@
 //! From a link to the screen that it means.
 
-use super::{Bench, inventory, rich};
+use std::sync::Arc;
+
+use super::{Bench, acts, inventory, rich};
 use crate::diagnosis::Reach;
+use crate::model::link::LinkState;
 use crate::ui::{Landing, State};
 
 fn service(name: &str) -> Landing {
@@ -63,6 +66,84 @@ fn nothing_opens_before_all_was_looked_at() {
     assert!(bench.text().contains("diagnosing"), "{}", bench.text());
     bench.tell(rich::found());
     assert!(bench.text().contains("Why ▸ F1"), "{}", bench.text());
+}
+
+fn linked(all: &[LinkState]) -> State {
+    let links = all.iter().map(|state| acts::link(*state)).collect();
+    acts::with(|live| live.links = links)
+}
+
+#[test]
+fn a_backend_that_is_lost_keeps_nobody_from_arriving() {
+    for state in [LinkState::Lost, LinkState::Silent, LinkState::Ended] {
+        let mut bench = landed(linked(&[LinkState::Live, state]), service("checkout"));
+        assert!(bench.text().contains("Why ▸ F1"), "{}", bench.text());
+        let named = bench.text().contains("Opened without all: ");
+        assert_eq!(named, state != LinkState::Ended, "{}", bench.text());
+    }
+    for state in [LinkState::Connecting, LinkState::CatchingUp] {
+        let mut bench = landed(linked(&[LinkState::Live, state]), service("checkout"));
+        assert!(bench.text().contains("Looking for"), "{}", bench.text());
+    }
+}
+
+#[test]
+fn what_is_told_of_later_opens_while_its_answer_is_shown() {
+    let mut empty = rich::nothing();
+    empty.loading.done = true;
+    let mut bench = landed(empty, service("checkout"));
+    let text = bench.text();
+    assert!(
+        text.contains("opens by itself once anything is told"),
+        "{text}"
+    );
+    bench.tell(rich::found());
+    assert!(bench.text().contains("Why ▸ F1"), "{}", bench.text());
+    bench.press("esc");
+    bench.tell(rich::night());
+    assert!(!bench.text().contains("Rotation ▸"), "it opens once");
+}
+
+/// What was found, all of it healed at a moment of the night.
+fn healed(seconds: i64) -> State {
+    let mut state = rich::found();
+    let all = state.known.findings.iter().map(|finding| {
+        let mut finding = (**finding).clone();
+        finding.resolved_at = Some(rich::at(seconds));
+        Arc::new(finding)
+    });
+    state.known.findings = all.collect();
+    state
+}
+
+#[test]
+fn what_healed_comes_after_what_runs_and_counts_for_a_day() {
+    let secret = || Landing::Secret("payments/db".into());
+    let runs = healed(700);
+    let mut bench = landed(runs.clone(), secret());
+    let text = bench.text();
+    assert!(text.contains("Rotation ▸ payments/db"), "{text}");
+    // It has not been heard of for a day: its end was lost.
+    let mut lost = healed(86_400);
+    lost.incident.tick(rich::at(2 * 86_400 - 60));
+    let mut bench = landed(lost, secret());
+    assert!(bench.text().contains("Why ▸ "), "{}", bench.text());
+    let mut past = healed(700);
+    past.incident.tick(rich::at(3 * 86_400));
+    let mut bench = landed(past, secret());
+    let text = bench.text();
+    assert!(text.contains("No rotation touched payments/db"), "{text}");
+}
+
+#[test]
+fn an_answer_names_the_backend_that_is_missing() {
+    let mut bench = landed(linked(&[LinkState::Lost]), service("chekout"));
+    assert!(
+        bench.text().contains("is lost: what it would"),
+        "{}",
+        bench.text()
+    );
+    assert!(bench.text().contains("No service is called chekout"));
 }
 
 #[test]

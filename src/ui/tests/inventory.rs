@@ -110,6 +110,26 @@ fn the_selected_secret_stays_selected_whatever_comes_and_whatever_the_order() {
 }
 
 #[test]
+fn the_screen_is_full_wherever_another_order_takes_the_selected_secret() {
+    for rows in 11..=14 {
+        for ups in 0..8 {
+            let mut bench = Bench::new(80, rows, secrets());
+            bench.press("7 h j j j j j j j");
+            for _ in 0..ups {
+                bench.press("k");
+            }
+            let full = |bench: &mut Bench| {
+                let text = bench.text();
+                text.lines().filter(|line| !line.trim().is_empty()).count()
+            };
+            let before = full(&mut bench);
+            bench.press("D");
+            assert_eq!(full(&mut bench), before, "{rows} {ups}\n{}", bench.text());
+        }
+    }
+}
+
+#[test]
 fn letters_narrow_it_as_they_are_typed_and_esc_takes_them_back() {
     let mut bench = Bench::new(80, 24, secrets());
     bench.press("7 / mail");

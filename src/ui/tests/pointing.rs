@@ -59,6 +59,23 @@ fn a_drag_that_began_elsewhere_seeks_nothing() {
     assert_eq!(mouse(&mut bench, MouseKind::Release, 30, BAR), []);
 }
 
+#[test]
+fn a_drag_ends_at_the_next_click_and_moves_nothing_behind_a_prompt() {
+    let held = || {
+        let mut bench = Bench::new(80, 24, rich::night());
+        mouse(&mut bench, MouseKind::Click, 10, BAR);
+        let _ = update(&mut bench.cockpit, Message::State(Box::new(rich::night())));
+        bench
+    };
+    assert_eq!(mouse(&mut held(), MouseKind::Drag, 40, BAR).len(), 1);
+    let mut bench = held();
+    mouse(&mut bench, MouseKind::Click, 20, 8);
+    assert_eq!(mouse(&mut bench, MouseKind::Drag, 40, BAR), []);
+    let mut bench = held();
+    bench.press(":");
+    assert_eq!(mouse(&mut bench, MouseKind::Drag, 40, BAR), []);
+}
+
 fn place(bench: &mut Bench, words: &str) -> (u16, u16) {
     let text = bench.text();
     let mut lines = text.lines().enumerate();
