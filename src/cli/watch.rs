@@ -118,10 +118,10 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
     let watched = if is_live {
         let (waker, woken) = unbounded();
         let slot = Slot::default();
-        let _session = open_live(args, objectives, &slot, &waker)?;
+        let _session = open_live(args, &objectives, &slot, &waker)?;
         desk.live(&slot, &woken, &ended)
     } else {
-        let news = reading::start(&args.paths, identity, objectives)?;
+        let news = reading::start(&args.paths, identity, &objectives)?;
         desk.read(&news, &ended)
     };
     match watched {
@@ -177,7 +177,7 @@ fn publisher(slot: &Slot, waker: &Sender<()>) -> impl Fn(Update) + Send + 'stati
 
 fn open_live(
     args: &Args,
-    objectives: Objectives,
+    objectives: &Objectives,
     slot: &Slot,
     waker: &Sender<()>,
 ) -> Result<Session, Complaint> {
@@ -195,7 +195,7 @@ fn open_live(
         recorder: None,
         who: Who::nobody(),
         measure: Measure {
-            objectives: Arc::new(objectives),
+            objectives: Arc::new(*objectives),
             ..Measure::default()
         },
     };

@@ -41,9 +41,9 @@ pub(super) struct Alerting {
 }
 
 impl Alerting {
-    pub(super) fn new(objectives: Objectives) -> Self {
+    pub(super) fn new(objectives: &Objectives) -> Self {
         Self {
-            objectives,
+            objectives: *objectives,
             ..Self::default()
         }
     }

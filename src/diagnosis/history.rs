@@ -146,12 +146,12 @@ impl Historian {
     /// A historian who looks for what these rules know, before any event.
     #[must_use]
     pub fn new(rules: Vec<Box<dyn Rule>>) -> Self {
-        Self::asking(rules, Objectives::default())
+        Self::asking(rules, &Objectives::default())
     }
 
     /// The same, with what is asked of the service levels whose budgets alerts look at.
     #[must_use]
-    pub fn asking(rules: Vec<Box<dyn Rule>>, objectives: Objectives) -> Self {
+    pub fn asking(rules: Vec<Box<dyn Rule>>, objectives: &Objectives) -> Self {
         Self {
             diagnosis: Diagnosis::new(rules),
             alerting: Alerting::new(objectives),

@@ -181,7 +181,7 @@ impl Inquiry {
 }
 
 fn look(asked: &Receiver<Work>, tell: &Sender<History>, objectives: &Objectives, mut noter: Noter) {
-    let begin = || Historian::asking(rules(), objectives.clone());
+    let begin = || Historian::asking(rules(), objectives);
     let mut historian = begin();
     loop {
         let work = if noter.lacks() {

@@ -42,7 +42,7 @@ pub(super) enum News {
 pub(super) fn start(
     paths: &[PathBuf],
     identity: IdentityRules,
-    objectives: Objectives,
+    objectives: &Objectives,
 ) -> Result<Receiver<News>, Complaint> {
     let opened = audit::open(paths, &Options::default())
         .map_err(|error| Complaint::new(error.to_string()))?;

@@ -428,10 +428,9 @@ impl Book {
             kept.insert(at);
             let asks = Asks {
                 severity: match urgency {
-                    // What nobody is refused by wakes nobody before half of it is gone.
-                    Urgency::Ticket | Urgency::Page => Severity::Ticket,
                     Urgency::Escalate if !explained => Severity::Page,
-                    Urgency::Escalate => Severity::Ticket,
+                    // What nobody is refused by wakes nobody before half of it is gone.
+                    _ => Severity::Ticket,
                 },
                 secrets: BTreeSet::new(),
                 loud: false,
