@@ -136,15 +136,12 @@ fn a_click_selects_a_piece_of_evidence_and_another_opens_it() {
 
 #[test]
 fn every_screen_that_is_a_list_scrolls_under_the_wheel() {
-    for keys in ["?", "7", "8", "3", "d", "e"] {
+    for keys in ["?", "7", "8", "d", "e"] {
         let mut bench = Bench::new(80, 16, super::debug::latencies());
         bench.press(keys);
         let before = bench.text();
         for _ in 0..3 {
             mouse(&mut bench, MouseKind::WheelDown, 20, 8);
-        }
-        if !before.contains(" of ") {
-            continue;
         }
         assert_ne!(bench.text(), before, "{keys}");
     }
