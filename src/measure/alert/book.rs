@@ -429,9 +429,8 @@ impl Book {
             let asks = Asks {
                 severity: match urgency {
                     // What nobody is refused by wakes nobody before half of it is gone.
-                    Urgency::Ticket | Urgency::Page => Severity::Ticket,
                     Urgency::Escalate if !explained => Severity::Page,
-                    Urgency::Escalate => Severity::Ticket,
+                    Urgency::Ticket | Urgency::Page | Urgency::Escalate => Severity::Ticket,
                 },
                 secrets: BTreeSet::new(),
                 loud: false,
