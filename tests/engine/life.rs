@@ -234,13 +234,17 @@ async fn a_region_that_is_cut_off_stalls_and_is_tried_again() {
         .unwrap();
     let id = receipt.rotation.unwrap();
     until("the stall", || status(&engine, &id).stalled.is_some()).await;
-    let events = engine.log().after(0, usize::MAX);
     let failed = |e: &&rotascope::model::Event| {
         matches!(&e.data, Data::RotationStage(s)
         if s.status.raw() == "failed" && s.region == Some(Region::from("us")))
     };
-    let tries = events.iter().map(|(_, e)| e).filter(failed).count();
-    assert_eq!(tries, 6, "each try is told of once");
+    let tries = || {
+        let events = engine.log().after(0, usize::MAX);
+        events.iter().map(|(_, e)| e).filter(failed).count()
+    };
+    // A state is shown just before its events are told.
+    until("the last try", || tries() >= 6).await;
+    assert_eq!(tries(), 6, "each try is told of once");
     world
         .outside
         .lock()

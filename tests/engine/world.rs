@@ -244,7 +244,11 @@ pub fn intent(verb: Verb, key: &str) -> Intent {
     }
 }
 
-/// Waits until something is so; says what was waited for when it never is.
+/// A state is shown just before its events are told: so long what follows has to be there.
+const TOLD: Duration = Duration::from_millis(50);
+
+/// Waits until something is so, and its events are told; says what was waited for when it never
+/// is.
 pub async fn until(what: &str, so: impl Fn() -> bool) {
     let began = Instant::now();
     while !so() {
@@ -254,6 +258,7 @@ pub async fn until(what: &str, so: impl Fn() -> bool) {
         );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    tokio::time::sleep(TOLD).await;
 }
 
 /// Asks for an act and waits for its outcome.
@@ -269,6 +274,7 @@ pub async fn outcome(engine: &Engine, key: &str) -> Outcome {
     loop {
         let outcome = engine.outcome(key);
         if let Some(done @ (Outcome::Observed { .. } | Outcome::Failed { .. })) = outcome {
+            tokio::time::sleep(TOLD).await;
             return done;
         }
         assert!(
