@@ -9,6 +9,7 @@ mod check;
 mod complaint;
 mod demo;
 pub mod diagnose;
+mod discreet;
 mod dumps;
 mod engine;
 pub mod events;

@@ -139,8 +139,8 @@ impl Watcher {
         };
         // What is quoted may be the address of a webhook.
         let wrong = |message: &str, at: usize, end: usize| {
-            let (shown, span) = super::look::discreet(&text, at..end, true);
-            let message = super::look::nameless(message);
+            let (shown, span) = super::discreet::discreet(&text, at..end, true);
+            let message = super::discreet::nameless(message);
             self.wrong(&path, &shown, (span.start, span.end), &message, None)
         };
         let settings =
