@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use crate::model::effect::Ring;
 use crate::model::link::LinkState;
 use crate::session::live::{LiveStart, Who};
 use crate::session::{Measure, Session, Update};
+use crate::shell::slot::Slot;
 
 mod reading;
 mod said;
@@ -148,22 +149,6 @@ fn cockpit_instead(args: &Args, is_live: bool) -> Complaint {
     Complaint::new("watch prints lines and has no screen of its own").next(format!(
         "add --headless, or open the cockpit, which watches too: {instead}"
     ))
-}
-
-/// The newest state that the session published. Findings and alerts are all in it, so that those
-/// in between may be skipped.
-#[derive(Clone, Default)]
-struct Slot(Arc<Mutex<Option<Update>>>);
-
-impl Slot {
-    fn put(&self, update: Update) -> bool {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.replace(update).is_none()
-    }
-
-    fn take(&self) -> Option<Update> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
 }
 
 fn publisher(slot: &Slot, waker: &Sender<()>) -> impl Fn(Update) + Send + 'static {

@@ -3,5 +3,6 @@
 mod export;
 mod guard;
 mod input;
+pub mod slot;
 pub mod terminal;
 pub mod watch;

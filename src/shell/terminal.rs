@@ -2,7 +2,6 @@
 //! signal), updates the cockpit, runs the effects and draws where anything changed.
 
 use std::io::{self, BufWriter, Stdout, Write};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::guard::Taken;
+use super::slot::Slot;
 use super::watch::{self, Watch};
 use super::{export, input};
 use crate::backend::Backend;
@@ -35,23 +35,6 @@ enum Wake {
     Told(Box<Message>),
     /// The program was asked to end.
     Signal,
-}
-
-/// The newest state that the session published and the cockpit has not seen. States in between
-/// are skipped: the cockpit draws what is, not what was.
-#[derive(Clone, Default)]
-struct Slot(Arc<Mutex<Option<Update>>>);
-
-impl Slot {
-    /// Puts a state in; true where the slot was empty.
-    fn put(&self, update: Update) -> bool {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.replace(update).is_none()
-    }
-
-    fn take(&self) -> Option<Update> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
 }
 
 type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
