@@ -21,6 +21,7 @@ mod by;
 mod complete;
 mod field;
 mod lex;
+pub mod page;
 mod parse;
 mod test;
 #[cfg(test)]
