@@ -48,6 +48,17 @@ pub enum Kind {
     PostgresStderr,
 }
 
+impl Kind {
+    /// True where every record stands on a line of its own.
+    #[must_use]
+    pub fn is_one_line(self) -> bool {
+        matches!(
+            self,
+            Self::Events | Self::Vault | Self::CloudTrailLines | Self::PostgresJson
+        )
+    }
+}
+
 /// Formats that are asked whether a sample is theirs.
 const SNIFFERS: [(Kind, Sniff); 4] = [
     (Kind::Vault, vault::sniff),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::derive::{cloudtrail, secret_of};
 use super::merge::Sighting;
 use super::open::Sighted;
 use super::record::{CloudTrailRecord, Item, PostgresRecord, VaultCall, VaultEntry};
@@ -38,6 +39,10 @@ pub struct AuditRow {
     pub error: Option<Text>,
     /// What else it says: a PostgreSQL message.
     pub message: Option<Text>,
+    /// The rotation that it says it is part of: an event's, or the correlation id of a call.
+    pub rotation: Option<Text>,
+    /// The secret that it is about, as its users name it.
+    pub secret: Option<Text>,
     /// Where it stands.
     pub place: Place,
 }
@@ -59,7 +64,7 @@ impl AuditRow {
     }
 
     /// The names of the columns of [`Self::cells`].
-    pub const COLUMNS: [&'static str; 13] = [
+    pub const COLUMNS: [&'static str; 15] = [
         "time",
         "format",
         "id",
@@ -73,11 +78,13 @@ impl AuditRow {
         "message",
         "file",
         "line",
+        "rotation",
+        "secret",
     ];
 
     /// The row as harmless words, in the order of [`Self::COLUMNS`].
     #[must_use]
-    pub fn cells(&self) -> [String; 13] {
+    pub fn cells(&self) -> [String; 15] {
         let shown = |text: &Option<Text>| text.as_ref().map(Text::to_string).unwrap_or_default();
         [
             self.time.to_string(),
@@ -93,6 +100,8 @@ impl AuditRow {
             shown(&self.message),
             self.place.file.to_string(),
             self.place.line.to_string(),
+            shown(&self.rotation),
+            shown(&self.secret),
         ]
     }
 }
@@ -115,6 +124,8 @@ impl Row for AuditRow {
             Field::RemoteAddr => self.remote_addr.as_ref(),
             Field::Error => self.error.as_ref(),
             Field::Message => self.message.as_ref(),
+            Field::Rotation => self.rotation.as_ref(),
+            Field::Secret => self.secret.as_ref(),
             Field::File => return Some(Cow::Owned(self.place.file.to_string())),
         };
         text.map(|text| Cow::Borrowed(text.raw()))
@@ -144,6 +155,8 @@ fn event_row(event: &Event, place: Place) -> AuditRow {
         remote_addr: word(&["remote_addr"]),
         error: word(&["error", "reason"]),
         message: word(&["stage", "summary", "version"]),
+        rotation: event.rotation.as_ref().map(|rotation| rotation.0.clone()),
+        secret: word(&["secret"]),
         place,
     }
 }
@@ -181,8 +194,14 @@ fn vault_row(call: &VaultCall, place: Place) -> Option<AuditRow> {
             Some(response) if response.wrapped => Some("wrapped, nothing was done yet".into()),
             Some(_) => None,
         },
+        rotation: correlation(last).or_else(|| first.and_then(correlation)),
+        secret: secret_of(last).map(|secret| secret.0),
         place,
     })
+}
+
+fn correlation(entry: &VaultEntry) -> Option<Text> {
+    entry.correlation.clone()
 }
 
 fn address(entry: &VaultEntry) -> Option<Text> {
@@ -234,6 +253,8 @@ fn postgres_row(record: &PostgresRecord, place: Place) -> AuditRow {
         remote_addr: record.remote_host.clone(),
         error: failed.then(|| record.message.clone()),
         message: (!failed).then(|| record.message.clone()),
+        rotation: None,
+        secret: None,
         place,
     }
 }
@@ -263,6 +284,8 @@ fn cloudtrail_row(record: &CloudTrailRecord, place: Place) -> AuditRow {
         remote_addr: record.remote_address.clone(),
         error,
         message: None,
+        rotation: None,
+        secret: cloudtrail::secret(record).map(|secret| secret.0),
         place,
     }
 }

@@ -33,6 +33,8 @@ mod open;
 
 mod entry;
 
+pub mod archive;
+
 pub use entry::AuditRow;
 pub use merge::Sighting;
 pub use open::{Counts, OpenError, Opened, Options, Sighted, open, open_carried};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::archive::{Archive, gather};
 use super::merge::{Merge, Out, Sighting};
 use super::progress::Progress;
 use super::record::{Item as MergedItem, Merged, Record, VaultCall, VaultEntry, VaultKind};
@@ -46,6 +47,8 @@ pub struct Sighted {
     pub merged: Merged,
     /// Where its first half stands.
     pub place: Place,
+    /// Where the response to it stands; `None` where it has none of its own.
+    pub answer: Option<Place>,
     /// How it stands to those before it.
     pub sighting: Sighting,
 }
@@ -140,7 +143,21 @@ impl Opened {
         }
     }
 
+    /// Reads everything into an archive.
+    #[must_use]
+    pub fn archive(mut self) -> Archive {
+        let inputs = self.inputs();
+        gather(inputs, &self.progress)
+    }
+
     fn start(&mut self, counting: bool) -> Merge {
+        let inputs = self.inputs();
+        let shared = Shared::new(&self.progress, Scanner::new(), counting);
+        Merge::new(inputs, &shared)
+    }
+
+    /// The files that are meant.
+    fn inputs(&mut self) -> Vec<Input> {
         let progress = &self.progress;
         let mut inputs = std::mem::take(&mut self.carried);
         for path in std::mem::take(&mut self.paths) {
@@ -152,8 +169,7 @@ impl Opened {
         for input in &inputs {
             progress.expect(input.bytes);
         }
-        let shared = Shared::new(progress, Scanner::new(), counting);
-        Merge::new(inputs, &shared)
+        inputs
     }
 }
 
@@ -181,13 +197,15 @@ impl Iterator for Opened {
 }
 
 /// Puts what came out of the merge into the words of the derivation.
-fn sighted(out: Out) -> Option<Sighted> {
+pub(super) fn sighted(out: Out) -> Option<Sighted> {
     let Payload { record, place, nth } = *out.first.payload?;
+    let payload = out.answer.and_then(|answer| answer.payload);
+    let answer = payload.as_ref().map(|payload| payload.place.clone());
     let item = match record {
         Record::Event(event) => MergedItem::Event(event),
         Record::Postgres(record) => MergedItem::Postgres(record, nth),
         Record::CloudTrail(record) => MergedItem::CloudTrail(record),
-        Record::Vault(entry) => MergedItem::Vault(call(entry, out.answer.and_then(|a| a.payload))),
+        Record::Vault(entry) => MergedItem::Vault(call(entry, payload)),
     };
     // A request that comes after its response adds nothing to what that has told.
     let told = |call: &VaultCall| call.response.is_none() && out.sighting == Sighting::LateHalf;
@@ -198,6 +216,7 @@ fn sighted(out: Out) -> Option<Sighted> {
             duplicate: known || out.sighting == Sighting::Duplicate,
         },
         place,
+        answer,
         sighting: out.sighting,
     })
 }

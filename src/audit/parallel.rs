@@ -13,7 +13,7 @@ use super::format::{Format, Read};
 use super::lines::{Aligned, LONGEST_LINE, TOO_LONG};
 use super::record::Record;
 use super::scan::{Mark, Scanner};
-use super::source::Input;
+use super::source::{Input, read_at};
 use super::trouble::{Trouble, name_of};
 use crate::model::Text;
 use crate::model::rejected::{Place, Rejected};
@@ -268,14 +268,4 @@ pub(super) fn too_long(place: Place) -> Rejected {
         reason: TOO_LONG.into(),
         excerpt: Text::default(),
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, room, offset)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, room, offset)
 }

@@ -26,6 +26,72 @@ pub struct Input {
     pub bytes: Option<u64>,
     /// What the program carries itself; nothing is read from disk then.
     pub carried: Option<&'static [u8]>,
+    /// Its unpacked content, where somebody has it open already; nothing else is read then.
+    pub content: Option<Content>,
+}
+
+/// A file that is open and may be read at any place by several at once.
+#[derive(Clone, Debug)]
+pub struct Content(pub Arc<File>);
+
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Content {}
+
+impl Content {
+    /// Fills `room` from `offset` on until it is full or the file ends; gives how much there was.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut held = 0;
+        while held < room.len() {
+            let rest = room.get_mut(held..).unwrap_or_default();
+            match read_at(&self.0, rest, offset + held as u64) {
+                Ok(0) => break,
+                Ok(n) => held += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(held)
+    }
+
+    /// Its length, in bytes.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+}
+
+/// Reads an open file from its beginning, whoever else reads it.
+struct FromStart {
+    content: Content,
+    at: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let n = read_at(&self.content.0, room, self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn read_at(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, room, offset)
+}
+
+#[cfg(windows)]
+pub(super) fn read_at(file: &File, room: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, room, offset)
 }
 
 impl Input {
@@ -36,6 +102,7 @@ impl Input {
             path,
             bytes,
             carried: None,
+            content: None,
         }
     }
 
@@ -46,6 +113,7 @@ impl Input {
             path: PathBuf::from(name),
             bytes: Some(content.len() as u64),
             carried: Some(content),
+            content: None,
         }
     }
 
@@ -163,6 +231,20 @@ impl Bytes {
     /// # Errors
     /// [`Trouble`] where it cannot be opened.
     pub fn open(input: &Input, counter: &Arc<AtomicU64>) -> Result<Self, Trouble> {
+        if let Some(content) = &input.content {
+            let expected = content.length().ok();
+            let from_start = FromStart {
+                content: content.clone(),
+                at: 0,
+            };
+            return Self::take(
+                input,
+                Box::new(from_start),
+                Packing::Plain,
+                expected,
+                counter,
+            );
+        }
         if input.is_stdin() {
             return Self::unpack(input, Box::new(io::stdin()), None, counter);
         }
@@ -182,14 +264,26 @@ impl Bytes {
         counter: &Arc<AtomicU64>,
     ) -> Result<Self, Trouble> {
         let fail = |e: io::Error| Trouble::opening(&input.path, &e);
-        let mut raw = Counted {
-            inner: raw,
-            counter: Arc::clone(counter),
-        };
+        let mut raw = raw;
         let mut head = Vec::with_capacity(4);
         raw.by_ref().take(4).read_to_end(&mut head).map_err(fail)?;
         let packing = Packing::of(&head);
-        let raw = Cursor::new(head).chain(raw);
+        let raw = Box::new(Cursor::new(head).chain(raw));
+        Self::take(input, raw, packing, expected, counter)
+    }
+
+    fn take(
+        input: &Input,
+        raw: Box<dyn Read + Send>,
+        packing: Packing,
+        expected: Option<u64>,
+        counter: &Arc<AtomicU64>,
+    ) -> Result<Self, Trouble> {
+        let fail = |e: io::Error| Trouble::opening(&input.path, &e);
+        let raw = Counted {
+            inner: raw,
+            counter: Arc::clone(counter),
+        };
         let reader: Box<dyn Read + Send> = match packing {
             Packing::Plain => Box::new(raw),
             Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, raw))),

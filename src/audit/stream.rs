@@ -112,6 +112,58 @@ pub(super) struct Stream {
     seen: Recent<u32>,
 }
 
+/// The format of an input; `None` where there is nothing to read. The reason is not noted: whoever
+/// reads it will.
+pub(super) fn kind_of(input: &Input) -> Option<Kind> {
+    recognised(input, &Arc::default()).map(|(_, kind)| kind)
+}
+
+/// Opens an input and finds out its format. `None` where there is nothing to read; the reason has
+/// then been noted.
+fn recognised(input: &Input, progress: &Arc<Progress>) -> Option<(LineReader, Kind)> {
+    let bytes = match Bytes::open(input, &progress.bytes) {
+        Ok(bytes) => bytes,
+        Err(trouble) => {
+            progress.trouble(trouble);
+            return None;
+        }
+    };
+    let mut reader = LineReader::new(bytes);
+    let mut failed = false;
+    let mut note = |trouble| {
+        failed = true;
+        progress.trouble(trouble);
+    };
+    let (sample, mut whole) = reader.sample(SAMPLE, &mut note);
+    if !whole && memchr::memchr(b'\n', sample).is_none() {
+        whole = reader.sample(LONG_SAMPLE, &mut note).1;
+    }
+    let (sample, _) = reader.sample(0, &mut note);
+    let kind = match detect(sample, whole) {
+        Detected::Known(kind) => kind,
+        Detected::Empty => {
+            if !failed {
+                progress.readable();
+            }
+            return None;
+        }
+        Detected::Unknown(reason) => {
+            progress.reject(Rejected {
+                place: Place {
+                    file: reader.name().clone(),
+                    line: 0,
+                    byte: 0,
+                },
+                reason,
+                excerpt: Text::default(),
+            });
+            return None;
+        }
+    };
+    progress.readable();
+    Some((reader, kind))
+}
+
 enum Feed {
     Lines(LineReader, Box<dyn Format + Send>),
     Bytes(LineReader, CloudTrail),
@@ -126,47 +178,7 @@ impl Stream {
     /// Opens `input` and finds out its format. `None` where there is nothing to read; the reason
     /// has then been noted.
     pub(super) fn open(input: &Input, shared: &Arc<Shared>) -> Option<Self> {
-        let progress = &shared.progress;
-        let bytes = match Bytes::open(input, &progress.bytes) {
-            Ok(bytes) => bytes,
-            Err(trouble) => {
-                progress.trouble(trouble);
-                return None;
-            }
-        };
-        let mut reader = LineReader::new(bytes);
-        let mut failed = false;
-        let mut note = |trouble| {
-            failed = true;
-            progress.trouble(trouble);
-        };
-        let (sample, mut whole) = reader.sample(SAMPLE, &mut note);
-        if !whole && memchr::memchr(b'\n', sample).is_none() {
-            whole = reader.sample(LONG_SAMPLE, &mut note).1;
-        }
-        let (sample, _) = reader.sample(0, &mut note);
-        let kind = match detect(sample, whole) {
-            Detected::Known(kind) => kind,
-            Detected::Empty => {
-                if !failed {
-                    progress.readable();
-                }
-                return None;
-            }
-            Detected::Unknown(reason) => {
-                progress.reject(Rejected {
-                    place: Place {
-                        file: reader.name().clone(),
-                        line: 0,
-                        byte: 0,
-                    },
-                    reason,
-                    excerpt: Text::default(),
-                });
-                return None;
-            }
-        };
-        progress.readable();
+        let (reader, kind) = recognised(input, &shared.progress)?;
         let watermark = match kind {
             Kind::CloudTrail | Kind::CloudTrailLines => WATERMARK_CLOUDTRAIL,
             _ => WATERMARK,
@@ -266,20 +278,13 @@ impl Stream {
 
 impl Feed {
     fn of(kind: Kind, input: &Input, reader: LineReader, shared: &Arc<Shared>) -> Option<Self> {
-        let format: Box<dyn Format + Send> = match kind {
-            Kind::CloudTrail => {
-                let format = CloudTrail::new(reader.name().clone());
-                return Some(Self::Bytes(reader, format));
-            }
-            Kind::Vault if shared.counting => return Self::scan(input, reader, shared),
-            Kind::Vault => Box::new(Vault::new()),
-            Kind::Events => Box::new(Events),
-            Kind::CloudTrailLines => Box::new(CloudTrailLines),
-            Kind::PostgresJson => Box::new(JsonLog::new()),
-            Kind::PostgresCsv => Box::new(CsvLog::new()),
-            Kind::PostgresStderr => Box::new(Stderr::new()),
-        };
-        Some(Self::Lines(reader, format))
+        if kind == Kind::Vault && shared.counting {
+            return Self::scan(input, reader, shared);
+        }
+        Some(match Reading::of(kind, reader.name()) {
+            Reading::Lines(format) => Self::Lines(reader, format),
+            Reading::Bytes(format) => Self::Bytes(reader, *format),
+        })
     }
 
     fn scan(input: &Input, reader: LineReader, shared: &Arc<Shared>) -> Option<Self> {
@@ -297,6 +302,29 @@ impl Feed {
                 None
             }
         }
+    }
+}
+
+/// What reads a format.
+pub(super) enum Reading {
+    /// Line by line.
+    Lines(Box<dyn Format + Send>),
+    /// Documents, as their bytes come.
+    Bytes(Box<CloudTrail>),
+}
+
+impl Reading {
+    /// The reader of a format, for an input of this name.
+    pub(super) fn of(kind: Kind, name: &Text) -> Self {
+        Self::Lines(match kind {
+            Kind::CloudTrail => return Self::Bytes(Box::new(CloudTrail::new(name.clone()))),
+            Kind::Vault => Box::new(Vault::new()),
+            Kind::Events => Box::new(Events),
+            Kind::CloudTrailLines => Box::new(CloudTrailLines),
+            Kind::PostgresJson => Box::new(JsonLog::new()),
+            Kind::PostgresCsv => Box::new(CsvLog::new()),
+            Kind::PostgresStderr => Box::new(Stderr::new()),
+        })
     }
 }
 

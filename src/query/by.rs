@@ -1,6 +1,5 @@
 //! What rows are counted by.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -44,16 +43,33 @@ impl By {
                 let begin = time.seconds() - time.seconds().rem_euclid(each);
                 Group::Time(Timestamp::new(begin, 0))
             }
-            Self::Field(field) => Group::Words(row.field(field).map(Cow::into_owned)),
-            Self::Prefix(parts) => {
-                let path = row.field(Field::Path);
-                Group::Words(path.map(|path| {
-                    let ends = path.match_indices('/').nth(parts.saturating_sub(1));
-                    let end = ends.map_or(path.len(), |(at, _)| at);
-                    path.get(..end).unwrap_or(&path).to_owned()
-                }))
-            }
+            Self::Field(field) => self.of(row.field(field).as_deref()),
+            Self::Prefix(_) => self.of(row.field(Field::Path).as_deref()),
         }
+    }
+
+    /// The field that it looks at; `None` where it looks at the time.
+    #[must_use]
+    pub fn field(self) -> Option<Field> {
+        match self {
+            Self::Every(..) => None,
+            Self::Field(field) => Some(field),
+            Self::Prefix(_) => Some(Field::Path),
+        }
+    }
+
+    /// What a row is counted under whose field says this.
+    #[must_use]
+    pub fn of(self, said: Option<&str>) -> Group {
+        let parts = match self {
+            Self::Prefix(parts) => parts,
+            _ => return Group::Words(said.map(str::to_owned)),
+        };
+        Group::Words(said.map(|path| {
+            let ends = path.match_indices('/').nth(parts.saturating_sub(1));
+            let end = ends.map_or(path.len(), |(at, _)| at);
+            path.get(..end).unwrap_or(path).to_owned()
+        }))
     }
 }
 

@@ -48,11 +48,27 @@ fields! {
     Error = "error";
     /// What else it says.
     Message = "message";
+    /// The rotation that it says it is part of.
+    Rotation = "rotation";
+    /// The secret that it is about.
+    Secret = "secret";
     /// In which file it stands.
     File = "file";
 }
 
 impl Field {
+    /// The fields that an archive keeps for every row: asked and counted without looking at it.
+    pub const INDEXED: [Self; 8] = [
+        Self::Format,
+        Self::Outcome,
+        Self::Operation,
+        Self::Actor,
+        Self::Path,
+        Self::Source,
+        Self::Rotation,
+        Self::Secret,
+    ];
+
     /// The field of a name, or of a beginning of one that no other has.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {

@@ -5,7 +5,7 @@
 //!
 //! | written | holds where |
 //! |---|---|
-//! | `permission`, `"permission denied"` | any field has these words |
+//! | `permission`, `"permission denied"` | the record, as it was written, or a field has these words |
 //! | `outcome:denied` | the field is this word |
 //! | `path:secret/data/*` | the field fits, `*` being anything and `?` one character |
 //! | `actor:~^ci-` | the regular expression is found in the field |
@@ -17,9 +17,11 @@
 //! Words in lower case are found in either case; one capital makes them exact. A quoted word is
 //! never an operator and never a pattern.
 
+mod among;
 mod by;
 mod complete;
 mod field;
+mod keep;
 mod lex;
 pub mod page;
 mod parse;
@@ -33,11 +35,12 @@ use std::ops::Range;
 
 use crate::model::Timestamp;
 
+pub use among::Among;
 pub use by::{By, Group};
 pub use complete::{Completion, complete};
 pub use field::Field;
-
-use test::Test;
+pub use keep::Table;
+pub use test::{Case, Test, Words};
 
 /// A row that can be asked about.
 pub trait Row {
@@ -47,6 +50,15 @@ pub trait Row {
     /// What a field says, raw; `None` where its format does not tell. [`Field::Time`] is never
     /// asked for.
     fn field(&self, field: Field) -> Option<Cow<'_, str>>;
+
+    /// Whether words are found in it: in its record as it was written, where that is at hand,
+    /// else in any of its fields.
+    fn has(&self, words: &Words) -> bool {
+        let fields = Field::ALL.iter().filter(|field| **field != Field::Time);
+        fields
+            .into_iter()
+            .any(|field| self.field(*field).is_some_and(|text| words.are_in(&text)))
+    }
 }
 
 /// A filter, compiled.

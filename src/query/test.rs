@@ -11,7 +11,7 @@ const PATTERN: usize = 1 << 20;
 
 /// One test of a row.
 #[derive(Clone, Debug)]
-pub(super) enum Test {
+pub enum Test {
     /// Any field has these words.
     Anywhere(Box<Words>),
     /// The field is there.
@@ -28,8 +28,10 @@ pub(super) enum Test {
 
 /// Whether capitals matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Case {
+pub enum Case {
+    /// They do.
     Exact,
+    /// They do not.
     Either,
 }
 
@@ -46,7 +48,7 @@ impl Case {
 
 /// Words to be found.
 #[derive(Clone, Debug)]
-pub(super) struct Words {
+pub struct Words {
     finder: Finder<'static>,
     case: Case,
     plain: String,
@@ -61,7 +63,21 @@ impl Words {
         }
     }
 
-    fn are_in(&self, text: &str) -> bool {
+    /// The words themselves; in lower case where capitals do not matter.
+    #[must_use]
+    pub fn plain(&self) -> &str {
+        &self.plain
+    }
+
+    /// Whether capitals matter.
+    #[must_use]
+    pub fn case(&self) -> Case {
+        self.case
+    }
+
+    /// Whether a text has them.
+    #[must_use]
+    pub fn are_in(&self, text: &str) -> bool {
         match self.case {
             Case::Exact => self.finder.find(text.as_bytes()).is_some(),
             Case::Either if text.is_ascii() => {
@@ -126,25 +142,45 @@ impl Test {
     }
 
     /// Whether it holds for a row.
-    pub(super) fn holds(&self, row: &dyn Row) -> bool {
+    #[must_use]
+    pub fn holds(&self, row: &dyn Row) -> bool {
         match self {
-            Self::Anywhere(words) => Field::ALL
-                .iter()
-                .filter(|field| **field != Field::Time)
-                .any(|field| row.field(*field).is_some_and(|text| words.are_in(&text))),
-            Self::There(field) => row.field(*field).is_some(),
-            Self::Absent(field) => row.field(*field).is_none(),
-            Self::Is(field, words, case) => row.field(*field).is_some_and(|text| match case {
-                Case::Exact => text == words.as_str(),
-                Case::Either => text.to_lowercase() == *words,
-            }),
-            Self::Like(field, pattern) => row
-                .field(*field)
-                .is_some_and(|text| pattern.is_match(&text)),
+            Self::Anywhere(words) => row.has(words),
             Self::Between(from, to) => {
                 let time = row.time();
                 from.is_none_or(|from| from <= time) && to.is_none_or(|to| time < to)
             }
+            Self::There(field)
+            | Self::Absent(field)
+            | Self::Is(field, ..)
+            | Self::Like(field, _) => self.fits(row.field(*field).as_deref()),
+        }
+    }
+
+    /// The field that it is about; `None` where it is about the time or the whole record.
+    #[must_use]
+    pub fn field(&self) -> Option<Field> {
+        match self {
+            Self::Anywhere(_) | Self::Between(..) => None,
+            Self::There(field)
+            | Self::Absent(field)
+            | Self::Is(field, ..)
+            | Self::Like(field, _) => Some(*field),
+        }
+    }
+
+    /// Whether it holds where its field says this. What is about no field holds for none.
+    #[must_use]
+    pub fn fits(&self, said: Option<&str>) -> bool {
+        match self {
+            Self::Anywhere(_) | Self::Between(..) => false,
+            Self::There(_) => said.is_some(),
+            Self::Absent(_) => said.is_none(),
+            Self::Is(_, words, case) => said.is_some_and(|text| match case {
+                Case::Exact => text == words.as_str(),
+                Case::Either => text.to_lowercase() == *words,
+            }),
+            Self::Like(_, pattern) => said.is_some_and(|text| pattern.is_match(text)),
         }
     }
 }

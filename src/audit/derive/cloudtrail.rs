@@ -69,7 +69,7 @@ fn operation(record: &CloudTrailRecord) -> Operation {
 }
 
 /// Only Secrets Manager's and Parameter Store's resources are secrets.
-fn secret(record: &CloudTrailRecord) -> Option<SecretPath> {
+pub(in crate::audit) fn secret(record: &CloudTrailRecord) -> Option<SecretPath> {
     let source = record.event_source.raw();
     let holds = source.starts_with("secretsmanager.")
         || (source.starts_with("ssm.") && record.event_name.raw().contains("Parameter"));

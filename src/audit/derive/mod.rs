@@ -5,10 +5,11 @@ mod emit;
 mod who;
 mod windows;
 
-mod cloudtrail;
+pub(in crate::audit) mod cloudtrail;
 mod postgres;
 mod vault;
 
+pub(in crate::audit) use self::vault::secret_of;
 pub use self::who::NOBODY;
 pub use self::windows::{PATIENCE, WINDOW_SECONDS};
 

@@ -176,7 +176,12 @@ impl<'a> Call<'a> {
     }
 }
 
-/// The secret that a path belongs to, as its users name it.
+/// The secret that an entry's path belongs to, as its users name it.
+pub fn secret_of(entry: &VaultEntry) -> Option<SecretPath> {
+    let (mount, path) = (entry.mount_point.raw(), entry.path.raw());
+    secret(entry, path.strip_prefix(mount).unwrap_or(path))
+}
+
 fn secret(entry: &VaultEntry, inner: &str) -> Option<SecretPath> {
     let mount = entry.mount_point.raw();
     let named = |middle: &str, name: &str| {

@@ -14,6 +14,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+pub(in crate::audit) use self::call::secret_of;
+
 use self::call::{Call, Note};
 use crate::audit::derive::emit::Emit;
 use crate::audit::derive::windows::{Ending, Key, Windows};

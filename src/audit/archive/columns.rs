@@ -1,0 +1,198 @@
+//! The index: what is known of each row without looking at its line again.
+
+use super::words::{Codes, Words, reordered};
+use crate::audit::entry::AuditRow;
+use crate::model::{Text, Timestamp};
+use crate::query::{Field, Row};
+
+/// How many fields are kept as codes.
+pub(super) const CODED: usize = Field::INDEXED.len();
+
+/// Where among [`Field::INDEXED`] a field is; `None` where a row's line has to be looked at.
+pub(super) fn coded(field: Field) -> Option<usize> {
+    Field::INDEXED.iter().position(|one| *one == field)
+}
+
+/// The bits of a place that say how far into its file it is: 16 TiB, and a million files.
+const OFFSET_BITS: u32 = 44;
+
+/// The bit beside the way back that says that something went wrong.
+const ERROR: u32 = 1 << 31;
+
+/// Where a line stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) struct At {
+    /// The number of its file in the archive.
+    pub(super) file: u32,
+    /// The offset of its first byte, below 2^44.
+    pub(super) offset: u64,
+}
+
+impl At {
+    fn pack(self) -> u64 {
+        u64::from(self.file) << OFFSET_BITS | (self.offset & ((1 << OFFSET_BITS) - 1))
+    }
+
+    fn unpack(packed: u64) -> Self {
+        Self {
+            file: u32::try_from(packed >> OFFSET_BITS).unwrap_or(0),
+            offset: packed & ((1 << OFFSET_BITS) - 1),
+        }
+    }
+}
+
+/// A row on its way into the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Nanoseconds since 1970.
+    pub(super) time: i64,
+    /// Where its last line stands.
+    pub(super) at: At,
+    /// How many bytes before it the request stands that it answers, below 2^31; 0 for none.
+    pub(super) back: u32,
+    /// True where its field `error` says something.
+    pub(super) has_error: bool,
+    /// Its codes, in the order of [`Field::INDEXED`].
+    pub(super) codes: [u32; CODED],
+}
+
+/// The rows, a column each, and the words that their codes stand for.
+pub(super) struct Columns {
+    pub(super) times: Vec<i64>,
+    places: Vec<u64>,
+    backs: Vec<u32>,
+    pub(super) codes: [Codes; CODED],
+    pub(super) words: [Words; CODED],
+    /// False once a row is earlier than one before it.
+    in_order: bool,
+}
+
+impl Columns {
+    pub(super) fn new() -> Self {
+        Self {
+            times: Vec::new(),
+            places: Vec::new(),
+            backs: Vec::new(),
+            codes: std::array::from_fn(|_| Codes::Absent(0)),
+            words: std::array::from_fn(|_| Words::new()),
+            in_order: true,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The codes of a row that was read in full.
+    pub(super) fn codes_of(&mut self, row: &AuditRow) -> [u32; CODED] {
+        let Self { words, .. } = self;
+        let mut codes = [0; CODED];
+        for ((code, words), field) in codes.iter_mut().zip(words).zip(Field::INDEXED) {
+            let said = row.field(field);
+            *code = said.map_or(0, |said| words.code(&said));
+        }
+        codes
+    }
+
+    pub(super) fn push(&mut self, entry: &Entry) {
+        self.in_order &= self.times.last().is_none_or(|last| *last <= entry.time);
+        self.times.push(entry.time);
+        self.places.push(entry.at.pack());
+        let error = if entry.has_error { ERROR } else { 0 };
+        self.backs.push(entry.back & !ERROR | error);
+        for (column, code) in self.codes.iter_mut().zip(entry.codes) {
+            column.push(code);
+        }
+    }
+
+    /// A row as it was put in; `None` beyond the end.
+    pub(super) fn entry(&self, row: usize) -> Option<Entry> {
+        let mut codes = [0; CODED];
+        for (code, column) in codes.iter_mut().zip(&self.codes) {
+            *code = column.get(row);
+        }
+        let back = *self.backs.get(row)?;
+        Some(Entry {
+            time: *self.times.get(row)?,
+            at: At::unpack(*self.places.get(row)?),
+            back: back & !ERROR,
+            has_error: back & ERROR != 0,
+            codes,
+        })
+    }
+
+    /// Where a row's last line stands, and its request; `None` for a request without an answer.
+    pub(super) fn lines(&self, row: usize) -> Option<(At, Option<At>)> {
+        let at = At::unpack(*self.places.get(row)?);
+        let back = u64::from(self.backs.get(row)? & !ERROR);
+        let request = (back > 0).then(|| At {
+            file: at.file,
+            offset: at.offset.saturating_sub(back),
+        });
+        Some((at, request))
+    }
+
+    /// True where a row's field `error` says something.
+    pub(super) fn has_error(&self, row: usize) -> bool {
+        self.backs.get(row).is_some_and(|back| back & ERROR != 0)
+    }
+
+    /// When a row was.
+    pub(super) fn time(&self, row: usize) -> Timestamp {
+        let nanos = self.times.get(row).copied().unwrap_or(0);
+        timestamp(nanos)
+    }
+
+    /// What a row says in the how-manieth coded field.
+    pub(super) fn word(&self, nth: usize, row: usize) -> Option<&str> {
+        let code = self.codes.get(nth)?.get(row);
+        self.words.get(nth)?.get(code)
+    }
+
+    /// The same as a text.
+    pub(super) fn text(&self, nth: usize, row: usize) -> Option<Text> {
+        self.word(nth, row).map(Text::from)
+    }
+
+    /// Puts the rows in order of time; rows of one moment stay as they came.
+    pub(super) fn sort(&mut self) {
+        if self.in_order {
+            return;
+        }
+        let mut order: Vec<u32> = (0..self.len())
+            .filter_map(|row| u32::try_from(row).ok())
+            .collect();
+        order.sort_by_key(|row| self.times.get(*row as usize).copied());
+        self.times = reordered(&self.times, &order);
+        self.places = reordered(&self.places, &order);
+        self.backs = reordered(&self.backs, &order);
+        for column in &mut self.codes {
+            column.reorder(&order);
+        }
+        self.in_order = true;
+    }
+
+    /// About how many bytes of memory this takes.
+    pub(super) fn bytes(&self) -> usize {
+        let rows =
+            self.times.capacity() * 8 + self.places.capacity() * 8 + self.backs.capacity() * 4;
+        let codes: usize = self.codes.iter().map(Codes::bytes).sum();
+        let words: usize = self.words.iter().map(Words::bytes).sum();
+        rows + codes + words
+    }
+}
+
+/// Nanoseconds since 1970 of a time; what lies beyond the years 1677 to 2262 is at their ends.
+pub(super) fn nanos(time: Timestamp) -> i64 {
+    let seconds = time.seconds().saturating_mul(1_000_000_000);
+    seconds.saturating_add(i64::from(time.nanos()))
+}
+
+/// The time of nanoseconds since 1970.
+pub(super) fn timestamp(nanos: i64) -> Timestamp {
+    let rest = nanos.rem_euclid(1_000_000_000);
+    Timestamp::new(
+        nanos.div_euclid(1_000_000_000),
+        u32::try_from(rest).unwrap_or(0),
+    )
+}

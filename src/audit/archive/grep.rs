@@ -1,0 +1,235 @@
+//! Finds words in the lines of files as they were written, several files or pieces at a time.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use memchr::memmem::Finder;
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::original::{Gone, Original};
+use crate::audit::lines::{Aligned, LONGEST_LINE};
+use crate::query::{Case, Words};
+
+/// What one thread takes at once, in bytes: it fits the second-level cache.
+const PIECE: u64 = 512 << 10;
+
+/// Looked through in one step, in bytes: so soon somebody who has changed the question is heard.
+const STEP: u64 = 256 << 20;
+
+/// Read beyond a piece at first, to find the end of its last line.
+const BEYOND: usize = 8 << 10;
+
+/// The lines of one file in which words were found so far.
+#[derive(Default)]
+struct Found {
+    /// Where they begin, in order.
+    lines: Vec<u64>,
+    /// Lines that begin before this were looked at.
+    until: u64,
+    done: bool,
+}
+
+/// Words, and where they were found so far.
+pub(super) struct Grep {
+    needle: Needle,
+    files: Vec<Found>,
+    /// The first thing that went wrong.
+    pub(super) wrong: Option<Gone>,
+}
+
+/// What is looked for.
+enum Needle {
+    Exact(Box<Finder<'static>>),
+    /// In capitals or not.
+    Either(Regex),
+}
+
+impl Needle {
+    fn of(words: &Words) -> Self {
+        let exact = || Self::Exact(Box::new(Finder::new(words.plain()).into_owned()));
+        if words.case() == Case::Exact {
+            return exact();
+        }
+        let pattern = regex::escape(words.plain());
+        let built = RegexBuilder::new(&pattern)
+            .case_insensitive(true)
+            .unicode(!words.plain().is_ascii())
+            .build();
+        // Words are no pattern that could fail, but for their length.
+        built.map_or_else(|_| exact(), Self::Either)
+    }
+
+    fn find(&self, text: &[u8]) -> Option<usize> {
+        match self {
+            Self::Exact(finder) => finder.find(text),
+            Self::Either(pattern) => pattern.find(text).map(|found| found.start()),
+        }
+    }
+}
+
+impl Grep {
+    pub(super) fn new(words: &Words) -> Self {
+        Self {
+            needle: Needle::of(words),
+            files: Vec::new(),
+            wrong: None,
+        }
+    }
+
+    /// Whether words were found in the line that begins at a place; `None` where that was not
+    /// looked at yet.
+    pub(super) fn has(&self, file: u32, offset: u64) -> Option<bool> {
+        let found = self.files.get(usize::try_from(file).ok()?)?;
+        let known = found.done || offset < found.until;
+        known.then(|| found.lines.binary_search(&offset).is_ok())
+    }
+
+    /// Up to where a file was looked through.
+    pub(super) fn until(&self, file: u32) -> u64 {
+        let found = usize::try_from(file).ok().and_then(|at| self.files.get(at));
+        found.map_or(0, |found| if found.done { u64::MAX } else { found.until })
+    }
+
+    /// Looks further; true once everything was looked at.
+    pub(super) fn step(&mut self, originals: &[Original]) -> bool {
+        self.files.resize_with(originals.len(), Found::default);
+        let mut left = STEP;
+        for (found, original) in self.files.iter_mut().zip(originals) {
+            if found.done || !original.kind.is_one_line() {
+                found.done = true;
+                continue;
+            }
+            if left == 0 {
+                return false;
+            }
+            let length = match original.content.length() {
+                Ok(length) => length,
+                Err(error) => {
+                    self.wrong.get_or_insert(error.into());
+                    found.done = true;
+                    continue;
+                }
+            };
+            let from = found.until;
+            let to = length.min(from + left);
+            left -= to - from;
+            match lines_with(&self.needle, original, from, to, length) {
+                Ok(lines) => found.lines.extend(lines),
+                Err(gone) => {
+                    self.wrong.get_or_insert(gone);
+                    found.done = true;
+                }
+            }
+            found.until = to;
+            found.done |= to >= length;
+        }
+        self.files.iter().all(|found| found.done)
+    }
+
+    /// Files may have grown: what is new is looked at by the next steps.
+    pub(super) fn grown(&mut self) {
+        for found in &mut self.files {
+            found.done = false;
+        }
+    }
+}
+
+/// Where the lines begin that have the needle, of those that begin in `from..to`.
+fn lines_with(
+    needle: &Needle,
+    original: &Original,
+    from: u64,
+    to: u64,
+    length: u64,
+) -> Result<Vec<u64>, Gone> {
+    let pieces = usize::try_from((to - from).div_ceil(PIECE)).unwrap_or(0);
+    let next = AtomicUsize::new(0);
+    let all = Mutex::new(Vec::new());
+    let work = || -> Result<(), Gone> {
+        let room = usize::try_from(PIECE).unwrap_or(0) + BEYOND;
+        let mut buffer = Aligned::new(room);
+        loop {
+            let piece = next.fetch_add(1, Ordering::Relaxed);
+            if piece >= pieces {
+                return Ok(());
+            }
+            let start = from + piece as u64 * PIECE;
+            let end = to.min(start + PIECE);
+            let lines = in_piece(needle, original, &mut buffer, start, end, length)?;
+            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            all.push((piece, lines));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    if pieces < 4 || threads == 1 {
+        work()?;
+    } else {
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..threads.min(8)).map(|_| scope.spawn(work)).collect();
+            let mine = work();
+            let theirs = others.into_iter().map(|other| match other.join() {
+                Ok(result) => result,
+                Err(_) => Err(Gone::Failed("a thread that read it ended early".to_owned())),
+            });
+            theirs.fold(mine, Result::and)
+        })?;
+    }
+    let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+    all.sort_unstable_by_key(|(piece, _)| *piece);
+    Ok(all.into_iter().flat_map(|(_, lines)| lines).collect())
+}
+
+/// The lines that begin in a piece. The one that runs over its end belongs to it.
+fn in_piece(
+    needle: &Needle,
+    original: &Original,
+    buffer: &mut Aligned,
+    start: u64,
+    end: u64,
+    length: u64,
+) -> Result<Vec<u64>, Gone> {
+    // The byte before says whether a line begins at the start.
+    let lead = u64::from(start > 0);
+    let begin = start - lead;
+    let whole = usize::try_from(end - begin).unwrap_or(usize::MAX);
+    let mut want = whole + BEYOND;
+    loop {
+        if buffer.bytes().len() < want {
+            *buffer = Aligned::new(want);
+        }
+        let room = buffer.bytes_mut().get_mut(..want).unwrap_or_default();
+        let got = original.content.read_at(room, begin)?;
+        if got < whole && begin + (got as u64) < length {
+            return Err(Gone::Cut);
+        }
+        let text = buffer.bytes().get(..got).unwrap_or_default();
+        let over = text.get(whole.saturating_sub(1)..).unwrap_or_default();
+        let close = memchr::memchr(b'\n', over).map(|at| whole.saturating_sub(1) + at);
+        if close.is_none() && got == want && want < whole + LONGEST_LINE {
+            want *= 2;
+            continue;
+        }
+        let text = text.get(..close.unwrap_or(got)).unwrap_or(text);
+        let skip = match lead {
+            // A byte-order mark is no part of the first line.
+            0 if text.starts_with(b"\xef\xbb\xbf") => Some(3),
+            0 => Some(0),
+            _ => memchr::memchr(b'\n', text).map(|at| at + 1),
+        };
+        let mut lines = Vec::new();
+        let mut at = skip.unwrap_or(text.len());
+        while let Some(hit) = text.get(at..).and_then(|rest| needle.find(rest)) {
+            let hit = at + hit;
+            let before = text.get(at..hit).unwrap_or_default();
+            let line = memchr::memrchr(b'\n', before).map_or(at, |end| at + end + 1);
+            lines.push(begin + line as u64);
+            let rest = text.get(hit..).unwrap_or_default();
+            match memchr::memchr(b'\n', rest) {
+                Some(end) => at = hit + end + 1,
+                None => break,
+            }
+        }
+        return Ok(lines);
+    }
+}

@@ -1,0 +1,65 @@
+//! The archive: every row of all files at hand. What is asked and counted often is kept as columns
+//! of codes; the originals stay where they are, and a row is read in full when it is looked at.
+
+mod columns;
+mod count;
+mod gather;
+mod grep;
+mod look;
+mod original;
+mod page;
+mod search;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::sync::Arc;
+
+use super::progress::Progress;
+use crate::model::Timestamp;
+
+use columns::Columns;
+use original::Original;
+
+pub use count::Counted;
+pub(super) use gather::gather;
+pub use search::Search;
+
+/// Every row of the files that were read, in order of time.
+pub struct Archive {
+    originals: Vec<Original>,
+    columns: Columns,
+    progress: Arc<Progress>,
+}
+
+impl Archive {
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// True where there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What was read, rejected and missed.
+    #[must_use]
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    /// When a row was.
+    #[must_use]
+    pub fn time(&self, row: usize) -> Timestamp {
+        self.columns.time(row)
+    }
+
+    /// About how many bytes of memory the index takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.columns.bytes()
+    }
+}

@@ -1,0 +1,154 @@
+//! The archive against reading everything in full.
+
+use std::path::PathBuf;
+
+use super::{Archive, Search};
+use crate::audit::{AuditRow, Options, open};
+use crate::query::page::{Ask, Rows};
+use crate::query::{Field, Filter};
+
+fn shared(name: &str) -> Option<PathBuf> {
+    let shared = std::env::var_os("ROTASCOPE_SHARED").map(PathBuf::from);
+    let path = shared
+        .unwrap_or_else(|| "../shared".into())
+        .join("logs")
+        .join(name);
+    path.exists().then_some(path)
+}
+
+fn archive(path: &std::path::Path) -> Archive {
+    open(&[path], &Options::default()).unwrap().archive()
+}
+
+fn found(archive: &Archive, filter: &str) -> Vec<usize> {
+    let search: Search = archive.search(Filter::parse(filter).unwrap());
+    assert_eq!(search.wrong(), None);
+    search.rows(0..archive.len()).collect()
+}
+
+/// Every real log, whatever its format: the same rows with the same words as reading in full.
+#[test]
+fn rows_are_those_that_reading_in_full_gives() {
+    let Some(logs) = shared("") else {
+        eprintln!("no shared logs here: nothing compared");
+        return;
+    };
+    let mut seen = 0;
+    for file in walk(&logs) {
+        let Ok(opened) = open(&[&file], &Options::default()) else {
+            continue;
+        };
+        let mut rows: Vec<AuditRow> = opened.filter_map(|s| AuditRow::of(&s)).collect();
+        rows.sort_by_key(|row| row.time);
+        let archive = archive(&file);
+        assert_eq!(archive.len(), rows.len(), "{}", file.display());
+        let every = (rows.len() / 300).max(1);
+        for (n, row) in rows.iter().enumerate().step_by(every) {
+            let looked = archive.row(n, true);
+            assert_eq!(looked.as_ref(), Ok(row), "{} row {n}", file.display());
+        }
+        seen += rows.len();
+    }
+    assert!(seen > 1000, "{seen}");
+}
+
+fn walk(folder: &std::path::Path) -> Vec<PathBuf> {
+    let mut inputs = Vec::new();
+    crate::audit::source::walk(folder, &mut inputs, &mut |_| {});
+    let small = inputs
+        .into_iter()
+        .filter(|i| i.bytes.is_some_and(|b| b < 40 << 20));
+    small.map(|input| input.path).collect()
+}
+
+#[test]
+fn a_filter_finds_the_rows_that_hold_when_they_are_read() {
+    let Some(log) = shared("vault-postgres") else {
+        eprintln!("no shared logs here: nothing compared");
+        return;
+    };
+    let archive = archive(&log);
+    assert!(archive.len() > 1000);
+    for filter in [
+        "",
+        "outcome:denied",
+        "not outcome:allowed",
+        "format:vault path:*payments*",
+        "error:*",
+        "error:",
+        "error:*permission*",
+        "actor:~^app or format:postgres",
+        "remote_addr:127.0.0.1 -operation:read",
+        "(outcome:denied or outcome:error) time:2020-01-01..",
+    ] {
+        let parsed = Filter::parse(filter).unwrap();
+        let holds = |row: &usize| super::search::holds(&archive, &parsed, *row);
+        let wanted: Vec<usize> = (0..archive.len()).filter(holds).collect();
+        assert_eq!(found(&archive, filter), wanted, "{filter}");
+    }
+}
+
+#[test]
+fn words_are_found_in_records_as_they_were_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    let line = |id: u32, kind: &str, more: &str| {
+        format!(
+            r#"{{"time":"2026-01-01T00:00:{id:02}Z","type":"{kind}","request":{{"id":"r{id}","operation":"read","mount_type":"kv","path":"secret/{id}"}}{more}}}"#
+        )
+    };
+    let mut text = String::new();
+    for id in 0..40 {
+        let more = if id % 10 == 3 {
+            r#","error":"Permission denied""#
+        } else {
+            ""
+        };
+        text += &line(id, "request", "");
+        text.push('\n');
+        text += &line(id, "response", more);
+        text.push('\n');
+    }
+    std::fs::write(&path, text).unwrap();
+    let archive = archive(&path);
+    assert_eq!(archive.len(), 40);
+    assert_eq!(found(&archive, "permission"), [3, 13, 23, 33]);
+    assert_eq!(found(&archive, "Permission"), [3, 13, 23, 33]);
+    assert_eq!(found(&archive, "PERMISSION"), [0; 0]);
+    assert_eq!(found(&archive, "mount_type secret/7\""), [7]);
+    assert_eq!(found(&archive, "-permission path:secret/?3"), [0; 0]);
+    let ask = Ask {
+        serial: 9,
+        rows: Rows::From(1, 2),
+        bins: 10,
+        facets: vec![Field::Outcome, Field::Error],
+        ..Ask::default()
+    };
+    let search = archive.search(Filter::parse("permission").unwrap());
+    let page = archive.page(&ask, &search, true);
+    let numbers: Vec<u64> = page.rows.iter().map(|row| row.number).collect();
+    assert_eq!((page.serial, page.found, page.first), (9, 4, 1));
+    assert_eq!(numbers, [13, 23]);
+    assert_eq!(page.rows[0].place.line, 27);
+    let rows: u32 = page.histogram.bins.iter().map(|bin| bin.rows).sum();
+    assert_eq!(rows, 4);
+    assert!(page.histogram.bins.iter().all(|bin| bin.bad == bin.rows));
+    let said = &page.facets[0].values;
+    assert_eq!(said.len(), 1);
+    assert_eq!(said[0].1, 4);
+}
+
+#[test]
+fn a_row_whose_file_was_cut_or_written_anew_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    let line = r#"{"time":"2026-01-01T00:00:01Z","type":"request","request":{"id":"r","operation":"read","mount_type":"kv","path":"p"}}"#;
+    std::fs::write(&path, format!("{line}\n")).unwrap();
+    let archive = archive(&path);
+    assert!(archive.row(0, true).is_ok());
+    std::fs::write(&path, "").unwrap();
+    assert!(archive.row(0, true).unwrap_err().contains("cut"));
+    std::fs::write(&path, line.replace("00:01", "00:02")).unwrap();
+    assert!(archive.row(0, true).unwrap_err().contains("anew"));
+    assert!(archive.row(1, true).is_err());
+}

@@ -1,0 +1,240 @@
+//! Words that are met again and again, each kept once.
+
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+
+/// A dictionary. Code 0 is what was not told; words have codes from 1 in the order in which they
+/// were first met.
+///
+/// It hashes with a key that outsiders cannot know, so that nobody can write words that meet.
+pub(super) struct Words {
+    hasher: ahash::RandomState,
+    codes: HashTable<u32>,
+    /// Where each word ends in `all`; it begins where the one before ends.
+    ends: Vec<usize>,
+    all: String,
+}
+
+impl Words {
+    pub(super) fn new() -> Self {
+        let seed = |n: u64| RandomState::new().hash_one(n);
+        Self {
+            hasher: ahash::RandomState::with_seeds(seed(1), seed(2), seed(3), seed(4)),
+            codes: HashTable::new(),
+            ends: Vec::new(),
+            all: String::new(),
+        }
+    }
+
+    /// How many codes there are, that of the absent among them.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len() + 1
+    }
+
+    /// The words of a code; `None` for what was not told.
+    pub(super) fn get(&self, code: u32) -> Option<&str> {
+        get(&self.ends, &self.all, code)
+    }
+
+    /// The code of words, a new one where they were never met. Beyond four thousand million
+    /// different words they are as if not told.
+    pub(super) fn code(&mut self, words: &str) -> u32 {
+        let hash = self.hasher.hash_one(words.as_bytes());
+        let (ends, all) = (&self.ends, &self.all);
+        let same = |code: &u32| get(ends, all, *code) == Some(words);
+        if let Some(code) = self.codes.find(hash, same) {
+            return *code;
+        }
+        let Ok(code) = u32::try_from(self.ends.len() + 1) else {
+            return 0;
+        };
+        self.all.push_str(words);
+        self.ends.push(self.all.len());
+        let (ends, all, hasher) = (&self.ends, &self.all, &self.hasher);
+        let again = |code: &u32| hasher.hash_one(get(ends, all, *code).unwrap_or("").as_bytes());
+        self.codes.insert_unique(hash, code, again);
+        code
+    }
+
+    /// The code of words that were met.
+    #[cfg(test)]
+    pub(super) fn known(&self, words: &str) -> Option<u32> {
+        let hash = self.hasher.hash_one(words.as_bytes());
+        let same = |code: &u32| self.get(*code) == Some(words);
+        self.codes.find(hash, same).copied()
+    }
+
+    /// All words in the order of their codes, from 1.
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        (1..self.len()).map(|code| {
+            let code = u32::try_from(code).unwrap_or(0);
+            self.get(code).unwrap_or_default()
+        })
+    }
+
+    /// About how many bytes of memory this takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.all.capacity() + self.ends.capacity() * 8 + self.codes.capacity() * 5
+    }
+}
+
+fn get<'a>(ends: &[usize], all: &'a str, code: u32) -> Option<&'a str> {
+    let at = usize::try_from(code).ok()?.checked_sub(1)?;
+    let begin = match at.checked_sub(1) {
+        Some(before) => *ends.get(before)?,
+        None => 0,
+    };
+    all.get(begin..*ends.get(at)?)
+}
+
+/// A column of codes, as narrow as the largest of them allows.
+pub(super) enum Codes {
+    /// Nothing was told in any of so many rows.
+    Absent(usize),
+    /// Codes below 2^8.
+    Narrow(Vec<u8>),
+    /// Codes below 2^16.
+    Middle(Vec<u16>),
+    /// Any code.
+    Wide(Vec<u32>),
+}
+
+impl Codes {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Absent(len) => *len,
+            Self::Narrow(codes) => codes.len(),
+            Self::Middle(codes) => codes.len(),
+            Self::Wide(codes) => codes.len(),
+        }
+    }
+
+    pub(super) fn get(&self, row: usize) -> u32 {
+        match self {
+            Self::Absent(_) => 0,
+            Self::Narrow(codes) => codes.get(row).map_or(0, |code| u32::from(*code)),
+            Self::Middle(codes) => codes.get(row).map_or(0, |code| u32::from(*code)),
+            Self::Wide(codes) => codes.get(row).copied().unwrap_or(0),
+        }
+    }
+
+    pub(super) fn push(&mut self, code: u32) {
+        self.hold(code);
+        match self {
+            Self::Absent(len) => *len += 1,
+            Self::Narrow(codes) => codes.push(u8::try_from(code).unwrap_or(0)),
+            Self::Middle(codes) => codes.push(u16::try_from(code).unwrap_or(0)),
+            Self::Wide(codes) => codes.push(code),
+        }
+    }
+
+    /// Says something else of a row that is there.
+    pub(super) fn set(&mut self, row: usize, code: u32) {
+        self.hold(code);
+        match self {
+            Self::Absent(_) => {}
+            Self::Narrow(codes) => put(codes, row, u8::try_from(code).unwrap_or(0)),
+            Self::Middle(codes) => put(codes, row, u16::try_from(code).unwrap_or(0)),
+            Self::Wide(codes) => put(codes, row, code),
+        }
+    }
+
+    /// Makes it wide enough for a code.
+    fn hold(&mut self, code: u32) {
+        let wide = match self {
+            Self::Absent(_) => code == 0,
+            Self::Narrow(_) => code <= u32::from(u8::MAX),
+            Self::Middle(_) => code <= u32::from(u16::MAX),
+            Self::Wide(_) => true,
+        };
+        if wide {
+            return;
+        }
+        let len = self.len();
+        let rows = (0..len).map(|row| self.get(row));
+        *self = if let Ok(_narrow) = u8::try_from(code) {
+            Self::Narrow(vec![0; len])
+        } else if let Ok(_middle) = u16::try_from(code) {
+            let middle = rows.map(|code| u16::try_from(code).unwrap_or(0));
+            Self::Middle(middle.collect())
+        } else {
+            Self::Wide(rows.collect())
+        };
+    }
+
+    /// The rows in another order: row `order[n]` becomes row n.
+    pub(super) fn reorder(&mut self, order: &[u32]) {
+        match self {
+            Self::Absent(_) => {}
+            Self::Narrow(codes) => *codes = reordered(codes, order),
+            Self::Middle(codes) => *codes = reordered(codes, order),
+            Self::Wide(codes) => *codes = reordered(codes, order),
+        }
+    }
+
+    /// About how many bytes of memory this takes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Absent(_) => 0,
+            Self::Narrow(codes) => codes.capacity(),
+            Self::Middle(codes) => codes.capacity() * 2,
+            Self::Wide(codes) => codes.capacity() * 4,
+        }
+    }
+}
+
+fn put<T>(codes: &mut [T], row: usize, code: T) {
+    if let Some(at) = codes.get_mut(row) {
+        *at = code;
+    }
+}
+
+/// The values in another order: value `order[n]` becomes value n.
+pub(super) fn reordered<T: Copy + Default>(values: &[T], order: &[u32]) -> Vec<T> {
+    let at = |from: &u32| values.get(*from as usize).copied().unwrap_or_default();
+    order.iter().map(at).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn words_are_kept_once_and_found_again() {
+        let mut words = Words::new();
+        let codes: Vec<u32> = ["a", "", "b", "a", ""].map(|w| words.code(w)).into();
+        assert_eq!(codes, [1, 2, 3, 1, 2]);
+        assert_eq!(words.get(0), None);
+        assert_eq!(words.get(2), Some(""));
+        assert_eq!(words.get(3), Some("b"));
+        assert_eq!(words.get(4), None);
+        assert_eq!(words.known("b"), Some(3));
+        assert_eq!(words.known("c"), None);
+        assert_eq!(words.all().collect::<Vec<_>>(), ["a", "", "b"]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_column_keeps_its_codes_however_wide_they_get(codes in prop::collection::vec(prop_oneof![Just(0_u32), 0..300_u32, any::<u32>()], 0..200)) {
+            let mut column = Codes::Absent(0);
+            for code in &codes {
+                column.push(*code);
+            }
+            prop_assert_eq!(column.len(), codes.len());
+            for (row, code) in codes.iter().enumerate() {
+                prop_assert_eq!(column.get(row), *code);
+            }
+            let turned: Vec<u32> = (0..u32::try_from(codes.len()).unwrap()).rev().collect();
+            column.reorder(&turned);
+            for (row, code) in codes.iter().rev().enumerate() {
+                prop_assert_eq!(column.get(row), *code);
+            }
+            for row in 0..codes.len() {
+                column.set(row, 70_000);
+                prop_assert_eq!(column.get(row), 70_000);
+            }
+        }
+    }
+}
