@@ -194,13 +194,14 @@ fn vault_row(call: &VaultCall, place: Place) -> Option<AuditRow> {
             Some(response) if response.wrapped => Some("wrapped, nothing was done yet".into()),
             Some(_) => None,
         },
-        rotation: correlation(last).or_else(|| first.and_then(correlation)),
+        rotation: correlation_of(last).or_else(|| first.and_then(correlation_of)),
         secret: secret_of(last).map(|secret| secret.0),
         place,
     })
 }
 
-fn correlation(entry: &VaultEntry) -> Option<Text> {
+/// The id of what a call was made for.
+pub(super) fn correlation_of(entry: &VaultEntry) -> Option<Text> {
     entry.correlation.clone()
 }
 
@@ -209,7 +210,7 @@ fn address(entry: &VaultEntry) -> Option<Text> {
 }
 
 /// Vault's words where the caller was not let through.
-fn is_denied(error: &str) -> bool {
+pub(super) fn is_denied(error: &str) -> bool {
     [
         "permission denied",
         "invalid credentials",

@@ -9,7 +9,7 @@ pub(in crate::audit) mod cloudtrail;
 mod postgres;
 mod vault;
 
-pub(in crate::audit) use self::vault::secret_of;
+pub(in crate::audit) use self::vault::{secret_at, secret_of};
 pub use self::who::NOBODY;
 pub use self::windows::{PATIENCE, WINDOW_SECONDS};
 
