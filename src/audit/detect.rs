@@ -2,19 +2,23 @@
 //!
 //! The rules, in order:
 //! 1. Nothing but white space is an empty file: no events, no error.
-//! 2. A document that begins with `[` or `{` and is no line format is CloudTrail where the first
-//!    objects in it are its records; an array of other objects is unknown.
+//! 2. A document that begins with `[` or `{` and is no line format has the format whose records
+//!    the first objects in it are (CloudTrail, Kubernetes, Google Cloud, Azure); an array of other
+//!    objects is unknown.
 //! 3. Otherwise the lines vote. A line of JSON counts for the format whose marks it bears. The
 //!    most votes win if they are at least one in ten lines, so that a log may begin with damage.
-//! 4. PostgreSQL's own formats are asked last, since text can look like anything.
+//! 4. Formats of text are asked last, since text can look like anything: access logs, of which
+//!    half of the lines must be theirs, before PostgreSQL's own.
 //! 5. What is left is unknown. Of JSON the names of its first members are quoted; of anything else
 //!    nothing is, since a stray file may hold a key in clear.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::format::access::{envoy, nginx};
 use super::format::split::{Piece, Splitter};
-use super::format::{excerpt, postgres, vault};
+use super::format::{excerpt, gcp, postgres, vault};
+use super::record::{Provider, Proxy};
 use crate::model::Text;
 
 /// How much of a file is looked at, in bytes; more where its first line is longer.
@@ -46,11 +50,23 @@ pub enum Kind {
     PostgresCsv,
     /// PostgreSQL's stderr log.
     PostgresStderr,
+    /// Audit records of a service, one a line.
+    Calls(Provider),
+    /// The same in documents.
+    CallDocuments(Provider),
+    /// An export of the journal, a line of JSON each.
+    Journald,
+    /// An access log as text.
+    Access(Proxy),
+    /// An access log as lines of JSON.
+    AccessJson(Proxy),
 }
 
 /// Formats that are asked whether a sample is theirs.
-const SNIFFERS: [(Kind, Sniff); 4] = [
+const SNIFFERS: [(Kind, Sniff); 6] = [
     (Kind::Vault, vault::sniff),
+    (Kind::Access(Proxy::Nginx), nginx::sniff),
+    (Kind::Access(Proxy::Envoy), envoy::sniff),
     (Kind::PostgresJson, postgres::json::sniff),
     (Kind::PostgresCsv, postgres::csv::sniff),
     (Kind::PostgresStderr, postgres::stderr::sniff),
@@ -86,7 +102,7 @@ pub fn detect(sample: &[u8], whole: bool) -> Detected {
     }
     if let [b'[' | b'{', ..] = body {
         match by_document(body, whole) {
-            Document::Records => return Detected::Known(Kind::CloudTrail),
+            Document::Of(kind) => return Detected::Known(kind),
             Document::NoElements => return Detected::Empty,
             Document::Others(what) => return unknown(what, body),
             Document::None => {}
@@ -102,32 +118,77 @@ pub fn detect(sample: &[u8], whole: bool) -> Detected {
 
 /// What a JSON line says of itself. Values are looked at only where they are needed.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Probe<'a> {
     #[serde(borrow)]
     specversion: Option<&'a RawValue>,
     #[serde(borrow, rename = "type")]
-    kind: Option<&'a RawValue>,
+    event_type: Option<&'a RawValue>,
     #[serde(borrow)]
     request: Option<&'a RawValue>,
-    #[serde(borrow, rename = "eventSource")]
+    #[serde(borrow)]
     event_source: Option<&'a RawValue>,
-    #[serde(borrow, rename = "eventName")]
+    #[serde(borrow)]
     event_name: Option<&'a RawValue>,
-    #[serde(borrow, rename = "eventTime")]
+    #[serde(borrow)]
     event_time: Option<&'a RawValue>,
-    #[serde(borrow, rename = "eventVersion")]
+    #[serde(borrow)]
     event_version: Option<&'a RawValue>,
     #[serde(borrow, rename = "Records")]
     records: Option<&'a RawValue>,
+    /// Of Kubernetes objects.
+    #[serde(borrow)]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow, rename = "auditID")]
+    audit_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    verb: Option<&'a RawValue>,
+    #[serde(borrow)]
+    items: Option<&'a RawValue>,
+    #[serde(borrow)]
+    proto_payload: Option<&'a RawValue>,
+    #[serde(borrow)]
+    entries: Option<&'a RawValue>,
+    #[serde(borrow)]
+    operation_name: Option<&'a RawValue>,
+    #[serde(borrow, alias = "ResourceId")]
+    resource_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    event_timestamp: Option<&'a RawValue>,
+    /// Of Azure's envelopes.
+    #[serde(borrow, rename = "records")]
+    azure_records: Option<&'a RawValue>,
+    #[serde(borrow)]
+    value: Option<&'a RawValue>,
+    #[serde(borrow, rename = "__REALTIME_TIMESTAMP")]
+    realtime: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow, rename = "remote_addr")]
+    remote_addr: Option<&'a RawValue>,
+    #[serde(borrow, rename = "time_iso8601")]
+    time_iso8601: Option<&'a RawValue>,
+    #[serde(borrow, rename = "time_local")]
+    time_local: Option<&'a RawValue>,
+    #[serde(borrow)]
+    msec: Option<&'a RawValue>,
+    #[serde(borrow, rename = "start_time")]
+    start_time: Option<&'a RawValue>,
+    #[serde(borrow, rename = "response_code")]
+    response_code: Option<&'a RawValue>,
+    #[serde(borrow, rename = "response_flags")]
+    response_flags: Option<&'a RawValue>,
 }
 
 impl Probe<'_> {
     fn kind(&self) -> Option<Kind> {
-        if self.specversion.is_some() && self.kind.is_some() {
+        if self.specversion.is_some() && self.event_type.is_some() {
             return Some(Kind::Events);
         }
         let half = matches!(
-            self.kind.map(RawValue::get),
+            self.event_type.map(RawValue::get),
             Some("\"request\"" | "\"response\"")
         );
         if half && self.request.is_some_and(|r| r.get().starts_with('{')) {
@@ -136,7 +197,10 @@ impl Probe<'_> {
         if self.is_cloudtrail() {
             return Some(Kind::CloudTrailLines);
         }
-        (self.records.is_some_and(|r| r.get().starts_with('['))).then_some(Kind::CloudTrail)
+        if self.records.is_some_and(|r| r.get().starts_with('[')) {
+            return Some(Kind::CloudTrail);
+        }
+        self.call().or_else(|| self.other())
     }
 
     fn is_cloudtrail(&self) -> bool {
@@ -144,6 +208,52 @@ impl Probe<'_> {
             && self.event_name.is_some()
             && (self.event_time.is_some() || self.event_version.is_some())
     }
+
+    /// Records of services, and envelopes of them that stand on one line.
+    fn call(&self) -> Option<Kind> {
+        let is = |raw: Option<&RawValue>, words: &str| raw.is_some_and(|r| r.get() == words);
+        let lists = |raw: Option<&RawValue>, mark: &str| {
+            raw.is_some_and(|r| r.get().starts_with('[') && holds(r, mark))
+        };
+        if is(self.kind, "\"Event\"") && self.audit_id.is_some() && self.verb.is_some() {
+            return Some(Kind::Calls(Provider::Kubernetes));
+        }
+        if is(self.kind, "\"EventList\"") && lists(self.items, "\"auditID\"") {
+            return Some(Kind::CallDocuments(Provider::Kubernetes));
+        }
+        if self.proto_payload.is_some_and(|p| holds(p, gcp::PAYLOAD)) {
+            return Some(Kind::Calls(Provider::Gcp));
+        }
+        if lists(self.entries, gcp::PAYLOAD) {
+            return Some(Kind::CallDocuments(Provider::Gcp));
+        }
+        let timed = self.time.is_some() || self.event_timestamp.is_some();
+        if self.operation_name.is_some() && self.resource_id.is_some() && timed {
+            return Some(Kind::Calls(Provider::Azure));
+        }
+        let mark = "\"operationName\"";
+        (lists(self.azure_records, mark) || lists(self.value, mark))
+            .then_some(Kind::CallDocuments(Provider::Azure))
+    }
+
+    fn other(&self) -> Option<Kind> {
+        if self.realtime.is_some() {
+            return Some(Kind::Journald);
+        }
+        let times = [self.time_iso8601, self.time_local, self.msec];
+        let timed = times.iter().any(Option::is_some);
+        if timed && self.status.is_some() && self.remote_addr.is_some() {
+            return Some(Kind::AccessJson(Proxy::Nginx));
+        }
+        let is_envoy = self.start_time.is_some()
+            && self.response_code.is_some()
+            && self.response_flags.is_some();
+        is_envoy.then_some(Kind::AccessJson(Proxy::Envoy))
+    }
+}
+
+fn holds(raw: &RawValue, mark: &str) -> bool {
+    memchr::memmem::find(raw.get().as_bytes(), mark.as_bytes()).is_some()
 }
 
 fn probe(line: &[u8]) -> Option<Kind> {
@@ -181,7 +291,9 @@ fn by_lines(sample: &[u8], whole: bool) -> Option<Kind> {
     // Records that stand one a line within an array, and envelopes one a line, are documents.
     let first = complete.trim_ascii_start().split(|b| *b == b'\n').next();
     let opens = first.is_some_and(opens_document);
-    if kind == Kind::CloudTrail || (kind == Kind::CloudTrailLines && opens) {
+    if matches!(kind, Kind::CloudTrail | Kind::CallDocuments(_))
+        || (document_of(kind).is_some() && opens)
+    {
         return None;
     }
     (n * 10 >= lines).then_some(kind)
@@ -196,9 +308,21 @@ fn opens_document(line: &[u8]) -> bool {
     }
 }
 
+/// The format of documents whose records are of a kind.
+fn document_of(kind: Kind) -> Option<Kind> {
+    match kind {
+        Kind::CloudTrailLines => Some(Kind::CloudTrail),
+        Kind::Calls(provider) => Some(Kind::CallDocuments(provider)),
+        _ => None,
+    }
+}
+
+/// The members of every envelope that holds records.
+const ENVELOPES: &[&str] = &["Records", "items", "entries", "records", "value"];
+
 enum Document {
-    /// Of CloudTrail records, or of none yet in a `Records`.
-    Records,
+    /// Of records of a known format, or of none yet in a `Records`.
+    Of(Kind),
     /// An empty array.
     NoElements,
     /// Of other things.
@@ -208,39 +332,56 @@ enum Document {
 }
 
 fn by_document(body: &[u8], whole: bool) -> Document {
-    let (mut objects, mut records, mut bad) = (0_usize, 0_usize, 0_usize);
-    let mut splitter = Splitter::new(Text::default());
+    let (mut objects, mut bad) = (0_usize, 0_usize);
+    let mut votes: Vec<(Kind, usize)> = Vec::new();
+    let mut splitter = Splitter::of(Text::default(), ENVELOPES);
     splitter.feed(body, &mut |piece| match piece {
         Piece::Object(bytes, _) => {
             objects += 1;
-            records += usize::from(probe(bytes) == Some(Kind::CloudTrailLines));
+            let Some(kind) = probe(bytes).and_then(document_of) else {
+                return;
+            };
+            match votes.iter_mut().find(|(k, _)| *k == kind) {
+                Some((_, n)) => *n += 1,
+                None => votes.push((kind, 1)),
+            }
         }
         Piece::Bad(..) => bad += 1,
     });
     let array = body.starts_with(b"[");
-    if records > 0 && records * 10 >= objects + bad {
-        return Document::Records;
-    }
-    if objects + bad == 0 && splitter.is_between_documents() {
-        // Nothing came out, yet it is complete: `[]` or `{"Records":[]}`.
-        return if array {
-            Document::NoElements
-        } else {
-            Document::Records
-        };
+    if let Some((kind, n)) = votes.into_iter().max_by_key(|(_, n)| *n)
+        && n * 10 >= objects + bad
+    {
+        return Document::Of(kind);
     }
     let has = |mark: &[u8]| memchr::memmem::find(body, mark).is_some();
+    if objects + bad == 0 && splitter.is_between_documents() {
+        // Nothing came out, yet it is complete: `[]` or `{"Records":[]}`.
+        return if !array && has(b"\"Records\"") {
+            Document::Of(Kind::CloudTrail)
+        } else {
+            Document::NoElements
+        };
+    }
     if objects + bad == 0 && !whole && splitter.is_in_records() {
         // The first record is larger than the sample.
         if has(b"\"eventSource\"") || has(b"\"eventVersion\"") || has(b"\"eventName\"") {
-            return Document::Records;
+            return Document::Of(Kind::CloudTrail);
+        }
+        if has(b"\"audit.k8s.io/") || has(b"\"auditID\"") {
+            return Document::Of(Kind::CallDocuments(Provider::Kubernetes));
+        }
+        if has(gcp::PAYLOAD.as_bytes()) {
+            return Document::Of(Kind::CallDocuments(Provider::Gcp));
         }
     }
     match (array, objects) {
         (true, 0) => Document::Others("an array without objects"),
-        (true, _) => Document::Others("an array of objects that are no CloudTrail records"),
-        (false, _) if splitter.is_in_records() || splitter.found_records() => {
-            Document::Others("Records that are no CloudTrail records")
+        (true, _) => Document::Others("an array of objects that are no records of a known format"),
+        (false, _)
+            if has(b"\"Records\"") && (splitter.is_in_records() || splitter.found_records()) =>
+        {
+            Document::Others("Records that are no records of a known format")
         }
         (false, _) => Document::None,
     }
@@ -343,8 +484,8 @@ mod tests {
         assert_eq!(detect(b"", true), Detected::Empty);
         assert_eq!(detect(b" \n", true), Detected::Empty);
         assert_eq!(detect(b"[]\n", true), Detected::Empty);
-        assert!(why(br#"[{"a":1}]"#).contains("no CloudTrail records"));
-        assert!(why(br#"{"Records":[{"a":1}]}"#).contains("no CloudTrail records"));
+        assert!(why(br#"[{"a":1}]"#).contains("no records of a known format"));
+        assert!(why(br#"{"Records":[{"a":1}]}"#).contains("no records of a known format"));
         assert!(why(br#"{"kind":"Event","auditID":"1"}"#).contains("JSON of another kind"));
         assert!(why(b"\x7fELF\x02\x01\x01\0\0\0\0\0").contains("a binary file"));
         assert!(why(b"\xff\xfe{\0").contains("UTF-16"));

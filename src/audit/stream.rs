@@ -5,16 +5,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::detect::{Detected, Kind, LONG_SAMPLE, SAMPLE, detect};
 use super::digest::Digest;
+use super::format::access::{Access, envoy, nginx};
 use super::format::cloudtrail::{CloudTrail, CloudTrailLines};
+use super::format::document::{Document, Documents, Lines, ReadRecord};
 use super::format::events::Events;
+use super::format::journald::Journald;
 use super::format::postgres::{csv::CsvLog, json::JsonLog, stderr::Stderr};
 use super::format::vault::Vault;
-use super::format::{Format, Read};
+use super::format::{Format, Read, azure, gcp, kubernetes};
 use super::lines::{Line, LineReader};
 use super::parallel::{Found, Pieces, WORTHWHILE, too_long};
 use super::progress::Progress;
 use super::recent::Recent;
-use super::record::{CloudTrailRecord, Record, VaultKind};
+use super::record::{CallStage, CloudTrailRecord, Provider, Proxy, Record, VaultKind};
 use super::reorder::Reorder;
 use super::scan::{Mark, Scanner};
 use super::source::{Bytes, Input, Packing};
@@ -23,11 +26,11 @@ use crate::model::{Span, Text, Timestamp};
 
 /// How late a record may come behind the newest one of its input.
 const WATERMARK: Span = Span::seconds(30);
-/// The same for CloudTrail.
-const WATERMARK_CLOUDTRAIL: Span = Span::seconds(600);
+/// The same for CloudTrail and what other clouds deliver.
+const WATERMARK_CLOUD: Span = Span::seconds(600);
 
-/// About what a CloudTrail record costs to hold, in bytes.
-const CLOUDTRAIL_BYTES: u32 = 2048;
+/// About what a record of a document costs to hold, in bytes.
+const DOCUMENT_BYTES: u32 = 2048;
 
 /// The most bytes of records that all inputs together hold back, and the bounds of one's share.
 const MOST_BYTES: u64 = 128 << 20;
@@ -92,6 +95,8 @@ pub(super) struct Payload {
 pub(super) enum Half {
     Whole,
     Request,
+    /// The answer has begun: it stands for the request, and an end may follow.
+    Started,
     Response,
 }
 
@@ -100,6 +105,16 @@ impl From<VaultKind> for Half {
         match kind {
             VaultKind::Request => Self::Request,
             VaultKind::Response => Self::Response,
+        }
+    }
+}
+
+impl From<CallStage> for Half {
+    fn from(stage: CallStage) -> Self {
+        match stage {
+            CallStage::Received => Self::Request,
+            CallStage::Started => Self::Started,
+            CallStage::Done => Self::Response,
         }
     }
 }
@@ -114,7 +129,7 @@ pub(super) struct Stream {
 
 enum Feed {
     Lines(LineReader, Box<dyn Format + Send>),
-    Bytes(LineReader, CloudTrail),
+    Bytes(LineReader, Box<dyn Document + Send>),
     /// Vault entries that are only counted.
     Scan(LineReader, Vault),
     /// The same of a large file, with the number of the next piece's first line.
@@ -167,10 +182,7 @@ impl Stream {
             }
         };
         progress.readable();
-        let watermark = match kind {
-            Kind::CloudTrail | Kind::CloudTrailLines => WATERMARK_CLOUDTRAIL,
-            _ => WATERMARK,
-        };
+        let watermark = watermark(kind);
         let feed = Feed::of(kind, input, reader, shared)?;
         shared.open.fetch_add(1, Ordering::Relaxed);
         Some(Self {
@@ -226,7 +238,7 @@ impl Stream {
                 reader.is_done()
             }
             Feed::Bytes(reader, format) => {
-                sink.bytes = CLOUDTRAIL_BYTES;
+                sink.bytes = DOCUMENT_BYTES;
                 reader.chunks(
                     &mut |chunk| format.bytes(chunk, &mut |read| sink.take(read)),
                     &mut |t| self.shared.progress.trouble(t),
@@ -269,8 +281,19 @@ impl Feed {
         let format: Box<dyn Format + Send> = match kind {
             Kind::CloudTrail => {
                 let format = CloudTrail::new(reader.name().clone());
-                return Some(Self::Bytes(reader, format));
+                return Some(Self::Bytes(reader, Box::new(format)));
             }
+            Kind::CallDocuments(provider) => {
+                let (members, read) = of_provider(provider);
+                let format = Documents::new(reader.name().clone(), members, read);
+                return Some(Self::Bytes(reader, Box::new(format)));
+            }
+            Kind::Calls(provider) => Box::new(Lines::new(of_provider(provider).1)),
+            Kind::Journald => Box::new(Journald::new()),
+            Kind::Access(Proxy::Nginx) => Box::new(Access::new(nginx::line)),
+            Kind::Access(Proxy::Envoy) => Box::new(Access::new(envoy::line)),
+            Kind::AccessJson(Proxy::Nginx) => Box::new(Access::new(nginx::json)),
+            Kind::AccessJson(Proxy::Envoy) => Box::new(Access::new(envoy::json)),
             Kind::Vault if shared.counting => return Self::scan(input, reader, shared),
             Kind::Vault => Box::new(Vault::new()),
             Kind::Events => Box::new(Events),
@@ -297,6 +320,27 @@ impl Feed {
                 None
             }
         }
+    }
+}
+
+/// How late a record may come behind the newest one of an input. What the clouds deliver in
+/// files is in no order within some minutes.
+fn watermark(kind: Kind) -> Span {
+    match kind {
+        Kind::CloudTrail
+        | Kind::CloudTrailLines
+        | Kind::Calls(Provider::Gcp | Provider::Azure)
+        | Kind::CallDocuments(Provider::Gcp | Provider::Azure) => WATERMARK_CLOUD,
+        _ => WATERMARK,
+    }
+}
+
+/// The members of a provider's envelopes, and who reads its records.
+fn of_provider(provider: Provider) -> (&'static [&'static str], ReadRecord) {
+    match provider {
+        Provider::Kubernetes => (kubernetes::MEMBERS, kubernetes::read),
+        Provider::Gcp => (gcp::MEMBERS, gcp::read),
+        Provider::Azure => (azure::MEMBERS, azure::read),
     }
 }
 
@@ -351,6 +395,18 @@ impl Sink<'_> {
                 }
                 None => self.nth(content(record), time),
             },
+            Record::Call(call) => match &call.id {
+                Some(_) if call.provider == Provider::Kubernetes => {
+                    (call.identity(), call.stage.into(), 0)
+                }
+                Some(_) => (call.identity(), Half::Whole, 0),
+                None => self.nth(call.identity(), time),
+            },
+            Record::Journal(record) => match &record.cursor {
+                Some(_) => (record.identity(), Half::Whole, 0),
+                None => self.nth(record.identity(), time),
+            },
+            Record::Access(record) => self.nth(record.identity(), time),
         };
         let payload = Payload { record, place, nth };
         self.push(Item {

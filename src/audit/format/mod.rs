@@ -4,8 +4,14 @@
 pub(in crate::audit) mod split;
 pub(crate) mod text;
 
+pub mod access;
+pub mod azure;
 pub mod cloudtrail;
+pub mod document;
 pub mod events;
+pub mod gcp;
+pub mod journald;
+pub mod kubernetes;
 pub mod postgres;
 pub mod vault;
 
