@@ -4,13 +4,14 @@
 //! 1. `https://VAULT…/secrets/NAME[/VERSION]`, and the same of keys and certificates, is the secret
 //!    without the address' scheme and the version.
 //! 2. `KeyRotate` and `…/rotate/action` rotate; other names say by their last verb what was done.
-//! 3. Key Vault answers 401 to a call without a token to tell its caller where to get one. It is a
+//! 3. An actor without an `@` is an application, and its id the service.
+//! 4. Key Vault answers 401 to a call without a token to tell its caller where to get one. It is a
 //!    refusal, and of nobody's authentication.
 
-use crate::audit::derive::service::Meaning;
+use crate::audit::derive::meaning::Meaning;
 use crate::audit::record::{CallEnding, ServiceCall};
 use crate::model::event::Operation;
-use crate::model::{SecretPath, Text, Version};
+use crate::model::{SecretPath, ServiceName, Text, Version};
 
 /// What `call` means.
 pub fn meaning(call: &ServiceCall) -> Meaning {
@@ -23,9 +24,15 @@ pub fn meaning(call: &ServiceCall) -> Meaning {
         operation: operation(call.method.raw()),
         secret,
         version,
-        service: None,
+        service: call.actor.as_ref().and_then(service),
+        uses: call.method.raw() == "SecretGet",
         authenticates: !is_challenge,
     }
+}
+
+/// An application is the service of its id; a person has an address.
+fn service(actor: &Text) -> Option<ServiceName> {
+    (!actor.raw().contains('@')).then(|| ServiceName(actor.clone()))
 }
 
 fn secret(uri: &str) -> (Option<SecretPath>, Option<Version>) {

@@ -9,7 +9,7 @@
 //!    is a login, of the account that is named.
 //! 4. A service account is the service that its address begins with.
 
-use crate::audit::derive::service::Meaning;
+use crate::audit::derive::meaning::Meaning;
 use crate::audit::record::ServiceCall;
 use crate::model::event::Operation;
 use crate::model::{SecretPath, ServiceName, Text, Version};
@@ -32,6 +32,7 @@ pub fn meaning(call: &ServiceCall) -> Meaning {
         secret: secret.map(SecretPath::from),
         version: version.map(Version::from),
         service: call.actor.as_ref().and_then(service),
+        uses: method == "AccessSecretVersion",
         authenticates: true,
     }
 }

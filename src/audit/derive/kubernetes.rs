@@ -8,7 +8,7 @@
 //! 4. A service account `system:serviceaccount:NS:NAME` is the service NAME; everybody else is
 //!    their own name.
 
-use crate::audit::derive::service::Meaning;
+use crate::audit::derive::meaning::Meaning;
 use crate::audit::record::ServiceCall;
 use crate::model::event::Operation;
 use crate::model::{SecretPath, ServiceName, Text};
@@ -28,6 +28,8 @@ pub fn meaning(call: &ServiceCall) -> Meaning {
         secret: secret.map(SecretPath::from),
         version: None,
         service: call.actor.as_ref().and_then(service),
+        // A secret has no version that the log tells.
+        uses: false,
         authenticates: true,
     }
 }

@@ -2,6 +2,7 @@
 //! and what it cannot know.
 
 mod emit;
+mod meaning;
 mod who;
 mod windows;
 
@@ -13,6 +14,7 @@ mod journald;
 mod kubernetes;
 mod postgres;
 mod service;
+mod uses;
 mod vault;
 
 pub use self::who::NOBODY;

@@ -3,27 +3,16 @@
 //! provider's own, in a file each.
 
 use crate::audit::derive::emit::Emit;
+use crate::audit::derive::meaning::Meaning;
+use crate::audit::derive::uses::{Use, Uses};
 use crate::audit::derive::windows::{Ending, Key, QUOTA, Windows};
 use crate::audit::derive::{NOBODY, Sources, azure, gcp, kubernetes};
 use crate::audit::identity::{IdentityRules, Said};
 use crate::audit::record::{CallEnding, CallStage, Provider, ServiceCall};
 use crate::model::event::{AuditEntry, AuditOutcome, Operation};
-use crate::model::{Actor, Event, SecretPath, ServiceName, Source, Text, Timestamp, Version};
-
-/// What a call means, in its provider's words.
-#[derive(Debug)]
-pub struct Meaning {
-    /// What was done.
-    pub operation: Operation,
-    /// The secret that it was done to.
-    pub secret: Option<SecretPath>,
-    /// The version of it.
-    pub version: Option<Version>,
-    /// The service that the caller is, where it is one.
-    pub service: Option<ServiceName>,
-    /// False for a call that is nobody's authentication.
-    pub authenticates: bool,
-}
+use crate::model::{
+    Actor, ConsumerId, Event, Region, SecretPath, ServiceName, Source, Text, Timestamp, Version,
+};
 
 /// The open windows of each provider.
 #[derive(Debug, Default)]
@@ -31,6 +20,7 @@ pub struct Services {
     kubernetes: Windows,
     gcp: Windows,
     azure: Windows,
+    uses: Uses,
 }
 
 /// The server that a provider's log speaks for.
@@ -51,13 +41,7 @@ impl Services {
         rules: &IdentityRules,
         emit: &mut Emit<'_>,
     ) {
-        let Meaning {
-            operation,
-            secret,
-            version,
-            service,
-            authenticates,
-        } = match call.provider {
+        let meaning = match call.provider {
             Provider::Kubernetes => kubernetes::meaning(call),
             Provider::Gcp => gcp::meaning(call),
             Provider::Azure => azure::meaning(call),
@@ -68,20 +52,56 @@ impl Services {
             (None, Some(actor)) => actor.clone(),
             (None, None) => Text::from(NOBODY),
         };
-        let path = call.resource.clone().unwrap_or_else(|| call.method.clone());
-        let data = AuditEntry {
-            actor: Actor(actor.clone()),
-            operation,
-            path: path.clone(),
+        let actor = Actor(actor);
+        let id = id(call, nth);
+        audit_entry(call, &meaning, &actor, id.clone(), emit);
+        if call.ending == CallEnding::Granted {
+            self.secret(call, &meaning, &said, &actor, &id, emit);
+        }
+        self.count(call, meaning, said, actor);
+    }
+
+    /// What a call that was done shows of who uses and who changes a secret.
+    fn secret(
+        &mut self,
+        call: &ServiceCall,
+        meaning: &Meaning,
+        said: &Said,
+        actor: &Actor,
+        id: &str,
+        emit: &mut Emit<'_>,
+    ) {
+        let Some(secret) = &meaning.secret else {
+            return;
+        };
+        if !matches!(meaning.operation, Operation::Read | Operation::List) {
+            self.uses.operates(secret, actor);
+        }
+        let service = said.service.as_ref().or(meaning.service.as_ref());
+        let (Some(service), Some(version)) = (service, &meaning.version) else {
+            return;
+        };
+        if !meaning.uses {
+            return;
+        }
+        // Several processes share an account; their addresses tell them apart.
+        let at = call.remote_address.as_ref().map(Text::raw);
+        let named = at.map_or(actor.raw().to_owned(), |at| format!("{}@{at}", actor.raw()));
+        let consumer = said.consumer.clone();
+        let read = Use {
+            time: call.time,
+            consumer: consumer.unwrap_or_else(|| ConsumerId::from(named)),
+            service: service.clone(),
+            region: said.region.clone(),
+            actor,
             secret,
             version,
-            outcome: outcome(call.ending),
-            remote_addr: call.remote_address.clone(),
-            user_agent: call.user_agent.clone(),
-            error: call.error.clone(),
-            stage: None,
         };
-        emit.event(id(call, nth), call.time, path, data);
+        self.uses.uses(read, id, emit);
+    }
+
+    /// Counts a call that ended, against its API's quota and as its caller's authentication.
+    fn count(&mut self, call: &ServiceCall, meaning: Meaning, said: Said, actor: Actor) {
         let Some(ending) = ended(call.ending) else {
             return;
         };
@@ -97,11 +117,12 @@ impl Services {
             region,
             secret: None,
         };
-        let region = call.region.clone().map(crate::model::Region);
-        let quota = key(Some(QUOTA), ServiceName(call.api.clone()), region.clone());
+        let region = call.region.clone().map(Region);
+        let quota = key(Some(QUOTA), ServiceName(call.api.clone()), region);
         windows.count(call.time, quota, throttled);
-        if authenticates {
-            let service = said.service.or(service).unwrap_or(ServiceName(actor));
+        if meaning.authenticates {
+            let service = said.service.or(meaning.service);
+            let service = service.unwrap_or(ServiceName(actor.0));
             windows.count(call.time, key(None, service, said.region), ending);
         }
     }
@@ -124,6 +145,29 @@ impl Services {
             Provider::Azure => &mut self.azure,
         }
     }
+}
+
+fn audit_entry(
+    call: &ServiceCall,
+    meaning: &Meaning,
+    actor: &Actor,
+    id: String,
+    emit: &mut Emit<'_>,
+) {
+    let path = call.resource.clone().unwrap_or_else(|| call.method.clone());
+    let data = AuditEntry {
+        actor: actor.clone(),
+        operation: meaning.operation.clone(),
+        path: path.clone(),
+        secret: meaning.secret.clone(),
+        version: meaning.version.clone(),
+        outcome: outcome(call.ending),
+        remote_addr: call.remote_address.clone(),
+        user_agent: call.user_agent.clone(),
+        error: call.error.clone(),
+        stage: None,
+    };
+    emit.event(id, call.time, path, data);
 }
 
 /// Closes windows whose secrets nobody ties, up to `now` or to the end.
@@ -183,3 +227,6 @@ pub fn ended(ending: CallEnding) -> Option<Ending> {
         CallEnding::Throttled | CallEnding::Failed => Ending::FailedOther,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -139,7 +139,7 @@ fn request(words: &str) -> (&str, &str) {
     };
     // A target may hold spaces where a client sent it wrongly.
     let path = match rest.rsplit_once(' ') {
-        Some((path, protocol)) if protocol.contains('/') => path,
+        Some((path, protocol)) if protocol.contains('/') || protocol == "-" => path,
         _ => rest,
     };
     (method, path)

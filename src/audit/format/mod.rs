@@ -15,6 +15,9 @@ pub mod kubernetes;
 pub mod postgres;
 pub mod vault;
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 use crate::audit::record::Record;
 use crate::model::Text;
 use crate::model::rejected::{Place, Rejected};
