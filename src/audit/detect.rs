@@ -97,6 +97,12 @@ pub fn detect(sample: &[u8], whole: bool) -> Detected {
     if let Some(kind) = by_lines(sample, whole) {
         return Detected::Known(kind);
     }
+    // Envoy's lines begin like a list of numbers.
+    if let [b'[', b'0'..=b'9', ..] = body
+        && envoy::sniff(sample)
+    {
+        return Detected::Known(Kind::Access(Proxy::Envoy));
+    }
     if let [b'[' | b'{', ..] = body {
         match by_document(body, whole) {
             Document::Of(kind) => return Detected::Known(kind),
@@ -346,6 +352,8 @@ mod tests {
         assert_eq!(known(envoy), Some(Kind::AccessJson(Proxy::Envoy)));
         let combined = r#"::1 - - [23/Nov/2026:13:46:11 +0100] "GET / HTTP/1.1" 200 1 "-" "-""#;
         assert_eq!(known(combined), Some(Kind::Access(Proxy::Nginx)));
+        let envoy = r#"[2026-11-23T13:46:11Z] "GET / HTTP/2" 200 - 1 2 3 4 "-" "-" "-" "-" "-""#;
+        assert_eq!(known(envoy), Some(Kind::Access(Proxy::Envoy)));
         assert_eq!(known("{\"items\":[]}"), None);
     }
 

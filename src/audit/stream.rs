@@ -17,7 +17,9 @@ use super::lines::{Line, LineReader};
 use super::parallel::{Found, Pieces, WORTHWHILE, too_long};
 use super::progress::Progress;
 use super::recent::Recent;
-use super::record::{CallStage, CloudTrailRecord, Provider, Proxy, Record, VaultKind};
+use super::record::{
+    AccessRecord, CallStage, CloudTrailRecord, Provider, Proxy, Record, VaultKind,
+};
 use super::reorder::Reorder;
 use super::scan::{Mark, Scanner};
 use super::source::{Bytes, Input, Packing};
@@ -125,6 +127,7 @@ pub(super) struct Stream {
     shared: Arc<Shared>,
     order: Reorder<Item>,
     seen: Recent<u32>,
+    words: Vec<u8>,
 }
 
 enum Feed {
@@ -190,6 +193,7 @@ impl Stream {
             shared: Arc::clone(shared),
             order: Reorder::new(watermark),
             seen: Recent::new(watermark, MOST_COUNTED),
+            words: Vec::new(),
         })
     }
 
@@ -226,6 +230,7 @@ impl Stream {
             order: &mut self.order,
             seen: &mut self.seen,
             bytes: 0,
+            words: &mut self.words,
         };
         let done = match &mut self.feed {
             Feed::Lines(reader, format) => {
@@ -351,6 +356,8 @@ struct Sink<'a> {
     seen: &'a mut Recent<u32>,
     /// About what the next record costs to hold.
     bytes: u32,
+    /// Room for what is hashed.
+    words: &'a mut Vec<u8>,
 }
 
 impl Sink<'_> {
@@ -406,7 +413,10 @@ impl Sink<'_> {
                 Some(_) => (record.identity(), Half::Whole, 0),
                 None => self.nth(record.identity(), time),
             },
-            Record::Access(record) => self.nth(record.identity(), time),
+            Record::Access(record) => {
+                let content = self.content(record);
+                self.nth(content, time)
+            }
         };
         let payload = Payload { record, place, nth };
         self.push(Item {
@@ -423,8 +433,28 @@ impl Sink<'_> {
         let count = self.seen.at(content, time);
         let nth = *count;
         *count += 1;
-        let id = Digest::of("nth").word(&content.to_be_bytes());
-        (id.word(&nth.to_be_bytes()).end(), Half::Whole, nth)
+        let mut word = [0; 20];
+        let bytes = content.to_be_bytes().into_iter().chain(nth.to_be_bytes());
+        for (to, from) in word.iter_mut().zip(bytes) {
+            *to = from;
+        }
+        (self.shared.scanner.id(&word), Half::Whole, nth)
+    }
+
+    /// The content of a request, hashed with the key of this process: an access log has millions
+    /// of short lines, and a digest would cost more than reading them.
+    fn content(&mut self, record: &AccessRecord) -> u128 {
+        let name = [record.proxy.name()];
+        let (seconds, nanos) = (record.time.seconds(), record.time.nanos());
+        self.words.clear();
+        self.words.extend(seconds.to_le_bytes());
+        self.words.extend(nanos.to_le_bytes());
+        self.words.extend(record.status.to_le_bytes());
+        for word in name.iter().chain(&record.words()) {
+            self.words.extend((word.len() as u64).to_le_bytes());
+            self.words.extend_from_slice(word.as_bytes());
+        }
+        self.shared.scanner.id(self.words)
     }
 
     fn mark(&mut self, mark: Mark, bytes: u32) {

@@ -10,9 +10,7 @@ use crate::audit::derive::{NOBODY, Sources, azure, gcp, kubernetes};
 use crate::audit::identity::{IdentityRules, Said};
 use crate::audit::record::{CallEnding, CallStage, Provider, ServiceCall};
 use crate::model::event::{AuditEntry, AuditOutcome, Operation};
-use crate::model::{
-    Actor, ConsumerId, Event, Region, SecretPath, ServiceName, Source, Text, Timestamp, Version,
-};
+use crate::model::{Actor, ConsumerId, Event, Region, ServiceName, Source, Text, Timestamp};
 
 /// The open windows of each provider.
 #[derive(Debug, Default)]

@@ -54,25 +54,32 @@ pub struct AccessRecord {
 }
 
 impl AccessRecord {
-    /// All that it says. Records that share it are told apart by their how-manieth.
+    /// All that it says besides its time and status, in the same order for every record.
+    #[must_use]
+    pub fn words(&self) -> [&str; 8] {
+        fn some(text: &Option<Text>) -> &str {
+            text.as_ref().map_or("", Text::raw)
+        }
+        [
+            some(&self.remote_address),
+            some(&self.user),
+            self.method.raw(),
+            self.path.raw(),
+            some(&self.service),
+            some(&self.note),
+            some(&self.user_agent),
+            some(&self.request_id),
+        ]
+    }
+
+    /// A digest of all that it says. Records that share it are told apart by their how-manieth.
     #[must_use]
     pub fn identity(&self) -> u128 {
-        let words = [
-            self.remote_address.as_ref(),
-            self.user.as_ref(),
-            Some(&self.method),
-            Some(&self.path),
-            self.service.as_ref(),
-            self.note.as_ref(),
-            self.user_agent.as_ref(),
-            self.request_id.as_ref(),
-        ];
         let digest = Digest::of(self.proxy.name()).word(&of_time(self.time));
+        let words = self.words();
         words
             .iter()
-            .fold(digest, |digest, word| {
-                digest.word(word.map_or("", |w| w.raw()).as_bytes())
-            })
+            .fold(digest, |digest, word| digest.word(word.as_bytes()))
             .word(&self.status.to_be_bytes())
             .end()
     }

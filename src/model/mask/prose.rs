@@ -263,13 +263,24 @@ impl<'a> Masker<'a> {
                 continue;
             }
             let (begin, word) = self.take(in_word);
-            if is_token(word) || word.split('/').any(is_token) {
+            let is_long = word.len() >= SHORTEST_TOKEN;
+            if is_long && (is_token(word) || word.split('/').any(is_token)) {
                 self.mask(begin);
             } else if is_scheme(word) {
                 self.scheme();
-            } else if names_secret(word) {
+            } else if self.may_assign(word) && names_secret(word) {
                 self.behind(word);
             }
+        }
+    }
+
+    /// True where what follows a word may give it a value; most words end at once here.
+    fn may_assign(&self, word: &str) -> bool {
+        let after = |n: usize| self.words.as_bytes().get(self.at + n);
+        match after(0) {
+            Some(b'=' | b':' | b'"' | b'\'' | b'\\') => true,
+            Some(b' ') => word.starts_with('-') || matches!(after(1), Some(b' ' | b'=' | b':')),
+            _ => false,
         }
     }
 

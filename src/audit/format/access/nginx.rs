@@ -88,15 +88,26 @@ fn authority(target: &str) -> &str {
 /// `10/Oct/2026:13:55:36 -0700`.
 fn local_time(words: &str) -> Option<Timestamp> {
     const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    let (moment, zone) = words.split_once(' ')?;
-    let (date, clock) = moment.split_once(':')?;
-    let mut date = date.splitn(3, '/');
-    let (day, month, year) = (date.next()?, date.next()?, date.next()?);
-    if month.len() != 3 {
+    const NUMBERS: [&str; 12] = [
+        "-01-", "-02-", "-03-", "-04-", "-05-", "-06-", "-07-", "-08-", "-09-", "-10-", "-11-",
+        "-12-",
+    ];
+    let (day, clock, zone) = (words.get(..2)?, words.get(12..20)?, words.get(21..)?);
+    let between = [
+        words.get(2..3)?,
+        words.get(6..7)?,
+        words.get(11..12)?,
+        words.get(20..21)?,
+    ];
+    if between != ["/", "/", ":", " "] {
         return None;
     }
-    let month = MONTHS.find(month).filter(|at| at % 3 == 0)? / 3 + 1;
-    let utc = Timestamp::parse(&format!("{year}-{month:02}-{day}T{clock}Z")).ok()?;
+    let month = MONTHS.find(words.get(3..6)?).filter(|at| at % 3 == 0)? / 3;
+    let mut utc = String::with_capacity(20);
+    for part in [words.get(7..11)?, NUMBERS.get(month)?, day, "T", clock, "Z"] {
+        utc.push_str(part);
+    }
+    let utc = Timestamp::parse(&utc).ok()?;
     let sign = match zone.bytes().next()? {
         b'+' => 1,
         b'-' => -1,
