@@ -7,10 +7,12 @@ use std::sync::Arc;
 use super::archive::{Archive, gather};
 use super::merge::{Merge, Out, Sighting};
 use super::progress::Progress;
-use super::record::{Item as MergedItem, Merged, Record, VaultCall, VaultEntry, VaultKind};
+use super::record::{
+    Item as MergedItem, Merged, Record, ServiceCall, VaultCall, VaultEntry, VaultKind,
+};
 use super::scan::Scanner;
 use super::source::{Input, STDIN, walk};
-use super::stream::{Payload, Shared};
+use super::stream::{Item, Payload, Shared};
 use super::trouble::Trouble;
 use crate::model::rejected::Place;
 
@@ -206,10 +208,18 @@ pub(super) fn sighted(out: Out) -> Option<Sighted> {
         Record::Postgres(record) => MergedItem::Postgres(record, nth),
         Record::CloudTrail(record) => MergedItem::CloudTrail(record),
         Record::Vault(entry) => MergedItem::Vault(call(entry, payload)),
+        Record::Call(call) => MergedItem::Call(last_stage(call, payload), nth),
+        Record::Journal(record) => MergedItem::Journal(record, nth),
+        Record::Access(record) => MergedItem::Access(record, nth),
     };
-    // A request that comes after its response adds nothing to what that has told.
-    let told = |call: &VaultCall| call.response.is_none() && out.sighting == Sighting::LateHalf;
-    let known = matches!(&item, MergedItem::Vault(call) if told(call));
+    let late = out.sighting == Sighting::LateHalf;
+    let known = match &item {
+        // A request that comes after its response adds nothing to what that has told.
+        MergedItem::Vault(call) => late && call.response.is_none(),
+        // A call is told of once, at the last stage that was met in time.
+        MergedItem::Call(..) => late,
+        _ => false,
+    };
     Some(Sighted {
         merged: Merged {
             item,
@@ -219,6 +229,14 @@ pub(super) fn sighted(out: Out) -> Option<Sighted> {
         answer,
         sighting: out.sighting,
     })
+}
+
+/// The record of a call at its last stage.
+fn last_stage(first: Box<ServiceCall>, answer: Option<Box<Payload>>) -> Box<ServiceCall> {
+    match answer.map(|payload| payload.record) {
+        Some(Record::Call(last)) => last,
+        _ => first,
+    }
 }
 
 fn call(first: Box<VaultEntry>, answer: Option<Box<Payload>>) -> VaultCall {

@@ -5,16 +5,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::detect::{Detected, Kind, LONG_SAMPLE, SAMPLE, detect};
 use super::digest::Digest;
+use super::format::access::{Access, envoy, nginx};
 use super::format::cloudtrail::{CloudTrail, CloudTrailLines};
+use super::format::document::{Document, Documents, Lines, ReadRecord};
 use super::format::events::Events;
+use super::format::journald::Journald;
 use super::format::postgres::{csv::CsvLog, json::JsonLog, stderr::Stderr};
 use super::format::vault::Vault;
-use super::format::{Format, Read};
+use super::format::{Format, Read, azure, gcp, kubernetes};
 use super::lines::{Line, LineReader};
 use super::parallel::{Found, Pieces, WORTHWHILE, too_long};
 use super::progress::Progress;
 use super::recent::Recent;
-use super::record::{CloudTrailRecord, Record, VaultKind};
+use super::record::{
+    AccessRecord, CallStage, CloudTrailRecord, Provider, Proxy, Record, VaultKind,
+};
 use super::reorder::Reorder;
 use super::scan::{Mark, Scanner};
 use super::source::{Bytes, Input, Packing};
@@ -23,11 +28,11 @@ use crate::model::{Span, Text, Timestamp};
 
 /// How late a record may come behind the newest one of its input.
 const WATERMARK: Span = Span::seconds(30);
-/// The same for CloudTrail.
-const WATERMARK_CLOUDTRAIL: Span = Span::seconds(600);
+/// The same for CloudTrail and what other clouds deliver.
+const WATERMARK_CLOUD: Span = Span::seconds(600);
 
-/// About what a CloudTrail record costs to hold, in bytes.
-const CLOUDTRAIL_BYTES: u32 = 2048;
+/// About what a record of a document costs to hold, in bytes.
+const DOCUMENT_BYTES: u32 = 2048;
 
 /// The most bytes of records that all inputs together hold back, and the bounds of one's share.
 const MOST_BYTES: u64 = 128 << 20;
@@ -92,6 +97,8 @@ pub(super) struct Payload {
 pub(super) enum Half {
     Whole,
     Request,
+    /// The answer has begun: it stands for the request, and an end may follow.
+    Started,
     Response,
 }
 
@@ -104,12 +111,23 @@ impl From<VaultKind> for Half {
     }
 }
 
+impl From<CallStage> for Half {
+    fn from(stage: CallStage) -> Self {
+        match stage {
+            CallStage::Received => Self::Request,
+            CallStage::Started => Self::Started,
+            CallStage::Done => Self::Response,
+        }
+    }
+}
+
 /// An input that is being read.
 pub(super) struct Stream {
     feed: Feed,
     shared: Arc<Shared>,
     order: Reorder<Item>,
     seen: Recent<u32>,
+    words: Vec<u8>,
 }
 
 /// The format of an input; `None` where there is nothing to read. The reason is not noted: whoever
@@ -166,7 +184,7 @@ fn recognised(input: &Input, progress: &Arc<Progress>) -> Option<(LineReader, Ki
 
 enum Feed {
     Lines(LineReader, Box<dyn Format + Send>),
-    Bytes(LineReader, CloudTrail),
+    Bytes(LineReader, Box<dyn Document + Send>),
     /// Vault entries that are only counted.
     Scan(LineReader, Vault),
     /// The same of a large file, with the number of the next piece's first line.
@@ -179,10 +197,7 @@ impl Stream {
     /// has then been noted.
     pub(super) fn open(input: &Input, shared: &Arc<Shared>) -> Option<Self> {
         let (reader, kind) = recognised(input, &shared.progress)?;
-        let watermark = match kind {
-            Kind::CloudTrail | Kind::CloudTrailLines => WATERMARK_CLOUDTRAIL,
-            _ => WATERMARK,
-        };
+        let watermark = watermark(kind);
         let feed = Feed::of(kind, input, reader, shared)?;
         shared.open.fetch_add(1, Ordering::Relaxed);
         Some(Self {
@@ -190,6 +205,7 @@ impl Stream {
             shared: Arc::clone(shared),
             order: Reorder::new(watermark),
             seen: Recent::new(watermark, MOST_COUNTED),
+            words: Vec::new(),
         })
     }
 
@@ -226,6 +242,7 @@ impl Stream {
             order: &mut self.order,
             seen: &mut self.seen,
             bytes: 0,
+            words: &mut self.words,
         };
         let done = match &mut self.feed {
             Feed::Lines(reader, format) => {
@@ -238,7 +255,7 @@ impl Stream {
                 reader.is_done()
             }
             Feed::Bytes(reader, format) => {
-                sink.bytes = CLOUDTRAIL_BYTES;
+                sink.bytes = DOCUMENT_BYTES;
                 reader.chunks(
                     &mut |chunk| format.bytes(chunk, &mut |read| sink.take(read)),
                     &mut |t| self.shared.progress.trouble(t),
@@ -283,7 +300,7 @@ impl Feed {
         }
         Some(match Reading::of(kind, reader.name()) {
             Reading::Lines(format) => Self::Lines(reader, format),
-            Reading::Bytes(format) => Self::Bytes(reader, *format),
+            Reading::Bytes(format) => Self::Bytes(reader, format),
         })
     }
 
@@ -310,7 +327,7 @@ pub(super) enum Reading {
     /// Line by line.
     Lines(Box<dyn Format + Send>),
     /// Documents, as their bytes come.
-    Bytes(Box<CloudTrail>),
+    Bytes(Box<dyn Document + Send>),
 }
 
 impl Reading {
@@ -318,6 +335,16 @@ impl Reading {
     pub(super) fn of(kind: Kind, name: &Text) -> Self {
         Self::Lines(match kind {
             Kind::CloudTrail => return Self::Bytes(Box::new(CloudTrail::new(name.clone()))),
+            Kind::CallDocuments(provider) => {
+                let (members, read) = of_provider(provider);
+                return Self::Bytes(Box::new(Documents::new(name.clone(), members, read)));
+            }
+            Kind::Calls(provider) => Box::new(Lines::new(of_provider(provider).1)),
+            Kind::Journald => Box::new(Journald::new()),
+            Kind::Access(Proxy::Nginx) => Box::new(Access::new(nginx::line)),
+            Kind::Access(Proxy::Envoy) => Box::new(Access::new(envoy::line)),
+            Kind::AccessJson(Proxy::Nginx) => Box::new(Access::new(nginx::json)),
+            Kind::AccessJson(Proxy::Envoy) => Box::new(Access::new(envoy::json)),
             Kind::Vault => Box::new(Vault::new()),
             Kind::Events => Box::new(Events),
             Kind::CloudTrailLines => Box::new(CloudTrailLines),
@@ -328,6 +355,27 @@ impl Reading {
     }
 }
 
+/// How late a record may come behind the newest one of an input. What the clouds deliver in
+/// files is in no order within some minutes.
+fn watermark(kind: Kind) -> Span {
+    match kind {
+        Kind::CloudTrail
+        | Kind::CloudTrailLines
+        | Kind::Calls(Provider::Gcp | Provider::Azure)
+        | Kind::CallDocuments(Provider::Gcp | Provider::Azure) => WATERMARK_CLOUD,
+        _ => WATERMARK,
+    }
+}
+
+/// The members of a provider's envelopes, and who reads its records.
+fn of_provider(provider: Provider) -> (&'static [&'static str], ReadRecord) {
+    match provider {
+        Provider::Kubernetes => (kubernetes::MEMBERS, kubernetes::read),
+        Provider::Gcp => (gcp::MEMBERS, gcp::read),
+        Provider::Azure => (azure::MEMBERS, azure::read),
+    }
+}
+
 /// Takes what is read.
 struct Sink<'a> {
     shared: &'a Shared,
@@ -335,6 +383,8 @@ struct Sink<'a> {
     seen: &'a mut Recent<u32>,
     /// About what the next record costs to hold.
     bytes: u32,
+    /// Room for what is hashed.
+    words: &'a mut Vec<u8>,
 }
 
 impl Sink<'_> {
@@ -379,6 +429,21 @@ impl Sink<'_> {
                 }
                 None => self.nth(content(record), time),
             },
+            Record::Call(call) => match &call.id {
+                Some(_) if call.provider == Provider::Kubernetes => {
+                    (call.identity(), call.stage.into(), 0)
+                }
+                Some(_) => (call.identity(), Half::Whole, 0),
+                None => self.nth(call.identity(), time),
+            },
+            Record::Journal(record) => match &record.cursor {
+                Some(_) => (record.identity(), Half::Whole, 0),
+                None => self.nth(record.identity(), time),
+            },
+            Record::Access(record) => {
+                let content = self.content(record);
+                self.nth(content, time)
+            }
         };
         let payload = Payload { record, place, nth };
         self.push(Item {
@@ -395,8 +460,28 @@ impl Sink<'_> {
         let count = self.seen.at(content, time);
         let nth = *count;
         *count += 1;
-        let id = Digest::of("nth").word(&content.to_be_bytes());
-        (id.word(&nth.to_be_bytes()).end(), Half::Whole, nth)
+        let mut word = [0; 20];
+        let bytes = content.to_be_bytes().into_iter().chain(nth.to_be_bytes());
+        for (to, from) in word.iter_mut().zip(bytes) {
+            *to = from;
+        }
+        (self.shared.scanner.id(&word), Half::Whole, nth)
+    }
+
+    /// The content of a request, hashed with the key of this process: an access log has millions
+    /// of short lines, and a digest would cost more than reading them.
+    fn content(&mut self, record: &AccessRecord) -> u128 {
+        let name = [record.proxy.name()];
+        let (seconds, nanos) = (record.time.seconds(), record.time.nanos());
+        self.words.clear();
+        self.words.extend(seconds.to_le_bytes());
+        self.words.extend(nanos.to_le_bytes());
+        self.words.extend(record.status.to_le_bytes());
+        for word in name.iter().chain(&record.words()) {
+            self.words.extend((word.len() as u64).to_le_bytes());
+            self.words.extend_from_slice(word.as_bytes());
+        }
+        self.shared.scanner.id(self.words)
     }
 
     fn mark(&mut self, mark: Mark, bytes: u32) {
