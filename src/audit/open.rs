@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::merge::{Merge, Out, Sighting};
 use super::progress::Progress;
@@ -18,12 +19,16 @@ use crate::model::rejected::Place;
 pub struct Options {
     /// The most rejections that are kept with their place and reason; all are counted.
     pub keep_rejected: usize,
+    /// What standard input has brought is handed out once nothing has come for so long, though
+    /// something earlier may come yet; `None`: only once nothing earlier can come.
+    pub quiet: Option<Duration>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             keep_rejected: 10_000,
+            quiet: None,
         }
     }
 }
@@ -64,6 +69,7 @@ pub struct Counts {
 pub struct Opened {
     paths: Vec<PathBuf>,
     carried: Vec<Input>,
+    quiet: Option<Duration>,
     progress: Arc<Progress>,
     merge: Option<Merge>,
     out: VecDeque<Sighted>,
@@ -98,6 +104,7 @@ pub fn open<P: AsRef<Path>>(inputs: &[P], options: &Options) -> Result<Opened, O
         _ => Ok(Opened {
             paths,
             carried: Vec::new(),
+            quiet: options.quiet,
             progress,
             merge: None,
             out: VecDeque::new(),
@@ -114,6 +121,7 @@ pub fn open_carried(contents: &[(&str, &'static [u8])], options: &Options) -> Op
             .iter()
             .map(|(name, content)| Input::carried(name, content))
             .collect(),
+        quiet: options.quiet,
         progress: Arc::new(Progress::new(options.keep_rejected)),
         merge: None,
         out: VecDeque::new(),
@@ -152,7 +160,7 @@ impl Opened {
         for input in &inputs {
             progress.expect(input.bytes);
         }
-        let shared = Shared::new(progress, Scanner::new(), counting);
+        let shared = Shared::new(progress, Scanner::new(), counting, self.quiet);
         Merge::new(inputs, &shared)
     }
 }

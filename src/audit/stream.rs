@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::detect::{Detected, Kind, LONG_SAMPLE, SAMPLE, detect};
 use super::digest::Digest;
@@ -18,6 +19,7 @@ use super::record::{CloudTrailRecord, Record, VaultKind};
 use super::reorder::Reorder;
 use super::scan::{Mark, Scanner};
 use super::source::{Bytes, Input, Packing};
+use super::trouble::Trouble;
 use crate::model::rejected::{Place, Rejected};
 use crate::model::{Span, Text, Timestamp};
 
@@ -42,16 +44,24 @@ pub(super) struct Shared {
     pub(super) scanner: Scanner,
     /// Records are only counted: they are not kept.
     pub(super) counting: bool,
+    /// See [`super::Options::quiet`].
+    pub(super) quiet: Option<Duration>,
     /// The inputs that are being read.
     pub(super) open: AtomicU64,
 }
 
 impl Shared {
-    pub(super) fn new(progress: &Arc<Progress>, scanner: Scanner, counting: bool) -> Arc<Self> {
+    pub(super) fn new(
+        progress: &Arc<Progress>,
+        scanner: Scanner,
+        counting: bool,
+        quiet: Option<Duration>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             progress: Arc::clone(progress),
             scanner,
             counting,
+            quiet,
             open: AtomicU64::new(0),
         })
     }
@@ -140,12 +150,11 @@ impl Stream {
             failed = true;
             progress.trouble(trouble);
         };
-        let (sample, mut whole) = reader.sample(SAMPLE, &mut note);
-        if !whole && memchr::memchr(b'\n', sample).is_none() {
-            whole = reader.sample(LONG_SAMPLE, &mut note).1;
-        }
-        let (sample, _) = reader.sample(0, &mut note);
-        let kind = match detect(sample, whole) {
+        let detected = match early(&mut reader, shared.quiet, &mut note) {
+            Some(kind) => Detected::Known(kind),
+            None => sampled(&mut reader, &mut note),
+        };
+        let kind = match detected {
             Detected::Known(kind) => kind,
             Detected::Empty => {
                 if !failed {
@@ -198,8 +207,24 @@ impl Stream {
             if matches!(self.feed, Feed::Ended) {
                 return None;
             }
-            self.pump();
+            if self.is_quiet() {
+                self.order.release();
+            } else {
+                self.pump();
+            }
         }
+    }
+
+    /// True where records are held and nothing has come for as long as they may wait.
+    fn is_quiet(&self) -> bool {
+        let (Feed::Lines(reader, _) | Feed::Bytes(reader, _)) = &self.feed else {
+            return false;
+        };
+        let quiet = self
+            .shared
+            .quiet
+            .filter(|_| self.order.earliest().is_some());
+        quiet.is_some_and(|quiet| reader.is_quiet(quiet))
     }
 
     /// Takes the record that [`Self::head`] told of.
@@ -261,6 +286,40 @@ impl Stream {
             self.feed = Feed::Ended;
             self.order.end();
         }
+    }
+}
+
+/// What the beginning of an input says of its format.
+fn sampled(reader: &mut LineReader, note: &mut dyn FnMut(Trouble)) -> Detected {
+    let (sample, mut whole) = reader.sample(SAMPLE, note);
+    if !whole && memchr::memchr(b'\n', sample).is_none() {
+        whole = reader.sample(LONG_SAMPLE, note).1;
+    }
+    let (sample, _) = reader.sample(0, note);
+    detect(sample, whole)
+}
+
+/// The format of an input that is quiet after a few lines that tell it.
+fn early(
+    reader: &mut LineReader,
+    quiet: Option<Duration>,
+    note: &mut dyn FnMut(Trouble),
+) -> Option<Kind> {
+    let quiet = quiet?;
+    loop {
+        let is_quiet = reader.is_quiet(quiet);
+        let (sample, whole) = reader.sample(0, note);
+        let lines = memchr::memrchr(b'\n', sample).and_then(|end| sample.get(..=end));
+        if let Some(lines) = lines.filter(|_| is_quiet)
+            && let Detected::Known(kind) = detect(lines, false)
+        {
+            return Some(kind);
+        }
+        let held = sample.len();
+        if whole || held >= SAMPLE {
+            return None;
+        }
+        reader.sample(held + 1, note);
     }
 }
 
