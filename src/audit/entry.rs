@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::derive::{cloudtrail, secret_of};
+use super::derive::{cloudtrail, secret_of, service};
 use super::merge::Sighting;
 use super::open::Sighted;
 use super::record::{
@@ -313,6 +313,8 @@ fn call_row(call: &ServiceCall, place: Place) -> AuditRow {
         remote_addr: call.remote_address.clone(),
         error: call.error.clone(),
         message: acting_as.map(|name| Text::from(format!("acting as {name}"))),
+        rotation: None,
+        secret: service::meaning(call).secret.map(|secret| secret.0),
         place,
     }
 }
@@ -351,6 +353,8 @@ fn journal_row(record: &JournalRecord, place: Place) -> AuditRow {
         remote_addr: login.and_then(|login| login.remote_address.clone()),
         error,
         message,
+        rotation: None,
+        secret: None,
         place,
     }
 }
@@ -368,6 +372,8 @@ fn access_row(record: &AccessRecord, place: Place) -> AuditRow {
         remote_addr: record.remote_address.clone(),
         error: record.error(),
         message: None,
+        rotation: None,
+        secret: None,
         place,
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::archive::{Archive, gather};
 use super::merge::{Merge, Out, Sighting};
@@ -12,7 +13,7 @@ use super::record::{
 };
 use super::scan::Scanner;
 use super::source::{Input, STDIN, walk};
-use super::stream::{Item, Payload, Shared};
+use super::stream::{Payload, Shared};
 use super::trouble::Trouble;
 use crate::model::rejected::Place;
 
@@ -21,12 +22,16 @@ use crate::model::rejected::Place;
 pub struct Options {
     /// The most rejections that are kept with their place and reason; all are counted.
     pub keep_rejected: usize,
+    /// What standard input has brought is handed out once nothing has come for so long, though
+    /// something earlier may come yet; `None`: only once nothing earlier can come.
+    pub quiet: Option<Duration>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             keep_rejected: 10_000,
+            quiet: None,
         }
     }
 }
@@ -69,6 +74,7 @@ pub struct Counts {
 pub struct Opened {
     paths: Vec<PathBuf>,
     carried: Vec<Input>,
+    quiet: Option<Duration>,
     progress: Arc<Progress>,
     merge: Option<Merge>,
     out: VecDeque<Sighted>,
@@ -103,6 +109,7 @@ pub fn open<P: AsRef<Path>>(inputs: &[P], options: &Options) -> Result<Opened, O
         _ => Ok(Opened {
             paths,
             carried: Vec::new(),
+            quiet: options.quiet,
             progress,
             merge: None,
             out: VecDeque::new(),
@@ -119,6 +126,7 @@ pub fn open_carried(contents: &[(&str, &'static [u8])], options: &Options) -> Op
             .iter()
             .map(|(name, content)| Input::carried(name, content))
             .collect(),
+        quiet: options.quiet,
         progress: Arc::new(Progress::new(options.keep_rejected)),
         merge: None,
         out: VecDeque::new(),
@@ -154,7 +162,7 @@ impl Opened {
 
     fn start(&mut self, counting: bool) -> Merge {
         let inputs = self.inputs();
-        let shared = Shared::new(&self.progress, Scanner::new(), counting);
+        let shared = Shared::new(&self.progress, Scanner::new(), counting, self.quiet);
         Merge::new(inputs, &shared)
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::detect::{Detected, Kind, LONG_SAMPLE, SAMPLE, detect};
 use super::digest::Digest;
@@ -23,6 +24,7 @@ use super::record::{
 use super::reorder::Reorder;
 use super::scan::{Mark, Scanner};
 use super::source::{Bytes, Input, Packing};
+use super::trouble::Trouble;
 use crate::model::rejected::{Place, Rejected};
 use crate::model::{Span, Text, Timestamp};
 
@@ -47,16 +49,24 @@ pub(super) struct Shared {
     pub(super) scanner: Scanner,
     /// Records are only counted: they are not kept.
     pub(super) counting: bool,
+    /// See [`super::Options::quiet`].
+    pub(super) quiet: Option<Duration>,
     /// The inputs that are being read.
     pub(super) open: AtomicU64,
 }
 
 impl Shared {
-    pub(super) fn new(progress: &Arc<Progress>, scanner: Scanner, counting: bool) -> Arc<Self> {
+    pub(super) fn new(
+        progress: &Arc<Progress>,
+        scanner: Scanner,
+        counting: bool,
+        quiet: Option<Duration>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             progress: Arc::clone(progress),
             scanner,
             counting,
+            quiet,
             open: AtomicU64::new(0),
         })
     }
@@ -133,12 +143,16 @@ pub(super) struct Stream {
 /// The format of an input; `None` where there is nothing to read. The reason is not noted: whoever
 /// reads it will.
 pub(super) fn kind_of(input: &Input) -> Option<Kind> {
-    recognised(input, &Arc::default()).map(|(_, kind)| kind)
+    recognised(input, &Arc::default(), None).map(|(_, kind)| kind)
 }
 
 /// Opens an input and finds out its format. `None` where there is nothing to read; the reason has
 /// then been noted.
-fn recognised(input: &Input, progress: &Arc<Progress>) -> Option<(LineReader, Kind)> {
+fn recognised(
+    input: &Input,
+    progress: &Arc<Progress>,
+    quiet: Option<Duration>,
+) -> Option<(LineReader, Kind)> {
     let bytes = match Bytes::open(input, &progress.bytes) {
         Ok(bytes) => bytes,
         Err(trouble) => {
@@ -152,12 +166,11 @@ fn recognised(input: &Input, progress: &Arc<Progress>) -> Option<(LineReader, Ki
         failed = true;
         progress.trouble(trouble);
     };
-    let (sample, mut whole) = reader.sample(SAMPLE, &mut note);
-    if !whole && memchr::memchr(b'\n', sample).is_none() {
-        whole = reader.sample(LONG_SAMPLE, &mut note).1;
-    }
-    let (sample, _) = reader.sample(0, &mut note);
-    let kind = match detect(sample, whole) {
+    let detected = match early(&mut reader, quiet, &mut note) {
+        Some(kind) => Detected::Known(kind),
+        None => sampled(&mut reader, &mut note),
+    };
+    let kind = match detected {
         Detected::Known(kind) => kind,
         Detected::Empty => {
             if !failed {
@@ -196,7 +209,7 @@ impl Stream {
     /// Opens `input` and finds out its format. `None` where there is nothing to read; the reason
     /// has then been noted.
     pub(super) fn open(input: &Input, shared: &Arc<Shared>) -> Option<Self> {
-        let (reader, kind) = recognised(input, &shared.progress)?;
+        let (reader, kind) = recognised(input, &shared.progress, shared.quiet)?;
         let watermark = watermark(kind);
         let feed = Feed::of(kind, input, reader, shared)?;
         shared.open.fetch_add(1, Ordering::Relaxed);
@@ -226,8 +239,24 @@ impl Stream {
             if matches!(self.feed, Feed::Ended) {
                 return None;
             }
-            self.pump();
+            if self.is_quiet() {
+                self.order.release();
+            } else {
+                self.pump();
+            }
         }
+    }
+
+    /// True where records are held and nothing has come for as long as they may wait.
+    fn is_quiet(&self) -> bool {
+        let (Feed::Lines(reader, _) | Feed::Bytes(reader, _)) = &self.feed else {
+            return false;
+        };
+        let quiet = self
+            .shared
+            .quiet
+            .filter(|_| self.order.earliest().is_some());
+        quiet.is_some_and(|quiet| reader.is_quiet(quiet))
     }
 
     /// Takes the record that [`Self::head`] told of.
@@ -290,6 +319,40 @@ impl Stream {
             self.feed = Feed::Ended;
             self.order.end();
         }
+    }
+}
+
+/// What the beginning of an input says of its format.
+fn sampled(reader: &mut LineReader, note: &mut dyn FnMut(Trouble)) -> Detected {
+    let (sample, mut whole) = reader.sample(SAMPLE, note);
+    if !whole && memchr::memchr(b'\n', sample).is_none() {
+        whole = reader.sample(LONG_SAMPLE, note).1;
+    }
+    let (sample, _) = reader.sample(0, note);
+    detect(sample, whole)
+}
+
+/// The format of an input that is quiet after a few lines that tell it.
+fn early(
+    reader: &mut LineReader,
+    quiet: Option<Duration>,
+    note: &mut dyn FnMut(Trouble),
+) -> Option<Kind> {
+    let quiet = quiet?;
+    loop {
+        let is_quiet = reader.is_quiet(quiet);
+        let (sample, whole) = reader.sample(0, note);
+        let lines = memchr::memrchr(b'\n', sample).and_then(|end| sample.get(..=end));
+        if let Some(lines) = lines.filter(|_| is_quiet)
+            && let Detected::Known(kind) = detect(lines, false)
+        {
+            return Some(kind);
+        }
+        let held = sample.len();
+        if whole || held >= SAMPLE {
+            return None;
+        }
+        reader.sample(held + 1, note);
     }
 }
 

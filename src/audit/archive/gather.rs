@@ -56,7 +56,7 @@ pub(in crate::audit) fn gather(inputs: Vec<Input>, progress: &Arc<Progress>) -> 
         archive.originals.push(original);
     }
     join.finish(&mut archive.columns);
-    let shared = Shared::new(progress, Scanner::new(), false);
+    let shared = Shared::new(progress, Scanner::new(), false, None);
     let mut merge = Merge::new(merged, &shared);
     let files = archive.originals.iter().zip(0..);
     let files: HashMap<Text, u32> = files.map(|(o, n)| (o.name().clone(), n)).collect();

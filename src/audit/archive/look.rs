@@ -42,7 +42,14 @@ impl Archive {
         let item = match original.kind {
             Kind::Vault => call(original, at, request)?,
             // Of a call that was told in stages the last one counts.
-            kind => record(original, kind, &Place { byte: at.offset, ..place.clone() })?,
+            kind => record(
+                original,
+                kind,
+                &Place {
+                    byte: at.offset,
+                    ..place.clone()
+                },
+            )?,
         };
         let sighted = Sighted {
             merged: Merged {

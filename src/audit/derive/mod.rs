@@ -13,7 +13,7 @@ mod gcp;
 mod journald;
 mod kubernetes;
 mod postgres;
-mod service;
+pub(in crate::audit) mod service;
 mod uses;
 mod vault;
 

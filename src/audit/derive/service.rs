@@ -30,6 +30,15 @@ pub fn source(sources: &Sources, provider: Provider) -> &Source {
     }
 }
 
+/// What a call means, as its provider's file has it.
+pub fn meaning(call: &ServiceCall) -> Meaning {
+    match call.provider {
+        Provider::Kubernetes => kubernetes::meaning(call),
+        Provider::Gcp => gcp::meaning(call),
+        Provider::Azure => azure::meaning(call),
+    }
+}
+
 impl Services {
     /// Takes one call in; `nth` tells it from others that read the same.
     pub fn call(
@@ -39,11 +48,7 @@ impl Services {
         rules: &IdentityRules,
         emit: &mut Emit<'_>,
     ) {
-        let meaning = match call.provider {
-            Provider::Kubernetes => kubernetes::meaning(call),
-            Provider::Gcp => gcp::meaning(call),
-            Provider::Azure => azure::meaning(call),
-        };
+        let meaning = meaning(call);
         let said = said(call, rules);
         let actor = match (&said.consumer, &call.actor) {
             (Some(consumer), _) => consumer.0.clone(),
