@@ -1,0 +1,109 @@
+//! Where everything stands on the explorer's screen, so that drawing and the mouse agree.
+
+use ratatui::layout::Rect;
+
+use crate::ui::fit::cols;
+use crate::ui::layout::{self, Room};
+
+use super::{Explorer, Part};
+
+/// The parts of the screen. A part without room has no height.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The rule with the counts.
+    pub rule: Rect,
+    /// The filter.
+    pub filter: Rect,
+    /// How far reading and looking are, and what is missing.
+    pub status: Rect,
+    /// The bars, and beneath them the times.
+    pub times: Rect,
+    /// The names of the columns.
+    pub head: Rect,
+    /// The rows.
+    pub rows: Rect,
+    /// The facets; their first line is a rule where they stand below something.
+    pub facets: Rect,
+    /// The selected row in full; its first line is a rule.
+    pub detail: Rect,
+}
+
+/// The columns of the facets beside the rows.
+const FACETS: u16 = 38;
+
+/// Takes lines from the top of an area.
+fn take(area: &mut Rect, lines: u16) -> Rect {
+    let lines = lines.min(area.height);
+    let taken = Rect {
+        height: lines,
+        ..*area
+    };
+    area.y += lines;
+    area.height -= lines;
+    taken
+}
+
+/// Lays the screen out: a wide one has the facets beside the rows, a small one shows one part at a
+/// time.
+pub fn places(explorer: &Explorer, area: Rect, replay: bool, footer: u16) -> Places {
+    let mut out = Places::default();
+    let Some(room) = layout::room(area) else {
+        return out;
+    };
+    let mut rest = layout::document(area, replay, footer);
+    out.rule = Rect {
+        y: rest.y.saturating_sub(1),
+        height: 1,
+        ..rest
+    };
+    out.filter = take(&mut rest, 1);
+    out.status = take(&mut rest, 1);
+    let bars = match room {
+        Room::Small if explorer.part == Part::Times => 3,
+        Room::Small => 0,
+        Room::Medium => 3,
+        Room::Wide => 7,
+    };
+    out.times = take(&mut rest, bars);
+    if room == Room::Wide {
+        let x = rest.x + rest.width - FACETS;
+        out.facets = Rect {
+            x,
+            width: FACETS,
+            ..rest
+        };
+        rest.width -= FACETS + 1;
+    } else if explorer.part == Part::Facets {
+        out.facets = rest;
+        return out;
+    }
+    if explorer.detail {
+        let lines = if room == Room::Small {
+            rest.height
+        } else {
+            (rest.height * 3 / 5).min(22)
+        };
+        out.detail = Rect {
+            y: rest.y + rest.height - lines,
+            height: lines,
+            ..rest
+        };
+        rest.height -= lines;
+    }
+    out.head = take(&mut rest, 1);
+    out.rows = rest;
+    out
+}
+
+/// How many columns of the screen a bar has, of so many; at least one.
+pub fn bar_width(columns: u16, bars: usize) -> u16 {
+    (columns / cols(bars.max(1))).clamp(1, 12)
+}
+
+/// The bar in a column of the screen.
+pub fn bar_at(places: &Places, bars: usize, column: u16) -> Option<usize> {
+    let into = column.checked_sub(places.times.x + 1)?;
+    let wide = bar_width(places.times.width.saturating_sub(2), bars);
+    let bar = usize::from(into / wide);
+    (bar < bars).then_some(bar)
+}
