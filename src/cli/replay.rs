@@ -79,7 +79,13 @@ pub(super) fn run_at(
 ) -> Result<u8, Complaint> {
     let look = Look::of(look, paths)?;
     let backend = super::input::recording(files, look.identity.clone())?;
-    open(&title(files), look, backend, start, (landing, explore::beside(files)))
+    open(
+        &title(files),
+        look,
+        backend,
+        start,
+        (landing, explore::beside(files)),
+    )
 }
 
 /// What the cockpit calls these paths: the first by its name, and how many more there are.

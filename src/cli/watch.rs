@@ -216,7 +216,12 @@ struct Desk {
 
 impl Desk {
     /// Watches what happens now, until a signal.
-    fn live(mut self, slot: &Slot<Update>, woken: &Receiver<()>, ended: &Receiver<()>) -> io::Result<u8> {
+    fn live(
+        mut self,
+        slot: &Slot<Update>,
+        woken: &Receiver<()>,
+        ended: &Receiver<()>,
+    ) -> io::Result<u8> {
         let watched = self.watch(slot, woken, ended);
         self.end(watched.map(|rejected| (rejected, FINE)))
     }

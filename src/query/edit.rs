@@ -18,7 +18,8 @@ pub fn term(field: Field, value: &str) -> String {
 #[must_use]
 pub fn written(word: &str) -> String {
     if word.chars().any(is_hidden) {
-        let odd = |c: char| is_hidden(c) || c.is_whitespace() || matches!(c, '"' | '(' | ')' | '\\');
+        let odd =
+            |c: char| is_hidden(c) || c.is_whitespace() || matches!(c, '"' | '(' | ')' | '\\');
         let mut plain: String = word.chars().map(|c| if odd(c) { '?' } else { c }).collect();
         if plain.starts_with('~') {
             plain.replace_range(..1, "?");

@@ -324,7 +324,10 @@ mod tests {
         let last = answer(&told, 2);
         assert_eq!((last.first, last.rows.len()), (25, 5));
         assert_eq!(last.rows[4].number, 299);
-        assert_eq!((last.histogram, last.facets), (first.histogram, first.facets));
+        assert_eq!(
+            (last.histogram, last.facets),
+            (first.histogram, first.facets)
+        );
         explorer.ask(ask(3, "", Rows::Around(150, 5)));
         let all = answer(&told, 3);
         assert_eq!((all.found, all.first), (300, 148));
@@ -341,7 +344,11 @@ mod tests {
         let log = log(2000);
         let (explorer, told) = start(log.path().to_owned());
         for serial in 1..=500 {
-            explorer.ask(ask(serial, &format!("path:secret/{serial}"), Rows::From(0, 9)));
+            explorer.ask(ask(
+                serial,
+                &format!("path:secret/{serial}"),
+                Rows::From(0, 9),
+            ));
         }
         let page = answer(&told, 500);
         assert_eq!(page.found, 1);

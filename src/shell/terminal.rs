@@ -83,9 +83,11 @@ pub struct More {
 /// Where standard output is no terminal, or cannot be written.
 pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
     let alone = matches!(opening, Opening::Rows);
-    let mut cockpit = Cockpit::new(setup)
-        .with_alarm(more.alarm)
-        .with_rows(more.rows.what, &more.rows.filter, alone);
+    let mut cockpit = Cockpit::new(setup).with_alarm(more.alarm).with_rows(
+        more.rows.what,
+        &more.rows.filter,
+        alone,
+    );
     if let Some(landing) = more.landing {
         cockpit.land(landing);
     }

@@ -326,7 +326,8 @@ fn typed(cockpit: &mut Cockpit) {
     if let Some(prompt) = desk.prompt.as_mut() {
         prompt.chosen = 0;
         if prompt.kind == Kind::Query {
-            desk.explorer.type_filter(prompt.words(), prompt.cursor_byte());
+            desk.explorer
+                .type_filter(prompt.words(), prompt.cursor_byte());
         } else if prompt.kind == Kind::Filter {
             desk.shelf.filter(prompt.words().trim());
         } else if prompt.kind == Kind::Find {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::model::effect::Effects;
+use crate::model::effect::{Effect, Effects};
 use crate::model::{RotationId, SecretPath, Text};
 use crate::query::page::{Page, PageRow};
 use crate::query::{Field, edit};
@@ -16,12 +16,17 @@ use super::moving::Move;
 impl Desk {
     /// Where everything stands on the explorer's screen.
     pub fn explorer_places(&self) -> Places {
-        places(&self.explorer, self.area, self.replay, self.footer(self.area))
+        self.places_with(self.explorer.part)
     }
 
-    /// How many rows are seen.
+    fn places_with(&self, part: Part) -> Places {
+        let footer = self.footer(self.area);
+        places(&self.explorer, part, self.area, self.replay, footer)
+    }
+
+    /// How many rows are seen, or would be where another part stands in their place.
     fn explorer_lines(&self) -> usize {
-        usize::from(self.explorer_places().rows.height)
+        usize::from(self.places_with(Part::Rows).rows.height.max(1))
     }
 
     /// Asks for what is seen next, where the explorer is shown; finds where its row leads.
@@ -29,9 +34,7 @@ impl Desk {
         if self.screen() != Screen::Explorer {
             return;
         }
-        let places = self.explorer_places();
-        // A part that is hidden now keeps what it had.
-        let lines = usize::from(places.rows.height.max(8));
+        let lines = self.explorer_lines();
         let bars = usize::from(self.area.width.saturating_sub(2));
         self.explorer.plan(lines, bars);
         if self.explorer.detail {
@@ -46,7 +49,7 @@ impl Desk {
         let Some(effect) = self.explorer.take(page, lines) else {
             return Effects::none();
         };
-        if let crate::model::effect::Effect::Export { name, words } = &effect {
+        if let Effect::Export { name, words } = &effect {
             let rows = words.lines().count().saturating_sub(1) as u64;
             let which = if rows < found {
                 format!("the first {} of {} rows", count(rows), count(found))
@@ -112,7 +115,12 @@ impl Desk {
         let rotation = rotation.or_else(|| secret.as_ref().and_then(of_secret));
         let of_rotation = rotation.as_ref().and_then(|id| self.digest.findings.of(id));
         let finding = of_rotation.map(|(finding, _)| Arc::clone(finding));
-        let about = || secret.as_ref().and_then(|secret| self.about(secret)).cloned();
+        let about = || {
+            secret
+                .as_ref()
+                .and_then(|secret| self.about(secret))
+                .cloned()
+        };
         Leads {
             of: None,
             finding: finding.or_else(about),

@@ -121,7 +121,9 @@ fn marked(desk: &mut Desk, forward: bool) {
 /// Opens what is selected: a value or a bar narrows the filter, a row is shown in full.
 pub(super) fn enter(desk: &mut Desk) {
     match desk.explorer.part {
-        Part::Rows => desk.explorer.detail = !desk.explorer.detail && desk.explorer.page().found > 0,
+        Part::Rows => {
+            desk.explorer.detail = !desk.explorer.detail && desk.explorer.page().found > 0
+        }
         Part::Facets | Part::Times => {
             desk.explorer.narrow(false);
         }
@@ -167,7 +169,11 @@ fn rows(desk: &mut Desk) -> Effects {
         desk.open(Screen::Explorer);
         return Effects::none();
     };
-    let at = desk.state.player.at.filter(|_| desk.screen() != Screen::Explorer);
+    let at = desk
+        .state
+        .player
+        .at
+        .filter(|_| desk.screen() != Screen::Explorer);
     desk.explorer.set_filter(&filter);
     desk.explorer.part = Part::Rows;
     if let Some(at) = at {

@@ -92,7 +92,8 @@ fn accept(desk: &mut Desk) -> Effects {
         }
         Kind::Columns => {
             // Several are chosen one after another; `cancel` closes it.
-            if let Some(Target::Column(column)) = prompt.hits.get(prompt.chosen).map(|h| &h.target) {
+            if let Some(Target::Column(column)) = prompt.hits.get(prompt.chosen).map(|h| &h.target)
+            {
                 desk.explorer.toggle(*column);
             }
             desk.prompt = Some(prompt);

@@ -68,19 +68,20 @@ impl Column {
         }
     }
 
-    /// The fewest and the most columns of the screen that it takes, where a time takes `time`.
-    fn wide(self, time: u16) -> (u16, u16) {
+    /// The fewest and the most columns of the screen that it takes, where a time takes `time`, and
+    /// how much of what is left over it gets at a time.
+    fn wide(self, time: u16) -> (u16, u16, u16) {
         match self {
-            Self::Of(Field::Time) => (time, time),
-            Self::Of(Field::Outcome) => (8, 11),
-            Self::Of(Field::Format) => (8, 10),
-            Self::Of(Field::Operation) => (6, 20),
-            Self::Of(Field::Actor) => (8, 30),
-            Self::Of(Field::RemoteAddr) => (13, 24),
-            Self::Of(Field::Path) => (10, 56),
-            Self::Of(Field::Secret | Field::Rotation | Field::Source) => (10, 30),
-            Self::Of(Field::Id | Field::File) => (12, 40),
-            Self::Of(Field::Error | Field::Message) | Self::Said => (14, 400),
+            Self::Of(Field::Time) => (time, time, 0),
+            Self::Of(Field::Outcome) => (8, 12, 0),
+            Self::Of(Field::Format) => (8, 10, 1),
+            Self::Of(Field::Operation) => (6, 20, 1),
+            Self::Of(Field::Actor) => (8, 30, 2),
+            Self::Of(Field::RemoteAddr) => (13, 24, 1),
+            Self::Of(Field::Path) => (10, 56, 3),
+            Self::Of(Field::Secret | Field::Rotation | Field::Source) => (10, 30, 2),
+            Self::Of(Field::Id | Field::File) => (12, 40, 2),
+            Self::Of(Field::Error | Field::Message) | Self::Said => (14, 400, 2),
         }
     }
 }
@@ -104,16 +105,17 @@ pub fn fitted(chosen: &[Column], time: u16, width: u16) -> Vec<(Column, u16)> {
         .iter()
         .map(|column| (*column, column.wide(time).0.min(width)))
         .collect();
-    // Everybody gets as much of what is left, until they have enough.
-    while left > 0 {
-        let mut grown = false;
-        for (column, wide) in &mut fitted {
-            if left > 0 && *wide < column.wide(time).1 {
-                (*wide, left, grown) = (*wide + 1, left - 1, true);
+    // All get their share of what is left until they have enough; what then is left gets whoever
+    // still takes any.
+    for least in [0, 1] {
+        let mut grown = true;
+        while left > 0 && grown {
+            grown = false;
+            for (column, wide) in &mut fitted {
+                let (_, most, weight) = column.wide(time);
+                let more = weight.max(least).min(most.saturating_sub(*wide)).min(left);
+                (*wide, left, grown) = (*wide + more, left - more, grown || more > 0);
             }
-        }
-        if !grown {
-            break;
         }
     }
     fitted

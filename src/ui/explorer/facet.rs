@@ -97,7 +97,9 @@ impl Explorer {
         let most = self.entries().len().saturating_sub(lines);
         let least = (at + 1).saturating_sub(lines);
         // The name of the field stands above its first value.
-        self.facets_top.clamp(least, at.saturating_sub(1).max(least)).min(most)
+        self.facets_top
+            .clamp(least, at.saturating_sub(1).max(least))
+            .min(most)
     }
 
     pub(super) fn go_in_facets(&mut self, by: Move, lines: usize) {

@@ -1,7 +1,7 @@
 //! The filter line: what is asked, what it was before, what is being typed and what could come
 //! next in it.
 
-use crate::query::page::Page;
+use crate::query::page::Facet;
 use crate::query::{Completion, Field, Filter, FilterError, complete, edit};
 
 use super::{Explorer, Part};
@@ -17,6 +17,8 @@ pub(super) struct Writing {
     before: Vec<String>,
     /// The filter as it stood when typing began.
     begun: Option<String>,
+    /// The number of the row that was selected then.
+    begun_at: Option<u64>,
     wrong: Option<FilterError>,
     offered: Offered,
 }
@@ -60,6 +62,7 @@ impl Explorer {
     /// Typing begins.
     pub fn begin_filter(&mut self) {
         self.writing.begun = Some(self.writing.asked.clone());
+        self.writing.begun_at = self.number;
         self.writing.wrong = None;
         self.offer(&self.writing.asked.clone(), self.writing.asked.len());
     }
@@ -82,8 +85,8 @@ impl Explorer {
     }
 
     fn offer(&mut self, words: &str, cursor: usize) {
-        let page = &self.page;
-        let all = complete(words, cursor, &|field| seen(page, field));
+        let facets = &self.seen;
+        let all = complete(words, cursor, &|field| seen(facets, field));
         self.writing.offered = Offered {
             typed: (words.to_owned(), cursor),
             all,
@@ -132,9 +135,10 @@ impl Explorer {
 
     /// Typing is over, and the filter is what it was before.
     pub fn unfilter(&mut self) {
-        if let Some(begun) = self.writing.begun.take() {
+        if let Some(begun) = self.writing.begun.clone() {
             self.writing.wrong = None;
             self.ask_for(&begun);
+            self.writing.begun = None;
         }
     }
 
@@ -166,7 +170,12 @@ impl Explorer {
     fn ask_for(&mut self, words: &str) {
         if words != self.writing.asked {
             words.clone_into(&mut self.writing.asked);
-            self.stay();
+            // Filters that are half written lead astray.
+            let at = match self.writing.begun {
+                Some(_) => self.writing.begun_at,
+                None => self.number,
+            };
+            self.stay(at);
         }
     }
 
@@ -197,8 +206,8 @@ impl Explorer {
 }
 
 /// The words that rows have in a field, most frequent first.
-fn seen(page: &Page, field: Field) -> Vec<String> {
-    let facet = page.facets.iter().find(|facet| facet.field == field);
+fn seen(facets: &[Facet], field: Field) -> Vec<String> {
+    let facet = facets.iter().find(|facet| facet.field == field);
     let values = facet.into_iter().flat_map(|facet| &facet.values);
     values.map(|(word, _)| word.raw().to_owned()).collect()
 }

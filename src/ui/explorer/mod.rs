@@ -14,14 +14,14 @@ use std::collections::BTreeSet;
 use crate::model::effect::Effect;
 use crate::model::{Text, Timestamp};
 use crate::query::Field;
-use crate::query::page::{Ask, Histogram, Page, PageRow};
+use crate::query::page::{Ask, Facet, Histogram, Page, PageRow};
 
 use super::moving::{Move, moved};
 
 pub use column::{Column, fitted};
 pub use facet::Entry;
 pub use lead::Leads;
-pub use places::{Places, bar_at, bar_width, places};
+pub use places::{Places, bar_at, bar_columns, places};
 
 use filter::Writing;
 use window::Want;
@@ -65,6 +65,8 @@ pub struct Explorer {
     pub leads: Leads,
     writing: Writing,
     page: Page,
+    /// What rows say where no filter leaves any out: the words that can be completed.
+    seen: Vec<Facet>,
     /// The how-manieth of the rows that fit is selected, from 0.
     row: u64,
     /// The how-manieth is the first that is seen.
@@ -98,6 +100,7 @@ impl Default for Explorer {
             leads: Leads::default(),
             writing: Writing::default(),
             page: Page::default(),
+            seen: Vec::new(),
             row: 0,
             top: 0,
             number: None,
@@ -257,6 +260,9 @@ impl Explorer {
         if let Some(wrong) = page.wrong {
             self.page.wrong = Some(wrong);
             return None;
+        }
+        if self.seen.is_empty() || self.filter().is_empty() {
+            self.seen.clone_from(&page.facets);
         }
         self.page = page;
         self.find_wanted(lines);

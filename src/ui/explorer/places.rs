@@ -43,9 +43,9 @@ fn take(area: &mut Rect, lines: u16) -> Rect {
     taken
 }
 
-/// Lays the screen out: a wide one has the facets beside the rows, a small one shows one part at a
-/// time.
-pub fn places(explorer: &Explorer, area: Rect, replay: bool, footer: u16) -> Places {
+/// Lays the screen out while keys go to a part: a wide one has the facets beside the rows, others
+/// in their place.
+pub fn places(explorer: &Explorer, part: Part, area: Rect, replay: bool, footer: u16) -> Places {
     let mut out = Places::default();
     let Some(room) = layout::room(area) else {
         return out;
@@ -59,7 +59,7 @@ pub fn places(explorer: &Explorer, area: Rect, replay: bool, footer: u16) -> Pla
     out.filter = take(&mut rest, 1);
     out.status = take(&mut rest, 1);
     let bars = match room {
-        Room::Small if explorer.part == Part::Times => 3,
+        Room::Small if part == Part::Times => 3,
         Room::Small => 0,
         Room::Medium => 3,
         Room::Wide => 7,
@@ -73,7 +73,7 @@ pub fn places(explorer: &Explorer, area: Rect, replay: bool, footer: u16) -> Pla
             ..rest
         };
         rest.width -= FACETS + 1;
-    } else if explorer.part == Part::Facets {
+    } else if part == Part::Facets {
         out.facets = rest;
         return out;
     }
@@ -81,7 +81,7 @@ pub fn places(explorer: &Explorer, area: Rect, replay: bool, footer: u16) -> Pla
         let lines = if room == Room::Small {
             rest.height
         } else {
-            (rest.height * 3 / 5).min(22)
+            rest.height.saturating_sub(5).min(20)
         };
         out.detail = Rect {
             y: rest.y + rest.height - lines,
@@ -95,15 +95,45 @@ pub fn places(explorer: &Explorer, area: Rect, replay: bool, footer: u16) -> Pla
     out
 }
 
-/// How many columns of the screen a bar has, of so many; at least one.
-pub fn bar_width(columns: u16, bars: usize) -> u16 {
-    (columns / cols(bars.max(1))).clamp(1, 12)
+/// The most columns of one bar.
+const WIDEST: usize = 12;
+
+/// The columns of a bar within so many: where it begins and how many it has. All of them together
+/// fill what there is, where that is not too wide for them.
+pub fn bar_columns(columns: u16, bars: usize, bar: usize) -> (u16, u16) {
+    let columns = usize::from(columns).min(bars.saturating_mul(WIDEST));
+    let edge = |bar: usize| cols(bar * columns / bars.max(1));
+    let from = edge(bar);
+    (from, edge(bar + 1).saturating_sub(from))
 }
 
 /// The bar in a column of the screen.
 pub fn bar_at(places: &Places, bars: usize, column: u16) -> Option<usize> {
     let into = column.checked_sub(places.times.x + 1)?;
-    let wide = bar_width(places.times.width.saturating_sub(2), bars);
-    let bar = usize::from(into / wide);
-    (bar < bars).then_some(bar)
+    let columns = places.times.width.saturating_sub(2);
+    (0..bars).find(|bar| {
+        let (from, wide) = bar_columns(columns, bars, *bar);
+        (from..from + wide).contains(&into)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_fill_their_columns_and_lie_side_by_side() {
+        for columns in [38_u16, 78, 198] {
+            for bars in [1_usize, 3, 7, 25, 38] {
+                let mut at = 0;
+                for bar in 0..bars {
+                    let (from, wide) = bar_columns(columns, bars, bar);
+                    assert_eq!(from, at, "{columns} {bars}");
+                    assert!((1..=12).contains(&wide), "{columns} {bars} {wide}");
+                    at = from + wide;
+                }
+                assert_eq!(at, columns.min(cols(bars * WIDEST)));
+            }
+        }
+    }
 }

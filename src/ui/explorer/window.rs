@@ -64,9 +64,10 @@ impl Explorer {
         self.number = None;
     }
 
-    /// After another filter one stays at the row that was selected.
-    pub(super) fn stay(&mut self) {
-        if let (Some(number), true) = (self.number, self.want != Want::Last) {
+    /// After another filter one stays at the row that was selected, or at the end that is followed.
+    pub(super) fn stay(&mut self, at: Option<u64>) {
+        let follows = self.want == Want::Last && self.page.following;
+        if let Some(number) = at.filter(|_| !follows) {
             self.want = Want::Number(number);
         }
     }
@@ -107,7 +108,7 @@ impl Explorer {
             .clamp(least, self.row)
             .min(found.saturating_sub(lines));
         if let Some(number) = self.selected().map(|row| row.number)
-            && self.want == Want::Nth
+            && matches!(self.want, Want::Nth | Want::Last)
         {
             self.number = Some(number);
         }

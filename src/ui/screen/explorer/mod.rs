@@ -25,10 +25,11 @@ pub use query::{draw as draw_query, offered_at};
 pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
     let desk = look.desk;
     let explorer = &desk.explorer;
-    let places = places(explorer, area, desk.replay, desk.footer(area));
+    let footer = desk.footer(area);
+    let places = places(explorer, explorer.part, area, desk.replay, footer);
     let mut pen = Pen::new(buf, area);
     frame::header(&mut pen.at(Rect { height: 1, ..area }), look);
-    let title = format!("Explorer ▸ {}", found(desk));
+    let title = title(desk);
     let place = position(desk);
     rule(
         &mut pen.at(places.rule),
@@ -60,11 +61,20 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
     frame::bottom(look, buf, area);
 }
 
-/// How many rows fit, of how many.
+/// The screen's name with how many rows fit, of how many.
+fn title(desk: &Desk) -> String {
+    let found = found(desk);
+    let gap = if found.is_empty() { "" } else { " ▸ " };
+    format!("Explorer{gap}{found}")
+}
+
 fn found(desk: &Desk) -> String {
     let page = desk.explorer.page();
     if desk.explorer.what != Explorable::Files {
         return "no audit files".to_owned();
+    }
+    if page.reading.is_some() || desk.explorer.knows_nothing() {
+        return String::new();
     }
     let rows = usize::try_from(page.of).unwrap_or(usize::MAX);
     if desk.explorer.filter().is_empty() && page.done {
@@ -124,7 +134,8 @@ fn status(pen: &mut Pen<'_>, look: Look<'_>) {
         words.push(format!("{} marked", count(marked as u64)));
     }
     if page.rejected > 0 {
-        loud.push(format!("{} lines rejected", count(page.rejected)));
+        let lines = usize::try_from(page.rejected).unwrap_or(usize::MAX);
+        loud.push(format!("{} rejected", plural(lines, "line")));
     }
     if let Some(first) = page.trouble.first() {
         let more = page.trouble.len() - 1;
@@ -148,7 +159,13 @@ fn status(pen: &mut Pen<'_>, look: Look<'_>) {
     let quiet = format!("{}{gap}", words.join(" · "));
     let taken = pen.put(1, 0, pen.width(), &quiet, look.style(Role::Dim));
     let room = pen.width().saturating_sub(taken + 2);
-    pen.put(1 + taken, 0, room, &loud.join(" · "), look.style(Role::Warn));
+    pen.put(
+        1 + taken,
+        0,
+        room,
+        &loud.join(" · "),
+        look.style(Role::Warn),
+    );
 }
 
 /// Why there is nothing, and what would fill the screen.

@@ -39,9 +39,7 @@ fn place(desk: &Desk) -> Rect {
 
 /// The first of the offered words that is seen.
 fn first(taken: Option<usize>, lines: u16) -> usize {
-    taken.map_or(0, |taken| {
-        (taken + 1).saturating_sub(usize::from(lines))
-    })
+    taken.map_or(0, |taken| (taken + 1).saturating_sub(usize::from(lines)))
 }
 
 /// The offered word that stands in a cell of the screen.
@@ -67,7 +65,7 @@ pub fn draw(look: Look<'_>, prompt: &Prompt, buf: &mut Buffer) {
         ("choose-next", "next word"),
         ("cancel", "cancel"),
     ];
-    prompts::frame(&mut pen, look, "Rows that fit", &keys);
+    prompts::frame(&mut pen, look, &super::title(desk), &keys);
     let skipped = prompts::input(&mut pen, look, prompt);
     if let Some(wrong) = desk.explorer.wrong() {
         point_out(&mut pen, look, (prompt.words(), wrong), skipped);

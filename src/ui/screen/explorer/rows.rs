@@ -30,7 +30,7 @@ impl Times {
             clock: look.clock(),
             // Rows of one day need not say which.
             day: span > 86_400 && width >= 60,
-            millis: width >= 72,
+            millis: width >= 100,
         }
     }
 

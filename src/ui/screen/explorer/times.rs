@@ -3,8 +3,8 @@
 
 use crate::query::page::Bin;
 use crate::ui::desk::Desk;
-use crate::ui::explorer::{Part, bar_width};
-use crate::ui::fit::{cols, count, span, width};
+use crate::ui::explorer::{Part, bar_columns};
+use crate::ui::fit::{cols, count, plural, span, width};
 use crate::ui::theme::Role;
 use crate::ui::widget::Pen;
 
@@ -45,22 +45,24 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
         pen.put(1, lines, pen.width(), words, look.style(Role::Dim));
         return;
     }
-    let wide = bar_width(pen.width().saturating_sub(2), bins.len());
+    let columns = pen.width().saturating_sub(2);
     let top = bins.iter().map(|bin| bin.rows).max().unwrap_or(0);
     let focused = explorer.part == Part::Times;
     let selected = explorer.bar().filter(|_| focused);
-    for (x, (nth, bin)) in (0..).zip(bins.iter().enumerate()) {
-        let x = 1 + x * wide;
+    for (nth, bin) in bins.iter().enumerate() {
+        let (from, wide) = bar_columns(columns, bins.len(), nth);
+        let x = 1 + from;
         // A column stays free between two bars where there is room for that.
-        let solid = wide - u16::from(wide > 2);
+        let solid = wide - u16::from(wide > 3);
         for y in 0..lines {
-            let Some((level, bad)) = cell(*bin, top, (lines - 1 - y, lines)) else {
+            let Some((level, foot)) = cell(*bin, top, (lines - 1 - y, lines)) else {
                 continue;
             };
-            let role = match (bad, selected == Some(nth)) {
-                (true, _) => Role::Bad,
-                (false, true) => Role::Accent,
-                (false, false) => Role::Chart,
+            let role = match (foot, selected == Some(nth)) {
+                (Foot::Bad, _) => Role::Bad,
+                (Foot::Some, _) => Role::Warn,
+                (Foot::None, true) => Role::Accent,
+                (Foot::None, false) => Role::Chart,
             };
             for column in 0..solid {
                 pen.cell(x + column, y, level, look.style(role));
@@ -70,12 +72,22 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
             pen.cell(x, lines, '▲', look.style(Role::Accent));
         }
     }
-    beneath(pen, look, lines, (selected, wide), top);
+    beneath(pen, look, lines, selected, top);
 }
 
-/// What stands in the how-manieth cell of a bar from its foot, and whether that is of the part
-/// that went wrong.
-fn cell(bin: Bin, top: u32, (up, lines): (u16, u16)) -> Option<(char, bool)> {
+/// How much of a cell went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Foot {
+    /// Nothing.
+    None,
+    /// Less than half of the foot of a bar: it is not drawn higher than it is.
+    Some,
+    /// Half of it or more.
+    Bad,
+}
+
+/// What stands in the how-manieth cell of a bar from its foot, and how much of that went wrong.
+fn cell(bin: Bin, top: u32, (up, lines): (u16, u16)) -> Option<(char, Foot)> {
     let eighths = |rows: u32| -> u64 {
         let all = u64::from(lines) * 8;
         let high = u64::from(rows) * all / u64::from(top.max(1));
@@ -83,40 +95,42 @@ fn cell(bin: Bin, top: u32, (up, lines): (u16, u16)) -> Option<(char, bool)> {
         high.max(u64::from(rows > 0))
     };
     let below = u64::from(up) * 8;
-    let level = eighths(bin.rows).checked_sub(below + 1)?;
-    let bad = eighths(bin.bad) > below + 3 || bin.bad > 0 && up == 0;
-    let full = level >= 7;
-    let level = LEVELS.get(usize::try_from(level).unwrap_or(7)).copied();
-    Some(match (bad, full) {
+    let level = eighths(bin.rows).checked_sub(below + 1)?.min(7);
+    let bad = eighths(bin.bad).saturating_sub(below);
+    let foot = if bad * 2 > level {
+        Foot::Bad
+    } else if bin.bad > 0 && up == 0 {
+        Foot::Some
+    } else {
+        Foot::None
+    };
+    let shown = LEVELS.get(usize::try_from(level).unwrap_or(7)).copied();
+    Some(match (foot, level) {
         // Without colours too the two parts can be told apart.
-        (true, true) => ('▓', true),
-        (bad, _) => (level.unwrap_or('█'), bad),
+        (Foot::Bad, 7) => ('▓', foot),
+        _ => (shown.unwrap_or('█'), foot),
     })
 }
 
 /// The ends of the time and how long a bar is; of a selected bar what it has.
-fn beneath(
-    pen: &mut Pen<'_>,
-    look: Look<'_>,
-    y: u16,
-    (selected, wide): (Option<usize>, u16),
-    top: u32,
-) {
+fn beneath(pen: &mut Pen<'_>, look: Look<'_>, y: u16, selected: Option<usize>, top: u32) {
     let explorer = &look.desk.explorer;
     let histogram = explorer.histogram();
     let clock = look.clock();
     let dim = look.style(Role::Dim);
+    let columns = pen.width().saturating_sub(2);
+    let begins = |bar: usize| 1 + bar_columns(columns, histogram.bins.len(), bar).0;
     if let Some(bin) = selected.and_then(|nth| Some((nth, histogram.bins.get(nth)?))) {
         let (nth, Bin { rows, bad }) = bin;
         let words = format!(
-            "{} + {}: {} rows, {} went wrong",
+            "{} + {}: {}, {} went wrong",
             clock.time(explorer.bar_begins(nth)),
             span(histogram.each),
-            count(u64::from(*rows)),
+            plural(usize::try_from(*rows).unwrap_or(usize::MAX), "row"),
             count(u64::from(*bad))
         );
         let taken = cols(width(&words));
-        let bar = 1 + cols(nth) * wide;
+        let bar = begins(nth);
         // Beside the bar, on the side that has the room.
         let right = bar + 2 + taken < pen.width();
         let x = if right {
@@ -128,20 +142,20 @@ fn beneath(
         return;
     }
     let last = histogram.bins.len();
-    let end = 1 + cols(last) * wide;
     pen.put(1, y, 8, &clock.time(explorer.bar_begins(0)), dim);
     let scale = format!(
-        "a bar {}, the highest {} rows",
+        "a bar {}, the highest {}",
         span(histogram.each),
-        count(u64::from(top))
+        plural(usize::try_from(top).unwrap_or(usize::MAX), "row")
     );
-    let room = pen.width().saturating_sub(22);
-    let x = 11 + room.saturating_sub(cols(width(&scale))) / 2;
+    let words = clock.time(explorer.bar_begins(last));
+    // Where the bars end before the screen does, so does their time.
+    let end = begins(last).max(10 + cols(width(&scale)) + 11);
+    let end = end.min(pen.width().saturating_sub(1));
+    let room = end.saturating_sub(19);
+    let x = 10 + room.saturating_sub(cols(width(&scale))) / 2;
     pen.put(x, y, room, &scale, dim);
-    if end > 20 {
-        let words = clock.time(explorer.bar_begins(last));
-        pen.put(pen.width().saturating_sub(9), y, 8, &words, dim);
-    }
+    pen.put(end.saturating_sub(8), y, 8, &words, dim);
 }
 
 #[cfg(test)]
@@ -150,8 +164,10 @@ mod tests {
 
     fn drawn(rows: u32, bad: u32, lines: u16) -> String {
         let cells = (0..lines).map(|up| cell(Bin { rows, bad }, 100, (up, lines)));
-        let word = |cell: Option<(char, bool)>| match cell {
-            Some((c, bad)) => format!("{c}{}", if bad { "!" } else { "" }),
+        let word = |cell: Option<(char, Foot)>| match cell {
+            Some((c, Foot::Bad)) => format!("{c}!"),
+            Some((c, Foot::Some)) => format!("{c}?"),
+            Some((c, Foot::None)) => c.to_string(),
             None => " ".to_owned(),
         };
         cells.map(word).collect()
@@ -164,7 +180,8 @@ mod tests {
         assert_eq!(drawn(100, 50, 2), "▓!█");
         assert_eq!(drawn(100, 100, 2), "▓!▓!");
         assert_eq!(drawn(1, 0, 2), "▁ ", "what is there is seen");
-        assert_eq!(drawn(100, 1, 2), "▓!█", "and so is what went wrong");
+        assert_eq!(drawn(100, 1, 2), "█?█", "and so is what went wrong");
+        assert_eq!(drawn(1, 1, 2), "▁! ");
         assert_eq!(drawn(0, 0, 2), "  ");
     }
 }
