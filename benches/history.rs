@@ -249,6 +249,7 @@ fn record(dice: &mut Dice, day: Day, n: u64) -> Record {
     Record {
         secret: Some(secret(n)),
         words: [1, 5, words + 8, words, 0, 1, 9, 18],
+        later: [0; 8],
         cases,
     }
 }

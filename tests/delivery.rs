@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rotascope::config::{HookSettings, Settings};
 use rotascope::delivery::{Delivery, DeliveryError, Tally};
 use rotascope::incident::Incident;
-use rotascope::measure::alert::{Book, Notice, Owners, Phase, Pressure, Telling};
+use rotascope::measure::alert::{Book, Notice, Owners, Phase, Pressure, Telling, Word};
 use rotascope::model::Timestamp;
 use rotascope::model::event::Severity;
 
@@ -39,7 +39,12 @@ fn telling(rotation: &str) -> Telling {
     book.step(at, &[notice], &Incident::default(), &Pressure::default());
     let alert = book.alerts().next().unwrap();
     let route = Owners::default().route(alert);
-    Telling::of(alert, at, Phase::Page, &route)
+    let word = Word {
+        at,
+        phase: Phase::Page,
+        nth: 0,
+    };
+    Telling::of(alert, word, &route)
 }
 
 fn hooks(text: &str) -> Vec<HookSettings> {
@@ -227,6 +232,32 @@ fn request(stream: &TcpStream) -> String {
     format!("{head}{}", String::from_utf8(body).unwrap())
 }
 
+/// What a receiver knows a telling by.
+fn idempotency_key(request: &str) -> String {
+    let mut lines = request.lines();
+    let value = lines.find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("idempotency-key")
+            .then(|| value.to_owned())
+    });
+    value.unwrap_or_else(|| panic!("{request}"))
+}
+
+#[test]
+fn a_webhook_that_timed_out_is_tried_under_the_same_key_and_no_other_alert_has_it() {
+    let (address, asked) = server(vec!["", "204 Fine", "204 Fine"]);
+    let text = format!("[[alerts.hooks]]\nwebhook = \"http://{address}/x\"\ntime_limit = \"1s\"\n");
+    let mut delivery = Delivery::start(&hooks(&text), None).unwrap();
+    let long = "r".repeat(5000);
+    delivery.tell(&telling(&format!("{long}1")));
+    delivery.tell(&telling(&format!("{long}2")));
+    assert_eq!(delivery.finish(LONG), tally(2, 0, 0));
+    let keys: Vec<String> = asked.try_iter().map(|r| idempotency_key(&r)).collect();
+    assert_eq!(keys.len(), 3);
+    assert_eq!(keys[0], keys[1], "tried again");
+    assert_ne!(keys[1], keys[2], "another alert");
+}
+
 #[test]
 fn a_webhook_is_tried_again_until_it_takes_the_alert() {
     let folder = tempfile::tempdir().unwrap();
@@ -242,6 +273,8 @@ fn a_webhook_is_tried_again_until_it_takes_the_alert() {
     assert_eq!(delivery.finish(LONG), tally(1, 0, 0));
     let all: Vec<String> = asked.try_iter().collect();
     assert_eq!(all.len(), 3);
+    let key = idempotency_key(&all[0]);
+    assert!(key.starts_with("sha256:") && key.len() == 71, "{key}");
     for request in all {
         assert!(
             request.starts_with("POST /T0/canary-path HTTP/1.1\r\n"),
@@ -252,10 +285,7 @@ fn a_webhook_is_tried_again_until_it_takes_the_alert() {
             lower.contains("authorization: bearer canary-token"),
             "{request}"
         );
-        assert!(
-            lower.contains("idempotency-key: rotation/r_1/page"),
-            "{request}"
-        );
+        assert_eq!(idempotency_key(&request), key, "{request}");
         assert!(
             request.contains("\"summary\":\"F4 revoked too early"),
             "{request}"

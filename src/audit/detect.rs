@@ -2,19 +2,23 @@
 //!
 //! The rules, in order:
 //! 1. Nothing but white space is an empty file: no events, no error.
-//! 2. A document that begins with `[` or `{` and is no line format is CloudTrail where the first
-//!    objects in it are its records; an array of other objects is unknown.
+//! 2. A document that begins with `[` or `{` and is no line format has the format whose records
+//!    the first objects in it are (CloudTrail, Kubernetes, Google Cloud, Azure); an array of other
+//!    objects is unknown.
 //! 3. Otherwise the lines vote. A line of JSON counts for the format whose marks it bears. The
 //!    most votes win if they are at least one in ten lines, so that a log may begin with damage.
-//! 4. PostgreSQL's own formats are asked last, since text can look like anything.
+//! 4. Formats of text are asked last, since text can look like anything: access logs, of which
+//!    half of the lines must be theirs, before PostgreSQL's own.
 //! 5. What is left is unknown. Of JSON the names of its first members are quoted; of anything else
 //!    nothing is, since a stray file may hold a key in clear.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+mod probe;
 
+use self::probe::probe;
+use super::format::access::{envoy, nginx};
 use super::format::split::{Piece, Splitter};
-use super::format::{excerpt, postgres, vault};
+use super::format::{excerpt, gcp, postgres, vault};
+use super::record::{Provider, Proxy};
 use crate::model::Text;
 
 /// How much of a file is looked at, in bytes; more where its first line is longer.
@@ -25,9 +29,6 @@ pub const LONG_SAMPLE: usize = 1 << 20;
 
 /// The lines of the sample that vote.
 const VOTERS: usize = 200;
-
-/// The bytes of a prefix before an audit entry.
-const LONGEST_PREFIX: usize = 256;
 
 /// A format that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +47,16 @@ pub enum Kind {
     PostgresCsv,
     /// PostgreSQL's stderr log.
     PostgresStderr,
+    /// Audit records of a service, one a line.
+    Calls(Provider),
+    /// The same in documents.
+    CallDocuments(Provider),
+    /// An export of the journal, a line of JSON each.
+    Journald,
+    /// An access log as text.
+    Access(Proxy),
+    /// An access log as lines of JSON.
+    AccessJson(Proxy),
 }
 
 impl Kind {
@@ -54,14 +65,23 @@ impl Kind {
     pub fn is_one_line(self) -> bool {
         matches!(
             self,
-            Self::Events | Self::Vault | Self::CloudTrailLines | Self::PostgresJson
+            Self::Events
+                | Self::Vault
+                | Self::CloudTrailLines
+                | Self::PostgresJson
+                | Self::Calls(_)
+                | Self::Journald
+                | Self::Access(_)
+                | Self::AccessJson(_)
         )
     }
 }
 
 /// Formats that are asked whether a sample is theirs.
-const SNIFFERS: [(Kind, Sniff); 4] = [
+const SNIFFERS: [(Kind, Sniff); 6] = [
     (Kind::Vault, vault::sniff),
+    (Kind::Access(Proxy::Nginx), nginx::sniff),
+    (Kind::Access(Proxy::Envoy), envoy::sniff),
     (Kind::PostgresJson, postgres::json::sniff),
     (Kind::PostgresCsv, postgres::csv::sniff),
     (Kind::PostgresStderr, postgres::stderr::sniff),
@@ -95,9 +115,15 @@ pub fn detect(sample: &[u8], whole: bool) -> Detected {
     if let Some(kind) = by_lines(sample, whole) {
         return Detected::Known(kind);
     }
+    // Envoy's lines begin like a list of numbers.
+    if let [b'[', b'0'..=b'9', ..] = body
+        && envoy::sniff(sample)
+    {
+        return Detected::Known(Kind::Access(Proxy::Envoy));
+    }
     if let [b'[' | b'{', ..] = body {
         match by_document(body, whole) {
-            Document::Records => return Detected::Known(Kind::CloudTrail),
+            Document::Of(kind) => return Detected::Known(kind),
             Document::NoElements => return Detected::Empty,
             Document::Others(what) => return unknown(what, body),
             Document::None => {}
@@ -109,62 +135,6 @@ pub fn detect(sample: &[u8], whole: bool) -> Detected {
         }
     }
     unknown(what_is(sample), body)
-}
-
-/// What a JSON line says of itself. Values are looked at only where they are needed.
-#[derive(Deserialize)]
-struct Probe<'a> {
-    #[serde(borrow)]
-    specversion: Option<&'a RawValue>,
-    #[serde(borrow, rename = "type")]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow)]
-    request: Option<&'a RawValue>,
-    #[serde(borrow, rename = "eventSource")]
-    event_source: Option<&'a RawValue>,
-    #[serde(borrow, rename = "eventName")]
-    event_name: Option<&'a RawValue>,
-    #[serde(borrow, rename = "eventTime")]
-    event_time: Option<&'a RawValue>,
-    #[serde(borrow, rename = "eventVersion")]
-    event_version: Option<&'a RawValue>,
-    #[serde(borrow, rename = "Records")]
-    records: Option<&'a RawValue>,
-}
-
-impl Probe<'_> {
-    fn kind(&self) -> Option<Kind> {
-        if self.specversion.is_some() && self.kind.is_some() {
-            return Some(Kind::Events);
-        }
-        let half = matches!(
-            self.kind.map(RawValue::get),
-            Some("\"request\"" | "\"response\"")
-        );
-        if half && self.request.is_some_and(|r| r.get().starts_with('{')) {
-            return Some(Kind::Vault);
-        }
-        if self.is_cloudtrail() {
-            return Some(Kind::CloudTrailLines);
-        }
-        (self.records.is_some_and(|r| r.get().starts_with('['))).then_some(Kind::CloudTrail)
-    }
-
-    fn is_cloudtrail(&self) -> bool {
-        self.event_source.is_some()
-            && self.event_name.is_some()
-            && (self.event_time.is_some() || self.event_version.is_some())
-    }
-}
-
-fn probe(line: &[u8]) -> Option<Kind> {
-    let head = line.get(..LONGEST_PREFIX).unwrap_or(line);
-    let at = memchr::memchr(b'{', head)?;
-    let words = std::str::from_utf8(line.get(at..)?).ok()?;
-    let kind = serde_json::from_str::<Probe<'_>>(words).ok()?.kind()?;
-    // Only an audit device writes a prefix.
-    let bare = line.get(..at).is_some_and(|p| p.trim_ascii().is_empty());
-    (bare || kind == Kind::Vault).then_some(kind)
 }
 
 fn by_lines(sample: &[u8], whole: bool) -> Option<Kind> {
@@ -192,7 +162,9 @@ fn by_lines(sample: &[u8], whole: bool) -> Option<Kind> {
     // Records that stand one a line within an array, and envelopes one a line, are documents.
     let first = complete.trim_ascii_start().split(|b| *b == b'\n').next();
     let opens = first.is_some_and(opens_document);
-    if kind == Kind::CloudTrail || (kind == Kind::CloudTrailLines && opens) {
+    if matches!(kind, Kind::CloudTrail | Kind::CallDocuments(_))
+        || (document_of(kind).is_some() && opens)
+    {
         return None;
     }
     (n * 10 >= lines).then_some(kind)
@@ -207,9 +179,21 @@ fn opens_document(line: &[u8]) -> bool {
     }
 }
 
+/// The format of documents whose records are of a kind.
+fn document_of(kind: Kind) -> Option<Kind> {
+    match kind {
+        Kind::CloudTrailLines => Some(Kind::CloudTrail),
+        Kind::Calls(provider) => Some(Kind::CallDocuments(provider)),
+        _ => None,
+    }
+}
+
+/// The members of every envelope that holds records.
+const ENVELOPES: &[&str] = &["Records", "items", "entries", "records", "value"];
+
 enum Document {
-    /// Of CloudTrail records, or of none yet in a `Records`.
-    Records,
+    /// Of records of a known format, or of none yet in a `Records`.
+    Of(Kind),
     /// An empty array.
     NoElements,
     /// Of other things.
@@ -219,39 +203,56 @@ enum Document {
 }
 
 fn by_document(body: &[u8], whole: bool) -> Document {
-    let (mut objects, mut records, mut bad) = (0_usize, 0_usize, 0_usize);
-    let mut splitter = Splitter::new(Text::default());
+    let (mut objects, mut bad) = (0_usize, 0_usize);
+    let mut votes: Vec<(Kind, usize)> = Vec::new();
+    let mut splitter = Splitter::of(Text::default(), ENVELOPES);
     splitter.feed(body, &mut |piece| match piece {
         Piece::Object(bytes, _) => {
             objects += 1;
-            records += usize::from(probe(bytes) == Some(Kind::CloudTrailLines));
+            let Some(kind) = probe(bytes).and_then(document_of) else {
+                return;
+            };
+            match votes.iter_mut().find(|(k, _)| *k == kind) {
+                Some((_, n)) => *n += 1,
+                None => votes.push((kind, 1)),
+            }
         }
         Piece::Bad(..) => bad += 1,
     });
     let array = body.starts_with(b"[");
-    if records > 0 && records * 10 >= objects + bad {
-        return Document::Records;
-    }
-    if objects + bad == 0 && splitter.is_between_documents() {
-        // Nothing came out, yet it is complete: `[]` or `{"Records":[]}`.
-        return if array {
-            Document::NoElements
-        } else {
-            Document::Records
-        };
+    if let Some((kind, n)) = votes.into_iter().max_by_key(|(_, n)| *n)
+        && n * 10 >= objects + bad
+    {
+        return Document::Of(kind);
     }
     let has = |mark: &[u8]| memchr::memmem::find(body, mark).is_some();
+    if objects + bad == 0 && splitter.is_between_documents() {
+        // Nothing came out, yet it is complete: `[]` or `{"Records":[]}`.
+        return if !array && has(b"\"Records\"") {
+            Document::Of(Kind::CloudTrail)
+        } else {
+            Document::NoElements
+        };
+    }
     if objects + bad == 0 && !whole && splitter.is_in_records() {
         // The first record is larger than the sample.
         if has(b"\"eventSource\"") || has(b"\"eventVersion\"") || has(b"\"eventName\"") {
-            return Document::Records;
+            return Document::Of(Kind::CloudTrail);
+        }
+        if has(b"\"audit.k8s.io/") || has(b"\"auditID\"") {
+            return Document::Of(Kind::CallDocuments(Provider::Kubernetes));
+        }
+        if has(gcp::PAYLOAD.as_bytes()) {
+            return Document::Of(Kind::CallDocuments(Provider::Gcp));
         }
     }
     match (array, objects) {
         (true, 0) => Document::Others("an array without objects"),
-        (true, _) => Document::Others("an array of objects that are no CloudTrail records"),
-        (false, _) if splitter.is_in_records() || splitter.found_records() => {
-            Document::Others("Records that are no CloudTrail records")
+        (true, _) => Document::Others("an array of objects that are no records of a known format"),
+        (false, _)
+            if has(b"\"Records\"") && (splitter.is_in_records() || splitter.found_records()) =>
+        {
+            Document::Others("Records that are no records of a known format")
         }
         (false, _) => Document::None,
     }
@@ -333,6 +334,48 @@ mod tests {
     }
 
     #[test]
+    fn records_of_services_hosts_and_proxies_are_known_by_their_marks() {
+        let kube = r#"{"kind":"Event","auditID":"a","stage":"Panic","verb":"get"}"#;
+        let cloud = r#"{"insertId":"i","protoPayload":{"@type":"type.googleapis.com/google.cloud.audit.AuditLog"}}"#;
+        let azure =
+            r#"{"time":"2026-01-01T00:00:00Z","resourceId":"/s","operationName":"SecretGet"}"#;
+        for (record, provider, member) in [
+            (kube, Provider::Kubernetes, "items"),
+            (cloud, Provider::Gcp, "entries"),
+            (azure, Provider::Azure, "records"),
+            (azure, Provider::Azure, "value"),
+        ] {
+            let lines = format!("{record}\n{record}\n");
+            assert_eq!(known(&lines), Some(Kind::Calls(provider)), "{lines}");
+            let envelope = format!("{{\"kind\":\"EventList\",\"{member}\":[{record}]}}");
+            for document in [
+                format!("[{record}]"),
+                format!("[\n{record},\n{record}\n]"),
+                record.replace(',', ",\n"),
+                format!("{envelope}\n{envelope}"),
+                envelope.replace(":[", ": [\n"),
+            ] {
+                assert_eq!(
+                    known(&document),
+                    Some(Kind::CallDocuments(provider)),
+                    "{document}"
+                );
+            }
+        }
+        let journal = r#"{"__REALTIME_TIMESTAMP":"1","MESSAGE":"{\"type\":\"request\"}"}"#;
+        assert_eq!(known(journal), Some(Kind::Journald));
+        let nginx = r#"{"time_local":"x","msec":1.5,"remote_addr":"::1","status":200}"#;
+        assert_eq!(known(nginx), Some(Kind::AccessJson(Proxy::Nginx)));
+        let envoy = r#"{"start_time":"x","response_code":200,"response_flags":"-"}"#;
+        assert_eq!(known(envoy), Some(Kind::AccessJson(Proxy::Envoy)));
+        let combined = r#"::1 - - [23/Nov/2026:13:46:11 +0100] "GET / HTTP/1.1" 200 1 "-" "-""#;
+        assert_eq!(known(combined), Some(Kind::Access(Proxy::Nginx)));
+        let envoy = r#"[2026-11-23T13:46:11Z] "GET / HTTP/2" 200 - 1 2 3 4 "-" "-" "-" "-" "-""#;
+        assert_eq!(known(envoy), Some(Kind::Access(Proxy::Envoy)));
+        assert_eq!(known("{\"items\":[]}"), None);
+    }
+
+    #[test]
     fn a_log_may_begin_with_damage() {
         let torn = "\0\0\0\0torn by a crash\n".repeat(3);
         for (line, kind) in [(EVENT, Kind::Events), (ENTRY, Kind::Vault)] {
@@ -354,8 +397,8 @@ mod tests {
         assert_eq!(detect(b"", true), Detected::Empty);
         assert_eq!(detect(b" \n", true), Detected::Empty);
         assert_eq!(detect(b"[]\n", true), Detected::Empty);
-        assert!(why(br#"[{"a":1}]"#).contains("no CloudTrail records"));
-        assert!(why(br#"{"Records":[{"a":1}]}"#).contains("no CloudTrail records"));
+        assert!(why(br#"[{"a":1}]"#).contains("no records of a known format"));
+        assert!(why(br#"{"Records":[{"a":1}]}"#).contains("no records of a known format"));
         assert!(why(br#"{"kind":"Event","auditID":"1"}"#).contains("JSON of another kind"));
         assert!(why(b"\x7fELF\x02\x01\x01\0\0\0\0\0").contains("a binary file"));
         assert!(why(b"\xff\xfe{\0").contains("UTF-16"));

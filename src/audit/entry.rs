@@ -5,10 +5,13 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::derive::{cloudtrail, secret_of};
+use super::derive::{cloudtrail, secret_of, service};
 use super::merge::Sighting;
 use super::open::Sighted;
-use super::record::{CloudTrailRecord, Item, PostgresRecord, VaultCall, VaultEntry};
+use super::record::{
+    AccessRecord, CloudTrailRecord, Item, JournalRecord, PostgresRecord, ServiceCall, VaultCall,
+    VaultEntry,
+};
 use crate::model::rejected::Place;
 use crate::model::{Data, Event, Text, Timestamp};
 use crate::query::{Field, Row};
@@ -19,11 +22,13 @@ use crate::query::{Field, Row};
 pub struct AuditRow {
     /// When it was over: of an answered Vault call the response's time.
     pub time: Timestamp,
-    /// `event`, `vault`, `postgres` or `cloudtrail`.
+    /// `event`, `vault`, `postgres`, `cloudtrail`, `kubernetes`, `gcp`, `azure`, `journald`, `nginx`
+    /// or `envoy`.
     pub format: &'static str,
-    /// Its name in its format: an event's id, `request.id`, `eventID`.
+    /// Its name in its format: an event's id, `request.id`, `eventID`, `auditID`, `insertId`.
     pub id: Option<Text>,
-    /// Who tells it: an event's source, CloudTrail's `eventSource`.
+    /// Who tells it: an event's source, CloudTrail's `eventSource`, the API of a service, the host
+    /// of a journal, the service behind a proxy.
     pub source: Option<Text>,
     /// Who acted.
     pub actor: Option<Text>,
@@ -60,6 +65,9 @@ impl AuditRow {
             Item::Vault(call) => vault_row(call, place),
             Item::Postgres(record, _) => Some(postgres_row(record, place)),
             Item::CloudTrail(record) => Some(cloudtrail_row(record, place)),
+            Item::Call(call, _) => Some(call_row(call, place)),
+            Item::Journal(record, _) => Some(journal_row(record, place)),
+            Item::Access(record, _) => Some(access_row(record, place)),
         }
     }
 
@@ -194,13 +202,14 @@ fn vault_row(call: &VaultCall, place: Place) -> Option<AuditRow> {
             Some(response) if response.wrapped => Some("wrapped, nothing was done yet".into()),
             Some(_) => None,
         },
-        rotation: correlation(last).or_else(|| first.and_then(correlation)),
+        rotation: correlation_of(last).or_else(|| first.and_then(correlation_of)),
         secret: secret_of(last).map(|secret| secret.0),
         place,
     })
 }
 
-fn correlation(entry: &VaultEntry) -> Option<Text> {
+/// The id of what a call was made for.
+pub(super) fn correlation_of(entry: &VaultEntry) -> Option<Text> {
     entry.correlation.clone()
 }
 
@@ -209,7 +218,7 @@ fn address(entry: &VaultEntry) -> Option<Text> {
 }
 
 /// Vault's words where the caller was not let through.
-fn is_denied(error: &str) -> bool {
+pub(super) fn is_denied(error: &str) -> bool {
     [
         "permission denied",
         "invalid credentials",
@@ -286,6 +295,85 @@ fn cloudtrail_row(record: &CloudTrailRecord, place: Place) -> AuditRow {
         message: None,
         rotation: None,
         secret: cloudtrail::secret(record).map(|secret| secret.0),
+        place,
+    }
+}
+
+fn call_row(call: &ServiceCall, place: Place) -> AuditRow {
+    let acting_as = call.acting_as.as_ref().map(Text::raw);
+    AuditRow {
+        time: call.time,
+        format: call.provider.name(),
+        id: call.id.clone(),
+        source: Some(call.api.clone()),
+        actor: call.actor.clone(),
+        operation: call.method.clone(),
+        path: call.resource.clone(),
+        outcome: Some(call.ending.outcome().into()),
+        remote_addr: call.remote_address.clone(),
+        error: call.error.clone(),
+        message: acting_as.map(|name| Text::from(format!("acting as {name}"))),
+        rotation: None,
+        secret: service::meaning(call).secret.map(|secret| secret.0),
+        place,
+    }
+}
+
+fn journal_row(record: &JournalRecord, place: Place) -> AuditRow {
+    let login = record.login.as_ref();
+    // RFC 5424: 3 is an error, and what is less is worse.
+    let failed = record.priority.is_some_and(|priority| priority <= 3);
+    let outcome = match login {
+        Some(login) if login.granted => Some("allowed"),
+        Some(_) => Some("denied"),
+        None => failed.then_some("error"),
+    };
+    let is_error = failed || login.is_some_and(|login| !login.granted);
+    let words = (!record.message.is_empty()).then(|| record.message.clone());
+    let (error, message) = if is_error {
+        (words, None)
+    } else {
+        (None, words)
+    };
+    AuditRow {
+        time: record.time,
+        format: "journald",
+        id: record.cursor.clone(),
+        source: record.host.clone(),
+        actor: match login {
+            Some(login) => Some(login.user.clone()),
+            None => record.program.clone(),
+        },
+        operation: match login {
+            Some(_) => "login".into(),
+            None => record.level().into(),
+        },
+        path: record.unit.clone().or_else(|| record.program.clone()),
+        outcome: outcome.map(Text::from),
+        remote_addr: login.and_then(|login| login.remote_address.clone()),
+        error,
+        message,
+        rotation: None,
+        secret: None,
+        place,
+    }
+}
+
+fn access_row(record: &AccessRecord, place: Place) -> AuditRow {
+    AuditRow {
+        time: record.time,
+        format: record.proxy.name(),
+        id: record.request_id.clone(),
+        source: record.service.clone(),
+        actor: record.user.clone(),
+        operation: record.method.clone(),
+        path: Some(record.path.clone()),
+        outcome: Some(record.ending.outcome().into()),
+        remote_addr: record.remote_address.clone(),
+        error: record.error(),
+        message: None,
+        rotation: None,
+        secret: None,
         place,
     }
 }

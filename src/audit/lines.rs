@@ -1,5 +1,7 @@
 //! Framing: the lines of an input with their places, in bounded memory.
 
+use std::time::Duration;
+
 use super::source::Bytes;
 use super::trouble::Trouble;
 
@@ -105,6 +107,12 @@ impl LineReader {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.ended && self.held.is_empty()
+    }
+
+    /// True where it is plain standard input and brings nothing for so long. Waits for that.
+    #[must_use]
+    pub fn is_quiet(&self, within: Duration) -> bool {
+        self.source.is_quiet(within)
     }
 
     /// The beginning of the input, unread: at least `want` bytes unless it is shorter. Only

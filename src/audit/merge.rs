@@ -162,7 +162,7 @@ impl Merge {
 /// Finds out when an input begins and closes it again. What it noted on the way is forgotten,
 /// since it will be met again; where there is nothing to come back for, it is noted now.
 fn peek(input: Input, shared: &Arc<Shared>) -> Option<(Timestamp, Waiting)> {
-    let aside = Shared::new(&Arc::default(), shared.scanner.clone(), false);
+    let aside = Shared::new(&Arc::default(), shared.scanner.clone(), false, None);
     if let Some(time) = Stream::open(&input, &aside).and_then(|mut s| s.begins()) {
         return Some((time, Waiting::Closed(input)));
     }
@@ -191,6 +191,7 @@ struct Pairs {
 struct Seen {
     whole: bool,
     request: bool,
+    started: bool,
     response: bool,
 }
 
@@ -222,7 +223,7 @@ impl Pairs {
             }
             Half::Request => {
                 seen.request = true;
-                if before.request || before.response {
+                if before.request || before.started || before.response {
                     let sighting = if before.request {
                         Sighting::Duplicate
                     } else {
@@ -230,9 +231,23 @@ impl Pairs {
                     };
                     return out(alone(item, sighting));
                 }
+                self.hold(item);
+            }
+            Half::Started => {
+                seen.started = true;
+                if before.started {
+                    return out(alone(item, Sighting::Duplicate));
+                }
+                let Some(held) = self.held.get_mut(&item.id) else {
+                    if before.request || before.response {
+                        return out(alone(item, Sighting::LateHalf));
+                    }
+                    return self.hold(item);
+                };
+                // It says all that the request did, and more; it waits no longer for that.
+                self.held_bytes -= u64::from(held.bytes);
                 self.held_bytes += u64::from(item.bytes);
-                self.queue.push_back((item.time, item.id));
-                self.held.insert(item.id, item);
+                *held = item;
             }
             Half::Response => {
                 seen.response = true;
@@ -248,11 +263,19 @@ impl Pairs {
                             sighting: Sighting::New,
                         });
                     }
-                    None if before.request => out(alone(item, Sighting::LateHalf)),
+                    None if before.request || before.started => {
+                        out(alone(item, Sighting::LateHalf));
+                    }
                     None => out(alone(item, Sighting::New)),
                 }
             }
         }
+    }
+
+    fn hold(&mut self, item: Item) {
+        self.held_bytes += u64::from(item.bytes);
+        self.queue.push_back((item.time, item.id));
+        self.held.insert(item.id, item);
     }
 
     /// Lets requests go that have waited long enough, or that memory has no room for.

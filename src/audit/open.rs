@@ -3,11 +3,14 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::archive::{Archive, gather};
 use super::merge::{Merge, Out, Sighting};
 use super::progress::Progress;
-use super::record::{Item as MergedItem, Merged, Record, VaultCall, VaultEntry, VaultKind};
+use super::record::{
+    Item as MergedItem, Merged, Record, ServiceCall, VaultCall, VaultEntry, VaultKind,
+};
 use super::scan::Scanner;
 use super::source::{Input, STDIN, walk};
 use super::stream::{Payload, Shared};
@@ -19,12 +22,16 @@ use crate::model::rejected::Place;
 pub struct Options {
     /// The most rejections that are kept with their place and reason; all are counted.
     pub keep_rejected: usize,
+    /// What standard input has brought is handed out once nothing has come for so long, though
+    /// something earlier may come yet; `None`: only once nothing earlier can come.
+    pub quiet: Option<Duration>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             keep_rejected: 10_000,
+            quiet: None,
         }
     }
 }
@@ -67,6 +74,7 @@ pub struct Counts {
 pub struct Opened {
     paths: Vec<PathBuf>,
     carried: Vec<Input>,
+    quiet: Option<Duration>,
     progress: Arc<Progress>,
     merge: Option<Merge>,
     out: VecDeque<Sighted>,
@@ -101,6 +109,7 @@ pub fn open<P: AsRef<Path>>(inputs: &[P], options: &Options) -> Result<Opened, O
         _ => Ok(Opened {
             paths,
             carried: Vec::new(),
+            quiet: options.quiet,
             progress,
             merge: None,
             out: VecDeque::new(),
@@ -117,6 +126,7 @@ pub fn open_carried(contents: &[(&str, &'static [u8])], options: &Options) -> Op
             .iter()
             .map(|(name, content)| Input::carried(name, content))
             .collect(),
+        quiet: options.quiet,
         progress: Arc::new(Progress::new(options.keep_rejected)),
         merge: None,
         out: VecDeque::new(),
@@ -152,7 +162,7 @@ impl Opened {
 
     fn start(&mut self, counting: bool) -> Merge {
         let inputs = self.inputs();
-        let shared = Shared::new(&self.progress, Scanner::new(), counting);
+        let shared = Shared::new(&self.progress, Scanner::new(), counting, self.quiet);
         Merge::new(inputs, &shared)
     }
 
@@ -206,10 +216,18 @@ pub(super) fn sighted(out: Out) -> Option<Sighted> {
         Record::Postgres(record) => MergedItem::Postgres(record, nth),
         Record::CloudTrail(record) => MergedItem::CloudTrail(record),
         Record::Vault(entry) => MergedItem::Vault(call(entry, payload)),
+        Record::Call(call) => MergedItem::Call(last_stage(call, payload), nth),
+        Record::Journal(record) => MergedItem::Journal(record, nth),
+        Record::Access(record) => MergedItem::Access(record, nth),
     };
-    // A request that comes after its response adds nothing to what that has told.
-    let told = |call: &VaultCall| call.response.is_none() && out.sighting == Sighting::LateHalf;
-    let known = matches!(&item, MergedItem::Vault(call) if told(call));
+    let late = out.sighting == Sighting::LateHalf;
+    let known = match &item {
+        // A request that comes after its response adds nothing to what that has told.
+        MergedItem::Vault(call) => late && call.response.is_none(),
+        // A call is told of once, at the last stage that was met in time.
+        MergedItem::Call(..) => late,
+        _ => false,
+    };
     Some(Sighted {
         merged: Merged {
             item,
@@ -219,6 +237,14 @@ pub(super) fn sighted(out: Out) -> Option<Sighted> {
         answer,
         sighting: out.sighting,
     })
+}
+
+/// The record of a call at its last stage.
+fn last_stage(first: Box<ServiceCall>, answer: Option<Box<Payload>>) -> Box<ServiceCall> {
+    match answer.map(|payload| payload.record) {
+        Some(Record::Call(last)) => last,
+        _ => first,
+    }
 }
 
 fn call(first: Box<VaultEntry>, answer: Option<Box<Payload>>) -> VaultCall {

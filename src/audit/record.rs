@@ -1,9 +1,17 @@
 //! What the formats yield: one record of one native log, read and with its secrets masked.
 
+mod access;
+mod call;
+mod journal;
+
 use serde_json::Value;
 
 use crate::audit::digest::Digest;
 use crate::model::{Event, Text, Timestamp};
+
+pub use access::{AccessRecord, Proxy};
+pub use call::{CallEnding, CallStage, Provider, ServiceCall};
+pub use journal::{JournalRecord, Login};
 
 /// One record, whatever its format.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +24,12 @@ pub enum Record {
     Postgres(Box<PostgresRecord>),
     /// A CloudTrail record.
     CloudTrail(Box<CloudTrailRecord>),
+    /// A call that Kubernetes, Google Cloud or Azure audited.
+    Call(Box<ServiceCall>),
+    /// A line of the journal of a host.
+    Journal(Box<JournalRecord>),
+    /// A request that nginx or Envoy logged.
+    Access(Box<AccessRecord>),
 }
 
 impl Record {
@@ -27,6 +41,9 @@ impl Record {
             Self::Vault(entry) => entry.time,
             Self::Postgres(record) => record.time,
             Self::CloudTrail(record) => record.time,
+            Self::Call(call) => call.time,
+            Self::Journal(record) => record.time,
+            Self::Access(record) => record.time,
         }
     }
 }
@@ -123,6 +140,13 @@ pub enum Item {
     Postgres(Box<PostgresRecord>, u32),
     /// A CloudTrail record.
     CloudTrail(Box<CloudTrailRecord>),
+    /// A call of Kubernetes, Google Cloud or Azure at the last stage that is known, and the
+    /// how-manieth of its file that says the same, where it has no id.
+    Call(Box<ServiceCall>, u32),
+    /// A line of the journal, and the same.
+    Journal(Box<JournalRecord>, u32),
+    /// A request to nginx or Envoy, and the how-manieth of its file that says the same.
+    Access(Box<AccessRecord>, u32),
 }
 
 /// Who called, in Vault's words.

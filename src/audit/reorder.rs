@@ -18,6 +18,8 @@ pub(super) struct Reorder<T> {
     strays: BinaryHeap<Reverse<Held<T>>>,
     watermark: Span,
     newest: Option<Timestamp>,
+    /// All up to this moment may go, whatever comes.
+    released: Option<Timestamp>,
     arrived: u64,
     bytes: u64,
     ended: bool,
@@ -37,6 +39,7 @@ impl<T> Reorder<T> {
             strays: BinaryHeap::new(),
             watermark,
             newest: None,
+            released: None,
             arrived: 0,
             bytes: 0,
             ended: false,
@@ -66,6 +69,11 @@ impl<T> Reorder<T> {
         self.ended = true;
     }
 
+    /// Lets all that is held go, though something earlier may come yet.
+    pub(super) fn release(&mut self) {
+        self.released = self.newest;
+    }
+
     /// The time of the earliest that is held.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
         let queue = self.queue.front().map(|held| held.time);
@@ -79,7 +87,8 @@ impl<T> Reorder<T> {
     /// The time of the earliest that may go, where `most` bytes may be held at most.
     pub(super) fn head(&self, most: u64) -> Option<Timestamp> {
         let head = self.earliest()?;
-        let passed = self.newest.is_some_and(|t| head <= t - self.watermark);
+        let passed = self.newest.is_some_and(|t| head <= t - self.watermark)
+            || self.released.is_some_and(|t| head <= t);
         let full = self.bytes > most || self.queue.len() + self.strays.len() > MOST;
         (self.ended || passed || full).then_some(head)
     }
@@ -134,6 +143,21 @@ mod tests {
         assert_eq!(order.head(100), None);
         order.push(Timestamp::new(120, 0), 1, 'b');
         order.push(Timestamp::new(150, 0), 1, 'd');
+        let mut out = Vec::new();
+        while order.head(1000).is_some() {
+            out.extend(order.pop().map(|(_, c)| c));
+        }
+        assert_eq!(out, ['a', 'b']);
+    }
+
+    #[test]
+    fn what_was_released_goes_and_what_comes_later_waits() {
+        let mut order = Reorder::new(Span::seconds(30));
+        order.push(Timestamp::new(100, 0), 1, 'b');
+        order.push(Timestamp::new(99, 0), 1, 'a');
+        assert_eq!(order.head(100), None);
+        order.release();
+        order.push(Timestamp::new(101, 0), 1, 'c');
         let mut out = Vec::new();
         while order.head(1000).is_some() {
             out.extend(order.pop().map(|(_, c)| c));

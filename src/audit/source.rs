@@ -8,6 +8,7 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -217,6 +218,7 @@ impl Packing {
 /// The unpacked bytes of one input.
 pub struct Bytes {
     name: Text,
+    is_stdin: bool,
     packing: Packing,
     /// Dropped at the end, so that many small files hold no handles.
     reader: Option<Box<dyn Read + Send>>,
@@ -246,7 +248,7 @@ impl Bytes {
             );
         }
         if input.is_stdin() {
-            return Self::unpack(input, Box::new(io::stdin()), None, counter);
+            return Self::unpack(input, stdin(&input.path)?, None, counter);
         }
         if let Some(content) = input.carried {
             return Self::unpack(input, Box::new(content), None, counter);
@@ -291,6 +293,7 @@ impl Bytes {
         };
         Ok(Self {
             name: name_of(&input.path),
+            is_stdin: input.is_stdin(),
             packing,
             reader: Some(reader),
             expected: expected.filter(|_| packing == Packing::Plain),
@@ -308,6 +311,13 @@ impl Bytes {
     #[must_use]
     pub fn packing(&self) -> Packing {
         self.packing
+    }
+
+    /// True where it is plain standard input and brings nothing for so long. Waits for that.
+    #[must_use]
+    pub fn is_quiet(&self, within: Duration) -> bool {
+        // A packed one may hold more than it has handed out.
+        self.is_stdin && self.packing == Packing::Plain && brings_nothing(within)
     }
 
     /// Reads on into `room`; 0 is the end. `line` is the line that the caller has reached, for
@@ -371,6 +381,35 @@ impl Bytes {
             cause: Text::from(error.to_string()),
         }
     }
+}
+
+/// Standard input without a buffer: what was read of it is seen, what was not is still in it.
+#[cfg(unix)]
+fn stdin(path: &Path) -> Result<Box<dyn Read + Send>, Trouble> {
+    use std::os::fd::AsFd as _;
+    let stdin = io::stdin().as_fd().try_clone_to_owned();
+    let stdin = stdin.map_err(|error| Trouble::opening(path, &error))?;
+    Ok(Box::new(File::from(stdin)))
+}
+
+#[cfg(unix)]
+fn brings_nothing(within: Duration) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdin = io::stdin();
+    let mut all = [PollFd::new(&stdin, PollFlags::IN)];
+    let within = Timespec::try_from(within).ok();
+    // Where that cannot be told, whoever reads waits as ever.
+    matches!(poll(&mut all, within.as_ref()), Ok(0))
+}
+
+#[cfg(not(unix))]
+fn stdin(_: &Path) -> Result<Box<dyn Read + Send>, Trouble> {
+    Ok(Box::new(io::stdin()))
+}
+
+#[cfg(not(unix))]
+fn brings_nothing(_: Duration) -> bool {
+    false
 }
 
 /// Counts what comes from disk, for the progress bar.

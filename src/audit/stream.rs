@@ -2,32 +2,39 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::detect::{Detected, Kind, LONG_SAMPLE, SAMPLE, detect};
 use super::digest::Digest;
+use super::format::access::{Access, envoy, nginx};
 use super::format::cloudtrail::{CloudTrail, CloudTrailLines};
+use super::format::document::{Document, Documents, Lines, ReadRecord};
 use super::format::events::Events;
+use super::format::journald::Journald;
 use super::format::postgres::{csv::CsvLog, json::JsonLog, stderr::Stderr};
 use super::format::vault::Vault;
-use super::format::{Format, Read};
+use super::format::{Format, Read, azure, gcp, kubernetes};
 use super::lines::{Line, LineReader};
 use super::parallel::{Found, Pieces, WORTHWHILE, too_long};
 use super::progress::Progress;
 use super::recent::Recent;
-use super::record::{CloudTrailRecord, Record, VaultKind};
+use super::record::{
+    AccessRecord, CallStage, CloudTrailRecord, Provider, Proxy, Record, VaultKind,
+};
 use super::reorder::Reorder;
 use super::scan::{Mark, Scanner};
 use super::source::{Bytes, Input, Packing};
+use super::trouble::Trouble;
 use crate::model::rejected::{Place, Rejected};
 use crate::model::{Span, Text, Timestamp};
 
 /// How late a record may come behind the newest one of its input.
 const WATERMARK: Span = Span::seconds(30);
-/// The same for CloudTrail.
-const WATERMARK_CLOUDTRAIL: Span = Span::seconds(600);
+/// The same for CloudTrail and what other clouds deliver.
+const WATERMARK_CLOUD: Span = Span::seconds(600);
 
-/// About what a CloudTrail record costs to hold, in bytes.
-const CLOUDTRAIL_BYTES: u32 = 2048;
+/// About what a record of a document costs to hold, in bytes.
+const DOCUMENT_BYTES: u32 = 2048;
 
 /// The most bytes of records that all inputs together hold back, and the bounds of one's share.
 const MOST_BYTES: u64 = 128 << 20;
@@ -42,16 +49,24 @@ pub(super) struct Shared {
     pub(super) scanner: Scanner,
     /// Records are only counted: they are not kept.
     pub(super) counting: bool,
+    /// See [`super::Options::quiet`].
+    pub(super) quiet: Option<Duration>,
     /// The inputs that are being read.
     pub(super) open: AtomicU64,
 }
 
 impl Shared {
-    pub(super) fn new(progress: &Arc<Progress>, scanner: Scanner, counting: bool) -> Arc<Self> {
+    pub(super) fn new(
+        progress: &Arc<Progress>,
+        scanner: Scanner,
+        counting: bool,
+        quiet: Option<Duration>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             progress: Arc::clone(progress),
             scanner,
             counting,
+            quiet,
             open: AtomicU64::new(0),
         })
     }
@@ -92,6 +107,8 @@ pub(super) struct Payload {
 pub(super) enum Half {
     Whole,
     Request,
+    /// The answer has begun: it stands for the request, and an end may follow.
+    Started,
     Response,
 }
 
@@ -104,23 +121,38 @@ impl From<VaultKind> for Half {
     }
 }
 
+impl From<CallStage> for Half {
+    fn from(stage: CallStage) -> Self {
+        match stage {
+            CallStage::Received => Self::Request,
+            CallStage::Started => Self::Started,
+            CallStage::Done => Self::Response,
+        }
+    }
+}
+
 /// An input that is being read.
 pub(super) struct Stream {
     feed: Feed,
     shared: Arc<Shared>,
     order: Reorder<Item>,
     seen: Recent<u32>,
+    words: Vec<u8>,
 }
 
 /// The format of an input; `None` where there is nothing to read. The reason is not noted: whoever
 /// reads it will.
 pub(super) fn kind_of(input: &Input) -> Option<Kind> {
-    recognised(input, &Arc::default()).map(|(_, kind)| kind)
+    recognised(input, &Arc::default(), None).map(|(_, kind)| kind)
 }
 
 /// Opens an input and finds out its format. `None` where there is nothing to read; the reason has
 /// then been noted.
-fn recognised(input: &Input, progress: &Arc<Progress>) -> Option<(LineReader, Kind)> {
+fn recognised(
+    input: &Input,
+    progress: &Arc<Progress>,
+    quiet: Option<Duration>,
+) -> Option<(LineReader, Kind)> {
     let bytes = match Bytes::open(input, &progress.bytes) {
         Ok(bytes) => bytes,
         Err(trouble) => {
@@ -134,12 +166,11 @@ fn recognised(input: &Input, progress: &Arc<Progress>) -> Option<(LineReader, Ki
         failed = true;
         progress.trouble(trouble);
     };
-    let (sample, mut whole) = reader.sample(SAMPLE, &mut note);
-    if !whole && memchr::memchr(b'\n', sample).is_none() {
-        whole = reader.sample(LONG_SAMPLE, &mut note).1;
-    }
-    let (sample, _) = reader.sample(0, &mut note);
-    let kind = match detect(sample, whole) {
+    let detected = match early(&mut reader, quiet, &mut note) {
+        Some(kind) => Detected::Known(kind),
+        None => sampled(&mut reader, &mut note),
+    };
+    let kind = match detected {
         Detected::Known(kind) => kind,
         Detected::Empty => {
             if !failed {
@@ -166,7 +197,7 @@ fn recognised(input: &Input, progress: &Arc<Progress>) -> Option<(LineReader, Ki
 
 enum Feed {
     Lines(LineReader, Box<dyn Format + Send>),
-    Bytes(LineReader, CloudTrail),
+    Bytes(LineReader, Box<dyn Document + Send>),
     /// Vault entries that are only counted.
     Scan(LineReader, Vault),
     /// The same of a large file, with the number of the next piece's first line.
@@ -178,11 +209,8 @@ impl Stream {
     /// Opens `input` and finds out its format. `None` where there is nothing to read; the reason
     /// has then been noted.
     pub(super) fn open(input: &Input, shared: &Arc<Shared>) -> Option<Self> {
-        let (reader, kind) = recognised(input, &shared.progress)?;
-        let watermark = match kind {
-            Kind::CloudTrail | Kind::CloudTrailLines => WATERMARK_CLOUDTRAIL,
-            _ => WATERMARK,
-        };
+        let (reader, kind) = recognised(input, &shared.progress, shared.quiet)?;
+        let watermark = watermark(kind);
         let feed = Feed::of(kind, input, reader, shared)?;
         shared.open.fetch_add(1, Ordering::Relaxed);
         Some(Self {
@@ -190,6 +218,7 @@ impl Stream {
             shared: Arc::clone(shared),
             order: Reorder::new(watermark),
             seen: Recent::new(watermark, MOST_COUNTED),
+            words: Vec::new(),
         })
     }
 
@@ -210,8 +239,24 @@ impl Stream {
             if matches!(self.feed, Feed::Ended) {
                 return None;
             }
-            self.pump();
+            if self.is_quiet() {
+                self.order.release();
+            } else {
+                self.pump();
+            }
         }
+    }
+
+    /// True where records are held and nothing has come for as long as they may wait.
+    fn is_quiet(&self) -> bool {
+        let (Feed::Lines(reader, _) | Feed::Bytes(reader, _)) = &self.feed else {
+            return false;
+        };
+        let quiet = self
+            .shared
+            .quiet
+            .filter(|_| self.order.earliest().is_some());
+        quiet.is_some_and(|quiet| reader.is_quiet(quiet))
     }
 
     /// Takes the record that [`Self::head`] told of.
@@ -226,6 +271,7 @@ impl Stream {
             order: &mut self.order,
             seen: &mut self.seen,
             bytes: 0,
+            words: &mut self.words,
         };
         let done = match &mut self.feed {
             Feed::Lines(reader, format) => {
@@ -238,7 +284,7 @@ impl Stream {
                 reader.is_done()
             }
             Feed::Bytes(reader, format) => {
-                sink.bytes = CLOUDTRAIL_BYTES;
+                sink.bytes = DOCUMENT_BYTES;
                 reader.chunks(
                     &mut |chunk| format.bytes(chunk, &mut |read| sink.take(read)),
                     &mut |t| self.shared.progress.trouble(t),
@@ -276,6 +322,40 @@ impl Stream {
     }
 }
 
+/// What the beginning of an input says of its format.
+fn sampled(reader: &mut LineReader, note: &mut dyn FnMut(Trouble)) -> Detected {
+    let (sample, mut whole) = reader.sample(SAMPLE, note);
+    if !whole && memchr::memchr(b'\n', sample).is_none() {
+        whole = reader.sample(LONG_SAMPLE, note).1;
+    }
+    let (sample, _) = reader.sample(0, note);
+    detect(sample, whole)
+}
+
+/// The format of an input that is quiet after a few lines that tell it.
+fn early(
+    reader: &mut LineReader,
+    quiet: Option<Duration>,
+    note: &mut dyn FnMut(Trouble),
+) -> Option<Kind> {
+    let quiet = quiet?;
+    loop {
+        let is_quiet = reader.is_quiet(quiet);
+        let (sample, whole) = reader.sample(0, note);
+        let lines = memchr::memrchr(b'\n', sample).and_then(|end| sample.get(..=end));
+        if let Some(lines) = lines.filter(|_| is_quiet)
+            && let Detected::Known(kind) = detect(lines, false)
+        {
+            return Some(kind);
+        }
+        let held = sample.len();
+        if whole || held >= SAMPLE {
+            return None;
+        }
+        reader.sample(held + 1, note);
+    }
+}
+
 impl Feed {
     fn of(kind: Kind, input: &Input, reader: LineReader, shared: &Arc<Shared>) -> Option<Self> {
         if kind == Kind::Vault && shared.counting {
@@ -283,7 +363,7 @@ impl Feed {
         }
         Some(match Reading::of(kind, reader.name()) {
             Reading::Lines(format) => Self::Lines(reader, format),
-            Reading::Bytes(format) => Self::Bytes(reader, *format),
+            Reading::Bytes(format) => Self::Bytes(reader, format),
         })
     }
 
@@ -310,7 +390,7 @@ pub(super) enum Reading {
     /// Line by line.
     Lines(Box<dyn Format + Send>),
     /// Documents, as their bytes come.
-    Bytes(Box<CloudTrail>),
+    Bytes(Box<dyn Document + Send>),
 }
 
 impl Reading {
@@ -318,6 +398,16 @@ impl Reading {
     pub(super) fn of(kind: Kind, name: &Text) -> Self {
         Self::Lines(match kind {
             Kind::CloudTrail => return Self::Bytes(Box::new(CloudTrail::new(name.clone()))),
+            Kind::CallDocuments(provider) => {
+                let (members, read) = of_provider(provider);
+                return Self::Bytes(Box::new(Documents::new(name.clone(), members, read)));
+            }
+            Kind::Calls(provider) => Box::new(Lines::new(of_provider(provider).1)),
+            Kind::Journald => Box::new(Journald::new()),
+            Kind::Access(Proxy::Nginx) => Box::new(Access::new(nginx::line)),
+            Kind::Access(Proxy::Envoy) => Box::new(Access::new(envoy::line)),
+            Kind::AccessJson(Proxy::Nginx) => Box::new(Access::new(nginx::json)),
+            Kind::AccessJson(Proxy::Envoy) => Box::new(Access::new(envoy::json)),
             Kind::Vault => Box::new(Vault::new()),
             Kind::Events => Box::new(Events),
             Kind::CloudTrailLines => Box::new(CloudTrailLines),
@@ -328,6 +418,27 @@ impl Reading {
     }
 }
 
+/// How late a record may come behind the newest one of an input. What the clouds deliver in
+/// files is in no order within some minutes.
+fn watermark(kind: Kind) -> Span {
+    match kind {
+        Kind::CloudTrail
+        | Kind::CloudTrailLines
+        | Kind::Calls(Provider::Gcp | Provider::Azure)
+        | Kind::CallDocuments(Provider::Gcp | Provider::Azure) => WATERMARK_CLOUD,
+        _ => WATERMARK,
+    }
+}
+
+/// The members of a provider's envelopes, and who reads its records.
+fn of_provider(provider: Provider) -> (&'static [&'static str], ReadRecord) {
+    match provider {
+        Provider::Kubernetes => (kubernetes::MEMBERS, kubernetes::read),
+        Provider::Gcp => (gcp::MEMBERS, gcp::read),
+        Provider::Azure => (azure::MEMBERS, azure::read),
+    }
+}
+
 /// Takes what is read.
 struct Sink<'a> {
     shared: &'a Shared,
@@ -335,6 +446,8 @@ struct Sink<'a> {
     seen: &'a mut Recent<u32>,
     /// About what the next record costs to hold.
     bytes: u32,
+    /// Room for what is hashed.
+    words: &'a mut Vec<u8>,
 }
 
 impl Sink<'_> {
@@ -379,6 +492,21 @@ impl Sink<'_> {
                 }
                 None => self.nth(content(record), time),
             },
+            Record::Call(call) => match &call.id {
+                Some(_) if call.provider == Provider::Kubernetes => {
+                    (call.identity(), call.stage.into(), 0)
+                }
+                Some(_) => (call.identity(), Half::Whole, 0),
+                None => self.nth(call.identity(), time),
+            },
+            Record::Journal(record) => match &record.cursor {
+                Some(_) => (record.identity(), Half::Whole, 0),
+                None => self.nth(record.identity(), time),
+            },
+            Record::Access(record) => {
+                let content = self.content(record);
+                self.nth(content, time)
+            }
         };
         let payload = Payload { record, place, nth };
         self.push(Item {
@@ -395,8 +523,28 @@ impl Sink<'_> {
         let count = self.seen.at(content, time);
         let nth = *count;
         *count += 1;
-        let id = Digest::of("nth").word(&content.to_be_bytes());
-        (id.word(&nth.to_be_bytes()).end(), Half::Whole, nth)
+        let mut word = [0; 20];
+        let bytes = content.to_be_bytes().into_iter().chain(nth.to_be_bytes());
+        for (to, from) in word.iter_mut().zip(bytes) {
+            *to = from;
+        }
+        (self.shared.scanner.id(&word), Half::Whole, nth)
+    }
+
+    /// The content of a request, hashed with the key of this process: an access log has millions
+    /// of short lines, and a digest would cost more than reading them.
+    fn content(&mut self, record: &AccessRecord) -> u128 {
+        let name = [record.proxy.name()];
+        let (seconds, nanos) = (record.time.seconds(), record.time.nanos());
+        self.words.clear();
+        self.words.extend(seconds.to_le_bytes());
+        self.words.extend(nanos.to_le_bytes());
+        self.words.extend(record.status.to_le_bytes());
+        for word in name.iter().chain(&record.words()) {
+            self.words.extend((word.len() as u64).to_le_bytes());
+            self.words.extend_from_slice(word.as_bytes());
+        }
+        self.shared.scanner.id(self.words)
     }
 
     fn mark(&mut self, mark: Mark, bytes: u32) {

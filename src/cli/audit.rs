@@ -8,7 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::complaint::Complaint;
 use super::{BAD_INPUT, FINE, groups};
-use crate::audit::{self, AuditRow, Options, Progress};
+use crate::audit::{self, AuditRow, Opened, Options, Progress};
 use crate::model::json;
 use crate::model::rejected::Rejected;
 use crate::model::text::inert;
@@ -98,33 +98,76 @@ fn try_run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
     };
     let progress = opened.progress();
     let mut out = BufWriter::with_capacity(1 << 16, out);
-    let mut events = 0;
-    if args.format == Format::Count && args.filter.is_none() && args.by.is_empty() {
+    let events = if !filter.is_empty() || !args.by.is_empty() {
+        asked(args, filter, opened, &mut out, err)?
+    } else if args.format == Format::Count {
         let counts = opened.tally();
-        events = counts.events;
-        writeln!(out, "events {events} rejected {}", counts.rejected)?;
+        writeln!(out, "events {} rejected {}", counts.events, counts.rejected)?;
+        Some(counts.events)
     } else {
+        let mut events = 0;
         let rows = opened.filter_map(|sighted| AuditRow::of(&sighted));
-        let rows = rows.inspect(|_| events += 1);
-        let mut rows = rows.filter(|row| filter.holds(row));
-        match args.format {
-            Format::Count if args.by.is_empty() => {
-                let fits = rows.count();
-                writeln!(out, "events {fits} rejected {}", progress.rejected())?;
-            }
-            Format::Count => groups::count(&mut rows, &args.by, &mut out)?,
-            Format::Csv => csv(&mut rows, &mut out)?,
-            Format::Table => table(&mut rows, width(args), &mut out)?,
-            Format::Json => json(&mut rows, &mut out)?,
-        }
-    }
+        let mut rows = rows.inspect(|_| events += 1);
+        print(args, &mut rows, &mut out)?;
+        Some(events)
+    };
     out.flush()?;
     summary(args, &progress, err)?;
-    Ok(if progress.went_well(events) {
-        FINE
-    } else {
-        BAD_INPUT
+    Ok(match events {
+        Some(events) if progress.went_well(events) => FINE,
+        _ => BAD_INPUT,
     })
+}
+
+/// Answers a question from an archive; gives how many rows that has, or nothing where some of
+/// them could not be looked at.
+fn asked(
+    args: &Args,
+    filter: Filter,
+    opened: Opened,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Option<u64>> {
+    let archive = opened.archive();
+    let search = archive.search(filter);
+    let mut wrong = search.wrong().map(str::to_owned);
+    match args.format {
+        Format::Count if args.by.is_empty() => {
+            let rejected = archive.progress().rejected();
+            writeln!(out, "events {} rejected {rejected}", search.found())?;
+        }
+        Format::Count => {
+            let counted = archive.count(&search, &args.by);
+            groups::show(&counted, &args.by, out)?;
+            if counted.unread > 0 {
+                wrong.get_or_insert_with(|| format!("{} rows could not be read", counted.unread));
+            }
+        }
+        _ => {
+            let rows = search.rows(0..archive.len());
+            let mut rows = rows.filter_map(|row| match archive.row(row, true) {
+                Ok(row) => Some(row),
+                Err(why) => {
+                    wrong.get_or_insert(why);
+                    None
+                }
+            });
+            print(args, &mut rows, out)?;
+        }
+    }
+    if let Some(why) = &wrong {
+        writeln!(err, "what is shown is not whole: {why}")?;
+    }
+    Ok(wrong.is_none().then_some(archive.len() as u64))
+}
+
+fn print(args: &Args, rows: Rows<'_>, out: &mut dyn Write) -> io::Result<()> {
+    match args.format {
+        Format::Csv => csv(rows, out),
+        Format::Table => table(rows, width(args), out),
+        Format::Json => json(rows, out),
+        Format::Count => Ok(()),
+    }
 }
 
 /// The rows of what is read, one after another.

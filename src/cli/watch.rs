@@ -17,7 +17,7 @@ use crate::backend::Backend;
 use crate::backend::engine::Engine;
 use crate::backend::stream::Stream;
 use crate::config::Paths;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Failure, Tally};
 use crate::diagnosis::{Known, Reach};
 use crate::measure::level::Objectives;
 use crate::model::Timestamp;
@@ -53,7 +53,7 @@ pub enum Format {
 #[command(after_help = "\
 Exit status: 0 when what was read has ended, and after SIGINT or SIGTERM, whatever was found; \
 2 where nothing can be watched, or so much of it could not be read that silence must not pass \
-for calm.")]
+for calm, or the lines cannot be written.")]
 pub struct Args {
     /// Files, folders, or - for standard input: events or logs, plain, gzip or zstd
     #[arg(value_name = "FILE", conflicts_with_all = ["engine", "stream"])]
@@ -116,6 +116,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
         ring: settings.alerts.ring().filter(|_| rings),
     };
     let ended = signals()?;
+    let has_end = !is_live && args.paths.iter().all(|path| path.as_os_str() != "-");
     let watched = if is_live {
         let (waker, woken) = unbounded();
         let slot = Slot::default();
@@ -127,10 +128,24 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
     };
     match watched {
         Ok(status) => Ok(status),
-        // Nobody reads any more: that is no error.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(FINE),
-        Err(error) => Err(Complaint::new("standard output cannot be written").because(error)),
+        // Whoever reads the first lines of files has what they wanted.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe && has_end => Ok(FINE),
+        Err(error) => Err(unwritten(&error)),
     }
+}
+
+/// Nothing is watched any more, since the lines cannot be written: whoever relies on them must
+/// hear of it.
+fn unwritten(error: &io::Error) -> Complaint {
+    let next = "; start it anew then: hooks are told of what they were not told of yet";
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Complaint::new("nobody reads standard output any more: the watch has ended").next(
+            format!("see what became of the program that read the lines{next}"),
+        );
+    }
+    Complaint::new("standard output cannot be written: the watch has ended")
+        .because(error)
+        .next(format!("make room where the lines go{next}"))
 }
 
 fn cockpit_instead(args: &Args, is_live: bool) -> Complaint {
@@ -205,6 +220,11 @@ fn has_caught_up(update: &Update) -> bool {
     let links = update.live.iter().flat_map(|live| live.links.iter());
     let mut behind = links.filter(|link| link.state == LinkState::CatchingUp && link.behind > 0);
     update.incident.now().is_some() && update.known.reach == Reach::Whole && behind.next().is_none()
+}
+
+/// Writes a line on standard error; one that is gone hears nothing.
+fn complain(words: &str) {
+    let _ = writeln!(io::stderr().lock(), "{words}");
 }
 
 /// What watches.
@@ -291,12 +311,36 @@ impl Desk {
     /// All that hooks are told of is told to its end, also where nobody reads the lines any more.
     fn end(&mut self, watched: io::Result<(u64, u8)>) -> io::Result<u8> {
         let (failures, tally) = (self.delivery.failures(), self.delivery.finish(LAST_WORDS));
-        let (rejected, status) = watched?;
+        let unwritten = match watched {
+            Ok((rejected, status)) => {
+                let said = self.last_words(&failures, tally, rejected);
+                match said {
+                    Ok(()) => return Ok(status),
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        };
+        // What is left to say goes where somebody may yet see it.
+        for failure in failures.try_iter() {
+            complain(&said::not_told(&failure));
+        }
+        if let Some(words) = said::counted(tally) {
+            complain(&words);
+        }
+        Err(unwritten)
+    }
+
+    fn last_words(
+        &mut self,
+        failures: &Receiver<Failure>,
+        tally: Tally,
+        rejected: u64,
+    ) -> io::Result<()> {
         for failure in failures.try_iter() {
             self.said.failure(&failure)?;
         }
-        self.said.end(tally, rejected)?;
-        Ok(status)
+        self.said.end(tally, rejected)
     }
 
     /// Hooks first: a reader that is gone must not keep anybody asleep.

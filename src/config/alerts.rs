@@ -165,7 +165,8 @@ impl TryFrom<Written> for HookSettings {
             _ => return Err("a hook has either program or webhook".to_owned()),
         };
         let on = written.on.unwrap_or_else(|| {
-            ["page", "escalated", "ticket", "resolved"]
+            // Who hears that it is over hears that it came back: their last word must be true.
+            ["page", "escalated", "ticket", "resolved", "again"]
                 .map(String::from)
                 .to_vec()
         });
@@ -249,6 +250,14 @@ mod tests {
         assert_eq!(token, &Some(TokenPlace::Env("CHAT".into())));
         assert!(!format!("{all:?}").contains("T0/secret"));
         assert_eq!((all[1].name.as_str(), all[1].retries), ("chat", 3));
+        let usual = [
+            Phase::Page,
+            Phase::Escalated,
+            Phase::Ticket,
+            Phase::Resolved,
+            Phase::Again,
+        ];
+        assert_eq!(all[1].on, usual);
     }
 
     #[test]

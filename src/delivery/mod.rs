@@ -81,7 +81,7 @@ struct Counts {
 /// What a hook is handed.
 #[derive(Clone, Debug)]
 struct Parcel {
-    /// Alert and phase, for a receiver that wants to know what it has seen.
+    /// What names the telling, for a receiver that wants to know what it has seen.
     key: String,
     alert: Text,
     phase: Phase,
@@ -219,7 +219,7 @@ impl Delivery {
         let Ok(body) = json::to_line(telling) else {
             return;
         };
-        let key = format!("{}/{}", telling.alert, telling.phase.name());
+        let key = telling.name();
         for hook in &self.hooks {
             if !hook.on.contains(&telling.phase) || !lock(&self.told).first(&hook.name, &key) {
                 continue;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Client, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest as _, Sha256};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Parcel, Trouble, Way};
@@ -16,6 +17,9 @@ use crate::config::TokenPlace;
 const FIRST: Duration = Duration::from_millis(500);
 /// up to this.
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// A key is sent as it is up to so many bytes: receivers are known to take 255.
+const LONGEST_KEY: usize = 200;
 
 /// So often it is looked whether all is to end.
 const LOOK: Duration = Duration::from_millis(20);
@@ -180,10 +184,16 @@ fn stopped() -> String {
     "it was not told before the program ended".to_owned()
 }
 
-/// A key holds what a rotation is called, which may be anything.
+/// What a receiver knows a telling by: the same at every try, and no other telling's. A key holds
+/// what a rotation is called, which may be anything: where no header can hold it, or not all of it,
+/// its SHA-256 stands for it. No key begins as that does.
 fn header(key: &str) -> String {
-    let plain = |c: char| if c.is_ascii_graphic() { c } else { '_' };
-    key.chars().map(plain).take(200).collect()
+    if key.len() <= LONGEST_KEY && key.bytes().all(|b| b.is_ascii_graphic()) {
+        return key.to_owned();
+    }
+    let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+    let digest: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+    format!("sha256:{digest}")
 }
 
 fn is_local(host: &str) -> bool {
@@ -219,4 +229,29 @@ fn reason(error: reqwest::Error) -> String {
         cause = error.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_keys_have_one_header() {
+        assert_eq!(header("rotation/r1/page"), "rotation/r1/page");
+        let long = "r".repeat(300);
+        let all = [
+            "rotation/r_1/page".to_owned(),
+            "rotation/r\u{e9}1/page".to_owned(),
+            "rotation/r 1/page".to_owned(),
+            format!("rotation/{long}1/page"),
+            format!("rotation/{long}2/page"),
+            format!("rotation/{long}1/resolved"),
+        ];
+        let headers: std::collections::BTreeSet<String> = all.iter().map(|k| header(k)).collect();
+        assert_eq!(headers.len(), all.len(), "{headers:?}");
+        for value in headers {
+            assert!(value.len() <= LONGEST_KEY, "{value}");
+            assert!(value.bytes().all(|b| b.is_ascii_graphic()), "{value}");
+        }
+    }
 }

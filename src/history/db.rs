@@ -9,26 +9,16 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavio
 
 use super::detail::{Numbers, Words, decode, encode, visit};
 use super::error::{HistoryError, What};
+use super::layout::{LAYOUT, check_layout, lay_out, private};
 use super::names::{self, Names};
-use super::pack::{Column, Damaged, Reader, pack, unpack};
+use super::pack::Damaged;
+use super::prune::prune;
+use super::rows::{findings, own_findings, put_totals, save_finding, take_totals, whole_micros};
 use crate::measure::level::{
-    About, Day, DaySummary, Episode, Key, Levels, MODES, Objectives, Seen, Summary, Tally, Totals,
-    Trouble,
+    About, Day, DaySummary, Key, Levels, Objectives, Seen, Summary, Tally, Totals,
 };
-use crate::model::{Region, SecretPath, ServiceName, Span, Text, Timestamp};
+use crate::model::{SecretPath, Text, Timestamp};
 
-const TABLES: &str = "
-CREATE TABLE IF NOT EXISTS word (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS secret (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE, owner TEXT, kind TEXT, tier TEXT);
-CREATE TABLE IF NOT EXISTS teller (detector TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS day (day INTEGER PRIMARY KEY, coarse INTEGER NOT NULL, waits INTEGER NOT NULL, totals BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS detail (day INTEGER PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS finding (day INTEGER NOT NULL, key INTEGER NOT NULL, mode TEXT NOT NULL, secret TEXT, services TEXT NOT NULL, regions TEXT NOT NULL, detected INTEGER NOT NULL, resolved INTEGER, until INTEGER NOT NULL, PRIMARY KEY (day, key)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS finding_until ON finding (until);
-";
-
-/// The layout that is read and written here, in the file's `user_version`.
-const LAYOUT: i64 = 1;
 /// Days that are older are written anew as coarse ones: no burn rate looks back so far.
 const FINE_DAYS: i64 = 8;
 /// So many days are made coarse with one feeding at most.
@@ -64,17 +54,27 @@ pub struct History {
 struct Catalogue {
     secrets: Names,
     words: Names,
+    /// How often names were pruned when these were read.
+    pruned: i64,
 }
 
 impl Catalogue {
-    fn refresh(&mut self, db: &Connection) -> rusqlite::Result<()> {
+    /// Reads what was added; all, and gives true, where anybody has pruned names since.
+    fn refresh(&mut self, db: &Connection) -> rusqlite::Result<bool> {
+        let sql = "SELECT times FROM pruned";
+        let pruned = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        let anew = self.pruned != pruned;
+        if anew {
+            self.forget();
+            self.pruned = pruned;
+        }
         self.secrets.refresh(db, "secret")?;
-        self.words.refresh(db, "word")
+        self.words.refresh(db, "word")?;
+        Ok(anew)
     }
 
     fn forget(&mut self) {
-        self.secrets.forget();
-        self.words.forget();
+        *self = Self::default();
     }
 }
 
@@ -145,17 +145,17 @@ impl History {
         db.busy_timeout(PATIENCE)?;
         if check_layout(&db)? == 0 {
             db.pragma_update(None, "journal_mode", "WAL")?;
-            db.execute_batch(&format!(
-                "BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;"
-            ))?;
+            lay_out(&db)?;
         }
         Self::with(db, path)
     }
 
     fn with(db: Connection, path: &Path) -> Result<Self, What> {
         db.busy_timeout(PATIENCE)?;
-        if check_layout(&db)? == 0 {
-            return Err(What::Absent);
+        match check_layout(&db)? {
+            0 => return Err(What::Absent),
+            LAYOUT => {}
+            _ => lay_out(&db)?,
         }
         // A day that a power cut takes is told again by the next session.
         db.pragma_update(None, "synchronous", "NORMAL")?;
@@ -213,7 +213,9 @@ impl History {
         let oldest = today.later(1 - i64::from(keep.days.max(1)));
         let way = TransactionBehavior::Immediate;
         let tx = rusqlite::Transaction::new_unchecked(&self.db, way)?;
-        self.catalogue.refresh(&tx)?;
+        if self.catalogue.refresh(&tx)? {
+            self.noted.clear();
+        }
         let none = BTreeSet::new();
         let (mut changed, mut again) = (0, false);
         for (day, told) in summary.days.range(oldest..=today.later(1)) {
@@ -245,9 +247,13 @@ impl History {
             }
         }
         settle(&tx, &mut self.catalogue, today)?;
+        let mut gone = 0;
         for table in ["day", "detail", "finding"] {
             let sql = format!("DELETE FROM {table} WHERE day < ?1");
-            tx.prepare_cached(&sql)?.execute([oldest.number()])?;
+            gone += tx.prepare_cached(&sql)?.execute([oldest.number()])?;
+        }
+        if gone > 0 {
+            prune(&tx, &summary.secrets)?;
         }
         tx.commit()?;
         self.told = self.told.split_off(&oldest);
@@ -311,7 +317,9 @@ impl History {
     /// [`HistoryError`] where it cannot be read.
     pub fn day(&mut self, day: Day) -> Result<DaySummary, HistoryError> {
         let mut read = || -> Result<_, What> {
-            self.catalogue.refresh(&self.db)?;
+            if self.catalogue.refresh(&self.db)? {
+                self.noted.clear();
+            }
             load(&self.db, &self.catalogue, day)
         };
         read().map_err(|what| HistoryError::new(&self.path, what))
@@ -330,7 +338,9 @@ impl History {
     ) -> Result<Levels, HistoryError> {
         let mut read = || -> Result<_, What> {
             let tx = self.db.unchecked_transaction()?;
-            self.catalogue.refresh(&tx)?;
+            if self.catalogue.refresh(&tx)? {
+                self.noted.clear();
+            }
             let mut tally = Tally::new(now, since, objectives);
             let first = tally.first();
             let sql = "SELECT day FROM day WHERE (day >= ?1 OR waits > 0) AND day <= ?2 \
@@ -373,52 +383,6 @@ impl History {
     }
 }
 
-fn check_layout(db: &Connection) -> Result<i64, What> {
-    let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > LAYOUT {
-        return Err(What::Newer {
-            found,
-            known: LAYOUT,
-        });
-    }
-    Ok(found)
-}
-
-/// Makes the file and its folder, for their owner alone, where they are not there; a file that
-/// others may read or write is closed to them.
-fn private(path: &Path) -> Result<(), std::io::Error> {
-    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
-    }
-    if path.exists() {
-        return close(path);
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(|_| ())
-}
-
-#[cfg(unix)]
-fn close(path: &Path) -> Result<(), std::io::Error> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let found = std::fs::metadata(path)?;
-    if found.is_file() && found.permissions().mode() & 0o077 != 0 {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn close(_: &Path) -> Result<(), std::io::Error> {
-    Ok(())
-}
-
 fn load(db: &Connection, catalogue: &Catalogue, day: Day) -> Result<DaySummary, What> {
     let mut summary = match body(db, day)? {
         Some(body) => decode(day, &body, catalogue)?.0,
@@ -450,11 +414,6 @@ fn body(db: &Connection, day: Day) -> Result<Option<Vec<u8>>, What> {
     let mut rows = db.prepare_cached("SELECT body FROM detail WHERE day = ?1")?;
     let body = rows.query_row([day.number()], |row| row.get(0));
     Ok(body.optional()?)
-}
-
-fn own_findings(db: &Connection, day: Day) -> Result<BTreeMap<Key, Seen>, What> {
-    let own = findings(db, "day = ?1", &[day.number()])?;
-    Ok(own.into_iter().map(|(_, key, seen)| (key, seen)).collect())
 }
 
 fn save(
@@ -517,106 +476,4 @@ fn settle(db: &Connection, catalogue: &mut Catalogue, today: Day) -> Result<(), 
         }
     }
     Ok(())
-}
-
-fn whole_micros(at: Timestamp) -> i64 {
-    at.since(Timestamp::new(0, 0)).as_micros()
-}
-
-fn moment(micros: i64) -> Timestamp {
-    Timestamp::new(0, 0) + Span::micros(micros)
-}
-
-fn save_finding(db: &Connection, day: Day, key: Key, seen: &Seen) -> Result<(), What> {
-    let episode = &seen.episode;
-    let services: Vec<&str> = episode.services.iter().map(ServiceName::raw).collect();
-    let regions: Vec<&str> = episode.regions.iter().map(Region::raw).collect();
-    let words = |words: &[&str]| serde_json::Value::from(words.to_vec()).to_string();
-    let sql = "INSERT INTO finding (day, key, mode, secret, services, regions, detected, resolved, until) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    db.prepare_cached(sql)?.execute(params![
-        day.number(),
-        key.number().cast_signed(),
-        episode.mode,
-        episode.secret.as_ref().map(SecretPath::raw),
-        words(&services),
-        words(&regions),
-        whole_micros(episode.detected_at),
-        episode.resolved_at.map(whole_micros),
-        whole_micros(seen.until),
-    ])?;
-    Ok(())
-}
-
-fn findings(db: &Connection, which: &str, values: &[i64]) -> Result<Vec<(Day, Key, Seen)>, What> {
-    let sql = format!(
-        "SELECT day, key, mode, secret, services, regions, detected, resolved, until \
-         FROM finding WHERE {which} ORDER BY day, key"
-    );
-    let mut rows = db.prepare_cached(&sql)?;
-    let mut rows = rows.query(rusqlite::params_from_iter(values))?;
-    let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
-        let mode: String = row.get(2)?;
-        // A mode that is not known here is nothing that a level counts.
-        let Some(mode) = MODES.into_iter().find(|known| *known == mode) else {
-            continue;
-        };
-        let words = |at: usize| -> rusqlite::Result<Vec<String>> {
-            let words: String = row.get(at)?;
-            Ok(serde_json::from_str(&words).unwrap_or_default())
-        };
-        let episode = Episode {
-            mode,
-            trouble: Trouble::of(mode),
-            secret: row.get::<_, Option<String>>(3)?.map(SecretPath::from),
-            services: words(4)?.into_iter().map(ServiceName::from).collect(),
-            regions: words(5)?.into_iter().map(Region::from).collect(),
-            detected_at: moment(row.get(6)?),
-            resolved_at: row.get::<_, Option<i64>>(7)?.map(moment),
-        };
-        let seen = Seen {
-            episode,
-            until: moment(row.get(8)?),
-        };
-        all.push((
-            Day::new(row.get(0)?),
-            Key::new(row.get::<_, i64>(1)?.cast_unsigned()),
-            seen,
-        ));
-    }
-    Ok(all)
-}
-
-fn put_totals(totals: &Totals) -> Vec<u8> {
-    let mut column = Column::default();
-    let lengths = [totals.to_revoke, totals.updates, totals.recoveries];
-    let numbers = totals.numbers();
-    let numbers = numbers.iter().chain(&totals.ended).chain(&totals.findings);
-    for number in numbers.chain(lengths.iter().flat_map(|lengths| &lengths.0)) {
-        column.put(*number);
-    }
-    pack(&[column], false)
-}
-
-fn take_totals(body: &[u8]) -> Result<Totals, Damaged> {
-    let mut columns = unpack(body)?;
-    let column: &mut Reader = columns.first_mut().ok_or(Damaged)?;
-    let mut totals = Totals::default();
-    for number in totals.numbers_mut() {
-        *number = column.take()?;
-    }
-    for number in totals.ended.iter_mut().chain(&mut totals.findings) {
-        *number = column.take()?;
-    }
-    for lengths in [
-        &mut totals.to_revoke,
-        &mut totals.updates,
-        &mut totals.recoveries,
-    ] {
-        for number in &mut lengths.0 {
-            *number = column.take()?;
-        }
-    }
-    Ok(totals)
 }

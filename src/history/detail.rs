@@ -5,6 +5,7 @@
 //! those that are only counted are counted together, and lengths are kept to the millisecond.
 //! Values, cases and budgets come out the same; only where in the day a case lay is gone.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pack::{Column, Damaged, Reader, pack, unpack};
@@ -75,8 +76,10 @@ fn put(columns: &mut [Column], at: usize, number: u64) {
 
 fn put_part(columns: &mut [Column], day: Day, part: Part, record: &Record, coarse: bool) {
     let first = OF_RECORD + part.index() * OF_PART;
-    let words = record.words.get(part.index()).copied().unwrap_or(0);
-    put(columns, first, u64::from(words));
+    let number = |all: &[u32; 8]| u64::from(all.get(part.index()).copied().unwrap_or(0));
+    // Few rotations go on over midnight: mostly this is the words alone, as in layout 1.
+    let words = number(&record.words) | number(&record.later) << u32::BITS;
+    put(columns, first, words);
     let cases: Vec<Case> = record.of(part).copied().collect();
     let cases = if coarse { together(cases) } else { cases };
     put(columns, first + 1, cases.len() as u64);
@@ -187,11 +190,7 @@ pub(super) fn decode(
     bytes: &[u8],
     words: &dyn Words,
 ) -> Result<(DaySummary, bool), Damaged> {
-    let mut columns = unpack(bytes)?;
-    if columns.len() != ALL {
-        return Err(Damaged);
-    }
-    let mut rest = columns.pop().ok_or(Damaged)?;
+    let (mut columns, mut rest) = columns(bytes, |_| true)?;
     let coarse = rest.take()? == 1;
     let mut day = DaySummary::default();
     let mut secret = 0_u64;
@@ -204,9 +203,15 @@ pub(super) fn decode(
         };
         for part in Part::ALL {
             let words = OF_RECORD + part.index() * OF_PART;
-            let words = column(&mut columns, words)?.take_small()?;
-            if let Some(held) = record.words.get_mut(part.index()) {
-                *held = words;
+            let words = column(&mut columns, words)?.take()?;
+            let halves = [
+                (&mut record.words, words & u64::from(u32::MAX)),
+                (&mut record.later, words >> u32::BITS),
+            ];
+            for (all, half) in halves {
+                if let Some(held) = all.get_mut(part.index()) {
+                    *held = u32::try_from(half).map_err(|_| Damaged)?;
+                }
             }
             let cases = &mut record.cases;
             take_part(&mut columns, at, part, coarse, &mut |case| {
@@ -226,11 +231,12 @@ pub(super) fn visit(
     words: &dyn Words,
     each: &mut dyn FnMut(Part, Case),
 ) -> Result<DaySummary, Damaged> {
-    let mut columns = unpack(bytes)?;
-    if columns.len() != ALL {
-        return Err(Damaged);
-    }
-    let mut rest = columns.pop().ok_or(Damaged)?;
+    // Neither whose a case is nor on how much it rests is asked.
+    let is_needed = |at: usize| match at.checked_sub(OF_RECORD) {
+        Some(of_part) => at == ALL - 1 || of_part % OF_PART != 0,
+        None => at == 0,
+    };
+    let (mut columns, mut rest) = columns(bytes, is_needed)?;
     let coarse = rest.take()? == 1;
     let records = column(&mut columns, 0)?.take_count()?;
     for part in Part::ALL {
@@ -241,6 +247,58 @@ pub(super) fn visit(
     let mut day = DaySummary::default();
     take_rest(&mut rest, at, &mut day, words)?;
     Ok(day)
+}
+
+/// The numbers of the names that are used.
+#[derive(Debug, Default)]
+pub(super) struct Used {
+    /// Those of secrets.
+    pub(super) secrets: BTreeSet<u64>,
+    /// Those of all other words.
+    pub(super) words: BTreeSet<u64>,
+}
+
+/// Adds the names that these bytes of a day use.
+pub(super) fn used(bytes: &[u8], all: &mut Used) -> Result<(), Damaged> {
+    let is_named = |at: usize| at < 2 || at == ALL - 1;
+    let (mut columns, mut rest) = columns(bytes, is_named)?;
+    rest.take()?;
+    let mut secret = 0_u64;
+    for _ in 0..column(&mut columns, 0)?.take_count()? {
+        secret = secret.saturating_add(column(&mut columns, 1)?.take()?);
+        all.secrets.insert(secret);
+    }
+    let noting = Noting(RefCell::new(&mut all.words));
+    // The day does not matter to what things are called.
+    take_rest(&mut rest, Day::new(0), &mut DaySummary::default(), &noting)
+}
+
+/// Notes which words are asked for.
+struct Noting<'a>(RefCell<&'a mut BTreeSet<u64>>);
+
+impl Words for Noting<'_> {
+    fn secret(&self, _: u64) -> Result<Option<SecretPath>, Damaged> {
+        Ok(None)
+    }
+
+    fn word(&self, number: u64) -> Result<Text, Damaged> {
+        self.0.borrow_mut().insert(number);
+        Ok(Text::default())
+    }
+
+    fn maybe(&self, number: u64) -> Result<Option<Text>, Damaged> {
+        self.word(number).map(Some)
+    }
+}
+
+/// The columns that are wanted, the others empty, and the last one.
+fn columns(bytes: &[u8], wanted: impl Fn(usize) -> bool) -> Result<(Vec<Reader>, Reader), Damaged> {
+    let mut columns = unpack(bytes, wanted)?;
+    if columns.len() != ALL {
+        return Err(Damaged);
+    }
+    let rest = columns.pop().ok_or(Damaged)?;
+    Ok((columns, rest))
 }
 
 fn column(columns: &mut [Reader], at: usize) -> Result<&mut Reader, Damaged> {

@@ -8,8 +8,11 @@
 mod db;
 mod detail;
 mod error;
+mod layout;
 mod names;
 mod pack;
+mod prune;
+mod rows;
 #[cfg(test)]
 mod tests;
 

@@ -11,8 +11,10 @@ use crate::model::{SecretPath, Text};
 /// Words and their numbers, from 1 on; 0 is no word.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
-    words: Vec<Text>,
+    words: HashMap<u64, Text>,
     numbers: HashMap<Text, u64>,
+    /// The highest number.
+    last: u64,
 }
 
 impl Names {
@@ -20,14 +22,18 @@ impl Names {
     pub(super) fn refresh(&mut self, db: &Connection, table: &str) -> rusqlite::Result<()> {
         let sql = format!("SELECT id, word FROM {table} WHERE id > ?1 ORDER BY id");
         let mut rows = db.prepare_cached(&sql)?;
-        let mut rows = rows.query([i64::try_from(self.words.len()).unwrap_or(i64::MAX)])?;
+        let mut rows = rows.query([self.last.cast_signed()])?;
         while let Some(row) = rows.next()? {
-            // Numbers have no gaps: nothing is ever deleted from these tables.
-            let word = Text::from(row.get_ref(1)?.as_str()?);
-            self.words.push(word.clone());
-            self.numbers.insert(word, self.words.len() as u64);
+            let number = row.get::<_, i64>(0)?.cast_unsigned();
+            self.take(number, Text::from(row.get_ref(1)?.as_str()?));
         }
         Ok(())
+    }
+
+    fn take(&mut self, number: u64, word: Text) {
+        self.words.insert(number, word.clone());
+        self.numbers.insert(word, number);
+        self.last = number;
     }
 
     /// The number of a word, in a transaction that may write; made where there is none.
@@ -44,26 +50,17 @@ impl Names {
         if let Some(number) = self.numbers.get(word) {
             return Ok(*number);
         }
-        let number = self.words.len() as u64 + 1;
+        let number = self.last.saturating_add(1);
         let sql = format!("INSERT INTO {table} (id, word) VALUES (?1, ?2)");
         db.prepare_cached(&sql)?
             .execute(params![number.cast_signed(), word.raw()])?;
-        self.words.push(word.clone());
-        self.numbers.insert(word.clone(), number);
+        self.take(number, word.clone());
         Ok(number)
-    }
-
-    /// Forgets all: a transaction that added some did not come to its end.
-    pub(super) fn forget(&mut self) {
-        *self = Self::default();
     }
 
     /// The word of a number that is not 0.
     pub(super) fn word(&self, number: u64) -> Result<&Text, Damaged> {
-        let at = number
-            .checked_sub(1)
-            .and_then(|at| usize::try_from(at).ok());
-        at.and_then(|at| self.words.get(at)).ok_or(Damaged)
+        self.words.get(&number).ok_or(Damaged)
     }
 
     /// The word of a number; `None` for 0.

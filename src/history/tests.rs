@@ -1,5 +1,7 @@
 //! What a history keeps, how often it is told, and what it says where it cannot be used.
 
+mod joined;
+
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -28,6 +30,7 @@ fn ended(day: Day, id: &str, end: End, words: u32) -> Summary {
     let record = Record {
         secret: Some("db".into()),
         words: [words; 8],
+        later: [0; 8],
         cases: vec![
             (
                 Part::Finish,
@@ -141,6 +144,7 @@ fn day_of_none(words: u32) -> crate::measure::level::DaySummary {
     let record = Record {
         secret: None,
         words: [words; 8],
+        later: [0; 8],
         cases: Vec::new(),
     };
     day.rotations.insert(Key::of(&["r1"]), record);
@@ -185,6 +189,7 @@ fn what_waits_is_asked_for_however_long_ago_it_began() {
     let record = Record {
         secret: Some("db".into()),
         words: [9; 8],
+        later: [0; 8],
         cases: vec![(
             Part::Revoke,
             Case::Waits {

@@ -3,6 +3,10 @@
 //! A raw audit device writes secrets in clear. Readers call this before a value is stored
 //! anywhere, so that nothing behind them can hold one.
 
+mod prose;
+
+pub use prose::{LONGEST, cut, is_token, prose, target};
+
 /// What stands where a secret value stood.
 pub const MASKED: &str = "‹masked›";
 

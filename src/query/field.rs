@@ -93,7 +93,18 @@ impl Field {
     pub fn known(self) -> &'static [&'static str] {
         match self {
             Self::Outcome => &["allowed", "denied", "error", "unanswered"],
-            Self::Format => &["cloudtrail", "event", "postgres", "vault"],
+            Self::Format => &[
+                "azure",
+                "cloudtrail",
+                "envoy",
+                "event",
+                "gcp",
+                "journald",
+                "kubernetes",
+                "nginx",
+                "postgres",
+                "vault",
+            ],
             _ => &[],
         }
     }

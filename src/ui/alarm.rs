@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::diagnosis::Finding;
-use crate::measure::alert::{About, Alert, Owners, Route};
+use crate::diagnosis::{Alerts, Finding};
+use crate::measure::alert::{About, Alert, Names, Owners, Route};
 use crate::model::effect::{Effect, Effects, Ring};
 use crate::model::{Span, Text};
 
@@ -29,13 +29,18 @@ pub struct Alarm {
 pub(super) struct Bell {
     ring: Option<Ring>,
     rung: BTreeSet<Text>,
+    /// What was last heard.
+    heard: Alerts,
+    /// The same, under keys that later looks at the same events do not change.
+    named: Vec<Arc<Alert>>,
+    names: Names,
 }
 
 impl Bell {
     pub(super) fn new(ring: Option<Ring>) -> Self {
         Self {
             ring,
-            rung: BTreeSet::new(),
+            ..Self::default()
         }
     }
 
@@ -47,8 +52,12 @@ impl Bell {
             return Effects::none();
         };
         let now = state.incident.now();
+        if !Arc::ptr_eq(&self.heard, &state.known.alerts) {
+            self.heard = Arc::clone(&state.known.alerts);
+            self.named = self.names.settle(&self.heard);
+        }
         let mut fresh: Vec<&Arc<Alert>> = Vec::new();
-        for alert in state.known.alerts.iter() {
+        for alert in &self.named {
             let Some(paged) = alert.paged_at else {
                 continue;
             };

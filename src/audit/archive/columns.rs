@@ -105,22 +105,6 @@ impl Columns {
         }
     }
 
-    /// A row as it was put in; `None` beyond the end.
-    pub(super) fn entry(&self, row: usize) -> Option<Entry> {
-        let mut codes = [0; CODED];
-        for (code, column) in codes.iter_mut().zip(&self.codes) {
-            *code = column.get(row);
-        }
-        let back = *self.backs.get(row)?;
-        Some(Entry {
-            time: *self.times.get(row)?,
-            at: At::unpack(*self.places.get(row)?),
-            back: back & !ERROR,
-            has_error: back & ERROR != 0,
-            codes,
-        })
-    }
-
     /// Where a row's last line stands, and its request; `None` for a request without an answer.
     pub(super) fn lines(&self, row: usize) -> Option<(At, Option<At>)> {
         let at = At::unpack(*self.places.get(row)?);

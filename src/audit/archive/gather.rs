@@ -1,23 +1,29 @@
 //! Reads inputs into an archive.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use super::Archive;
 use super::columns::{At, Columns, Entry, nanos};
-use super::original::{Original, content};
+use super::join::{Codes, Join};
+use super::original::{Original, STRIDE, content};
+use super::segment::{Reader, SEGMENT, Segment};
 use crate::audit::AuditRow;
+use crate::audit::detect::Kind;
 use crate::audit::merge::Merge;
 use crate::audit::open::{Sighted, sighted};
 use crate::audit::progress::Progress;
 use crate::audit::scan::Scanner;
 use crate::audit::source::Input;
 use crate::audit::stream::{Shared, kind_of};
-use crate::audit::trouble::name_of;
+use crate::audit::trouble::{Trouble, name_of};
 use crate::model::Text;
 
 /// The longest way back from a response to its request that is kept, in bytes.
-const LONGEST_BACK: u64 = (1 << 31) - 1;
+pub(super) const LONGEST_BACK: u64 = (1 << 31) - 1;
 
 /// Reads everything.
 pub(in crate::audit) fn gather(inputs: Vec<Input>, progress: &Arc<Progress>) -> Archive {
@@ -27,6 +33,7 @@ pub(in crate::audit) fn gather(inputs: Vec<Input>, progress: &Arc<Progress>) -> 
         progress: Arc::clone(progress),
     };
     let mut merged = Vec::new();
+    let mut join = Join::new();
     for mut input in inputs {
         let trouble = &mut |t| progress.trouble(t);
         let Some(content) = content(&input, &progress.bytes, trouble) else {
@@ -39,10 +46,17 @@ pub(in crate::audit) fn gather(inputs: Vec<Input>, progress: &Arc<Progress>) -> 
             continue;
         };
         let name = name_of(&input.path);
-        archive.originals.push(Original::new(name, kind, content));
-        merged.push(input);
+        let original = Original::new(name, kind, content);
+        if kind == Kind::Vault {
+            let file = u32::try_from(archive.originals.len()).unwrap_or(u32::MAX);
+            vault(&original, file, &mut join, &mut archive.columns, progress);
+        } else {
+            merged.push(input);
+        }
+        archive.originals.push(original);
     }
-    let shared = Shared::new(progress, Scanner::new(), false);
+    join.finish(&mut archive.columns);
+    let shared = Shared::new(progress, Scanner::new(), false, None);
     let mut merge = Merge::new(merged, &shared);
     let files = archive.originals.iter().zip(0..);
     let files: HashMap<Text, u32> = files.map(|(o, n)| (o.name().clone(), n)).collect();
@@ -54,6 +68,124 @@ pub(in crate::audit) fn gather(inputs: Vec<Input>, progress: &Arc<Progress>) -> 
     archive.columns.sort();
     progress.finish();
     archive
+}
+
+/// The threads that one file is worth at most.
+const MOST_THREADS: u64 = 8;
+
+/// Segments that may wait to be joined.
+const AHEAD: usize = 4;
+
+/// Reads a Vault log, a large one with several threads.
+fn vault(
+    original: &Original,
+    file: u32,
+    join: &mut Join,
+    columns: &mut Columns,
+    progress: &Arc<Progress>,
+) {
+    let length = match original.content.length() {
+        Ok(length) => length,
+        Err(error) => {
+            progress.trouble(Trouble::Failed {
+                path: original.name().clone(),
+                byte: 0,
+                cause: Text::from(error.to_string()),
+            });
+            return;
+        }
+    };
+    progress.readable();
+    let cores = thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let readers = cores.min(length.div_ceil(SEGMENT)).clamp(1, MOST_THREADS);
+    let next = AtomicU64::new(0);
+    let (to, from) = sync_channel(AHEAD);
+    let ids = join.ids().clone();
+    let mut taking = Taking {
+        file,
+        join,
+        columns,
+        progress,
+        codes: Codes::new(),
+        lines: Lines::default(),
+        early: BTreeMap::new(),
+        next: 0,
+    };
+    thread::scope(|scope| {
+        for number in 0..readers {
+            let of = (original.name(), &original.content, length);
+            let number = usize::try_from(number).unwrap_or(0);
+            let reader = Reader::new(number, of, ids.clone(), &progress.bytes);
+            let (to, next) = (to.clone(), &next);
+            scope.spawn(move || reader.run(next, &to));
+        }
+        drop(to);
+        for segment in from {
+            taking.take(segment);
+        }
+    });
+    original.set_lines(taking.lines.before());
+}
+
+/// Takes segments in the order of the file, however they come.
+struct Taking<'a> {
+    file: u32,
+    join: &'a mut Join,
+    columns: &'a mut Columns,
+    progress: &'a Progress,
+    codes: Codes,
+    lines: Lines,
+    early: BTreeMap<u64, Segment>,
+    next: u64,
+}
+
+impl Taking<'_> {
+    fn take(&mut self, segment: Segment) {
+        self.early.insert(segment.number, segment);
+        while let Some(segment) = self.early.remove(&self.next) {
+            self.next += 1;
+            let codes = &mut self.codes;
+            self.join.take(&segment, self.file, codes, self.columns);
+            for mut rejected in segment.rejected {
+                rejected.place.line += self.lines.ended + 1;
+                self.progress.reject(rejected);
+            }
+            self.lines.take(segment.number, &segment.ends);
+            if let Some(trouble) = segment.trouble {
+                self.progress.trouble(trouble);
+            }
+        }
+    }
+}
+
+/// How many lines end in each [`STRIDE`] of a file.
+#[derive(Default)]
+struct Lines {
+    ends: Vec<u32>,
+    ended: u64,
+}
+
+impl Lines {
+    fn take(&mut self, segment: u64, ends: &[u32]) {
+        let first = usize::try_from(segment * SEGMENT / STRIDE as u64).unwrap_or(usize::MAX);
+        if self.ends.len() < first + ends.len() {
+            self.ends.resize(first + ends.len(), 0);
+        }
+        for (all, ends) in self.ends.iter_mut().skip(first).zip(ends) {
+            *all += ends;
+            self.ended += u64::from(*ends);
+        }
+    }
+
+    /// How many lines end before each.
+    fn before(&self) -> Vec<u64> {
+        let ends = self.ends.iter().scan(0, |before, ends| {
+            let now = *before;
+            *before += u64::from(*ends);
+            Some(now)
+        });
+        ends.collect()
+    }
 }
 
 /// Takes a row in that was read in full.

@@ -39,9 +39,17 @@ impl Archive {
             },
             byte: first,
         };
-        let (item, place) = match original.kind {
-            Kind::Vault => (call(original, at, request)?, place),
-            kind => record(original, kind, &place)?,
+        let item = match original.kind {
+            Kind::Vault => call(original, at, request)?,
+            // Of a call that was told in stages the last one counts.
+            kind => record(
+                original,
+                kind,
+                &Place {
+                    byte: at.offset,
+                    ..place.clone()
+                },
+            )?,
         };
         let sighted = Sighted {
             merged: Merged {
@@ -90,7 +98,7 @@ fn call(original: &Original, at: At, request: Option<At>) -> Result<Item, Gone> 
 }
 
 /// The record that begins at a place, in whatever format. It is read until it is complete.
-fn record(original: &Original, kind: Kind, place: &Place) -> Result<(Item, Place), Gone> {
+fn record(original: &Original, kind: Kind, place: &Place) -> Result<Item, Gone> {
     let mut want = WINDOW;
     loop {
         let mut window = vec![0; want];
@@ -101,7 +109,7 @@ fn record(original: &Original, kind: Kind, place: &Place) -> Result<(Item, Place
             return Err(Gone::Cut);
         }
         match first_of(kind, &window, place, whole) {
-            Some(Read::Record(record, found)) => return Ok((item(record), found)),
+            Some(Read::Record(record, _)) => return Ok(item(record)),
             Some(Read::Rejected(rejected)) if whole || want > LONGEST_LINE => {
                 return Err(Gone::Rejected(rejected.reason));
             }
@@ -143,11 +151,7 @@ fn first_of(kind: Kind, window: &[u8], place: &Place, whole: bool) -> Option<Rea
             }
         }
     }
-    first.map(|read| match read {
-        // A document's splitter counts from where it began.
-        Read::Record(record, _) => Read::Record(record, place.clone()),
-        rejected @ Read::Rejected(_) => rejected,
-    })
+    first
 }
 
 fn item(record: Record) -> Item {
@@ -155,6 +159,9 @@ fn item(record: Record) -> Item {
         Record::Event(event) => Item::Event(event),
         Record::Postgres(record) => Item::Postgres(record, 0),
         Record::CloudTrail(record) => Item::CloudTrail(record),
+        Record::Call(call) => Item::Call(call, 0),
+        Record::Journal(record) => Item::Journal(record, 0),
+        Record::Access(record) => Item::Access(record, 0),
         Record::Vault(entry) => Item::Vault(VaultCall {
             request: None,
             response: Some(entry),

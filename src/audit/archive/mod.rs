@@ -5,12 +5,17 @@ mod columns;
 mod count;
 mod gather;
 mod grep;
+mod half;
+mod join;
 mod look;
 mod original;
 mod page;
 mod search;
+mod segment;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod twin;
 mod words;
 
 use std::sync::Arc;

@@ -361,8 +361,3 @@ impl Archive {
         search
     }
 }
-
-#[cfg(test)]
-pub(super) fn holds(archive: &Archive, filter: &Filter, row: usize) -> bool {
-    archive.row(row, false).is_ok_and(|row| filter.holds(&row))
-}

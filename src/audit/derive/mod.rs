@@ -2,14 +2,22 @@
 //! and what it cannot know.
 
 mod emit;
+mod meaning;
 mod who;
 mod windows;
 
+mod access;
+mod azure;
 pub(in crate::audit) mod cloudtrail;
+mod gcp;
+mod journald;
+mod kubernetes;
 mod postgres;
+pub(in crate::audit) mod service;
+mod uses;
 mod vault;
 
-pub(in crate::audit) use self::vault::secret_of;
+pub(in crate::audit) use self::vault::{secret_at, secret_of};
 pub use self::who::NOBODY;
 pub use self::windows::{PATIENCE, WINDOW_SECONDS};
 
@@ -27,6 +35,18 @@ pub struct Sources {
     pub postgres: Source,
     /// Of CloudTrail records.
     pub cloudtrail: Source,
+    /// Of Kubernetes audit events.
+    pub kubernetes: Source,
+    /// Of Google Cloud's audit logs.
+    pub gcp: Source,
+    /// Of Azure's records.
+    pub azure: Source,
+    /// Of the journal.
+    pub journald: Source,
+    /// Of nginx's access log.
+    pub nginx: Source,
+    /// Of Envoy's access log.
+    pub envoy: Source,
 }
 
 impl Default for Sources {
@@ -35,6 +55,12 @@ impl Default for Sources {
             vault: Source::from("/vault"),
             postgres: Source::from("/postgresql"),
             cloudtrail: Source::from("/cloudtrail"),
+            kubernetes: Source::from("/kubernetes"),
+            gcp: Source::from("/gcp"),
+            azure: Source::from("/azure"),
+            journald: Source::from("/journald"),
+            nginx: Source::from("/nginx"),
+            envoy: Source::from("/envoy"),
         }
     }
 }
@@ -47,6 +73,9 @@ pub struct Derivation {
     sources: Sources,
     vault: vault::Vault,
     postgres: postgres::Postgres,
+    services: service::Services,
+    journald: journald::Journald,
+    access: access::Access,
     now: Option<Timestamp>,
 }
 
@@ -90,6 +119,24 @@ impl Derivation {
                     out,
                 },
             ),
+            Item::Call(call, nth) => {
+                self.pass(call.time, out);
+                let source = service::source(&self.sources, call.provider);
+                let mut emit = Emit { source, out };
+                self.services.call(call, *nth, &self.rules, &mut emit);
+            }
+            Item::Journal(record, nth) => {
+                self.pass(record.time, out);
+                let source = &self.sources.journald;
+                let mut emit = Emit { source, out };
+                self.journald.record(record, *nth, &self.rules, &mut emit);
+            }
+            Item::Access(record, nth) => {
+                self.pass(record.time, out);
+                let source = access::source(&self.sources, record.proxy);
+                let mut emit = Emit { source, out };
+                self.access.record(record, *nth, &self.rules, &mut emit);
+            }
         }
     }
 
@@ -102,9 +149,12 @@ impl Derivation {
         let tie = |role: &Text| self.vault.tie(role).cloned();
         let mut emit = Emit {
             source: &self.sources.postgres,
-            out,
+            out: &mut *out,
         };
         self.postgres.finish(&tie, &mut emit);
+        self.services.close(None, &self.sources, out);
+        self.journald.close(None, &self.sources.journald, out);
+        self.access.close(None, &self.sources, out);
     }
 
     fn vault(&mut self, call: &VaultCall, out: &mut dyn FnMut(Event)) {
@@ -145,9 +195,12 @@ impl Derivation {
         let secret_of = |role: &Text| self.vault.tie(role).cloned();
         let mut emit = Emit {
             source: &self.sources.postgres,
-            out,
+            out: &mut *out,
         };
         self.postgres.close(time, &secret_of, &mut emit);
+        self.services.close(Some(time), &self.sources, out);
+        self.journald.close(Some(time), &self.sources.journald, out);
+        self.access.close(Some(time), &self.sources, out);
     }
 }
 

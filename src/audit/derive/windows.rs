@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::audit::derive::emit::Emit;
 use crate::audit::digest::Digest;
-use crate::model::event::{AuthSample, Seconds, SignalSample};
+use crate::model::event::{AuthSample, QuotaSample, Seconds, SignalSample};
 use crate::model::{Region, SecretPath, ServiceName, Source, Span, Text, Timestamp};
 
 /// The length of a window, in seconds.
@@ -14,6 +14,11 @@ pub const WINDOW_SECONDS: u32 = 10;
 /// A window is told when a record is this much later than its end. What comes later still is
 /// counted in the oldest window that is open, so that nothing is lost.
 pub const PATIENCE: Span = Span::seconds(5);
+
+/// The signal under which calls of an API are counted against its quota: they become a
+/// `rotascope.quota.sample`, with the API in the place of the service, and what failed otherwise
+/// is what was throttled.
+pub const QUOTA: &str = "quota";
 
 /// Whose attempts are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -123,6 +128,16 @@ fn tell(
                     failed_401: Some(counts.failed_401),
                     failed_403: Some(counts.failed_403),
                     failed_other: Some(counts.failed_other),
+                };
+                emit.event(id, ended, subject, sample);
+            }
+            Some(QUOTA) => {
+                let sample = QuotaSample {
+                    api: key.service.0,
+                    region: key.region,
+                    window_seconds,
+                    total: counts.total,
+                    throttled: counts.failed_other,
                 };
                 emit.event(id, ended, subject, sample);
             }

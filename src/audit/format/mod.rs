@@ -4,10 +4,19 @@
 pub(in crate::audit) mod split;
 pub(crate) mod text;
 
+pub mod access;
+pub mod azure;
 pub mod cloudtrail;
+pub mod document;
 pub mod events;
+pub mod gcp;
+pub mod journald;
+pub mod kubernetes;
 pub mod postgres;
 pub mod vault;
+
+#[cfg(test)]
+pub(crate) mod testing;
 
 use crate::audit::record::Record;
 use crate::model::Text;

@@ -15,8 +15,8 @@ const DEEPEST: usize = 128;
 /// One thing that was cut out.
 #[derive(Debug)]
 pub(in crate::audit) enum Piece<'a> {
-    /// A whole object: an element of an array at the top or of `Records`, or a top-level object
-    /// that has no `Records`.
+    /// A whole object: an element of an array at the top or of an envelope's `Records` (or what
+    /// else the format calls them), or a top-level object without such a member.
     Object(&'a [u8], Place),
     /// Bytes that are no object, and why.
     Bad(&'a [u8], Place, &'static str),
@@ -75,11 +75,20 @@ pub(in crate::audit) struct Splitter {
     key: Vec<u8>,
     key_done: bool,
     found_records: bool,
+    /// The members of an envelope whose elements are given out.
+    members: &'static [&'static str],
 }
 
 impl Splitter {
+    /// A splitter of documents whose envelopes have `Records`.
     pub(in crate::audit) fn new(file: Text) -> Self {
+        Self::of(file, &["Records"])
+    }
+
+    /// The same for envelopes with other members; names of up to 30 bytes.
+    pub(in crate::audit) fn of(file: Text, members: &'static [&'static str]) -> Self {
         Self {
+            members,
             file,
             line: 1,
             byte: 0,
@@ -371,6 +380,9 @@ impl Splitter {
     }
 
     fn is_records_key(&self) -> bool {
-        self.key_done && self.key.strip_suffix(b"\"") == Some(b"Records")
+        let Some(key) = self.key.strip_suffix(b"\"").filter(|_| self.key_done) else {
+            return false;
+        };
+        self.members.iter().any(|member| member.as_bytes() == key)
     }
 }

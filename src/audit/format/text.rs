@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::audit::format::Read;
 use crate::model::Text;
-use crate::model::mask::MASKED;
+use crate::model::mask::{self, MASKED};
 use crate::model::rejected::{Place, Rejected};
 
 /// The most characters of an excerpt.
@@ -94,6 +95,59 @@ impl Words<'_> {
     pub(crate) fn some(&self) -> Option<Text> {
         (!self.0.is_empty()).then(|| self.text())
     }
+
+    /// A name, no longer than [`mask::LONGEST`]; `None` where nothing was written.
+    pub(crate) fn name(&self) -> Option<Text> {
+        (!self.0.is_empty()).then(|| Text::from(mask::cut(&self.0)))
+    }
+
+    /// Free words, their secrets masked; `None` where nothing was written.
+    pub(crate) fn prose(&self) -> Option<Text> {
+        (!self.0.is_empty()).then(|| Text::from(mask::prose(&self.0)))
+    }
+}
+
+/// A name, where one was written.
+pub(crate) fn name(words: Option<&Words<'_>>) -> Option<Text> {
+    words.and_then(Words::name)
+}
+
+/// Free words, where some were written.
+pub(crate) fn prose(words: Option<&Words<'_>>) -> Option<Text> {
+    words.and_then(Words::prose)
+}
+
+/// A member that should be an object of some shape; `None` where it is none, since one odd member
+/// must not cost the record.
+pub(crate) fn part<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
+    let words = raw?.get();
+    // Asked for first, as a list would be taken for the members of an object in their order.
+    if !words.starts_with('{') {
+        return None;
+    }
+    serde_json::from_str(words).ok()
+}
+
+/// Why `bytes` are no JSON object of a format. serde's words may quote the line's, so only the
+/// kind of trouble and its place are told.
+pub(crate) fn json<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &str) -> Result<T, String> {
+    let words = std::str::from_utf8(bytes)
+        .map_err(|e| format!("not UTF-8 at byte {} of the record", e.valid_up_to()))?;
+    serde_json::from_str(words).map_err(|error| match error.classify() {
+        serde_json::error::Category::Eof => "the JSON object ends early".to_owned(),
+        serde_json::error::Category::Data => {
+            format!("no {what}: a member of the wrong shape at {}", at(&error))
+        }
+        _ => format!("not JSON at {}", at(&error)),
+    })
+}
+
+fn at(error: &serde_json::Error) -> String {
+    format!(
+        "line {}, column {} of the record",
+        error.line(),
+        error.column()
+    )
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Words<'a> {

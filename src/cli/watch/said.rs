@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::Format;
+use super::{Format, complain};
 use crate::cli::diagnose::{Found, headline};
 use crate::delivery::{Failure, Tally};
 use crate::diagnosis::{Finding, Known, Mode};
-use crate::measure::alert::{Alert, Owners, Phase, Telling};
+use crate::measure::alert::{Alert, Names, Owners, Phase, Telling, Word};
 use crate::model::link::{Link, LinkState};
 use crate::model::{RotationId, ServiceName, Text, Timestamp, json};
 use crate::session::Update;
@@ -32,6 +32,35 @@ struct Heard {
     said: BTreeSet<(Phase, u32)>,
     /// True where it was over before anybody watched, and no hook was told of it.
     missed: bool,
+    /// True where the last word of it was that it is over.
+    over: bool,
+}
+
+impl Heard {
+    /// What is to be said so that the last word tells how it stands: a look at events that came late
+    /// may have taken back what was said, or what it was taken back by.
+    fn amends(&self, stands: bool, now: Timestamp) -> Option<Word> {
+        let told = |(phase, _): &(Phase, u32)| matches!(phase, Phase::Ticket | Phase::Page);
+        if stands != self.over || !self.said.iter().any(told) {
+            return None;
+        }
+        let phase = if stands {
+            Phase::Again
+        } else {
+            Phase::Resolved
+        };
+        let of = self.said.iter().filter(|(said, _)| *said == phase);
+        let last = of.map(|(_, nth)| *nth).max();
+        let nth = match (last, phase) {
+            (None, Phase::Resolved) => 0,
+            (last, _) => last.unwrap_or(0).saturating_add(1),
+        };
+        Some(Word {
+            at: now,
+            phase,
+            nth,
+        })
+    }
 }
 
 /// Says what is new.
@@ -41,6 +70,8 @@ pub(super) struct Said {
     is_live: bool,
     findings: BTreeMap<Name, Arc<Finding>>,
     alerts: BTreeMap<Text, Heard>,
+    /// Keeps the keys of alerts.
+    names: Names,
     links: BTreeMap<Text, LinkState>,
     troubles: usize,
     /// Lines to be written, each with its moment and a rank among those of one moment.
@@ -92,6 +123,7 @@ impl Said {
             is_live,
             findings: BTreeMap::new(),
             alerts: BTreeMap::new(),
+            names: Names::default(),
             links: BTreeMap::new(),
             troubles: 0,
             lines: Vec::new(),
@@ -140,7 +172,7 @@ impl Said {
     fn alerts(&mut self, known: &Known, now: Option<Timestamp>) -> Vec<Told> {
         let mut told = Vec::new();
         let mut gone: BTreeSet<Text> = self.alerts.keys().cloned().collect();
-        for alert in known.alerts.iter() {
+        for alert in self.names.settle(&known.alerts) {
             gone.remove(&alert.key);
             // What was over before anybody watched wakes nobody now, until it comes back.
             let held = self.alerts.get(&alert.key);
@@ -148,60 +180,62 @@ impl Said {
             let past = missed && !alert.stands();
             let was_missed = held.is_some_and(|held| held.missed);
             let mut due = None;
-            for (at, phase) in alert.told() {
-                told.extend(self.alert(alert, at, phase).filter(|_| !past));
-                if matches!(phase, Phase::Ticket | Phase::Page) {
-                    due = Some((at, phase));
+            for word in alert.told() {
+                told.extend(self.alert(&alert, word).filter(|_| !past));
+                if matches!(word.phase, Phase::Ticket | Phase::Page) {
+                    due = Some(word);
                 }
             }
-            if let Some((at, phase)) = due.filter(|_| was_missed && alert.stands()) {
-                told.insert(0, self.late(alert, at, phase));
+            let held = self.alerts.get(&alert.key);
+            let amends = held.and_then(|held| {
+                let now = now.unwrap_or(alert.since);
+                held.amends(alert.stands(), alert.resolved_at.unwrap_or(now))
+            });
+            if let Some(word) = amends {
+                told.extend(self.alert(&alert, word).filter(|_| !past));
+            }
+            if let Some(word) = due.filter(|_| was_missed && alert.stands()) {
+                told.insert(0, self.late(&alert, word));
             }
             if let Some(held) = self.alerts.get_mut(&alert.key) {
                 held.missed = past;
             }
         }
         // A look at events that came late may know better.
-        for key in gone {
-            let Some(Heard {
-                alert,
-                said,
-                missed,
-            }) = self.alerts.get(&key)
-            else {
-                continue;
-            };
-            if !missed && !said.is_empty() && !said.contains(&(Phase::Resolved, 0)) {
-                let mut alert = (**alert).clone();
-                let at = now.unwrap_or(alert.since);
+        let mut withdrawn = Vec::new();
+        for held in gone.iter().filter_map(|key| self.alerts.get(key)) {
+            let at = now.unwrap_or(held.alert.since);
+            if let Some(word) = held.amends(false, at).filter(|_| !held.missed) {
+                let mut alert = (*held.alert).clone();
                 (alert.resolved_at, alert.withdrawn) = (Some(at), true);
-                told.extend(self.alert(&Arc::new(alert), at, Phase::Resolved));
+                withdrawn.push((Arc::new(alert), word));
             }
+        }
+        for (alert, word) in withdrawn {
+            told.extend(self.alert(&alert, word));
         }
         told
     }
 
     /// Says one thing of an alert, where it was not said.
-    fn alert(&mut self, alert: &Arc<Alert>, at: Timestamp, phase: Phase) -> Option<Told> {
-        let nth = if phase == Phase::Again {
-            alert.flaps
-        } else {
-            0
-        };
+    fn alert(&mut self, alert: &Arc<Alert>, word: Word) -> Option<Told> {
         let held = self.alerts.entry(alert.key.clone());
         let held = held.or_insert_with(|| Heard {
             alert: Arc::clone(alert),
             said: BTreeSet::new(),
             missed: false,
+            over: false,
         });
         held.alert = Arc::clone(alert);
+        let Word { at, phase, nth } = word;
         if !held.said.insert((phase, nth)) {
             return None;
         }
+        held.over = phase == Phase::Resolved;
         let route = self.owners.route(alert);
-        let telling = Telling::of(alert, at, phase, &route);
+        let telling = Telling::of(alert, word, &route);
         if self.format == Format::Events {
-            let event = alert.event(at, phase, route.owner.as_ref());
+            let event = alert.event(word, route.owner.as_ref());
             // An event that cannot be written as JSON does not exist: it was made of words.
             if let Ok(line) = event.to_json() {
                 self.lines.push((Some(at), 2, json::harmless(&line)));
@@ -215,11 +249,11 @@ impl Said {
     }
 
     /// What hooks were not told while it was over already, now that it stands again. It was said.
-    fn late(&self, alert: &Alert, at: Timestamp, phase: Phase) -> Told {
+    fn late(&self, alert: &Alert, word: Word) -> Told {
         let route = self.owners.route(alert);
         Told {
-            telling: Telling::of(alert, at, phase, &route),
-            rings: phase == Phase::Page,
+            telling: Telling::of(alert, word, &route),
+            rings: word.phase == Phase::Page,
         }
     }
 
@@ -269,10 +303,7 @@ impl Said {
             phase,
             why,
         } = failure;
-        let words = format!(
-            "HOOK       {hook} was not told of {alert} ({}): {why}",
-            phase.name()
-        );
+        let words = not_told(failure);
         let line = Line::Hook {
             hook: hook.to_string(),
             alert: alert.to_string(),
@@ -302,16 +333,11 @@ impl Said {
             self.push(None, 4, "", &line);
             return self.flush();
         }
-        let mut err = io::stderr().lock();
-        if tally.delivered + tally.failed > 0 {
-            writeln!(
-                err,
-                "hooks told {} not told {} (hung {}, dropped {})",
-                tally.delivered, tally.failed, tally.hung, tally.dropped
-            )?;
+        if let Some(words) = counted(tally) {
+            complain(&words);
         }
         if rejected > 0 {
-            writeln!(err, "rejected {rejected}")?;
+            complain(&format!("rejected {rejected}"));
         }
         Ok(())
     }
@@ -328,7 +354,7 @@ impl Said {
             }
             Format::Events => {
                 if !matches!(line, Line::Finding { .. }) {
-                    let _ = writeln!(io::stderr().lock(), "{words}");
+                    complain(words);
                 }
             }
         }
@@ -345,6 +371,31 @@ impl Said {
         }
         Ok(())
     }
+}
+
+/// That a hook was not told, in words.
+pub(super) fn not_told(failure: &Failure) -> String {
+    let Failure {
+        hook,
+        alert,
+        phase,
+        why,
+    } = failure;
+    let phase = phase.name();
+    format!("HOOK       {hook} was not told of {alert} ({phase}): {why}")
+}
+
+/// How much hooks were told, in words; `None` where there was nothing to tell.
+pub(super) fn counted(tally: Tally) -> Option<String> {
+    let Tally {
+        delivered,
+        failed,
+        hung,
+        dropped,
+    } = tally;
+    (delivered + failed > 0).then(|| {
+        format!("hooks told {delivered} not told {failed} (hung {hung}, dropped {dropped})")
+    })
 }
 
 /// Not worth a line: the first steps of a connection, and whoever catches up after each of them.
@@ -395,72 +446,4 @@ fn text(telling: &Telling, withdrawn: bool) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::measure::alert::About;
-    use crate::model::event::Severity;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::new(1_800_000_000 + seconds, 0)
-    }
-
-    /// A page at 10 s.
-    fn paged() -> Alert {
-        Alert {
-            key: "rotation/r1".into(),
-            about: About::Rotation("r1".into()),
-            severity: Severity::Page,
-            others: BTreeSet::new(),
-            modes: vec!["F1"],
-            words: String::new(),
-            secret: None,
-            services: BTreeSet::new(),
-            regions: BTreeSet::new(),
-            owner: None,
-            since: at(10),
-            suppressed_at: None,
-            window: None,
-            ticketed_at: None,
-            paged_at: Some(at(10)),
-            escalated_at: None,
-            resolved_at: None,
-            first_resolved_at: None,
-            withdrawn: false,
-            flaps: 0,
-            again_at: None,
-            burning: None,
-            next: &[],
-        }
-    }
-
-    fn take(said: &mut Said, alert: &Alert, seconds: i64) -> Vec<(Phase, bool)> {
-        let known = Known {
-            alerts: [Arc::new(alert.clone())].into(),
-            ..Known::default()
-        };
-        let told = said.take(&known, Some(at(seconds)));
-        let told = told.into_iter();
-        told.map(|told| (told.telling.phase, told.rings)).collect()
-    }
-
-    #[test]
-    fn what_was_over_before_anybody_watched_wakes_somebody_when_it_comes_back() {
-        let mut said = Said::new(Owners::default(), Format::Text, true);
-        let mut alert = paged();
-        (alert.resolved_at, alert.first_resolved_at) = (Some(at(60)), Some(at(60)));
-        assert!(take(&mut said, &alert, 100).is_empty());
-        assert!(take(&mut said, &alert, 110).is_empty());
-        (alert.resolved_at, alert.again_at, alert.flaps) = (None, Some(at(120)), 1);
-        let told = [(Phase::Page, true), (Phase::Again, false)];
-        assert_eq!(take(&mut said, &alert, 120), told);
-        assert!(take(&mut said, &alert, 130).is_empty(), "once");
-        // What was told of while somebody watched is told once, whatever becomes of it.
-        let mut said = Said::new(Owners::default(), Format::Text, true);
-        let mut alert = paged();
-        assert_eq!(take(&mut said, &alert, 20), [(Phase::Page, true)]);
-        (alert.resolved_at, alert.first_resolved_at) = (Some(at(60)), Some(at(60)));
-        assert_eq!(take(&mut said, &alert, 60), [(Phase::Resolved, false)]);
-        (alert.resolved_at, alert.again_at, alert.flaps) = (None, Some(at(120)), 1);
-        assert_eq!(take(&mut said, &alert, 120), [(Phase::Again, false)]);
-    }
-}
+mod tests;

@@ -60,6 +60,18 @@ impl Phase {
     }
 }
 
+/// One thing that is told of an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Word {
+    /// When it was so.
+    pub at: Timestamp,
+    /// What is told.
+    pub phase: Phase,
+    /// Of `again` and of a `resolved` after it: the how-manieth return it tells of, from 1. All
+    /// else is told once, under 0.
+    pub nth: u32,
+}
+
 /// A budget that burns.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Burning {
@@ -145,24 +157,37 @@ impl Alert {
         self.suppressed_at.is_some() && self.ticketed_at.is_none() && self.paged_at.is_none()
     }
 
-    /// What is told of it, in order of time: at most once each, but for coming back, of which the
-    /// last time is told. What nobody was told of, nobody is told the end of.
+    /// What is told of it, in order of time: at most once each, but for what returns. Of its returns
+    /// the last is told, and the end of that. The last word always says how it stands. What nobody was
+    /// told of, nobody is told the end of.
     #[must_use]
-    pub fn told(&self) -> Vec<(Timestamp, Phase)> {
+    pub fn told(&self) -> Vec<Word> {
         let told = self.ticketed_at.is_some() || self.paged_at.is_some();
         let over = self.first_resolved_at.filter(|_| told);
         let again = self.again_at.filter(|_| told && self.flaps > 0);
+        // What ends before it came back has clocks that disagree.
+        let over_again = again.zip(self.resolved_at).map(|(from, to)| to.max(from));
         let all = [
-            (self.suppressed_at, Phase::Suppressed),
-            (self.ticketed_at, Phase::Ticket),
-            (self.paged_at, Phase::Page),
-            (self.escalated_at, Phase::Escalated),
-            (over, Phase::Resolved),
-            (again, Phase::Again),
+            (self.suppressed_at, Phase::Suppressed, 0),
+            (self.ticketed_at, Phase::Ticket, 0),
+            (self.paged_at, Phase::Page, 0),
+            (self.escalated_at, Phase::Escalated, 0),
+            (over, Phase::Resolved, 0),
+            (again, Phase::Again, self.flaps),
+            (over_again, Phase::Resolved, self.flaps),
         ];
         let told = all.into_iter();
-        let mut told: Vec<_> = told.filter_map(|(at, phase)| Some((at?, phase))).collect();
-        told.sort_unstable();
+        let mut told: Vec<Word> = told
+            .filter_map(|(at, phase, nth)| {
+                Some(Word {
+                    at: at?,
+                    phase,
+                    nth,
+                })
+            })
+            .collect();
+        // Those of one moment stay in the order above.
+        told.sort_by_key(|word| word.at);
         told
     }
 
@@ -210,7 +235,8 @@ impl Alert {
 
     /// The same as an event of the contract, for whoever reads those: firing, or resolved.
     #[must_use]
-    pub fn event(&self, at: Timestamp, phase: Phase, owner: Option<&Text>) -> Event {
+    pub fn event(&self, word: Word, owner: Option<&Text>) -> Event {
+        let Word { at, phase, nth } = word;
         let data = AlertData {
             alert: self.key.clone(),
             status: match phase {
@@ -227,9 +253,9 @@ impl Alert {
             owner: owner.or(self.owner.as_ref()).cloned(),
             summary: Some(Text::from(self.summary())),
         };
-        let id = match phase {
-            Phase::Again => format!("{}/{}/{}", self.key.raw(), phase.name(), self.flaps),
-            _ => format!("{}/{}", self.key.raw(), phase.name()),
+        let id = match nth {
+            0 => format!("{}/{}", self.key.raw(), phase.name()),
+            nth => format!("{}/{}/{nth}", self.key.raw(), phase.name()),
         };
         let event = Event::new(SOURCE, id, at, data.into()).about(self.key.clone());
         match &self.about {

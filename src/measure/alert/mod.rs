@@ -7,12 +7,13 @@
 //!
 //! Files, each seeing only those before it: notice (a finding, as alerts see it) · owner (who
 //! answers, and how they are reached) · entry (the alert) · pressure (budgets that burn) · window (what is
-//! planned) · habit (secrets that are read or rotated too often) · book · telling (an
-//! alert in plain words).
+//! planned) · habit (secrets that are read or rotated too often) · book · naming
+//! (one key for what a later look tells under another) · telling (an alert in plain words).
 
 mod book;
 mod entry;
 mod habit;
+mod naming;
 mod notice;
 mod owner;
 mod pressure;
@@ -23,8 +24,9 @@ mod tests;
 mod window;
 
 pub use book::{Book, FLAP, TOGETHER};
-pub use entry::{About, Alert, Burning, Phase};
+pub use entry::{About, Alert, Burning, Phase, Word};
 pub use habit::Excess;
+pub use naming::Names;
 pub use notice::Notice;
 pub use owner::{Owner, Owners, Pattern, Route};
 pub use pressure::{LEAST_BAD, Pressure};

@@ -2,11 +2,12 @@
 //! put it into chats and on screens.
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
-use crate::model::Timestamp;
 use crate::model::event::Severity;
+use crate::model::{Text, Timestamp};
 
-use super::entry::{About, Alert, Burning, Phase};
+use super::entry::{About, Alert, Burning, Phase, Word};
 use super::owner::Route;
 
 /// An alert in plain words.
@@ -16,6 +17,9 @@ pub struct Telling {
     pub alert: String,
     /// What is told.
     pub phase: Phase,
+    /// Of `again` and of a `resolved` after it: the how-manieth return it tells of, from 1.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub returns: u32,
     /// When it was so.
     pub at: Timestamp,
     /// When it was first found.
@@ -58,16 +62,18 @@ pub struct Telling {
 }
 
 impl Telling {
-    /// What is told of an alert in a phase.
+    /// One thing that is told of an alert.
     #[must_use]
-    pub fn of(alert: &Alert, at: Timestamp, phase: Phase, route: &Route) -> Self {
+    pub fn of(alert: &Alert, word: Word, route: &Route) -> Self {
+        let Word { at, phase, nth } = word;
         let to = match phase {
             Phase::Escalated if !route.escalation.is_empty() => &route.escalation,
             _ => &route.contacts,
         };
         Self {
-            alert: alert.key.to_string(),
+            alert: name(&alert.key),
             phase,
+            returns: nth,
             at,
             since: alert.since,
             severity: alert.severity.clone(),
@@ -90,4 +96,33 @@ impl Telling {
             next: alert.next,
         }
     }
+
+    /// Names what is told: no other telling has it, and the same one always does.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.returns {
+            0 => format!("{}/{}", self.alert, self.phase.name()),
+            nth => format!("{}/{}/{nth}", self.alert, self.phase.name()),
+        }
+    }
+}
+
+/// The harmless form of a key. Where that is not the key itself, two keys may have the same one: a
+/// digest keeps them apart.
+fn name(key: &Text) -> String {
+    let shown = key.shown();
+    if shown == key.raw() {
+        return shown.into_owned();
+    }
+    let digest: [u8; 32] = Sha256::digest(key.raw().as_bytes()).into();
+    let digest: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+    format!("{shown}~{digest}")
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands members over by reference"
+)]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }

@@ -104,8 +104,21 @@ impl Desk {
 
     fn told(&self) -> Vec<(i64, Phase)> {
         let told = self.book.alerts().flat_map(|alert| alert.told());
-        told.map(|(when, phase)| (when.since(at(0)).as_seconds(), phase))
+        told.map(|word| (word.at.since(at(0)).as_seconds(), word.phase))
             .collect()
+    }
+}
+
+fn told(alert: &Alert) -> Vec<(Timestamp, Phase)> {
+    let words = alert.told().into_iter();
+    words.map(|word| (word.at, word.phase)).collect()
+}
+
+fn word(seconds: i64, phase: Phase) -> Word {
+    Word {
+        at: at(seconds),
+        phase,
+        nth: 0,
     }
 }
 
@@ -196,7 +209,10 @@ fn a_flap_is_the_same_alert_and_what_comes_much_later_is_not() {
     assert!(desk.only().stands());
     let again = healed(&again, 200);
     desk.step(200, &[first.clone(), again.clone()]);
-    assert_eq!(desk.told(), phases, "nobody is told a second time");
+    let all = [&phases[..], &[(200, Phase::Resolved)]].concat();
+    assert_eq!(desk.told(), all, "woken once; the last word is true");
+    let nth: Vec<u32> = desk.only().told().iter().map(|word| word.nth).collect();
+    assert_eq!(nth, [0, 0, 1, 1], "each is told under a name of its own");
     let much_later = 200 + FLAP.as_seconds() + 1;
     let third = notice("F1", "r1", "checkout", much_later);
     desk.step(much_later, &[first, again, third]);
@@ -351,7 +367,7 @@ fn a_window_never_hides_a_page_nor_a_revocation_nor_a_leak_nor_a_burning_budget(
     desk.burns(LevelName::M3, Urgency::Ticket);
     desk.step(20, std::slice::from_ref(&small));
     assert!(desk.book.alerts().all(|alert| alert.is_suppressed()));
-    let first = |desk: &Desk| desk.book.alerts().next().unwrap().told();
+    let first = |desk: &Desk| told(desk.book.alerts().next().unwrap());
     desk.burns(LevelName::M10, Urgency::Escalate);
     desk.step(25, std::slice::from_ref(&small));
     let quiet = (at(10), Phase::Suppressed);
@@ -451,7 +467,7 @@ fn a_budget_is_explained_only_by_what_burns_it_and_was_told() {
     desk.step(10, &[]);
     desk.burns(LevelName::M3, Urgency::Escalate);
     desk.step(20, &[notice("F1", "r1", "checkout", 20)]);
-    let told: Vec<_> = desk.book.alerts().map(|alert| alert.told()).collect();
+    let told: Vec<_> = desk.book.alerts().map(|alert| told(alert)).collect();
     assert_eq!(told[0], [(at(10), Phase::Ticket)]);
     assert_eq!(told[1], [(at(20), Phase::Page), (at(20), Phase::Escalated)]);
 }
@@ -574,7 +590,7 @@ fn an_alert_is_an_event_of_the_contract() {
     let mut desk = Desk::default();
     desk.step(10, &[notice("F1", "r1", "che\u{1b}ckout", 10)]);
     let alert = desk.only();
-    let event = alert.event(at(10), Phase::Page, Some(&"team-x".into()));
+    let event = alert.event(word(10, Phase::Page), Some(&"team-x".into()));
     let line = event.to_json().unwrap();
     let read = Event::from_json(line.as_bytes()).unwrap();
     assert_eq!(read, event);
@@ -588,7 +604,7 @@ fn an_alert_is_an_event_of_the_contract() {
         assert!(line.contains(word), "{word} {line}");
     }
     assert!(!alert.summary().contains('\u{1b}'));
-    let over = alert.event(at(20), Phase::Resolved, None);
+    let over = alert.event(word(20, Phase::Resolved), None);
     assert!(over.to_json().unwrap().contains("\"resolved\""));
     assert_ne!(over.id, event.id);
 }
@@ -701,8 +717,8 @@ proptest! {
             prop_assert!(!hidden);
         }
         for alert in &alerts {
-            prop_assert!(alert.told().iter().all(|(when, _)| *when >= alert.since));
-            prop_assert!(alert.told().iter().filter(|(_, p)| *p == Phase::Page).count() <= 1);
+            prop_assert!(alert.told().iter().all(|word| word.at >= alert.since));
+            prop_assert!(alert.told().iter().filter(|word| word.phase == Phase::Page).count() <= 1);
         }
     }
 }

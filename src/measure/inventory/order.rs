@@ -88,8 +88,14 @@ pub fn order(inventory: &Inventory, column: Column, reversed: bool, letters: &st
     rows.sort_unstable_by(|(a, x), (b, y)| {
         let by = a.missing.cmp(&b.missing);
         let own = a.own(b);
+        // They stand by name already, which is turned round only where it is what is asked for.
+        let names = if reversed && column == Column::Secret {
+            y.cmp(x)
+        } else {
+            x.cmp(y)
+        };
         by.then(if reversed { own.reverse() } else { own })
-            .then(x.cmp(y))
+            .then(names)
     });
     rows.into_iter().map(|(_, at)| at).collect()
 }
@@ -110,7 +116,6 @@ impl Key {
         };
         match column {
             Column::Look => known(Some(look(item))),
-            // They stand by name already.
             Column::Secret => known(Some(0)),
             Column::Owner => Self {
                 missing: item.owner.is_none(),

@@ -428,6 +428,10 @@ fn what_a_column_knows_nothing_of_comes_last_whichever_way_round() {
         ["=cmd|'x'", "api", "db"]
     );
     assert_eq!(
+        names(&inventory, Column::Secret, true, ""),
+        ["db", "api", "=cmd|'x'"]
+    );
+    assert_eq!(
         names(&inventory, Column::Consumers, true, ""),
         ["db", "=cmd|'x'", "api"]
     );

@@ -18,7 +18,7 @@
 use serde::Serialize;
 
 use super::marks::Marks;
-use crate::model::{Span, Timestamp};
+use crate::model::Span;
 
 /// What a burn rate above its threshold asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -38,6 +38,15 @@ const RULES: [(Urgency, f64, Span); 4] = [
     (Urgency::Page, 0.02, Span::seconds(3600)),
     (Urgency::Page, 0.05, Span::seconds(6 * 3600)),
     (Urgency::Ticket, 0.1, Span::seconds(3 * 86_400)),
+];
+
+/// Every look-back of the table, shortest first: the long ones and their twelfths.
+pub(super) const BACKS: [Span; 5] = [
+    Span::seconds(300),
+    Span::seconds(1800),
+    Span::seconds(3600),
+    Span::seconds(6 * 3600),
+    Span::seconds(3 * 86_400),
 ];
 
 /// One pair of look-backs.
@@ -70,15 +79,15 @@ pub(super) enum Allowed {
     Count(f64),
 }
 
-/// The burn rates of a level's marks up to `now`. Look-backs longer than the window say nothing
+/// The burn rates of a level's marks at the end of their window. Look-backs longer than the window say nothing
 /// and are left out.
-pub(super) fn burns(marks: &Marks, allowed: Allowed, window: Span, now: Timestamp) -> Vec<Burn> {
+pub(super) fn burns(marks: &Marks, allowed: Allowed, window: Span) -> Vec<Burn> {
     let rules = RULES.iter().filter(|(_, _, long)| *long <= window);
     let burn = |(urgency, consumed, long): &(Urgency, f64, Span)| {
         let short = Span::micros(long.as_micros() / 12);
         let threshold = consumed * ratio(window, *long);
-        let (fast, bad) = rate(marks, allowed, window, now, *long);
-        let (faster, _) = rate(marks, allowed, window, now, short);
+        let (fast, bad) = rate(marks, allowed, window, *long);
+        let (faster, _) = rate(marks, allowed, window, short);
         let reaches = |rate: Option<f64>| rate.is_some_and(|rate| rate >= threshold);
         Burn {
             urgency: *urgency,
@@ -98,14 +107,8 @@ pub(super) fn burns(marks: &Marks, allowed: Allowed, window: Span, now: Timestam
     clippy::cast_precision_loss,
     reason = "counts and microseconds of a window are far below 2^52"
 )]
-fn rate(
-    marks: &Marks,
-    allowed: Allowed,
-    window: Span,
-    now: Timestamp,
-    back: Span,
-) -> (Option<f64>, u64) {
-    let (good, bad) = marks.after(now - back);
+fn rate(marks: &Marks, allowed: Allowed, window: Span, back: Span) -> (Option<f64>, u64) {
+    let (good, bad) = marks.within(back);
     let rate = match allowed {
         Allowed::Share(share) => {
             let n = good.saturating_add(bad);
@@ -127,6 +130,28 @@ fn ratio(a: Span, b: Span) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
+
+    #[test]
+    fn every_look_back_of_the_table_is_counted() {
+        for (_, _, long) in RULES {
+            assert!(BACKS.contains(&long), "{long:?}");
+            let short = Span::micros(long.as_micros() / 12);
+            assert!(BACKS.contains(&short), "{short:?}");
+        }
+        assert!(BACKS.is_sorted());
+        let mut marks = Marks::new(now() - MONTH, now());
+        for (seconds, bad) in [(300, 1), (299, 10), (3 * 86_400, 100), (86_400, 1000)] {
+            marks.add(now() - Span::seconds(seconds), 0, bad);
+        }
+        let bad = BACKS.map(|back| marks.within(back).1);
+        assert_eq!(
+            bad,
+            [10, 11, 11, 11, 1011],
+            "a look-back's first moment is none of it"
+        );
+        assert_eq!(marks.counts(), (0, 1111));
+    }
 
     const MONTH: Span = Span::seconds(30 * 86_400);
 
@@ -146,7 +171,7 @@ mod tests {
     }
 
     fn fired(marks: &Marks, share: f64) -> Vec<(Urgency, i64)> {
-        burns(marks, Allowed::Share(share), MONTH, now())
+        burns(marks, Allowed::Share(share), MONTH)
             .iter()
             .filter(|burn| burn.fires)
             .map(|burn| (burn.urgency, burn.long_seconds))
@@ -155,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_thresholds_of_thirty_days_are_the_workbooks() {
-        let all = burns(&marks(0, 0), Allowed::Share(0.01), MONTH, now());
+        let all = burns(&marks(0, 0), Allowed::Share(0.01), MONTH);
         let close = |a: f64, b: f64| (a - b).abs() < 1e-9;
         for (burn, threshold) in all.iter().zip([60.0, 14.4, 6.0, 1.0]) {
             assert!(close(burn.threshold, threshold), "{burn:?}");
@@ -164,7 +189,6 @@ mod tests {
             &marks(0, 0),
             Allowed::Share(0.01),
             Span::seconds(7 * 86_400),
-            now(),
         );
         assert!(close(week.get(1).unwrap().threshold, 3.36));
     }
@@ -192,7 +216,7 @@ mod tests {
             let bad = u64::from(minute > 6);
             over.add(now() - Span::seconds(minute * 60), 1 - bad, bad);
         }
-        let page = burns(&over, Allowed::Share(0.01), MONTH, now());
+        let page = burns(&over, Allowed::Share(0.01), MONTH);
         let page = page.get(1).unwrap();
         assert!(page.long.unwrap() > page.threshold);
         assert_eq!((page.short, page.fires), (Some(0.0), false));
@@ -202,17 +226,16 @@ mod tests {
     fn counts_burn_against_their_pace_and_nothing_seen_has_no_rate() {
         let mut marks = Marks::new(now() - MONTH, now());
         marks.add(now(), 0, 1);
-        let all = burns(&marks, Allowed::Count(1.0), MONTH, now());
+        let all = burns(&marks, Allowed::Count(1.0), MONTH);
         // One of one a month, within the last hour: 720 times the pace.
         assert_eq!(all.get(1).unwrap().long, Some(720.0));
         let none = burns(
             &Marks::new(now() - MONTH, now()),
             Allowed::Share(0.1),
             MONTH,
-            now(),
         );
         assert!(none.iter().all(|burn| burn.long.is_none() && !burn.fires));
-        let day = burns(&marks, Allowed::Count(1.0), Span::seconds(86_400), now());
+        let day = burns(&marks, Allowed::Count(1.0), Span::seconds(86_400));
         assert_eq!(day.len(), 3);
     }
 }

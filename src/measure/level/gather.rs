@@ -53,7 +53,7 @@ impl Summary {
         let empty = Record {
             secret: rotation.secret.clone(),
             words: record.words,
-            cases: Vec::new(),
+            ..Record::default()
         };
         let first = record.cases.iter().map(|(_, case)| case.day()).min();
         let started = Day::of(rotation.started_at);
@@ -69,8 +69,15 @@ impl Summary {
             let of = days.entry(case.day()).or_insert_with(|| empty.clone());
             of.cases.push((part, case.to_micros()));
         }
-        for (day, mut record) in days {
+        let mut later = [0_u32; 8];
+        for (day, mut record) in days.into_iter().rev() {
             record.cases.sort_unstable();
+            record.later = later;
+            for (part, _) in &record.cases {
+                if let Some(held) = later.get_mut(part.index()) {
+                    *held = held.saturating_add(1);
+                }
+            }
             let summary = self.days.entry(day).or_default();
             for alias in &rotation.aliases {
                 // Who knew it under this id alone knew less.

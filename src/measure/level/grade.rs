@@ -130,7 +130,7 @@ pub(super) fn grade(kind: Kind, objective: f64, window: Span, marks: &Marks) -> 
         window_seconds: window.as_seconds(),
         budget_left: (seen && has_budget).then_some(1.0 - spent),
         burn: if has_budget {
-            burns(marks, allowed, window, marks.to())
+            burns(marks, allowed, window)
         } else {
             Vec::new()
         },

@@ -1,16 +1,23 @@
-//! The cases of a level: when each was, and whether it was good.
+//! The cases of a level: how many there were, how many were good, and how long ago.
+//!
+//! A month of a large fleet has millions: they are counted as they come, by the look-backs that
+//! anybody asks for, and only lengths are kept one by one.
 
+use super::burn::BACKS;
 use super::facts::micros;
 use super::minutes::{begins, minute_of};
 use super::summary::Case;
-use crate::model::Timestamp;
+use crate::model::{Span, Timestamp};
 
-/// Every case of a level in its window: when it was, and whether it was good.
+/// The cases of a level in its window.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Marks {
     from: Timestamp,
     to: Timestamp,
-    cases: Vec<(Timestamp, (u64, u64))>,
+    /// Where each of [`BACKS`] begins.
+    edges: [Timestamp; BACKS.len()],
+    /// Good and bad cases of each look-back that no shorter one holds; last those that none does.
+    cases: [(u64, u64); BACKS.len() + 1],
     seconds: Vec<f64>,
     n: Option<u64>,
 }
@@ -21,6 +28,7 @@ impl Marks {
         Self {
             from,
             to,
+            edges: BACKS.map(|back| to - back),
             ..Self::default()
         }
     }
@@ -40,12 +48,12 @@ impl Marks {
     /// Cases at a moment; those outside of the window are dropped.
     pub(super) fn add(&mut self, at: Timestamp, good: u64, bad: u64) {
         if self.holds(at) {
-            match self.cases.last_mut() {
-                Some((last, case)) if *last == at => {
-                    case.0 = case.0.saturating_add(good);
-                    case.1 = case.1.saturating_add(bad);
-                }
-                _ => self.cases.push((at, (good, bad))),
+            // Most are older than any look-back.
+            let shorter = self.edges.iter().rev().take_while(|edge| at > **edge);
+            let place = BACKS.len() - shorter.count();
+            if let Some(case) = self.cases.get_mut(place) {
+                case.0 = case.0.saturating_add(good);
+                case.1 = case.1.saturating_add(bad);
             }
         }
     }
@@ -97,15 +105,16 @@ impl Marks {
         self.to
     }
 
-    /// Good and bad cases later than a moment.
-    pub(super) fn after(&self, at: Timestamp) -> (u64, u64) {
-        let later = self.cases.iter().filter(|(when, _)| *when > at);
-        sum(later.map(|(_, case)| case))
+    /// Good and bad cases less long before the window's end than one of [`BACKS`]; of any other
+    /// look-back, those of the next shorter one.
+    pub(super) fn within(&self, back: Span) -> (u64, u64) {
+        let held = BACKS.iter().take_while(|known| **known <= back);
+        sum(self.cases.iter().take(held.count()))
     }
 
     /// Good and bad cases in all.
     pub(super) fn counts(&self) -> (u64, u64) {
-        sum(self.cases.iter().map(|(_, case)| case))
+        sum(self.cases.iter())
     }
 
     /// The smallest length that at least this share of all cases did not exceed (the nearest-rank

@@ -170,6 +170,10 @@ pub struct Record {
     /// On how many words what is told of each part rests, by [`Part::index`]; 0 where nothing is
     /// known of the part. Cases may be none, where what was told belongs to another day.
     pub words: [u32; 8],
+    /// How many cases of each part the same telling puts on later days, by [`Part::index`]: two
+    /// who know as many words may know a case on either side of midnight, and only one may be
+    /// believed, on both days the same.
+    pub later: [u32; 8],
     /// Its cases, in order of part, then as they compare.
     pub cases: Vec<(Part, Case)>,
 }
@@ -188,23 +192,29 @@ impl Record {
     }
 
     /// Joins what another knows of the same rotation on the same day: of each part the one that
-    /// rests on more words; of as many, the one with more cases, or that waited longer.
+    /// rests on more words; of as many, the one that puts more on later days, then the one with
+    /// more cases, or that waited longer.
     pub fn join(&mut self, other: &Self) {
         self.secret = self.secret.take().or_else(|| other.secret.clone());
-        if self.words == other.words && self.cases == other.cases {
+        let same = self.words == other.words && self.later == other.later;
+        if same && self.cases == other.cases {
             return;
         }
         let mut cases = Vec::with_capacity(self.cases.len().max(other.cases.len()));
         for part in Part::ALL {
             let rank = |of: &Self| {
-                let words = of.words.get(part.index()).copied().unwrap_or(0);
+                let number = |all: &[u32; 8]| all.get(part.index()).copied().unwrap_or(0);
                 let cases: Vec<Case> = of.of(part).copied().collect();
-                (words, cases.len(), cases)
+                (number(&of.words), number(&of.later), cases.len(), cases)
             };
-            let (words, _, best) = rank(self).max(rank(other));
-            if let Some(held) = self.words.get_mut(part.index()) {
-                *held = words;
-            }
+            let (words, later, _, best) = rank(self).max(rank(other));
+            let put = |all: &mut [u32; 8], number| {
+                if let Some(held) = all.get_mut(part.index()) {
+                    *held = number;
+                }
+            };
+            put(&mut self.words, words);
+            put(&mut self.later, later);
             cases.extend(best.into_iter().map(|case| (part, case)));
         }
         self.cases = cases;

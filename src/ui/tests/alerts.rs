@@ -223,3 +223,17 @@ fn what_was_over_when_it_was_first_seen_rings_when_it_comes_back() {
     );
     assert_eq!(rung.len(), 1, "{rung:?}");
 }
+
+#[test]
+fn a_page_that_a_later_look_names_otherwise_rings_once() {
+    let renamed = |key: &str| {
+        let mut state = paged();
+        let mut alert = (*state.known.alerts[0]).clone();
+        alert.key = key.into();
+        state.known.alerts = [Arc::new(alert)].into();
+        live(state, true)
+    };
+    let states = vec![renamed("services/checkout@1"), renamed("rotation/rot-7f3a")];
+    let rung = rings(Some(Ring::Bell), states);
+    assert_eq!(rung.len(), 1, "{rung:?}");
+}

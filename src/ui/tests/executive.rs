@@ -43,6 +43,7 @@ fn rotation(summary: &mut Summary, day: Day, n: i64, (end, hours, emergency): (E
     let record = Record {
         secret: Some("payments/db".into()),
         words: [1; 8],
+        later: [0; 8],
         cases,
     };
     let key = Key::of(&[&format!("{day}-{n}")]);

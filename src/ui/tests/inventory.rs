@@ -111,7 +111,7 @@ fn the_selected_secret_stays_selected_whatever_comes_and_whatever_the_order() {
 
 #[test]
 fn the_screen_is_full_wherever_another_order_takes_the_selected_secret() {
-    for rows in 11..=14 {
+    for rows in 15..=20 {
         for ups in 0..8 {
             let mut bench = Bench::new(80, rows, secrets());
             bench.press("7 h j j j j j j j");
@@ -123,8 +123,58 @@ fn the_screen_is_full_wherever_another_order_takes_the_selected_secret() {
                 text.lines().filter(|line| !line.trim().is_empty()).count()
             };
             let before = full(&mut bench);
+            assert!(bench.text().contains("Inventory ▸"), "it has room");
             bench.press("D");
             assert_eq!(full(&mut bench), before, "{rows} {ups}\n{}", bench.text());
+        }
+    }
+}
+
+/// The names of the secrets that are seen, from the top.
+fn seen(bench: &mut Bench, names: &[String]) -> Vec<String> {
+    let text = bench.text();
+    let first = |line: &str| {
+        let line = line.trim_start().trim_start_matches('▌').trim_start();
+        let name = line.split_whitespace().next()?.to_owned();
+        names.contains(&name).then_some(name)
+    };
+    text.lines().filter_map(first).collect()
+}
+
+#[test]
+fn what_comes_and_moves_the_selected_secret_leaves_no_row_empty_and_the_secret_in_sight() {
+    let story = rich::Story::from(secrets().incident);
+    let names: Vec<String> = story
+        .incident
+        .secrets()
+        .iter()
+        .map(|s| s.to_string())
+        .collect();
+    for rows in 15..=20 {
+        for ups in 0..names.len() {
+            let mut bench = Bench::new(80, rows, secrets());
+            // The longest unused stand first.
+            bench.press("7 h h h h h h h h j j j j j j j");
+            (0..ups).for_each(|_| drop(bench.press("k")));
+            let before = seen(&mut bench, &names);
+            let chosen = selected(&mut bench);
+            let chosen = chosen.split_whitespace().nth(1).unwrap().to_owned();
+            // Somebody reads the selected one: it goes to the end of them.
+            let mut state = secrets();
+            let mut story = rich::Story::from(state.incident.clone());
+            let data = json!({"actor": "app", "operation": "read", "path": "kv", "secret": chosen,
+                "outcome": "allowed"});
+            story.tell(761, "/vault/prod-eu", "audit.entry", "", &data);
+            state.incident = story.incident;
+            bench.tell(state);
+            let after = seen(&mut bench, &names);
+            let text = bench.text();
+            assert_eq!(after.len(), before.len(), "{rows} {ups}\n{text}");
+            assert!(after.contains(&chosen), "{rows} {ups} {chosen}\n{text}");
+            assert!(
+                selected(&mut bench).contains(&chosen),
+                "{rows} {ups}\n{text}"
+            );
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::audit::derive::windows::Ending;
 use crate::audit::identity::IdentityRules;
 use crate::audit::record::{VaultCall, VaultEntry, VaultKind};
 use crate::model::event::{AuditOutcome, Operation, Stage};
-use crate::model::{RotationId, SecretPath, Timestamp, Version};
+use crate::model::{RotationId, SecretPath, Text, Timestamp, Version};
 
 /// A call and what is known of it at once.
 pub struct Call<'a> {
@@ -54,7 +54,7 @@ impl<'a> Call<'a> {
             is_answered: entry.kind == VaultKind::Response,
             who: Who::of(entry, rules),
             inner,
-            secret: secret(entry, inner),
+            secret: secret_of(entry),
         })
     }
 
@@ -178,17 +178,24 @@ impl<'a> Call<'a> {
 
 /// The secret that an entry's path belongs to, as its users name it.
 pub fn secret_of(entry: &VaultEntry) -> Option<SecretPath> {
-    let (mount, path) = (entry.mount_point.raw(), entry.path.raw());
-    secret(entry, path.strip_prefix(mount).unwrap_or(path))
+    let lease = entry.lease_id.as_ref().map(Text::raw);
+    let (mount_type, mount) = (entry.mount_type.raw(), entry.mount_point.raw());
+    secret_at(mount_type, mount, entry.path.raw(), lease)
 }
 
-fn secret(entry: &VaultEntry, inner: &str) -> Option<SecretPath> {
-    let mount = entry.mount_point.raw();
+/// The same, of the words that it is told by: the mount's type and place, the path, and a lease.
+pub fn secret_at(
+    mount_type: &str,
+    mount: &str,
+    path: &str,
+    lease: Option<&str>,
+) -> Option<SecretPath> {
+    let inner = path.strip_prefix(mount).unwrap_or(path);
     let named = |middle: &str, name: &str| {
         (!name.is_empty()).then(|| SecretPath::from(format!("{mount}{middle}{name}")))
     };
     let (head, name) = inner.split_once('/').unwrap_or((inner, ""));
-    match entry.mount_type.raw() {
+    match mount_type {
         "database" => match head {
             "static-creds" | "static-roles" | "rotate-role" => named("static-creds/", name),
             "creds" | "roles" => named("creds/", name),
@@ -221,15 +228,15 @@ fn secret(entry: &VaultEntry, inner: &str) -> Option<SecretPath> {
             let key = inner.strip_prefix("oidc/key/")?;
             named("oidc/key/", key.strip_suffix("/rotate").unwrap_or(key))
         }
-        _ => leased(entry),
+        _ => leased(path, lease),
     }
 }
 
 /// The secret of a lease or of a prefix of leases.
-fn leased(entry: &VaultEntry) -> Option<SecretPath> {
-    let (namespace, rest) = entry.path.raw().split_once("sys/leases/")?;
-    if let Some(lease) = &entry.lease_id {
-        return Some(secret_of_lease(lease.raw()));
+fn leased(path: &str, lease: Option<&str>) -> Option<SecretPath> {
+    let (namespace, rest) = path.split_once("sys/leases/")?;
+    if let Some(lease) = lease {
+        return Some(secret_of_lease(lease));
     }
     let (_, prefix) = rest.split_once('/')?;
     let prefix = prefix.trim_matches('/');

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-pub(in crate::audit) use self::call::secret_of;
+pub(in crate::audit) use self::call::{secret_at, secret_of};
 
 use self::call::{Call, Note};
 use crate::audit::derive::emit::Emit;

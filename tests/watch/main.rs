@@ -3,6 +3,8 @@
 // The lints that spare tests know them by this.
 #![cfg(test)]
 
+mod input;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::io::{BufRead, BufReader, Read as _};
@@ -263,7 +265,10 @@ struct Watching {
 impl Watching {
     fn on(home: &Path, url: &str, more: &[&str]) -> Self {
         let args = [&["--headless", "--engine", url], more].concat();
-        let mut child = command(home, &args).spawn().unwrap();
+        Self::of(command(home, &args).spawn().unwrap())
+    }
+
+    fn of(mut child: Child) -> Self {
         let out = child.stdout.take().unwrap();
         let (tell, lines) = channel();
         thread::spawn(move || {
@@ -292,10 +297,15 @@ impl Watching {
     }
 
     /// Ends it as an init system does; gives its status and its last words.
-    fn end(mut self) -> (Option<i32>, String) {
+    fn end(self) -> (Option<i32>, String) {
         let pid = i32::try_from(self.child.id()).unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.ended()
+    }
+
+    /// Waits until it has ended; gives its status and its last words.
+    fn ended(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap();
         let mut err = String::new();
         let stderr = self.child.stderr.as_mut().unwrap();

@@ -7,6 +7,9 @@
 //!
 //! This file is what a faster scanner replaces: it need only keep [`Scanner::line`].
 
+pub(super) mod marks;
+pub(super) mod walk;
+
 use std::ops::Range;
 
 use super::record::VaultKind;

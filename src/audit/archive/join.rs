@@ -1,0 +1,137 @@
+//! Puts what was read of Vault logs into the index: the halves that different segments and files
+//! have of one call are joined, and what was met before is left out.
+
+use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
+
+use super::columns::{At, CODED, Columns, Entry, coded};
+use super::half::{Call, End, Half, Ids, SAID};
+use super::segment::{ById, Segment};
+use crate::audit::recent::Taken;
+use crate::query::Field;
+
+/// The fields that a line tells in words of the log's own, in the order of [`Half::said`].
+const FIELDS: [Field; SAID] = [
+    Field::Operation,
+    Field::Actor,
+    Field::Path,
+    Field::Rotation,
+    Field::Secret,
+];
+
+/// For each reader of a file and each field: its codes, in the codes of the index.
+pub(super) type Codes = Vec<[Vec<u32>; SAID]>;
+
+/// What joins.
+pub(super) struct Join {
+    ids: Ids,
+    /// Requests that wait for their response, with their file; codes are the index's.
+    waiting: ById<(u32, Half)>,
+    /// The calls that are in the index.
+    seen: HashSet<u64, BuildHasherDefault<Taken>>,
+}
+
+impl Join {
+    pub(super) fn new() -> Self {
+        Self {
+            ids: Ids::new(),
+            waiting: ById::default(),
+            seen: HashSet::default(),
+        }
+    }
+
+    /// How ids are hashed, the same for all files.
+    pub(super) fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// Takes what was found in a segment of a file.
+    pub(super) fn take(
+        &mut self,
+        segment: &Segment,
+        file: u32,
+        codes: &mut Codes,
+        columns: &mut Columns,
+    ) {
+        if codes.len() <= segment.reader {
+            codes.resize_with(segment.reader + 1, || std::array::from_fn(|_| vec![0]));
+        }
+        let Some(codes) = codes.get_mut(segment.reader) else {
+            return;
+        };
+        for ((codes, fresh), field) in codes.iter_mut().zip(&segment.fresh).zip(FIELDS) {
+            let words = coded(field).and_then(|nth| columns.words.get_mut(nth));
+            if let Some(words) = words {
+                codes.extend(fresh.iter().map(|fresh| words.code(fresh)));
+            }
+        }
+        let of_index = |half: &Half| {
+            let mut half = *half;
+            for (code, codes) in half.said.iter_mut().zip(&*codes) {
+                *code = codes.get(*code as usize).copied().unwrap_or(0);
+            }
+            half
+        };
+        for call in &segment.calls {
+            let mut call = Call {
+                last: of_index(&call.last),
+                ..*call
+            };
+            if call.back == 0
+                && let Some((of, request)) = self.waiting.remove(&call.last.id)
+            {
+                let joined = Call::of(&request, call.last);
+                call = Call {
+                    back: if of == file { joined.back } else { 0 },
+                    ..joined
+                };
+            }
+            self.put(&call, file, columns);
+        }
+        for request in &segment.requests {
+            let request = of_index(request);
+            if !self.seen.contains(&request.id) {
+                self.waiting.entry(request.id).or_insert((file, request));
+            }
+        }
+    }
+
+    /// The requests that were never answered.
+    pub(super) fn finish(&mut self, columns: &mut Columns) {
+        let mut left: Vec<(u32, Half)> = self.waiting.drain().map(|(_, waits)| waits).collect();
+        left.sort_unstable_by_key(|(file, half)| (half.time, *file, half.offset));
+        for (file, half) in left {
+            self.put(&Call::alone(half), file, columns);
+        }
+        self.seen = HashSet::default();
+    }
+
+    fn put(&mut self, call: &Call, file: u32, columns: &mut Columns) {
+        if !self.seen.insert(call.last.id) {
+            return;
+        }
+        let mut codes = [0; CODED];
+        for (field, code) in FIELDS.into_iter().zip(call.last.said) {
+            if let Some(to) = coded(field).and_then(|nth| codes.get_mut(nth)) {
+                *to = code;
+            }
+        }
+        for (field, word) in [(Field::Format, "vault"), (Field::Outcome, call.outcome())] {
+            let nth = coded(field).unwrap_or(0);
+            let code = columns.words.get_mut(nth).map(|words| words.code(word));
+            if let Some(to) = codes.get_mut(nth) {
+                *to = code.unwrap_or(0);
+            }
+        }
+        columns.push(&Entry {
+            time: call.last.time,
+            at: At {
+                file,
+                offset: call.last.offset,
+            },
+            back: call.back,
+            has_error: call.last.end != End::Fine,
+            codes,
+        });
+    }
+}

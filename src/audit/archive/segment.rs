@@ -1,0 +1,330 @@
+//! Reads a large plain Vault log with several threads, a segment of the file each at a time.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+
+use super::half::{Call, Half, Halves, Ids, SAID};
+use super::original::STRIDE;
+use crate::audit::format::vault::{self, Vault};
+use crate::audit::format::{Format, Read};
+use crate::audit::lines::{Aligned, LONGEST_LINE};
+use crate::audit::parallel::too_long;
+use crate::audit::recent::Taken;
+use crate::audit::record::VaultKind;
+use crate::audit::scan::marks::{Marks, marks};
+use crate::audit::scan::walk::Walk;
+use crate::audit::source::Content;
+use crate::audit::trouble::Trouble;
+use crate::model::Text;
+use crate::model::rejected::{Place, Rejected};
+
+/// The bytes of a segment.
+pub(super) const SEGMENT: u64 = 16 << 20;
+
+/// Read at once: with its marks it fits the second-level cache.
+const PIECE: usize = 256 << 10;
+
+/// A map whose keys are hashes already.
+pub(super) type ById<V> = HashMap<u64, V, BuildHasherDefault<Taken>>;
+
+/// What was found in a segment.
+pub(super) struct Segment {
+    /// The how-manieth of its file it is.
+    pub(super) number: u64,
+    /// Which reader read it: codes are that reader's.
+    pub(super) reader: usize,
+    /// In the order of their last lines.
+    pub(super) calls: Vec<Call>,
+    /// Requests that were not answered in it.
+    pub(super) requests: Vec<Half>,
+    /// The words that its reader met for the first time, in the order of their codes.
+    pub(super) fresh: [Vec<String>; SAID],
+    /// With the line counted from 0 within the segment.
+    pub(super) rejected: Vec<Rejected>,
+    /// How many lines end in each [`STRIDE`] of the file, from the segment's first on.
+    pub(super) ends: Vec<u32>,
+    pub(super) trouble: Option<Trouble>,
+}
+
+/// One thread's reader.
+pub(super) struct Reader {
+    number: usize,
+    name: Text,
+    content: Content,
+    length: u64,
+    halves: Halves,
+    told: [usize; SAID],
+    buffer: Aligned,
+    marks: Vec<Marks>,
+    waiting: ById<Half>,
+    counter: Arc<AtomicU64>,
+}
+
+impl Reader {
+    pub(super) fn new(
+        number: usize,
+        (name, content, length): (&Text, &Content, u64),
+        ids: Ids,
+        counter: &Arc<AtomicU64>,
+    ) -> Self {
+        Self {
+            number,
+            name: name.clone(),
+            content: content.clone(),
+            length,
+            halves: Halves::new(ids),
+            told: [0; SAID],
+            buffer: Aligned::new(PIECE),
+            marks: Vec::new(),
+            waiting: ById::default(),
+            counter: Arc::clone(counter),
+        }
+    }
+
+    /// Reads segments until there are no more, or until nobody listens.
+    pub(super) fn run(mut self, next: &AtomicU64, to: &SyncSender<Segment>) {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number * SEGMENT >= self.length {
+                return;
+            }
+            let segment = self.segment(number);
+            let failed = segment.trouble.is_some();
+            if to.send(segment).is_err() || failed {
+                return;
+            }
+        }
+    }
+
+    /// Reads the lines that begin in a segment.
+    pub(super) fn segment(&mut self, number: u64) -> Segment {
+        let start = number * SEGMENT;
+        let end = self.length.min(start + SEGMENT);
+        self.lines(number, start..end)
+    }
+
+    /// Reads the lines that begin within some bytes of the file.
+    pub(super) fn lines(&mut self, number: u64, bytes: Range<u64>) -> Segment {
+        let mut segment = Segment {
+            number,
+            reader: self.number,
+            calls: Vec::new(),
+            requests: Vec::new(),
+            fresh: Default::default(),
+            rejected: Vec::new(),
+            ends: Vec::new(),
+            trouble: None,
+        };
+        if let Err(trouble) = self.read(&bytes, &mut segment) {
+            segment.trouble = Some(trouble);
+        }
+        segment.requests = self.waiting.drain().map(|(_, half)| half).collect();
+        segment.requests.sort_unstable_by_key(|half| half.offset);
+        let words = self.halves.words.iter().zip(&mut self.told);
+        for ((words, told), fresh) in words.zip(&mut segment.fresh) {
+            fresh.extend(words.all().skip(*told).map(str::to_owned));
+            *told = words.len() - 1;
+        }
+        self.counter
+            .fetch_add(bytes.end - bytes.start, Ordering::Relaxed);
+        segment
+    }
+
+    fn read(&mut self, bytes: &Range<u64>, segment: &mut Segment) -> Result<(), Trouble> {
+        let Some(mut at) = self.first_line(bytes)? else {
+            return Ok(());
+        };
+        let mut want = PIECE;
+        while at < bytes.end {
+            let got = self.fill(at, want)?;
+            let text = self.buffer.bytes().get(..got).unwrap_or_default();
+            let last = at + got as u64 >= self.length;
+            let close = match memchr::memrchr(b'\n', text) {
+                Some(end) => end + 1,
+                None if last => got,
+                None if got < want => return Err(self.cut(at + got as u64)),
+                None if want <= LONGEST_LINE => {
+                    want *= 4;
+                    continue;
+                }
+                None => {
+                    at = self.skip(at, segment)?;
+                    want = PIECE;
+                    continue;
+                }
+            };
+            let close = if last { got } else { close };
+            let next = self.piece(at, close, bytes, segment);
+            if next == at {
+                break;
+            }
+            at = next;
+            want = PIECE;
+        }
+        Ok(())
+    }
+
+    /// Where the first line begins that begins within some bytes.
+    fn first_line(&mut self, bytes: &Range<u64>) -> Result<Option<u64>, Trouble> {
+        if bytes.start == 0 {
+            let got = self.fill(0, 3)?;
+            let mark = self.buffer.bytes().get(..got) == Some(b"\xef\xbb\xbf");
+            return Ok(Some(if mark { 3 } else { 0 }));
+        }
+        let mut at = bytes.start - 1;
+        while at < bytes.end {
+            let got = self.fill(at, PIECE)?;
+            let text = self.buffer.bytes().get(..got).unwrap_or_default();
+            if let Some(end) = memchr::memchr(b'\n', text) {
+                let begin = at + end as u64 + 1;
+                return Ok((begin < bytes.end).then_some(begin));
+            }
+            if got == 0 {
+                return Ok(None);
+            }
+            at += got as u64;
+        }
+        Ok(None)
+    }
+
+    /// Reads up to `want` bytes from `at` on, into the buffer.
+    fn fill(&mut self, at: u64, want: usize) -> Result<usize, Trouble> {
+        if self.buffer.bytes().len() < want {
+            self.buffer = Aligned::new(want);
+        } else if want <= PIECE && self.buffer.bytes().len() > PIECE {
+            self.buffer = Aligned::new(PIECE);
+        }
+        let left = usize::try_from(self.length.saturating_sub(at)).unwrap_or(usize::MAX);
+        let room = self.buffer.bytes_mut().get_mut(..want.min(left));
+        let room = room.unwrap_or_default();
+        let wanted = room.len();
+        let got = self.content.read_at(room, at);
+        let got = got.map_err(|error| Trouble::Failed {
+            path: self.name.clone(),
+            byte: at,
+            cause: Text::from(error.to_string()),
+        })?;
+        if got < wanted {
+            return Err(self.cut(at + got as u64));
+        }
+        Ok(got)
+    }
+
+    fn cut(&self, read: u64) -> Trouble {
+        Trouble::Cut {
+            path: self.name.clone(),
+            read,
+            expected: self.length,
+        }
+    }
+
+    /// Passes over a line that is too long to be held.
+    fn skip(&mut self, at: u64, segment: &mut Segment) -> Result<u64, Trouble> {
+        segment.rejected.push(too_long(self.place(at, segment)));
+        let mut from = at;
+        loop {
+            let got = self.fill(from, PIECE)?;
+            let text = self.buffer.bytes().get(..got).unwrap_or_default();
+            match memchr::memchr(b'\n', text) {
+                Some(end) => {
+                    let close = from + end as u64;
+                    segment.line_ended(close);
+                    return Ok(close + 1);
+                }
+                None if got == 0 => return Ok(self.length),
+                None => from += got as u64,
+            }
+        }
+    }
+
+    fn place(&self, byte: u64, segment: &Segment) -> Place {
+        Place {
+            file: self.name.clone(),
+            line: segment.ends.iter().map(|n| u64::from(*n)).sum(),
+            byte,
+        }
+    }
+
+    /// Reads the lines of the buffer, which is filled from `at` to `close`, that begin within some
+    /// bytes; gives where the next begins.
+    fn piece(&mut self, at: u64, close: usize, bytes: &Range<u64>, segment: &mut Segment) -> u64 {
+        let buffer = std::mem::replace(&mut self.buffer, Aligned::new(0));
+        let mut held = std::mem::take(&mut self.marks);
+        let text = buffer.bytes().get(..close).unwrap_or_default();
+        let odd = marks(text, &mut held);
+        let mut walk = Walk::new(text, &held, odd);
+        let mut from = 0;
+        while from < close && at + (from as u64) < bytes.end {
+            let end = walk.end(from);
+            let offset = at + from as u64;
+            let found = walk.line(from, end);
+            match found.and_then(|found| self.halves.found(text, &found, offset)) {
+                Some(half) => self.take(half, segment),
+                None => self.ask(text.get(from..end).unwrap_or_default(), offset, segment),
+            }
+            if end < close {
+                segment.line_ended(at + end as u64);
+            }
+            from = end + 1;
+        }
+        self.buffer = buffer;
+        self.marks = held;
+        at + from as u64
+    }
+
+    /// Has the full reader read a line.
+    fn ask(&mut self, line: &[u8], offset: u64, segment: &mut Segment) {
+        let trimmed = line.trim_ascii();
+        if trimmed.is_empty() {
+            return;
+        }
+        if line.len() > LONGEST_LINE {
+            segment.rejected.push(too_long(self.place(offset, segment)));
+            return;
+        }
+        if let Ok(entry) = vault::entry(trimmed) {
+            let half = self.halves.read(&entry, offset);
+            self.take(half, segment);
+            return;
+        }
+        // Its words are made by whoever makes them for everybody.
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let place = self.place(offset, segment);
+        Vault::new().line(line, &place, &mut |read| {
+            if let Read::Rejected(rejected) = read {
+                segment.rejected.push(rejected);
+            }
+        });
+    }
+
+    fn take(&mut self, half: Half, segment: &mut Segment) {
+        match half.kind {
+            // The same request again, of a second device, adds nothing.
+            VaultKind::Request => {
+                self.waiting.entry(half.id).or_insert(half);
+            }
+            VaultKind::Response => segment.calls.push(match self.waiting.remove(&half.id) {
+                Some(request) => Call::of(&request, half),
+                None => Call::alone(half),
+            }),
+        }
+    }
+}
+
+impl Segment {
+    fn line_ended(&mut self, at: u64) {
+        let first = self.number * SEGMENT / STRIDE as u64;
+        let stride = (at / STRIDE as u64).saturating_sub(first);
+        let stride = usize::try_from(stride).unwrap_or(usize::MAX);
+        if self.ends.len() <= stride {
+            self.ends.resize(stride + 1, 0);
+        }
+        if let Some(ends) = self.ends.get_mut(stride) {
+            *ends += 1;
+        }
+    }
+}

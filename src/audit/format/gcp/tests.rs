@@ -1,0 +1,122 @@
+//! Google Cloud's audit log entries, written by hand in the documented shapes, whole and damaged.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::audit::format::testing::{call, counted, document, withstands};
+
+const ENTRY: &str = r#"{"insertId":"i-1","logName":"projects/p/logs/cloudaudit.googleapis.com%2Fdata_access","protoPayload":{"@type":"type.googleapis.com/google.cloud.audit.AuditLog","serviceName":"secretmanager.googleapis.com","methodName":"google.cloud.secretmanager.v1.SecretManagerService.AccessSecretVersion","resourceName":"projects/7/secrets/db/versions/3","authenticationInfo":{"principalEmail":"checkout@p.iam.gserviceaccount.com"},"requestMetadata":{"callerIp":"10.1.0.7","callerSuppliedUserAgent":"grpc-go/1"},"request":{"payload":{"data":"aHVudGVyMg=="}},"status":{}},"resource":{"type":"audited_resource","labels":{"location":"europe-west1","project_id":"p"}},"severity":"INFO","timestamp":"2026-11-23T13:00:00.123456789Z","receiveTimestamp":"2026-11-23T13:00:01Z"}"#;
+
+fn with(this: &str, that: &str) -> String {
+    assert!(ENTRY.contains(this), "{this}");
+    ENTRY.replace(this, that)
+}
+
+#[test]
+fn an_entry_says_who_called_which_method_on_what() {
+    let entry = call(read, ENTRY);
+    assert_eq!(entry.api.raw(), "secretmanager.googleapis.com");
+    assert!(entry.method.raw().ends_with(".AccessSecretVersion"));
+    assert_eq!(
+        entry.actor,
+        Some("checkout@p.iam.gserviceaccount.com".into())
+    );
+    assert_eq!(
+        entry.resource,
+        Some("projects/7/secrets/db/versions/3".into())
+    );
+    assert_eq!(entry.remote_address, Some("10.1.0.7".into()));
+    assert_eq!(entry.region, Some("europe-west1".into()));
+    assert_eq!((entry.ending, &entry.error), (CallEnding::Granted, &None));
+    assert!(!format!("{entry:?}").contains("aHVudGVyMg"));
+}
+
+#[test]
+fn a_status_is_one_of_grpc() {
+    for (status, ending, error) in [
+        (
+            r#"{"code":7,"message":"Permission denied on resource"}"#,
+            CallEnding::Forbidden,
+            Some("PERMISSION_DENIED Permission denied on resource"),
+        ),
+        (
+            r#"{"code":16}"#,
+            CallEnding::Unauthenticated,
+            Some("UNAUTHENTICATED"),
+        ),
+        (
+            r#"{"code":8,"message":"Quota exceeded"}"#,
+            CallEnding::Throttled,
+            Some("RESOURCE_EXHAUSTED Quota exceeded"),
+        ),
+        (
+            r#"{"code":9,"message":"it is DISABLED"}"#,
+            CallEnding::Failed,
+            Some("FAILED_PRECONDITION it is DISABLED"),
+        ),
+        (r#"{"message":"OK"}"#, CallEnding::Granted, None),
+        ("null", CallEnding::Granted, None),
+    ] {
+        let line = with(r#""status":{}"#, &format!(r#""status":{status}"#));
+        let entry = call(read, &line);
+        assert_eq!(entry.ending, ending, "{status}");
+        assert_eq!(entry.error, error.map(Text::from), "{status}");
+    }
+}
+
+#[test]
+fn the_first_entry_of_a_long_operation_is_no_end_yet() {
+    let long = |operation: &str| {
+        let more = format!(r#","operation":{operation},"severity""#);
+        call(read, &with(r#","severity""#, &more)).ending
+    };
+    assert_eq!(long(r#"{"id":"o","first":true}"#), CallEnding::Open);
+    assert_eq!(long(r#"{"id":"o","last":true}"#), CallEnding::Granted);
+    assert_eq!(
+        long(r#"{"id":"o","first":true,"last":true}"#),
+        CallEnding::Granted
+    );
+}
+
+#[test]
+fn every_shape_gives_its_entries() {
+    let pretty: serde_json::Value = serde_json::from_str(ENTRY).unwrap();
+    let pretty = serde_json::to_string_pretty(&pretty).unwrap();
+    for shape in [
+        format!("[{ENTRY},{pretty}]"),
+        format!("{{\"entries\":[{ENTRY},{ENTRY}],\"nextPageToken\":\"x\"}}"),
+        format!("{ENTRY}\n{ENTRY}\n"),
+    ] {
+        for cut in [1, 5, 4096] {
+            let reads = document((MEMBERS, read), shape.as_bytes(), cut);
+            assert_eq!(counted(&reads), (2, 0), "{shape}");
+        }
+    }
+}
+
+#[test]
+fn what_is_hostile_harms_nothing_else() {
+    withstands(read, ENTRY);
+    for (line, why) in [
+        (with("audit.AuditLog", "audit.Other"), "no AuditLog"),
+        (with("protoPayload", "jsonPayload"), "no protoPayload"),
+        (with("2026-11-23T13:00:00.1", "yesterday"), "timestamp: "),
+    ] {
+        let reason = read(line.as_bytes()).unwrap_err();
+        assert!(reason.contains(why), "{reason}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_rejected(bytes in any::<Vec<u8>>(), at in 0_usize..900, byte in any::<u8>(), cut in 0_usize..900) {
+        let _ = read(&bytes);
+        let mut damaged = ENTRY.as_bytes().to_vec();
+        if let Some(there) = damaged.get_mut(at) {
+            *there = byte;
+        }
+        let _ = read(&damaged);
+        let _ = read(damaged.get(..cut).unwrap_or(&damaged));
+        document((MEMBERS, read), &damaged, 16);
+    }
+}
