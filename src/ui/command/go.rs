@@ -130,7 +130,7 @@ pub const GROUP: Group = Group {
                 if desk.read_news() {
                     return Effects::none();
                 }
-                if desk.screen() == Screen::Explorer && desk.explorer.detail {
+                if desk.screen() == Screen::Explorer && desk.explorer.shows_detail() {
                     desk.explorer.detail = false;
                 } else {
                     desk.back();

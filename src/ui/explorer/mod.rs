@@ -168,6 +168,11 @@ impl Explorer {
         self.want == Want::Last
     }
 
+    /// True while a row is shown in full.
+    pub fn shows_detail(&self) -> bool {
+        self.detail && self.page.found > 0
+    }
+
     /// True for a row that was marked.
     pub fn is_marked(&self, row: &PageRow) -> bool {
         self.marks.contains(&row.number)

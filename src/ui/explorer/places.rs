@@ -77,7 +77,7 @@ pub fn places(explorer: &Explorer, part: Part, area: Rect, replay: bool, footer:
         out.facets = rest;
         return out;
     }
-    if explorer.detail {
+    if explorer.shows_detail() {
         let lines = if room == Room::Small {
             rest.height
         } else {

@@ -246,7 +246,7 @@ fn label(desk: &Desk, id: &str, label: &'static str) -> &'static str {
         "pane-next" if desk.screen() == Screen::Debug => "next one",
         "find" if desk.screen() == Screen::Explorer => "filter",
         "open" if desk.screen() == Screen::Explorer => match desk.explorer.part {
-            Part::Rows if desk.explorer.detail => "close",
+            Part::Rows if desk.explorer.shows_detail() => "close",
             Part::Rows => "in full",
             Part::Facets => "ask for it",
             Part::Times => "this time",

@@ -583,6 +583,46 @@ fn alone_it_is_the_screen_that_all_begins_with() {
     assert!(bench.text().contains("Explorer ▸"), "{}", bench.text());
 }
 
+#[test]
+fn nothing_hidden_reaches_the_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = String::new();
+    for (n, word) in [
+        "\u{1b}]0;title\u{7}",
+        "\u{202e}txt.exe",
+        "e\u{301}\u{301}\u{301}\u{301}\u{301}",
+        "a\r\nb\tc",
+        "",
+        "~(\"*?\\",
+        "北京支付北京支付北京支付北京支付北京支付北京支付",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let line = json!({"time": rich::at(n as i64).to_string(), "type": "response",
+            "auth": {"display_name": word}, "response": {}, "error": word,
+            "request": {"id": word, "operation": word, "path": word, "remote_address": word}});
+        writeln!(text, "{line}").unwrap();
+    }
+    std::fs::write(folder.path().join("a.log"), text).unwrap();
+    let mut explored = Explored::of(200, 50, rich::found(), folder);
+    let all = explored.archive.len();
+    assert_eq!(all, 7);
+    for keys in ["enter", "down", "down", "down", "down", "tab"] {
+        explored.press(keys);
+        let text = explored.text();
+        let hidden = |c: char| c != '\n' && crate::model::text::is_hidden(c);
+        assert!(!text.chars().any(hidden), "{text}");
+    }
+    // Whatever a value is, it finds itself.
+    for _ in 0..explored.text().lines().count() {
+        explored.press("enter");
+        let page = explored.asked.last().unwrap().clone();
+        assert!(explored.found(&page.filter) > 0, "{}", page.filter);
+        explored.press("backspace down");
+    }
+}
+
 fn reading() -> Page {
     Page {
         serial: 1,
