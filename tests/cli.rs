@@ -33,8 +33,9 @@ fn out(args: &[&str]) -> String {
 }
 
 /// The commands that a person may type.
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "replay",
+    "explore",
     "audit",
     "events",
     "check",
@@ -122,7 +123,11 @@ fn wrong_use_ends_with_status_2_and_a_word() {
 fn without_a_terminal_the_cockpit_names_the_commands_for_pipes() {
     let night = first_night();
     let night = night.to_str().expect("a path in UTF-8");
-    for args in [&["demo"] as &[&str], &["replay", night]] {
+    for args in [
+        &["demo"] as &[&str],
+        &["replay", night],
+        &["explore", night],
+    ] {
         let done = run(args);
         assert_eq!(done.status.code(), Some(2), "{args:?}");
         assert!(done.stdout.is_empty(), "no escape goes into a pipe");

@@ -18,7 +18,8 @@ use crate::rotation::Clock;
 use crate::rotation::lab::{Cause, LabSettings, UnknownCause};
 use crate::session::live::{Acting, JournalPlace, LiveStart, Recorder, Who};
 use crate::session::{Keeping, Measure};
-use crate::shell::terminal::{self, More, Opening};
+use crate::shell::terminal::{self, More, Opening, Rows};
+use crate::ui::Explorable;
 
 use super::complaint::Complaint;
 use super::dumps;
@@ -98,7 +99,15 @@ pub fn run(args: &Args, paths: &Paths) -> Result<u8, Complaint> {
     if args.recorded {
         let opened = audit::open_carried(&FIRST_NIGHT, &Options::default());
         let backend = Box::new(Replay::new(opened, look.identity.clone()));
-        return replay::open("first-night", look, backend, args.play.start(), None);
+        let rows = Rows {
+            what: Explorable::Files,
+            open: Some(Box::new(|| {
+                Ok(audit::open_carried(&FIRST_NIGHT, &Options::default()))
+            })),
+            filter: String::new(),
+        };
+        let start = args.play.start();
+        return replay::open("first-night", look, backend, start, (None, rows));
     }
     if args.play.are_named() {
         return Err(Complaint::new(

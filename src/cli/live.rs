@@ -102,6 +102,7 @@ pub(super) fn run_at(
         landing,
         alarm: look.alarm(),
         watch: look.watch(),
+        ..More::default()
     };
     terminal::run(look.setup(title), Opening::Live(Box::new(start)), more)
         .map(|()| 0)

@@ -13,6 +13,7 @@ mod discreet;
 mod dumps;
 mod engine;
 pub mod events;
+mod explore;
 mod generated;
 mod groups;
 mod identity;
@@ -67,6 +68,8 @@ enum Command {
     Replay(replay::Args),
     /// Open the screen that a page's link means: of a service, a rotation or a secret
     Open(open::Args),
+    /// Explore the rows of audit logs: filter them, over time and by what they say
+    Explore(explore::Args),
     /// Print what native logs and events say, one row an event
     Audit(audit::Args),
     /// Print the incident events that were derived, one line of JSON each
@@ -130,6 +133,7 @@ fn run(command: Command, paths: &Paths) -> Result<u8, Complaint> {
     match command {
         Command::Replay(args) => replay::run(&args, paths),
         Command::Open(args) => open::run(&args, paths),
+        Command::Explore(args) => explore::run(&args, paths),
         Command::Audit(args) => printed(|out, err| audit::run(&args, out, err)),
         Command::Events(args) => {
             let (_, usual) = look::settings(paths)?;

@@ -8,10 +8,11 @@ use crate::config::Paths;
 use crate::model::replay::{SeekTo, Speed};
 use crate::model::{Text, Timestamp};
 use crate::session::Start;
-use crate::shell::terminal::{self, More, Opening};
+use crate::shell::terminal::{self, More, Opening, Rows};
 use crate::ui::Landing;
 
 use super::complaint::Complaint;
+use super::explore;
 use super::look::{Look, LookArgs};
 
 /// What `replay` takes.
@@ -78,11 +79,17 @@ pub(super) fn run_at(
 ) -> Result<u8, Complaint> {
     let look = Look::of(look, paths)?;
     let backend = super::input::recording(files, look.identity.clone())?;
-    open(&title(files), look, backend, start, landing)
+    open(
+        &title(files),
+        look,
+        backend,
+        start,
+        (landing, explore::beside(files)),
+    )
 }
 
 /// What the cockpit calls these paths: the first by its name, and how many more there are.
-fn title(paths: &[PathBuf]) -> String {
+pub(super) fn title(paths: &[PathBuf]) -> String {
     let Some((first, more)) = paths.split_first() else {
         return "recording".to_owned();
     };
@@ -102,16 +109,17 @@ fn title(paths: &[PathBuf]) -> String {
     }
 }
 
-/// Opens the cockpit on a recording.
+/// Opens the cockpit on a recording, at what a link names, with rows to explore.
 pub(super) fn open(
     title: &str,
     look: Look,
     backend: Box<dyn Backend>,
     mut start: Start,
-    landing: Option<Landing>,
+    (landing, rows): (Option<Landing>, Rows),
 ) -> Result<u8, Complaint> {
     let more = More {
         landing,
+        rows,
         alarm: look.alarm(),
         watch: look.watch(),
     };

@@ -166,7 +166,7 @@ fn cockpit_instead(args: &Args, is_live: bool) -> Complaint {
     ))
 }
 
-fn publisher(slot: &Slot, waker: &Sender<()>) -> impl Fn(Update) + Send + 'static {
+fn publisher(slot: &Slot<Update>, waker: &Sender<()>) -> impl Fn(Update) + Send + 'static {
     let (slot, waker) = (slot.clone(), waker.clone());
     move |update| {
         if slot.put(update) {
@@ -178,7 +178,7 @@ fn publisher(slot: &Slot, waker: &Sender<()>) -> impl Fn(Update) + Send + 'stati
 fn open_live(
     args: &Args,
     objectives: &Objectives,
-    slot: &Slot,
+    slot: &Slot<Update>,
     waker: &Sender<()>,
 ) -> Result<Session, Complaint> {
     let mut backends: Vec<Box<dyn Backend>> = Vec::new();
@@ -236,7 +236,12 @@ struct Desk {
 
 impl Desk {
     /// Watches what happens now, until a signal.
-    fn live(mut self, slot: &Slot, woken: &Receiver<()>, ended: &Receiver<()>) -> io::Result<u8> {
+    fn live(
+        mut self,
+        slot: &Slot<Update>,
+        woken: &Receiver<()>,
+        ended: &Receiver<()>,
+    ) -> io::Result<u8> {
         let watched = self.watch(slot, woken, ended);
         self.end(watched.map(|rejected| (rejected, FINE)))
     }
@@ -244,7 +249,7 @@ impl Desk {
     /// Gives how much was rejected.
     fn watch(
         &mut self,
-        slot: &Slot,
+        slot: &Slot<Update>,
         woken: &Receiver<()>,
         ended: &Receiver<()>,
     ) -> io::Result<u64> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Field;
+use super::edit::written;
 
 /// So many words are offered.
 const OFFERED: usize = 50;
@@ -60,16 +61,4 @@ fn offered(all: impl Iterator<Item = String>, from: usize, begun: &str) -> Vec<C
         .take(OFFERED)
         .map(|word| Completion { from, word })
         .collect()
-}
-
-/// The word as it has to be written: in quotes where it would be read as something else.
-fn written(word: &str) -> String {
-    let plain = !word.is_empty()
-        && !word.starts_with(['~', '"'])
-        && !word.contains(|c: char| c.is_whitespace() || matches!(c, '*' | '?' | '(' | ')' | '\\'));
-    if plain {
-        word.to_owned()
-    } else {
-        format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
-    }
 }

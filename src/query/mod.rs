@@ -20,6 +20,7 @@
 mod among;
 mod by;
 mod complete;
+pub mod edit;
 mod field;
 mod keep;
 mod lex;

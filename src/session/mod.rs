@@ -2,6 +2,7 @@
 //! of them on a third. The cockpit is told by updates that cost next to nothing to make, and never
 //! waits for any of them.
 
+pub mod explore;
 mod inquiry;
 pub mod live;
 mod measure;

@@ -1,25 +1,34 @@
-//! What a session publishes, on its way to whoever looks at it.
+//! What another thread publishes, on its way to whoever looks at it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::session::Update;
+/// The newest state that was published and nobody has looked at. States in between are skipped:
+/// what is matters, not what was.
+pub struct Slot<T>(Arc<Mutex<Option<T>>>);
 
-/// The newest state that the session published and nobody has looked at. States in between
-/// are skipped: what is matters, not what was.
-#[derive(Clone, Default)]
-pub struct Slot(Arc<Mutex<Option<Update>>>);
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
 
-impl Slot {
+impl<T> Clone for Slot<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Slot<T> {
     /// Puts a state in; true where the slot was empty.
     #[must_use]
-    pub fn put(&self, update: Update) -> bool {
+    pub fn put(&self, state: T) -> bool {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.replace(update).is_none()
+        slot.replace(state).is_none()
     }
 
     /// Takes the state out.
     #[must_use]
-    pub fn take(&self) -> Option<Update> {
+    pub fn take(&self) -> Option<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

@@ -19,9 +19,11 @@ use super::watch::{self, Watch};
 use super::{export, input};
 use crate::backend::Backend;
 use crate::model::effect::{Effect, Effects};
+use crate::query::page::{Ask, Page};
+use crate::session::explore::{Explorer, Open};
 use crate::session::live::LiveStart;
 use crate::session::{Session, Start, Update};
-use crate::ui::{self, Alarm, Cockpit, Landing, Message, Setup, State};
+use crate::ui::{self, Alarm, Cockpit, Explorable, Landing, Message, Setup, State};
 
 /// What wakes the loop.
 enum Wake {
@@ -31,6 +33,8 @@ enum Wake {
     InputEnded,
     /// A state lies in the slot.
     State,
+    /// A page of the explorer lies in its slot.
+    Page,
     /// Something beside the loop has a word for the cockpit.
     Told(Box<Message>),
     /// The program was asked to end.
@@ -45,6 +49,19 @@ pub enum Opening {
     Recording(Box<dyn Backend>, Start),
     /// What happens now.
     Live(Box<LiveStart>),
+    /// Nothing but the rows of files.
+    Rows,
+}
+
+/// What the explorer looks into.
+#[derive(Default)]
+pub struct Rows {
+    /// Opens the inputs, once the explorer is first asked; `None` where there are none.
+    pub open: Option<Open>,
+    /// What the screen is told of them.
+    pub what: Explorable,
+    /// The filter at first, which must be right.
+    pub filter: String,
 }
 
 /// What more there may be to an opening.
@@ -56,6 +73,8 @@ pub struct More {
     pub alarm: Alarm,
     /// What may change how it looks while it runs.
     pub watch: Option<Box<dyn Watch>>,
+    /// What the explorer looks into.
+    pub rows: Rows,
 }
 
 /// Opens the cockpit and runs it until the person leaves.
@@ -63,7 +82,12 @@ pub struct More {
 /// # Errors
 /// Where standard output is no terminal, or cannot be written.
 pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
-    let mut cockpit = Cockpit::new(setup).with_alarm(more.alarm);
+    let alone = matches!(opening, Opening::Rows);
+    let mut cockpit = Cockpit::new(setup).with_alarm(more.alarm).with_rows(
+        more.rows.what,
+        &more.rows.filter,
+        alone,
+    );
     if let Some(landing) = more.landing {
         cockpit.land(landing);
     }
@@ -83,7 +107,7 @@ pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
     );
     let first = draw(&mut screen, &mut cockpit);
     let (wake, woken) = unbounded();
-    let slot = Slot::default();
+    let slots = Slots::default();
     listen(&wake)?;
     if let Some(watched) = more.watch {
         let wake = wake.clone();
@@ -91,14 +115,17 @@ pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
             wake.send(Wake::Told(Box::new(message))).is_ok()
         });
     }
-    let session = open(opening, &slot, &wake);
+    let session = open(opening, &slots.state, &wake);
     let done = first.and_then(|()| {
         let mut outside = Outside {
             screen: &mut screen,
-            session: &session,
+            session: session.as_ref(),
             wake: &wake,
+            open: more.rows.open,
+            explorer: None,
+            pages: slots.pages.clone(),
         };
-        turn(&mut outside, &mut cockpit, &slot, &woken)
+        turn(&mut outside, &mut cockpit, &slots, &woken)
     });
     drop(taken);
     tracing::info!(ended_well = done.is_ok(), "cockpit closed");
@@ -109,7 +136,14 @@ pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
     }
 }
 
-fn open(opening: Opening, slot: &Slot, waker: &Sender<Wake>) -> Session {
+/// What other threads publish.
+#[derive(Default)]
+struct Slots {
+    state: Slot<Update>,
+    pages: Slot<Page>,
+}
+
+fn open(opening: Opening, slot: &Slot<Update>, waker: &Sender<Wake>) -> Option<Session> {
     let (slot, waker) = (slot.clone(), waker.clone());
     let publish = move |update| {
         if slot.put(update) {
@@ -117,8 +151,9 @@ fn open(opening: Opening, slot: &Slot, waker: &Sender<Wake>) -> Session {
         }
     };
     match opening {
-        Opening::Recording(backend, start) => Session::open(backend, start, publish),
-        Opening::Live(start) => Session::live(*start, publish),
+        Opening::Recording(backend, start) => Some(Session::open(backend, start, publish)),
+        Opening::Live(start) => Some(Session::live(*start, publish)),
+        Opening::Rows => None,
     }
 }
 
@@ -149,7 +184,7 @@ fn listen(waker: &Sender<Wake>) -> io::Result<()> {
 fn turn(
     outside: &mut Outside<'_>,
     cockpit: &mut Cockpit,
-    slot: &Slot,
+    slots: &Slots,
     wakes: &Receiver<Wake>,
 ) -> io::Result<()> {
     let mut quiet = Quiet::default();
@@ -173,7 +208,8 @@ fn turn(
                     }
                     message
                 }
-                Wake::State => slot.take().map(state),
+                Wake::State => slots.state.take().map(state),
+                Wake::Page => slots.pages.take().map(|page| Message::Page(Box::new(page))),
                 Wake::Told(message) => Some(*message),
             };
             let Some(message) = message else { continue };
@@ -181,6 +217,9 @@ fn turn(
             if outside.perform(effects)? {
                 return Ok(());
             }
+        }
+        if let Some(ask) = cockpit.take_ask() {
+            outside.ask(ask);
         }
         draw(outside.screen, cockpit)?;
         quiet.follow(cockpit);
@@ -216,19 +255,44 @@ impl Quiet {
 /// What effects reach.
 struct Outside<'a> {
     screen: &'a mut Screen,
-    session: &'a Session,
+    /// What is played or followed, where anything is.
+    session: Option<&'a Session>,
     wake: &'a Sender<Wake>,
+    open: Option<Open>,
+    explorer: Option<Explorer>,
+    pages: Slot<Page>,
 }
 
 impl Outside<'_> {
+    /// Asks the explorer, which opens its files when it is asked first.
+    fn ask(&mut self, ask: Ask) {
+        if let Some(open) = self.open.take() {
+            let (slot, wake) = (self.pages.clone(), self.wake.clone());
+            self.explorer = Some(Explorer::start(open, move |page| {
+                if slot.put(page) {
+                    let _ = wake.send(Wake::Page);
+                }
+            }));
+        }
+        if let Some(explorer) = &self.explorer {
+            explorer.ask(ask);
+        }
+    }
+
     /// Runs effects; true where the person leaves.
     fn perform(&mut self, effects: Effects) -> io::Result<bool> {
         for effect in effects.0 {
             match effect {
                 Effect::Quit => return Ok(true),
-                Effect::Replay(command) => self.session.command(command),
+                Effect::Replay(command) => {
+                    if let Some(session) = self.session {
+                        session.command(command);
+                    }
+                }
                 Effect::Act(asked) => {
-                    self.session.act(*asked);
+                    if let Some(session) = self.session {
+                        session.act(*asked);
+                    }
                 }
                 Effect::Redraw => self.screen.clear()?,
                 Effect::Copy(words) => copy(self.screen, &words)?,

@@ -6,12 +6,14 @@ use ratatui::layout::Rect;
 use crate::model::Text;
 use crate::model::effect::Effects;
 use crate::model::replay::SeekTo;
+use crate::query::page::Ask;
 
 use super::alarm::{Alarm, Bell};
 use super::asking;
 use super::command::{Command, seek_context};
-use super::desk::Desk;
+use super::desk::{Desk, Screen};
 use super::drag::Drag;
+use super::explorer::{Explorable, Explorer};
 use super::key::Key;
 use super::keymap::{Keymap, Meaning, shown};
 use super::landing::Landing;
@@ -77,6 +79,25 @@ impl Cockpit {
         self
     }
 
+    /// The same with something to explore, at first by a filter that is right. Where there is
+    /// nothing else (`alone`), the explorer is the screen that all begins with.
+    #[must_use]
+    pub fn with_rows(mut self, what: Explorable, filter: &str, alone: bool) -> Self {
+        self.desk.explorer = Explorer::new(what, filter);
+        if alone {
+            self.desk.screens = vec![Screen::Explorer];
+        }
+        self.refresh();
+        self
+    }
+
+    /// What the explorer asks of its archive, once, after what is looked at has changed. The shell
+    /// brings the answers ([`Message::Page`]).
+    #[must_use]
+    pub fn take_ask(&mut self) -> Option<Ask> {
+        self.desk.explorer.take_ask()
+    }
+
     /// Looks for what a link names, and opens what it means once that is known.
     pub fn land(&mut self, landing: Landing) {
         self.desk.seek_out(landing);
@@ -107,6 +128,7 @@ impl Cockpit {
     fn refresh(&mut self) {
         self.dirty = true;
         self.desk.shelve();
+        self.desk.explore();
         self.list();
         let scroll = self.desk.scroll;
         self.desk.settle();
@@ -187,6 +209,12 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
                 cockpit.refresh();
             }
             Effects::none()
+        }
+        Message::Page(page) => {
+            let effects = cockpit.desk.take_page(*page);
+            prompt_follows(cockpit);
+            cockpit.refresh();
+            effects
         }
         Message::Changed(changed) => {
             take_look(cockpit, *changed);
@@ -297,7 +325,10 @@ fn typed(cockpit: &mut Cockpit) {
     let desk = &mut cockpit.desk;
     if let Some(prompt) = desk.prompt.as_mut() {
         prompt.chosen = 0;
-        if prompt.kind == Kind::Filter {
+        if prompt.kind == Kind::Query {
+            desk.explorer
+                .type_filter(prompt.words(), prompt.cursor_byte());
+        } else if prompt.kind == Kind::Filter {
             desk.shelf.filter(prompt.words().trim());
         } else if prompt.kind == Kind::Find {
             let words = prompt.words().trim().to_owned();
@@ -320,7 +351,11 @@ fn prompt_follows(cockpit: &mut Cockpit) {
             prompt.hits = palette::hits(prompt.words(), desk, &cockpit.keymap);
             prompt.chosen = prompt.chosen.min(prompt.hits.len().saturating_sub(1));
         }
-        Kind::Answer => {}
+        Kind::Columns => {
+            prompt.hits = palette::columns(prompt.words(), desk);
+            prompt.chosen = prompt.chosen.min(prompt.hits.len().saturating_sub(1));
+        }
+        Kind::Answer | Kind::Query => {}
         Kind::Filter => prompt.note = desk.shelf.counted(),
         Kind::Seek => prompt.note = seek_note(prompt.words(), desk),
         Kind::Find => {

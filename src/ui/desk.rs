@@ -12,15 +12,19 @@ use crate::model::{RotationId, Span, Text, Timestamp};
 
 use super::digest::Digest;
 use super::drag::Drag;
+use super::explorer::Explorer;
 use super::fit::{Clock, wrap};
 use super::landing::Landing;
 use super::layout::{self, Amounts, OnCall, Room};
+use super::moving::moved;
 use super::news::Read;
 use super::opened::Opened;
 use super::prompt::Prompt;
 use super::question::Question;
 use super::shelf::Shelf;
 use super::state::State;
+
+pub use super::moving::Move;
 
 /// The lengths of time that the charts can show.
 pub const RANGES: [Span; 6] = [
@@ -51,6 +55,8 @@ pub enum Screen {
     Inventory,
     /// All about one secret.
     Secret,
+    /// The rows of audit logs.
+    Explorer,
     /// How long consumers took, what failed, what was audited: of one rotation.
     Debug,
     /// What a link leads to, while it is looked for and where it leads to nothing.
@@ -87,19 +93,6 @@ pub const PANES: [Pane; 5] = [
     Pane::Audit,
 ];
 
-/// How far a list moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Move {
-    /// Lines down, or with a minus up.
-    Lines(isize),
-    /// Pages down, or with a minus up.
-    Pages(isize),
-    /// To the first line.
-    First,
-    /// To the last line.
-    Last,
-}
-
 /// What the cockpit has on the desk.
 #[derive(Debug)]
 pub struct Desk {
@@ -121,7 +114,8 @@ pub struct Desk {
     pub range: usize,
     /// The size of the screen.
     pub area: Rect,
-    /// The screens gone through; the last is shown, the first is on-call.
+    /// The screens gone through; the last is shown, the first is home: on-call, or the explorer
+    /// where there is nothing else.
     pub screens: Vec<Screen>,
     /// The focused pane of the on-call screen.
     pub pane: Pane,
@@ -154,6 +148,8 @@ pub struct Desk {
     pub coming: Option<Landing>,
     /// The inventory.
     pub shelf: Shelf,
+    /// The explorer.
+    pub explorer: Explorer,
     /// The question before an act.
     pub question: Option<Question>,
     /// What of each act has been read.
@@ -201,6 +197,7 @@ impl Desk {
             sought: None,
             coming: None,
             shelf: Shelf::default(),
+            explorer: Explorer::default(),
             question: None,
             read: Read::default(),
             clicked: None,
@@ -306,9 +303,10 @@ impl Desk {
         if self.screen() == screen {
             return;
         }
+        let home = self.screens.first().copied();
         self.screens
-            .retain(|open| *open != screen || *open == Screen::OnCall);
-        if screen == Screen::OnCall {
+            .retain(|open| *open != screen || home == Some(screen));
+        if home == Some(screen) {
             self.screens.truncate(1);
         } else {
             self.screens.push(screen);
@@ -507,6 +505,8 @@ impl Desk {
             self.shelf
                 .select_row(moved(self.shelf.row, by, page, self.shelf.len()));
             self.settle();
+        } else if self.screen() == Screen::Explorer {
+            self.go_in_explorer(by);
         } else {
             self.scroll = moved(self.scroll, by, self.list_page(), self.lines);
             self.settle();
@@ -573,16 +573,5 @@ impl Desk {
             self.select_row(row);
         }
         hit.is_some()
-    }
-}
-
-fn moved(at: usize, by: Move, page: usize, len: usize) -> usize {
-    let page = isize::try_from(page.max(2) - 1).unwrap_or(isize::MAX);
-    let last = len.saturating_sub(1);
-    match by {
-        Move::Lines(n) => at.saturating_add_signed(n).min(last),
-        Move::Pages(n) => at.saturating_add_signed(n.saturating_mul(page)).min(last),
-        Move::First => 0,
-        Move::Last => last,
     }
 }

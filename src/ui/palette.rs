@@ -5,6 +5,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use super::command;
 use super::desk::Desk;
+use super::explorer::Column;
 use super::keymap::Keymap;
 use super::prompt::{Hit, Target};
 
@@ -54,6 +55,22 @@ pub fn hits(words: &str, desk: &Desk, keymap: &Keymap) -> Vec<Hit> {
     found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
     found.truncate(SHOWN);
     found.into_iter().map(|(_, hit)| hit).collect()
+}
+
+/// The columns of the explorer whose names hold some letters, in their order.
+pub fn columns(words: &str, desk: &Desk) -> Vec<Hit> {
+    let words = words.trim().to_lowercase();
+    let named = Column::ALL.into_iter();
+    let named = named.filter(|column| column.name().contains(&words));
+    let hit = |column: Column| {
+        let shown = desk.explorer.columns.contains(&column);
+        Hit {
+            target: Target::Column(column),
+            words: format!("{} {}", if shown { '●' } else { '○' }, column.name()),
+            note: if shown { "shown" } else { "hidden" }.to_owned(),
+        }
+    };
+    named.map(hit).collect()
 }
 
 /// Scores every rotation by its secret and its id, and makes words only of the best.

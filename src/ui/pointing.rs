@@ -7,7 +7,9 @@ use super::asking;
 use super::command::{self, Command};
 use super::desk::{Desk, Move, Pane, Screen};
 use super::drag::Drag;
+use super::explorer::{Part, bar_at};
 use super::layout;
+use super::prompt::Kind;
 use super::screen::{self, Look};
 use super::state::{Mouse, MouseKind};
 
@@ -23,7 +25,7 @@ pub fn command(look: Look<'_>, mouse: Mouse) -> Option<&'static Command> {
         let of_shelf = shelf_row(desk, mouse).is_some_and(|row| desk.shelf.is_chosen(row));
         let of_why = screen::evidence_at(look, mouse.row) == Some(desk.why.evidence);
         let on_call = desk.screen() == Screen::OnCall && is_selected(desk, mouse);
-        let opens = on_call || of_shelf || of_why;
+        let opens = on_call || of_shelf || of_why || is_explored(desk, mouse);
         opens.then_some("open")
     });
     named.and_then(command::find)
@@ -69,7 +71,9 @@ pub fn point(desk: &mut Desk, mouse: Mouse) -> Effects {
         MouseKind::Click => return click(desk, mouse),
         MouseKind::Drag | MouseKind::Release => return Effects::none(),
     };
-    if desk.screen() == Screen::OnCall {
+    if desk.screen() == Screen::Explorer {
+        wheel_in_explorer(desk, mouse, by);
+    } else if desk.screen() == Screen::OnCall {
         let pane = pane_at(desk, mouse).unwrap_or(desk.pane);
         desk.go_in(pane, by);
     } else {
@@ -90,6 +94,10 @@ fn in_prompt(desk: &mut Desk, mouse: Mouse) -> Effects {
     let id = match mouse.what {
         MouseKind::WheelUp => "choose-previous",
         MouseKind::WheelDown => "choose-next",
+        MouseKind::Click if desk.prompt.as_ref().is_some_and(|p| p.kind == Kind::Query) => {
+            take_offered(desk, mouse);
+            return Effects::none();
+        }
         MouseKind::Click => {
             let hit = screen::hit_at(desk, (mouse.column, mouse.row));
             match (hit, desk.prompt.as_mut()) {
@@ -166,6 +174,60 @@ fn click_in_shelf(desk: &mut Desk, mouse: Mouse) {
     desk.settle();
 }
 
+/// Takes the offered word that is clicked into the filter.
+fn take_offered(desk: &mut Desk, mouse: Mouse) {
+    let nth = screen::offered_at(desk, (mouse.column, mouse.row));
+    let taken = nth.and_then(|nth| desk.explorer.take_the_offered(nth));
+    if let (Some((words, cursor)), Some(prompt)) = (taken, desk.prompt.as_mut()) {
+        prompt.set(&words, cursor);
+    }
+}
+
+/// True where the selected row of the explorer is clicked once more.
+fn is_explored(desk: &Desk, mouse: Mouse) -> bool {
+    let rows = desk.explorer_places().rows;
+    let here = desk.screen() == Screen::Explorer && layout::holds(rows, mouse.column, mouse.row);
+    let line = mouse.row.saturating_sub(rows.y);
+    let explorer = &desk.explorer;
+    here && explorer.part == Part::Rows && explorer.top() + u64::from(line) == explorer.row()
+}
+
+/// The wheel turns what lies under it.
+fn wheel_in_explorer(desk: &mut Desk, mouse: Mouse, by: Move) {
+    let places = desk.explorer_places();
+    let over = layout::holds(places.facets, mouse.column, mouse.row);
+    let part = desk.explorer.part;
+    desk.explorer.part = if over { Part::Facets } else { Part::Rows };
+    desk.go_in_explorer(by);
+    desk.explorer.part = part;
+}
+
+/// A click into the explorer: a row is selected, a value or a bar is asked for.
+fn click_in_explorer(desk: &mut Desk, mouse: Mouse) {
+    let places = desk.explorer_places();
+    let holds = |area| layout::holds(area, mouse.column, mouse.row);
+    if holds(places.rows) {
+        if desk.select_explored(mouse.row - places.rows.y) {
+            desk.explorer.part = Part::Rows;
+        }
+    } else if holds(places.facets) && mouse.row > places.facets.y {
+        let lines = usize::from(places.facets.height.saturating_sub(1));
+        let line = usize::from(mouse.row - places.facets.y - 1);
+        let line = desk.explorer.facets_top(lines) + line;
+        if desk.explorer.select_facet(line) {
+            desk.explorer.part = Part::Facets;
+            desk.explorer.narrow(false);
+        }
+    } else if holds(places.times) {
+        let bars = desk.explorer.histogram().bins.len();
+        if let Some(bar) = bar_at(&places, bars, mouse.column) {
+            desk.explorer.select_bar(bar);
+            desk.explorer.part = Part::Times;
+            desk.explorer.narrow(false);
+        }
+    }
+}
+
 fn click(desk: &mut Desk, mouse: Mouse) -> Effects {
     let bar = desk.area.height.saturating_sub(1 + desk.footer(desk.area));
     if desk.replay && mouse.row == bar && desk.area.height >= layout::LEAST.1 {
@@ -180,6 +242,9 @@ fn click(desk: &mut Desk, mouse: Mouse) -> Effects {
     }
     if desk.screen() == Screen::Inventory {
         click_in_shelf(desk, mouse);
+    }
+    if desk.screen() == Screen::Explorer {
+        click_in_explorer(desk, mouse);
     }
     if desk.screen() != Screen::OnCall {
         return Effects::none();

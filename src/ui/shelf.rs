@@ -120,6 +120,12 @@ impl Shelf {
         &self.letters
     }
 
+    /// Selects a secret by its name, whether it is shown or not.
+    pub fn select(&mut self, secret: &SecretPath) {
+        self.selected = Some(secret.clone());
+        self.arrange();
+    }
+
     /// Selects a row.
     pub fn select_row(&mut self, row: usize) {
         self.row = row.min(self.rows.len().saturating_sub(1));

@@ -10,6 +10,7 @@ use crate::model::Event;
 use crate::model::link::Live;
 use crate::model::rejected::Rejected;
 use crate::model::replay::{Loading, PlayerStatus, Speed};
+use crate::query::page::Page;
 
 use super::key::Key;
 use super::keymap::Keymap;
@@ -117,6 +118,8 @@ pub enum Message {
     Seen,
     /// The session published what it knows.
     State(Box<State>),
+    /// The explorer's archive answers.
+    Page(Box<Page>),
     /// The settings, the keymap or the theme were changed while the program runs.
     Changed(Box<Changed>),
     /// What became of something that the shell was asked for, in harmless words.

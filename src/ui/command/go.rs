@@ -5,7 +5,7 @@ use crate::incident::EventRef;
 use crate::model::effect::{Effect, Effects};
 use crate::model::replay::ReplayCommand;
 
-use super::{Command, Group, Place, inventory};
+use super::{Command, Group, Place, explorer, inventory};
 use crate::ui::desk::{Desk, Screen};
 use crate::ui::prompt::{Kind, Prompt};
 
@@ -32,7 +32,7 @@ pub const GROUP: Group = Group {
             id: "find",
             title: "Find a rotation",
             label: "find",
-            help: "Jumps to a rotation whose secret or id holds some letters; in the inventory keeps only the secrets that hold them.",
+            help: "Jumps to a rotation whose secret or id holds some letters; in the inventory keeps only the secrets that hold them, in the explorer writes the filter.",
             place: Place::Everywhere,
             run: find,
         },
@@ -48,7 +48,7 @@ pub const GROUP: Group = Group {
             id: "open",
             title: "Open what is selected",
             label: "open",
-            help: "Opens what is selected: why a finding is one, a rotation, the event of an evidence.",
+            help: "Opens what is selected: why a finding is one, a rotation, the event of an evidence, a row; asks for a value or a time.",
             place: Place::Everywhere,
             run: enter,
         },
@@ -80,9 +80,12 @@ pub const GROUP: Group = Group {
             id: "event",
             title: "The event of this moment",
             label: "event",
-            help: "Shows the event that the recording stands on, word for word.",
+            help: "Shows the event that the recording stands on, word for word; from an audit row goes to its moment first.",
             place: Place::Recording,
-            run: |desk| open(desk, Screen::Event),
+            run: |desk| match desk.screen() {
+                Screen::Explorer => explorer::event(desk),
+                _ => open(desk, Screen::Event),
+            },
         },
         Command {
             id: "alerts",
@@ -124,7 +127,12 @@ pub const GROUP: Group = Group {
             place: Place::Everywhere,
             run: |desk| {
                 // What became of an act stands there until it has been read.
-                if !desk.read_news() {
+                if desk.read_news() {
+                    return Effects::none();
+                }
+                if desk.screen() == Screen::Explorer && desk.explorer.shows_detail() {
+                    desk.explorer.detail = false;
+                } else {
                     desk.back();
                 }
                 Effects::none()
@@ -158,6 +166,10 @@ fn debug(desk: &mut Desk) -> Effects {
 }
 
 fn find(desk: &mut Desk) -> Effects {
+    if desk.screen() == Screen::Explorer {
+        explorer::ask(desk);
+        return Effects::none();
+    }
     if desk.screen() == Screen::Inventory {
         desk.shelf.begin_filter();
         let mut prompt = Prompt::new(Kind::Filter);
@@ -168,7 +180,7 @@ fn find(desk: &mut Desk) -> Effects {
     ask(desk, Kind::Find)
 }
 
-fn open(desk: &mut Desk, screen: Screen) -> Effects {
+pub(super) fn open(desk: &mut Desk, screen: Screen) -> Effects {
     desk.open(screen);
     Effects::none()
 }
@@ -179,6 +191,10 @@ fn enter(desk: &mut Desk) -> Effects {
         Screen::Why => return evidence(desk),
         Screen::Inventory => return inventory::all_about(desk),
         Screen::Secret => return detail(desk),
+        Screen::Explorer => {
+            explorer::enter(desk);
+            return Effects::none();
+        }
         Screen::Sought => {
             if !desk.land() {
                 desk.notice = Some("There is nothing to open".to_owned());
@@ -205,6 +221,9 @@ fn why(desk: &mut Desk) -> Effects {
     if matches!(desk.screen(), Screen::Inventory | Screen::Secret) {
         return inventory::why(desk);
     }
+    if desk.screen() == Screen::Explorer {
+        return explorer::why(desk);
+    }
     if let Some(finding) = desk.meant().cloned() {
         desk.ask_why(finding);
     } else {
@@ -219,6 +238,9 @@ fn why(desk: &mut Desk) -> Effects {
 
 /// All about the rotation that a finding is about, where one is open; else the selected one.
 fn detail(desk: &mut Desk) -> Effects {
+    if desk.screen() == Screen::Explorer {
+        return explorer::detail(desk);
+    }
     if desk.screen() == Screen::Why
         && let Some(id) = desk
             .why

@@ -4,7 +4,7 @@ use crate::measure::inventory::csv;
 use crate::model::RotationId;
 use crate::model::effect::{Effect, Effects};
 
-use super::{Command, Group, Place};
+use super::{Command, Group, Place, explorer};
 use crate::ui::desk::{Desk, Screen};
 
 pub const GROUP: Group = Group {
@@ -39,9 +39,9 @@ pub const GROUP: Group = Group {
         },
         Command {
             id: "export",
-            title: "Inventory: export as CSV",
+            title: "Export as CSV: the inventory, or audit rows",
             label: "export",
-            help: "Writes the secrets that are shown, in their order, to a file of comma-separated values.",
+            help: "Writes the secrets of the inventory that are shown, in their order, or the first 512 rows of the explorer, to a file of comma-separated values.",
             place: Place::Everywhere,
             run: export,
         },
@@ -106,8 +106,17 @@ pub(super) fn why(desk: &mut Desk) -> Effects {
 }
 
 fn export(desk: &mut Desk) -> Effects {
-    if desk.screen() != Screen::Inventory {
-        return here(desk, |_| ());
+    match desk.screen() {
+        Screen::Inventory => {}
+        Screen::Explorer => {
+            explorer::export(desk);
+            return Effects::none();
+        }
+        _ => {
+            let words = "This is for the inventory and the explorer: open one first";
+            desk.notice = Some(words.to_owned());
+            return Effects::none();
+        }
     }
     let (Some(at), false) = (desk.shelf.inventory().at, desk.shelf.len() == 0) else {
         desk.notice = Some("There is no secret to export".to_owned());

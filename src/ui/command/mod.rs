@@ -2,6 +2,7 @@
 //! `keymaps/` and nowhere else.
 
 mod act;
+mod explorer;
 mod go;
 mod inventory;
 mod prompts;
@@ -51,10 +52,11 @@ pub struct Group {
 }
 
 /// Every command there is.
-pub const GROUPS: [Group; 9] = [
+pub const GROUPS: [Group; 10] = [
     go::GROUP,
     select::GROUP,
     inventory::GROUP,
+    explorer::GROUP,
     act::rollout::GROUP,
     act::repair::GROUP,
     act::rotate::GROUP,
@@ -65,7 +67,7 @@ pub const GROUPS: [Group; 9] = [
 
 /// Every command there is, in order.
 pub fn all() -> impl Iterator<Item = &'static Command> + Clone {
-    static TABLE: [Group; 9] = GROUPS;
+    static TABLE: [Group; 10] = GROUPS;
     TABLE.iter().flat_map(|group| group.commands)
 }
 

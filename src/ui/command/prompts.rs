@@ -28,6 +28,7 @@ pub const GROUP: Group = Group {
             run: |desk| {
                 desk.prompt = None;
                 desk.shelf.unfilter();
+                desk.explorer.unfilter();
                 Effects::none()
             },
         },
@@ -83,6 +84,21 @@ fn accept(desk: &mut Desk) -> Effects {
             }
         },
         Kind::Answer => Effects::none(),
+        Kind::Query => {
+            if !desk.explorer.keep_filter() {
+                desk.prompt = Some(prompt);
+            }
+            Effects::none()
+        }
+        Kind::Columns => {
+            // Several are chosen one after another; `cancel` closes it.
+            if let Some(Target::Column(column)) = prompt.hits.get(prompt.chosen).map(|h| &h.target)
+            {
+                desk.explorer.toggle(*column);
+            }
+            desk.prompt = Some(prompt);
+            Effects::none()
+        }
         Kind::Filter => {
             desk.shelf.keep_filter();
             Effects::none()
@@ -112,6 +128,10 @@ fn follow(desk: &mut Desk, target: &Target) -> Effects {
             desk.open(Screen::Detail);
             Effects::none()
         }
+        Target::Column(column) => {
+            desk.explorer.toggle(*column);
+            Effects::none()
+        }
         Target::Service(service) => {
             desk.open(Screen::OnCall);
             desk.pane = Pane::Auth;
@@ -132,7 +152,12 @@ fn choose(desk: &mut Desk, next: bool) -> Effects {
         return Effects::none();
     };
     match prompt.kind {
-        Kind::Palette => {
+        Kind::Query => {
+            if let Some((words, cursor)) = desk.explorer.take_offered(next) {
+                prompt.set(&words, cursor);
+            }
+        }
+        Kind::Palette | Kind::Columns => {
             let last = prompt.hits.len().saturating_sub(1);
             prompt.chosen = if next {
                 (prompt.chosen + 1).min(last)

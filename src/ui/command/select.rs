@@ -2,7 +2,7 @@
 
 use crate::model::effect::Effects;
 
-use super::{Command, Group, Place};
+use super::{Command, Group, Place, explorer};
 use crate::ui::desk::{Desk, Move, PANES, Screen};
 
 macro_rules! moves {
@@ -39,7 +39,7 @@ macro_rules! moves {
                 id: "pane-next",
                 title: "Next pane",
                 label: "pane",
-                help: "Moves the focus to the next pane of the on-call screen, to the next finding, or to the next rotation.",
+                help: "Moves the focus to the next pane of the on-call screen, to the next finding, to the next rotation, or to the next part of the explorer.",
                 place: Place::Everywhere,
                 run: |desk| pane(desk, 1),
             },
@@ -63,7 +63,7 @@ pub const GROUP: Group = Group {
         "page-down" "Page down" "page down" "Moves down a page." => Move::Pages(1);
         "page-up" "Page up" "page up" "Moves up a page." => Move::Pages(-1);
         "first" "First line" "first" "Moves to the first line: the worst." => Move::First;
-        "last" "Last line" "last" "Moves to the last line." => Move::Last;
+        "last" "Last line" "last" "Moves to the last line; in the explorer stays at the end while more comes." => Move::Last;
     },
 };
 
@@ -82,6 +82,10 @@ fn find(desk: &mut Desk, forward: bool) -> Effects {
 }
 
 fn pane(desk: &mut Desk, by: usize) -> Effects {
+    if desk.screen() == Screen::Explorer {
+        explorer::part(desk, by == 1);
+        return Effects::none();
+    }
     if desk.screen() == Screen::Why {
         // One step back is as far round the end as it takes.
         let all = desk.digest.findings.len();

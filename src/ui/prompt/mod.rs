@@ -2,15 +2,19 @@
 
 pub mod seek;
 
-use ratatui_textarea::{Input, Key as TextKey, TextArea};
+use ratatui_textarea::{CursorMove, Input, Key as TextKey, TextArea};
 
 use crate::model::text::is_hidden;
 use crate::model::{RotationId, ServiceName};
 
+use super::explorer::Column;
 use super::key::{Key, KeyCode};
 
 /// The most characters that a prompt takes.
 const LONGEST: usize = 256;
+
+/// The same where a filter of rows is written.
+const LONGEST_QUERY: usize = 4096;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +25,10 @@ pub enum Kind {
     Find,
     /// What the inventory is narrowed to.
     Filter,
+    /// The filter of the explorer.
+    Query,
+    /// Which columns the explorer shows.
+    Columns,
     /// A command, a rotation or a service.
     Palette,
     /// A name or a reason, as part of a question.
@@ -36,6 +44,8 @@ pub enum Target {
     Rotation(RotationId),
     /// Shows a service's auth failures.
     Service(ServiceName),
+    /// Shows a column of the explorer, or hides it.
+    Column(Column),
 }
 
 /// A line of the palette.
@@ -85,6 +95,29 @@ impl Prompt {
         self.input.cursor().1
     }
 
+    /// The same as a byte of the words.
+    pub fn cursor_byte(&self) -> usize {
+        let words = self.words();
+        let at = words.char_indices().nth(self.cursor());
+        at.map_or(words.len(), |(at, _)| at)
+    }
+
+    /// Other words, with the cursor at a byte of them.
+    pub fn set(&mut self, words: &str, cursor: usize) {
+        let column = words.get(..cursor).unwrap_or(words).chars().count();
+        self.input = TextArea::new(vec![words.to_owned()]);
+        let column = u16::try_from(column).unwrap_or(u16::MAX);
+        self.input.move_cursor(CursorMove::Jump(0, column));
+    }
+
+    fn longest(&self) -> usize {
+        if self.kind == Kind::Query {
+            LONGEST_QUERY
+        } else {
+            LONGEST
+        }
+    }
+
     /// Takes a key as text or as a movement within it. True where the words changed.
     pub fn input(&mut self, key: Key) -> bool {
         let code = match key.code {
@@ -112,13 +145,13 @@ impl Prompt {
     /// Takes pasted words: their first line, without anything unseen.
     pub fn paste(&mut self, words: &str) -> bool {
         let line = words.trim_start().lines().next().unwrap_or_default();
-        let room = LONGEST.saturating_sub(self.words().chars().count());
+        let room = self.longest().saturating_sub(self.words().chars().count());
         let line: String = line.chars().filter(|c| !is_hidden(*c)).take(room).collect();
         !line.is_empty() && self.input.insert_str(line.trim_end())
     }
 
     fn is_full(&self) -> bool {
-        self.words().chars().count() >= LONGEST
+        self.words().chars().count() >= self.longest()
     }
 }
 

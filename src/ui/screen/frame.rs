@@ -7,6 +7,7 @@ use ratatui::style::Modifier;
 use crate::model::replay::Speed;
 use crate::ui::command;
 use crate::ui::desk::{Desk, Screen};
+use crate::ui::explorer::Part;
 use crate::ui::fit::{bytes, cols, plural, width};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Axis, Pen, replay_bar};
@@ -56,6 +57,8 @@ pub fn header(pen: &mut Pen<'_>, look: Look<'_>) {
             format!("{} {} {}", clock.day(now), clock.time(now), clock.zone())
         }
         Some(now) => format!("{} {}", clock.time(now), clock.zone()),
+        // Rows alone have no now.
+        None if !desk.replay => clock.zone(),
         None => format!("--:--:-- {}", clock.zone()),
     };
     let right = cols(width(&time)) + 1;
@@ -181,6 +184,18 @@ fn matters(screen: Screen) -> &'static [&'static str] {
         ],
         Screen::Why => &["back", "help", "open", "next", "detail", "palette"],
         Screen::Inventory => &["back", "help", "open", "find", "sort", "export", "palette"],
+        Screen::Explorer => &[
+            "find",
+            "help",
+            "open",
+            "pane-next",
+            "mark-row",
+            "columns",
+            "export",
+            "filter-before",
+            "detail",
+            "palette",
+        ],
         Screen::Secret => &["back", "help", "detail", "why", "palette", "page-down"],
         Screen::Sought => &["back", "help", "open", "palette", "next", "page-down"],
         Screen::Event => &["back", "help", "step-forward", "step-back", "palette"],
@@ -229,6 +244,13 @@ fn label(desk: &Desk, id: &str, label: &'static str) -> &'static str {
     match id {
         "back" if desk.news().is_some() => "read",
         "pane-next" if desk.screen() == Screen::Debug => "next one",
+        "find" if desk.screen() == Screen::Explorer => "filter",
+        "open" if desk.screen() == Screen::Explorer => match desk.explorer.part {
+            Part::Rows if desk.explorer.shows_detail() => "close",
+            Part::Rows => "in full",
+            Part::Facets => "ask for it",
+            Part::Times => "this time",
+        },
         "end" if live.is_some() => "now",
         "play" if live.is_some_and(|live| live.following) || desk.state.player.playing => "pause",
         _ => label,

@@ -12,6 +12,7 @@ mod detail;
 mod done;
 mod event;
 mod executive;
+mod explorer;
 mod findings;
 mod frame;
 mod help;
@@ -36,6 +37,7 @@ use super::desk::{Desk, Screen};
 use super::fit::{Clock, cols};
 use super::keymap::Keymap;
 use super::layout;
+use super::prompt::Kind;
 use super::theme::{Role, Theme};
 use super::widget::{Line, Pen, draw_lines};
 
@@ -90,12 +92,12 @@ impl Listing {
     }
 }
 
-/// The listing of the shown screen; `None` for the on-call screen, which is none.
+/// The listing of the shown screen; `None` for the on-call screen and the explorer, which are none.
 pub fn listing(desk: &Desk, theme: &Theme, keymap: &Keymap) -> Option<Listing> {
     let area = layout::document(desk.area, desk.replay, desk.footer(desk.area));
     let (first, rows) = (desk.scroll, usize::from(area.height));
     let lines = match desk.screen() {
-        Screen::OnCall => return None,
+        Screen::OnCall | Screen::Explorer => return None,
         Screen::Rejected => return Some(rejected::listing(desk, area.width, first, rows)),
         Screen::Inventory => return Some(inventory::listing(desk, area.width, rows)),
         Screen::Secret => secret::lines(desk, area.width),
@@ -176,6 +178,11 @@ pub fn hit_at(desk: &Desk, (column, row): (u16, u16)) -> Option<usize> {
     prompts::hit_at(desk, (column, row))
 }
 
+/// The word that could come next in the explorer's filter at a cell of the screen.
+pub fn offered_at(desk: &Desk, place: (u16, u16)) -> Option<usize> {
+    explorer::offered_at(desk, place)
+}
+
 /// The share of the recording that is nearest to a column of the replay bar, 0.0 to 1.0.
 pub fn nearest_share(desk: &Desk, column: u16) -> Option<f64> {
     let (x, axis) = frame::bar_axis(desk, desk.area.width)?;
@@ -203,9 +210,13 @@ pub fn draw(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: R
     }
     match look.desk.screen() {
         Screen::OnCall => on_call::draw(look, buf, area),
+        Screen::Explorer => explorer::draw(look, buf, area),
         _ => list(look, listing, buf, area),
     }
-    prompts::draw(look, buf, area);
+    match &look.desk.prompt {
+        Some(prompt) if prompt.kind == Kind::Query => explorer::draw_query(look, prompt, buf),
+        _ => prompts::draw(look, buf, area),
+    }
     question::draw(look, buf, area);
 }
 
@@ -237,7 +248,7 @@ fn list(look: Look<'_>, listing: Option<&Listing>, buf: &mut Buffer, area: Rect)
         Screen::Rejected => ("Rejected", rejected::title(desk)),
         Screen::Executive => ("Executive", executive::title(desk)),
         Screen::Help => ("Help", format!("keymap {}", look.keymap.name())),
-        Screen::OnCall => ("", String::new()),
+        Screen::OnCall | Screen::Explorer => ("", String::new()),
     };
     let title = if subject.is_empty() {
         title.to_owned()

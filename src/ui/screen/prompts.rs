@@ -22,7 +22,10 @@ fn palette_height(prompt: &Prompt) -> u16 {
 
 /// The line of the palette that stands in a cell of the screen.
 pub fn hit_at(desk: &Desk, (column, row): (u16, u16)) -> Option<usize> {
-    let prompt = desk.prompt.as_ref().filter(|p| p.kind == Kind::Palette)?;
+    let prompt = desk.prompt.as_ref()?;
+    if !matches!(prompt.kind, Kind::Palette | Kind::Columns) {
+        return None;
+    }
     let place = layout::prompt(desk.area, palette_height(prompt));
     let rows = usize::from(place.height.saturating_sub(3));
     if !layout::holds(place, column, row) {
@@ -39,8 +42,9 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
         return;
     };
     let (title, height) = match prompt.kind {
-        // Part of a question, which draws it.
-        Kind::Answer => return,
+        // Part of a question, which draws it; the explorer's lies over its own line, and it draws it itself.
+        Kind::Answer | Kind::Query => return,
+        Kind::Columns => ("Columns of the rows", palette_height(prompt)),
         Kind::Seek => ("Go to a time of the recording", 4),
         Kind::Find => ("Find a rotation", 4),
         Kind::Filter => ("Secrets that hold these letters", 4),
@@ -60,8 +64,8 @@ pub fn draw(look: Look<'_>, buf: &mut Buffer, area: Rect) {
     );
     input(&mut pen, look, prompt);
     match prompt.kind {
-        Kind::Palette => hits(&mut pen, look, prompt),
-        Kind::Seek | Kind::Find | Kind::Filter | Kind::Answer => {
+        Kind::Palette | Kind::Columns => hits(&mut pen, look, prompt),
+        Kind::Seek | Kind::Find | Kind::Filter | Kind::Answer | Kind::Query => {
             let room = pen.width().saturating_sub(4);
             pen.put(2, 2, room, &prompt.note, look.style(Role::Dim));
         }
@@ -114,8 +118,9 @@ pub(super) fn frame(pen: &mut Pen<'_>, look: Look<'_>, title: &str, keys: &[(&st
     }
 }
 
-/// The typed words with the cursor; what is left of a narrow frame is cut, never the cursor.
-fn input(pen: &mut Pen<'_>, look: Look<'_>, prompt: &Prompt) {
+/// The typed words with the cursor; what is left of a narrow frame is cut, never the cursor. Gives
+/// how many columns were cut.
+pub(super) fn input(pen: &mut Pen<'_>, look: Look<'_>, prompt: &Prompt) -> usize {
     let room = usize::from(pen.width().saturating_sub(5));
     let before: String = prompt.words().chars().take(prompt.cursor()).collect();
     let (before, all) = (
@@ -123,7 +128,8 @@ fn input(pen: &mut Pen<'_>, look: Look<'_>, prompt: &Prompt) {
         shown(prompt.words()).into_owned(),
     );
     let mut skipped = 0;
-    let mut taken = width(&before);
+    let whole = width(&before);
+    let mut taken = whole;
     for grapheme in before.graphemes(true) {
         if taken < room {
             break;
@@ -146,6 +152,7 @@ fn input(pen: &mut Pen<'_>, look: Look<'_>, prompt: &Prompt) {
         under,
         text.patch(cursor),
     );
+    whole - taken
 }
 
 fn hits(pen: &mut Pen<'_>, look: Look<'_>, prompt: &Prompt) {

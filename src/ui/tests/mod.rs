@@ -6,6 +6,7 @@ mod arriving;
 mod changed;
 mod debug;
 mod executive;
+mod explorer;
 mod findings;
 mod hostile;
 mod inventory;

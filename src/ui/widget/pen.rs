@@ -24,6 +24,11 @@ impl<'b> Pen<'b> {
         Pen::new(self.buf, area)
     }
 
+    /// Where it writes, in the screen's own columns and rows.
+    pub fn area(&self) -> Rect {
+        self.area
+    }
+
     /// The parts of one row before and from a column on, where there are any, in the screen's own
     /// columns and rows.
     pub fn parts(&self, y: u16, column: u16) -> (Option<Rect>, Option<Rect>) {

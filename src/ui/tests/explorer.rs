@@ -1,0 +1,698 @@
+//! The audit explorer from outside: asked and answered over a real archive of files.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Bench, Effect, rich};
+use crate::audit::archive::Archive;
+use crate::audit::{Options, open};
+use crate::model::replay::{ReplayCommand, SeekTo};
+use crate::query::Filter;
+use crate::query::page::{Ask, Page, Rows};
+use crate::ui::{Explorable, Message, Mouse, MouseKind, State, update};
+
+/// How many calls there are.
+const CALLS: i64 = 1500;
+
+/// A cockpit with an archive of files.
+struct Explored {
+    bench: Bench,
+    archive: Archive,
+    /// Every question that was asked.
+    asked: Vec<Ask>,
+    _folder: TempDir,
+}
+
+/// Calls of a night: a Vault log, and events of one rotation.
+fn files() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut vault = String::new();
+    for n in 0..CALLS {
+        let time = rich::at(n).to_string();
+        let actor = ["approle-checkout", "approle-billing", "ci-\u{1b}[31mrunner"][n as usize % 3];
+        let path = format!(
+            "secret/data/{}/{}",
+            ["payments", "ledger"][n as usize % 2],
+            n % 7
+        );
+        let mut line = json!({"time": time, "type": "response",
+            "auth": {"display_name": actor}, "response": {},
+            "request": {"id": format!("r{n}"), "operation": if n % 5 == 0 {"update"} else {"read"},
+            "path": path, "remote_address": format!("10.1.0.{}", n % 9)}});
+        if n % 10 == 9 || (700..760).contains(&n) {
+            line["error"] = json!("1 error occurred: * permission denied");
+        }
+        writeln!(vault, "{line}").unwrap();
+    }
+    std::fs::write(folder.path().join("vault.log"), vault).unwrap();
+    let mut events = String::new();
+    for n in 0..40 {
+        let line = json!({"specversion": "1.0", "id": format!("e{n}"), "source": "/vault/prod-eu",
+            "type": "rotascope.audit.entry", "time": rich::at(300 + n * 10).to_string(),
+            "rotationid": "rot-7f3a", "data": {"actor": format!("billing-eu-1-{}", n * 3),
+            "operation": "read", "path": "database/static-creds/payments", "secret": "payments/db",
+            "outcome": if n % 4 == 0 {"denied"} else {"allowed"}}});
+        writeln!(events, "{line}").unwrap();
+    }
+    std::fs::write(folder.path().join("events.jsonl"), events + "no event\n").unwrap();
+    folder
+}
+
+impl Explored {
+    fn new(columns: u16, rows: u16, state: State) -> Self {
+        Self::of(columns, rows, state, files())
+    }
+
+    fn of(columns: u16, rows: u16, state: State, folder: TempDir) -> Self {
+        let mut bench = Bench::new(columns, rows, state);
+        bench.cockpit = bench.cockpit.with_rows(Explorable::Files, "", false);
+        let archive = open(&[folder.path()], &Options::default())
+            .unwrap()
+            .archive();
+        let mut explored = Self {
+            bench,
+            archive,
+            asked: Vec::new(),
+            _folder: folder,
+        };
+        explored.press("5");
+        explored
+    }
+
+    /// Answers what is asked, until nothing is.
+    fn answer(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        while let Some(ask) = self.bench.cockpit.take_ask() {
+            effects.extend(self.page(&ask));
+            self.asked.push(ask);
+            assert!(self.asked.len() < 10_000, "it asks for ever");
+        }
+        effects
+    }
+
+    fn page(&mut self, ask: &Ask) -> Vec<Effect> {
+        let search = self.archive.search(Filter::parse(&ask.filter).unwrap());
+        let page = self.archive.page(ask, &search, true);
+        self.tell(page)
+    }
+
+    fn tell(&mut self, page: Page) -> Vec<Effect> {
+        update(&mut self.bench.cockpit, Message::Page(Box::new(page))).0
+    }
+
+    fn press(&mut self, keys: &str) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for key in keys.split(' ') {
+            effects.extend(self.bench.press(key));
+            effects.extend(self.answer());
+        }
+        effects
+    }
+
+    /// Types words, spaces too, into a prompt.
+    fn write(&mut self, words: &str) {
+        for c in words.chars() {
+            let _ = self.bench.press(&if c == ' ' {
+                "space".to_owned()
+            } else {
+                c.to_string()
+            });
+            self.answer();
+        }
+    }
+
+    fn text(&mut self) -> String {
+        self.bench.text()
+    }
+
+    fn found(&self, filter: &str) -> usize {
+        self.archive.search(Filter::parse(filter).unwrap()).found()
+    }
+
+    /// The title says how many rows fit.
+    fn has_found(&mut self, n: usize) {
+        let wanted = format!("▸ {} of 1,540 rows", crate::ui::fit::count(n as u64));
+        let text = self.text();
+        assert!(text.contains(&wanted), "no {wanted} in\n{text}");
+    }
+
+    fn selected(&mut self) -> String {
+        let text = self.text();
+        let mut lines = text.lines();
+        lines
+            .rfind(|line| line.starts_with('▌'))
+            .unwrap_or_else(|| panic!("{text}"))
+            .to_owned()
+    }
+
+    fn point(&mut self, what: MouseKind, (column, row): (u16, u16)) {
+        let mouse = Mouse { what, column, row };
+        let _ = update(&mut self.bench.cockpit, Message::Mouse(mouse));
+        let _ = update(&mut self.bench.cockpit, Message::Seen);
+        self.answer();
+    }
+
+    fn place(&mut self, words: &str) -> (u16, u16) {
+        let text = self.text();
+        let found = text.lines().zip(0..).find_map(|(line, row)| {
+            let before = line.split_once(words)?.0.chars().count();
+            Some((u16::try_from(before).unwrap(), row))
+        });
+        found.unwrap_or_else(|| panic!("no {words:?} in\n{text}"))
+    }
+}
+
+#[test]
+fn the_rows_follow_what_is_typed_and_a_mistake_is_shown_where_it_stands() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    assert!(
+        explored.text().contains("Explorer ▸ 1,540 rows"),
+        "{}",
+        explored.text()
+    );
+    let denied = explored.found("outcome:denied");
+    explored.press("/");
+    explored.write("outcome:denied");
+    explored.has_found(denied);
+    explored.write(" colour:red");
+    explored.has_found(denied);
+    let text = explored.text();
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines
+        .iter()
+        .position(|line| line.contains("^^^^^^"))
+        .unwrap();
+    let column = |line: &str, words: &str| line.split(words).next().unwrap().chars().count();
+    assert_eq!(
+        column(lines[at], "^^^^^^"),
+        column(lines[at - 1], "colour"),
+        "{text}"
+    );
+    assert!(
+        lines[at + 1].contains("there is no field \"colour\""),
+        "{text}"
+    );
+    explored.press("enter");
+    assert!(
+        explored.text().contains("^^^^^^"),
+        "what is wrong is not kept"
+    );
+    explored.press("esc");
+    assert!(
+        explored.text().contains("Explorer ▸ 1,540 rows"),
+        "{}",
+        explored.text()
+    );
+    assert!(!explored.text().contains("outcome:denied"));
+}
+
+#[test]
+fn tab_completes_fields_and_what_the_rows_say() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    explored.press("/");
+    explored.write("op");
+    explored.press("tab");
+    explored.write("upd");
+    explored.press("tab enter");
+    assert!(
+        explored.text().contains("operation:update"),
+        "{}",
+        explored.text()
+    );
+    explored.has_found(explored.found("operation:update"));
+    explored.press("/");
+    explored.write(" outcome:");
+    explored.press("tab tab enter");
+    explored.has_found(explored.found("operation:update outcome:denied"));
+    explored.press("backspace");
+    explored.has_found(explored.found("operation:update"));
+    explored.press("backspace");
+    assert!(
+        explored.text().contains("Explorer ▸ 1,540 rows"),
+        "{}",
+        explored.text()
+    );
+    explored.press("backspace");
+    assert!(
+        explored.text().contains("no filter before"),
+        "{}",
+        explored.text()
+    );
+}
+
+#[test]
+fn a_value_is_asked_for_left_out_and_taken_back() {
+    let mut explored = Explored::new(200, 50, rich::night());
+    explored.press("tab down enter");
+    let text = explored.text();
+    assert!(text.contains("/ outcome:denied"), "{text}");
+    let denied = explored.found("outcome:denied");
+    explored.has_found(denied);
+    explored.press("enter");
+    assert!(explored.text().contains("Explorer ▸ 1,540 rows"));
+    explored.press("down _");
+    explored.has_found(explored.found("-outcome:denied"));
+    explored.press("backspace");
+    // The one that nobody could type is found all the same.
+    let text = explored.text();
+    let beside = |line: &str| line.chars().skip(162).collect::<String>();
+    let mut lines = text.lines().zip(0..);
+    let row = lines.find(|(line, _)| beside(line).contains("ci-␛[31mrunner"));
+    explored.point(MouseKind::Click, (170, row.unwrap().1));
+    explored.has_found(explored.found("actor:ci-?[31mrunner"));
+    assert_eq!(explored.found("actor:ci-?[31mrunner"), 500);
+}
+
+#[test]
+fn a_bar_is_a_length_of_time() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    explored.press("shift-tab down down down");
+    let line = explored.bench.line_with("went wrong");
+    let rows: usize = line
+        .split(": ")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    explored.press("enter");
+    explored.has_found(rows);
+    assert!(
+        explored.text().contains("time:2026-11-23T03:"),
+        "{}",
+        explored.text()
+    );
+    explored.press("backspace");
+    explored.point(MouseKind::Click, (40, 4));
+    assert!(
+        explored.text().contains("time:2026-11-23T03:"),
+        "{}",
+        explored.text()
+    );
+}
+
+#[test]
+fn every_row_comes_into_view_and_few_are_asked_for() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    let mut presses = 0;
+    let mut seen = 0;
+    loop {
+        let before = explored.selected();
+        explored.press("page-down");
+        presses += 1;
+        let text = explored.text();
+        assert!(!text.lines().any(|line| line.trim() == "…"), "{text}");
+        seen += text
+            .lines()
+            .filter(|line| line.contains("approle-"))
+            .count();
+        if explored.selected() == before {
+            break;
+        }
+    }
+    assert!(presses > 90 && seen > 900, "{presses} {seen}");
+    assert!(
+        explored.asked.len() < presses,
+        "{} for {presses}",
+        explored.asked.len()
+    );
+    let most = explored.asked.iter().map(|ask| match ask.rows {
+        Rows::From(_, n) | Rows::At(_, n) | Rows::Around(_, n) | Rows::Last(n) => n,
+    });
+    assert!(most.max().unwrap() < 64, "only a window of rows is held");
+    assert!(
+        explored.text().contains("1,540 / 1,540"),
+        "{}",
+        explored.text()
+    );
+    explored.press("home");
+    assert!(
+        explored.selected().contains("03:00:00"),
+        "{}",
+        explored.text()
+    );
+}
+
+#[test]
+fn the_selected_row_stays_selected_whatever_is_asked() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    explored.press("end");
+    for _ in 0..10 {
+        explored.press("page-up");
+    }
+    explored.press("up up up up up");
+    let time = |line: String| {
+        line.split_whitespace()
+            .find(|w| w.starts_with("03:"))
+            .unwrap()
+            .to_owned()
+    };
+    let here = time(explored.selected());
+    explored.press("/");
+    explored.write("format:vault");
+    explored.press("enter");
+    assert_eq!(time(explored.selected()), here);
+    explored.press("backspace");
+    assert_eq!(time(explored.selected()), here);
+}
+
+#[test]
+fn the_end_is_kept_while_more_comes_until_one_goes_up() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    explored.press("G");
+    let ask = explored.asked.last().unwrap().clone();
+    assert!(matches!(ask.rows, Rows::Last(_)), "{ask:?}");
+    let search = explored.archive.search(Filter::parse("").unwrap());
+    let mut page = explored.archive.page(&ask, &search, true);
+    page.following = true;
+    (page.found, page.of, page.first) = (page.found + 7, page.of + 7, page.first + 7);
+    explored.tell(page);
+    assert!(
+        explored.text().contains("1,547 / 1,547"),
+        "{}",
+        explored.text()
+    );
+    assert!(explored.text().contains("following"), "{}", explored.text());
+    explored.press("up");
+    assert!(
+        !explored.text().contains("following"),
+        "{}",
+        explored.text()
+    );
+}
+
+#[test]
+fn marked_rows_are_found_again_whatever_the_filter() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    explored.press("M down down M page-down page-down");
+    assert!(explored.text().contains("2 marked"), "{}", explored.text());
+    explored.press("\"");
+    assert!(explored.selected().starts_with("▌●") && explored.text().contains("3 / 1,540"));
+    explored.press("\"");
+    assert!(explored.text().contains("1 / 1,540"), "{}", explored.text());
+    explored.press("\"");
+    assert!(
+        explored.text().contains("No row is marked above"),
+        "{}",
+        explored.text()
+    );
+    explored.press("'");
+    assert!(explored.text().contains("3 / 1,540"), "{}", explored.text());
+    explored.press("M");
+    assert!(explored.text().contains("1 marked"), "{}", explored.text());
+}
+
+#[test]
+fn a_row_in_full_leads_to_what_the_incident_knows() {
+    let mut explored = Explored::new(80, 40, rich::found());
+    explored.press("/");
+    explored.write("rotation:rot-7f3a");
+    explored.press("enter enter");
+    let text = explored.text();
+    for words in [
+        "stands in",
+        "events.jsonl:1",
+        "rotation rot-7f3a, with this consumer",
+        "secret payments/db",
+    ] {
+        assert!(text.contains(words), "no {words} in\n{text}");
+    }
+    explored.press("d");
+    assert!(
+        explored
+            .text()
+            .contains("Rotation ▸ payments/db (rot-7f3a)")
+    );
+    explored.press("esc 9");
+    assert!(
+        explored.text().contains("Secret ▸ payments/db"),
+        "{}",
+        explored.text()
+    );
+    explored.press("esc e");
+    assert!(explored.text().contains("Why ▸ F1"), "{}", explored.text());
+    explored.press("esc");
+    let effects = explored.press("o");
+    let sought = ReplayCommand::Seek(SeekTo::Time(rich::at(300)));
+    assert_eq!(effects, [Effect::Replay(sought)]);
+    explored.press("esc esc");
+    assert!(
+        !explored.text().contains("stands in"),
+        "back closes the row first"
+    );
+    explored.press("esc");
+    assert!(!explored.text().contains("Explorer ▸"));
+}
+
+#[test]
+fn rows_of_what_is_selected_elsewhere_are_asked_for_at_this_moment() {
+    let mut explored = Explored::new(80, 24, rich::found());
+    for keys in ["1 L", "1 8 L", "1 enter L", "1 7 L"] {
+        explored.press(keys);
+        let text = explored.text();
+        assert!(
+            text.contains("secret:payments/db") || keys.contains('7'),
+            "{keys}\n{text}"
+        );
+        assert!(text.contains("Explorer ▸"), "{keys}\n{text}");
+    }
+    explored.press("1 L");
+    assert!(explored.text().contains("/ 40"), "{}", explored.text());
+    let at = explored.asked.iter().rev().find_map(|ask| match ask.rows {
+        Rows::At(at, _) => Some(at),
+        _ => None,
+    });
+    assert_eq!(at, rich::found().player.at);
+}
+
+#[test]
+fn the_export_holds_what_fits_and_says_how_much_of_it() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    let effects = explored.press("ctrl-e");
+    let [Effect::Export { name, words }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(name, "rotascope-audit-20261123T030000.csv");
+    assert_eq!(words.lines().count(), 513);
+    assert!(
+        explored.text().contains("the first 512 of 1,540 rows"),
+        "{}",
+        explored.text()
+    );
+    assert!(!words.chars().any(|c| c == '\u{1b}'));
+    explored.press("/");
+    explored.write("rotation:rot-7f3a outcome:denied");
+    explored.press("enter");
+    let effects = explored.press("ctrl-e");
+    let [Effect::Export { words, .. }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(words.lines().count(), 11);
+    assert!(
+        words
+            .lines()
+            .skip(1)
+            .all(|line| line.contains("\"denied\"")),
+        "{words}"
+    );
+    // The screen goes on with its own window.
+    assert!(
+        explored.selected().contains("denied"),
+        "{}",
+        explored.text()
+    );
+}
+
+#[test]
+fn columns_are_chosen_and_the_mouse_selects_and_opens() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    explored.press("|");
+    explored.write("remote");
+    explored.press("enter esc");
+    assert!(
+        explored.text().contains("remote_addr"),
+        "{}",
+        explored.text()
+    );
+    assert!(explored.text().contains("10.1.0.3"), "{}", explored.text());
+    explored.press("|");
+    explored.write("remote");
+    explored.press("enter esc");
+    assert!(!explored.text().contains("10.1.0.3"), "{}", explored.text());
+    let place = explored.place("03:00:05");
+    explored.point(MouseKind::Click, place);
+    assert!(explored.selected().contains("03:00:05"));
+    explored.point(MouseKind::WheelDown, place);
+    assert!(explored.selected().contains("03:00:08"));
+    let place = explored.place("03:00:08");
+    explored.point(MouseKind::Click, place);
+    assert!(explored.text().contains("stands in"), "{}", explored.text());
+}
+
+#[test]
+fn answers_to_what_nobody_asks_any_more_are_left_out() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    let old = explored.asked.last().unwrap().clone();
+    explored.press("/");
+    explored.write("outcome:denied");
+    let before = explored.text();
+    explored.page(&old);
+    assert_eq!(explored.text(), before);
+}
+
+#[test]
+fn without_files_the_screen_says_what_would_fill_it() {
+    let mut bench = Bench::new(80, 24, rich::night());
+    bench.press("5");
+    assert!(
+        bench.text().contains("rotascope explore FILE"),
+        "{}",
+        bench.text()
+    );
+    bench.press("/");
+    assert!(
+        bench.text().contains("no audit files to filter"),
+        "{}",
+        bench.text()
+    );
+    assert_eq!(bench.cockpit.take_ask(), None);
+    bench.cockpit = bench.cockpit.with_rows(Explorable::ReadOnce, "", false);
+    assert!(
+        bench.text().contains("rotascope explore -"),
+        "{}",
+        bench.text()
+    );
+}
+
+#[test]
+fn alone_it_is_the_screen_that_all_begins_with() {
+    let mut bench = Bench::new(80, 24, rich::nothing());
+    bench.cockpit = bench
+        .cockpit
+        .with_rows(Explorable::Files, "outcome:denied", true);
+    let ask = bench.cockpit.take_ask().unwrap();
+    assert_eq!(ask.filter, "outcome:denied");
+    assert_eq!(bench.cockpit.take_ask(), None, "once is enough");
+    bench.press("? esc esc esc");
+    assert!(bench.text().contains("Explorer ▸"), "{}", bench.text());
+    bench.press("? 5 esc");
+    assert!(bench.text().contains("Explorer ▸"), "{}", bench.text());
+}
+
+#[test]
+fn nothing_hidden_reaches_the_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = String::new();
+    for (n, word) in [
+        "\u{1b}]0;title\u{7}",
+        "\u{202e}txt.exe",
+        "e\u{301}\u{301}\u{301}\u{301}\u{301}",
+        "a\r\nb\tc",
+        "",
+        "~(\"*?\\",
+        "北京支付北京支付北京支付北京支付北京支付北京支付",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let line = json!({"time": rich::at(n as i64).to_string(), "type": "response",
+            "auth": {"display_name": word}, "response": {}, "error": word,
+            "request": {"id": word, "operation": word, "path": word, "remote_address": word}});
+        writeln!(text, "{line}").unwrap();
+    }
+    std::fs::write(folder.path().join("a.log"), text).unwrap();
+    let mut explored = Explored::of(200, 50, rich::found(), folder);
+    let all = explored.archive.len();
+    assert_eq!(all, 7);
+    for keys in ["enter", "down", "down", "down", "down", "tab"] {
+        explored.press(keys);
+        let text = explored.text();
+        let hidden = |c: char| c != '\n' && crate::model::text::is_hidden(c);
+        assert!(!text.chars().any(hidden), "{text}");
+    }
+    // Whatever a value is, it finds itself.
+    for _ in 0..explored.text().lines().count() {
+        explored.press("enter");
+        let page = explored.asked.last().unwrap().clone();
+        assert!(explored.found(&page.filter) > 0, "{}", page.filter);
+        explored.press("backspace down");
+    }
+}
+
+fn reading() -> Page {
+    Page {
+        serial: 1,
+        reading: Some((430_000_000, Some(1_000_000_000))),
+        rejected: 12,
+        trouble: vec!["logs/vault.zst: the archive ends early".into()],
+        ..Page::default()
+    }
+}
+
+macro_rules! pictures {
+    ($($name:ident: $columns:literal x $rows:literal, $keys:literal, $words:literal, $more:literal;)+) => {$(
+        #[test]
+        fn $name() {
+            let mut explored = Explored::new($columns, $rows, rich::found());
+            explored.press($keys);
+            explored.write($words);
+            explored.press($more);
+            insta::assert_snapshot!(explored.bench.picture());
+        }
+    )+};
+}
+
+pictures! {
+    explorer_200x50: 200 x 50, "down down down M", "", "down";
+    explorer_80x24: 80 x 24, "down down down M", "", "down";
+    explorer_40x15: 40 x 15, "down down down M", "", "down";
+    explorer_found_200x50: 200 x 50, "/", "rotation:rot-7f3a", "enter enter tab";
+    explorer_detail_80x24: 80 x 24, "/", "rotation:rot-7f3a", "enter enter";
+    explorer_detail_40x15: 40 x 15, "/", "rotation:rot-7f3a", "enter enter";
+    explorer_facets_80x24: 80 x 24, "tab", "", "down";
+    explorer_times_200x50: 200 x 50, "shift-tab", "", "end";
+    explorer_times_40x15: 40 x 15, "shift-tab", "", "end";
+    explorer_typing_80x24: 80 x 24, "/", "outcome:denied actor:", "tab";
+    explorer_wrong_200x50: 200 x 50, "/", "outcome:denied colour:red", "left";
+    explorer_wrong_80x24: 80 x 24, "/", "outcome:denied colour:red", "left";
+    explorer_wrong_40x15: 40 x 15, "/", "outcome:denied colour:red", "left";
+    explorer_none_80x24: 80 x 24, "/", "actor:nobody", "enter";
+    explorer_columns_80x24: 80 x 24, "|", "", "down";
+}
+
+#[test]
+fn while_files_are_read_it_says_how_far() {
+    for (columns, rows) in [(200, 50), (80, 24), (40, 15)] {
+        let mut bench = Bench::new(columns, rows, rich::nothing());
+        bench.cockpit = bench.cockpit.with_rows(Explorable::Files, "", true);
+        let _ = bench.cockpit.take_ask();
+        let _ = update(&mut bench.cockpit, Message::Page(Box::new(reading())));
+        insta::assert_snapshot!(
+            format!("explorer_reading_{columns}x{rows}"),
+            bench.picture()
+        );
+    }
+}
+
+#[test]
+fn while_it_is_looked_through_what_was_found_is_shown() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    let ask = explored.asked.last().unwrap().clone();
+    let search = explored.archive.search(Filter::parse("").unwrap());
+    let mut page = explored.archive.page(&ask, &search, false);
+    (page.looked, page.of) = (1540, 10_000_000);
+    explored.tell(page);
+    let text = explored.text();
+    assert!(text.contains("looked at 0 % of the rows"), "{text}");
+    assert!(text.contains("▸ 1,540 of 10,000,000 rows"), "{text}");
+    explored.press("ctrl-e");
+    assert!(
+        explored.text().contains("export when it is done"),
+        "{}",
+        explored.text()
+    );
+}
