@@ -190,9 +190,21 @@ struct Pairs {
 #[derive(Clone, Copy, Default)]
 struct Seen {
     whole: bool,
+    opening: Opening,
+    response: bool,
+}
+
+/// Which records that come before the end of a call were seen.
+#[derive(Clone, Copy, Default)]
+struct Opening {
     request: bool,
     started: bool,
-    response: bool,
+}
+
+impl Opening {
+    fn any(self) -> bool {
+        self.request || self.started
+    }
 }
 
 impl Pairs {
@@ -222,9 +234,9 @@ impl Pairs {
                 out(alone(item, first_or_duplicate(before.whole)));
             }
             Half::Request => {
-                seen.request = true;
-                if before.request || before.started || before.response {
-                    let sighting = if before.request {
+                seen.opening.request = true;
+                if before.opening.any() || before.response {
+                    let sighting = if before.opening.request {
                         Sighting::Duplicate
                     } else {
                         Sighting::LateHalf
@@ -234,12 +246,12 @@ impl Pairs {
                 self.hold(item);
             }
             Half::Started => {
-                seen.started = true;
-                if before.started {
+                seen.opening.started = true;
+                if before.opening.started {
                     return out(alone(item, Sighting::Duplicate));
                 }
                 let Some(held) = self.held.get_mut(&item.id) else {
-                    if before.request || before.response {
+                    if before.opening.request || before.response {
                         return out(alone(item, Sighting::LateHalf));
                     }
                     return self.hold(item);
@@ -263,7 +275,7 @@ impl Pairs {
                             sighting: Sighting::New,
                         });
                     }
-                    None if before.request || before.started => {
+                    None if before.opening.any() => {
                         out(alone(item, Sighting::LateHalf));
                     }
                     None => out(alone(item, Sighting::New)),

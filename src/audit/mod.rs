@@ -31,6 +31,8 @@ mod merge;
 
 mod open;
 
+pub mod follow;
+
 mod entry;
 
 pub mod archive;

@@ -27,7 +27,8 @@ pub struct Input {
     pub bytes: Option<u64>,
     /// What the program carries itself; nothing is read from disk then.
     pub carried: Option<&'static [u8]>,
-    /// Its unpacked content, where somebody has it open already; nothing else is read then.
+    /// Its unpacked content, where somebody has it open already; nothing else is read then, and of
+    /// it the first `bytes`.
     pub content: Option<Content>,
 }
 
@@ -71,15 +72,22 @@ impl Content {
     }
 }
 
-/// Reads an open file from its beginning, whoever else reads it.
+/// Reads an open file from its beginning, whoever else reads it and whatever is written meanwhile.
 struct FromStart {
     content: Content,
     at: u64,
+    until: u64,
 }
 
 impl Read for FromStart {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let n = read_at(&self.content.0, room, self.at)?;
+        let left = usize::try_from(self.until.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let most = room.len().min(left);
+        let n = read_at(
+            &self.content.0,
+            room.get_mut(..most).unwrap_or_default(),
+            self.at,
+        )?;
         self.at += n as u64;
         Ok(n)
     }
@@ -234,10 +242,11 @@ impl Bytes {
     /// [`Trouble`] where it cannot be opened.
     pub fn open(input: &Input, counter: &Arc<AtomicU64>) -> Result<Self, Trouble> {
         if let Some(content) = &input.content {
-            let expected = content.length().ok();
+            let expected = input.bytes.or_else(|| content.length().ok());
             let from_start = FromStart {
                 content: content.clone(),
                 at: 0,
+                until: expected.unwrap_or(u64::MAX),
             };
             return Self::take(
                 input,

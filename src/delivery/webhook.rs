@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use data_encoding::HEXLOWER;
 use reqwest::{Client, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -192,8 +193,7 @@ fn header(key: &str) -> String {
         return key.to_owned();
     }
     let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-    let digest: String = digest.iter().map(|b| format!("{b:02x}")).collect();
-    format!("sha256:{digest}")
+    format!("sha256:{}", HEXLOWER.encode(&digest))
 }
 
 fn is_local(host: &str) -> bool {

@@ -105,6 +105,70 @@ impl Columns {
         }
     }
 
+    /// Puts a row where it belongs by its time, behind those of the same; gives its number.
+    pub(super) fn insert(&mut self, entry: &Entry) -> usize {
+        let row = self.times.partition_point(|time| *time <= entry.time);
+        self.push(entry);
+        // Most rows come last; one that comes late is near the end.
+        let turn = |len: usize| row..len;
+        let len = self.len();
+        if let Some(times) = self.times.get_mut(turn(len)) {
+            times.rotate_right(1);
+        }
+        if let Some(places) = self.places.get_mut(turn(len)) {
+            places.rotate_right(1);
+        }
+        if let Some(backs) = self.backs.get_mut(turn(len)) {
+            backs.rotate_right(1);
+        }
+        for column in &mut self.codes {
+            column.rotate_right(row);
+        }
+        self.in_order = true;
+        row
+    }
+
+    /// Takes the row of a time and place out; gives its number.
+    pub(super) fn remove(&mut self, time: i64, at: At) -> Option<usize> {
+        let first = self.times.partition_point(|other| *other < time);
+        let place = at.pack();
+        let same = self
+            .places
+            .get(first..)?
+            .iter()
+            .zip(self.times.get(first..)?);
+        let mut same = same.take_while(|(_, other)| **other == time);
+        let row = first + same.position(|(other, _)| *other == place)?;
+        self.times.remove(row);
+        self.places.remove(row);
+        self.backs.remove(row);
+        for column in &mut self.codes {
+            column.remove(row);
+        }
+        Some(row)
+    }
+
+    /// Takes the rows out that stand at or behind a place of a file, of the last few; gives the
+    /// first of them.
+    pub(super) fn remove_behind(&mut self, at: At) -> Option<usize> {
+        const FEW: usize = 4096;
+        let len = self.len();
+        let last = (len.saturating_sub(FEW)..len).rev();
+        let behind = |row: &usize| {
+            let of = self.lines(*row).map(|(of, _)| of);
+            of.is_some_and(|of| of.file == at.file && of.offset >= at.offset)
+        };
+        let rows: Vec<usize> = last.filter(behind).collect();
+        let mut first = None;
+        for row in rows {
+            let known = self.times.get(row).copied().zip(self.lines(row));
+            first = known
+                .and_then(|(time, (at, _))| self.remove(time, at))
+                .or(first);
+        }
+        first
+    }
+
     /// Where a row's last line stands, and its request; `None` for a request without an answer.
     pub(super) fn lines(&self, row: usize) -> Option<(At, Option<At>)> {
         let at = At::unpack(*self.places.get(row)?);

@@ -8,6 +8,7 @@ use std::thread;
 
 use super::Archive;
 use super::columns::{At, Columns, Entry, nanos};
+use super::grow::Growing;
 use super::join::{Codes, Join};
 use super::original::{Original, STRIDE, content};
 use super::segment::{Reader, SEGMENT, Segment};
@@ -19,7 +20,7 @@ use crate::audit::progress::Progress;
 use crate::audit::scan::Scanner;
 use crate::audit::source::Input;
 use crate::audit::stream::{Shared, kind_of};
-use crate::audit::trouble::{Trouble, name_of};
+use crate::audit::trouble::name_of;
 use crate::model::Text;
 
 /// The longest way back from a response to its request that is kept, in bytes.
@@ -27,35 +28,46 @@ pub(super) const LONGEST_BACK: u64 = (1 << 31) - 1;
 
 /// Reads everything.
 pub(in crate::audit) fn gather(inputs: Vec<Input>, progress: &Arc<Progress>) -> Archive {
+    let mut join = Join::new();
     let mut archive = Archive {
         originals: Vec::new(),
         columns: Columns::new(),
         progress: Arc::clone(progress),
+        growing: Growing::new(join.ids().clone()),
     };
     let mut merged = Vec::new();
-    let mut join = Join::new();
     for mut input in inputs {
         let trouble = &mut |t| progress.trouble(t);
-        let Some(content) = content(&input, &progress.bytes, trouble) else {
+        let Some((content, packed)) = content(&input, &progress.bytes, trouble) else {
             continue;
         };
+        // What is written from now on is not read here.
+        let length = content.length().unwrap_or(0);
         input.content = Some(content.clone());
+        input.bytes = Some(length);
         let Some(kind) = kind_of(&input) else {
             // The merge will say why.
             merged.push(input);
             continue;
         };
         let name = name_of(&input.path);
-        let original = Original::new(name, kind, content);
+        let mut original = Original::new(name, kind, content);
+        original.packed = packed;
+        original.find_end(length);
         if kind == Kind::Vault {
             let file = u32::try_from(archive.originals.len()).unwrap_or(u32::MAX);
-            vault(&original, file, &mut join, &mut archive.columns, progress);
+            vault(
+                (&original, file, length),
+                &mut join,
+                &mut archive.columns,
+                progress,
+            );
         } else {
             merged.push(input);
         }
         archive.originals.push(original);
     }
-    join.finish(&mut archive.columns);
+    archive.growing = join.finish(&mut archive.columns);
     let shared = Shared::new(progress, Scanner::new(), false, None);
     let mut merge = Merge::new(merged, &shared);
     let files = archive.originals.iter().zip(0..);
@@ -78,23 +90,11 @@ const AHEAD: usize = 4;
 
 /// Reads a Vault log, a large one with several threads.
 fn vault(
-    original: &Original,
-    file: u32,
+    (original, file, length): (&Original, u32, u64),
     join: &mut Join,
     columns: &mut Columns,
     progress: &Arc<Progress>,
 ) {
-    let length = match original.content.length() {
-        Ok(length) => length,
-        Err(error) => {
-            progress.trouble(Trouble::Failed {
-                path: original.name().clone(),
-                byte: 0,
-                cause: Text::from(error.to_string()),
-            });
-            return;
-        }
-    };
     progress.readable();
     let cores = thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let readers = cores.min(length.div_ceil(SEGMENT)).clamp(1, MOST_THREADS);

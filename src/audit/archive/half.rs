@@ -113,7 +113,7 @@ impl Ids {
         ))
     }
 
-    fn of(&self, id: &[u8]) -> u64 {
+    pub(super) fn of(&self, id: &[u8]) -> u64 {
         self.0.hash_one(id)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
 
 use super::columns::{At, CODED, Columns, Entry, coded};
+use super::grow::{Growing, Open};
 use super::half::{Call, End, Half, Ids, SAID};
 use super::segment::{ById, Segment};
 use crate::audit::recent::Taken;
@@ -96,14 +97,26 @@ impl Join {
         }
     }
 
-    /// The requests that were never answered.
-    pub(super) fn finish(&mut self, columns: &mut Columns) {
+    /// The requests that were not answered. Their answers may yet be written.
+    pub(super) fn finish(mut self, columns: &mut Columns) -> Growing {
         let mut left: Vec<(u32, Half)> = self.waiting.drain().map(|(_, waits)| waits).collect();
         left.sort_unstable_by_key(|(file, half)| (half.time, *file, half.offset));
+        let mut growing = Growing::new(self.ids.clone());
         for (file, half) in left {
             self.put(&Call::alone(half), file, columns);
+            let at = At {
+                file,
+                offset: half.offset,
+            };
+            growing.remember(
+                half.id,
+                Open {
+                    time: half.time,
+                    at,
+                },
+            );
         }
-        self.seen = HashSet::default();
+        growing
     }
 
     fn put(&mut self, call: &Call, file: u32, columns: &mut Columns) {

@@ -154,7 +154,7 @@ fn first_of(kind: Kind, window: &[u8], place: &Place, whole: bool) -> Option<Rea
     first
 }
 
-fn item(record: Record) -> Item {
+pub(super) fn item(record: Record) -> Item {
     match record {
         Record::Event(event) => Item::Event(event),
         Record::Postgres(record) => Item::Postgres(record, 0),

@@ -5,6 +5,7 @@ mod columns;
 mod count;
 mod gather;
 mod grep;
+mod grow;
 mod half;
 mod join;
 mod look;
@@ -24,6 +25,7 @@ use super::progress::Progress;
 use crate::model::Timestamp;
 
 use columns::Columns;
+use grow::Growing;
 use original::Original;
 
 pub use count::Counted;
@@ -35,6 +37,7 @@ pub struct Archive {
     originals: Vec<Original>,
     columns: Columns,
     progress: Arc<Progress>,
+    growing: Growing,
 }
 
 impl Archive {

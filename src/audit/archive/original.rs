@@ -26,6 +26,10 @@ pub(super) struct Original {
     name: Text,
     pub(super) kind: Kind,
     pub(super) content: Content,
+    /// True where the content was unpacked from something else, so that it cannot grow.
+    pub(super) packed: bool,
+    /// Up to where it was read: behind the last line that had an end.
+    pub(super) read_to: u64,
     /// Line ends before each [`STRIDE`] of the file.
     lines: OnceLock<Vec<u64>>,
 }
@@ -62,6 +66,8 @@ impl Original {
             name,
             kind,
             content,
+            packed: false,
+            read_to: 0,
             lines: OnceLock::new(),
         }
     }
@@ -69,6 +75,27 @@ impl Original {
     /// The name to show for it.
     pub(super) fn name(&self) -> &Text {
         &self.name
+    }
+
+    /// Finds out up to where the first bytes of it are whole lines.
+    pub(super) fn find_end(&mut self, length: u64) {
+        let mut to = length;
+        let mut room = vec![0; STRIDE];
+        while to > 0 {
+            let from = to.saturating_sub(STRIDE as u64);
+            let want = usize::try_from(to - from).unwrap_or(0);
+            let some = room.get_mut(..want).unwrap_or_default();
+            let Ok(got) = self.content.read_at(some, from) else {
+                break;
+            };
+            let some = some.get(..got).unwrap_or_default();
+            if let Some(end) = memchr::memrchr(b'\n', some) {
+                self.read_to = from + end as u64 + 1;
+                return;
+            }
+            to = from;
+        }
+        self.read_to = 0;
     }
 
     /// Tells how many lines end before each [`STRIDE`], where that is known from reading.
@@ -153,12 +180,12 @@ fn ends(bytes: &[u8]) -> u64 {
 
 /// The bytes of an input as a file that can be read at any place. What is packed or comes through
 /// a pipe is unpacked into a file that has no name and is gone when the archive is. Where the rest
-/// is damaged, what came before it is there and the trouble is told.
+/// is damaged, what came before it is there and the trouble is told. True where it was unpacked.
 pub(super) fn content(
     input: &Input,
     counter: &Arc<AtomicU64>,
     trouble: &mut dyn FnMut(Trouble),
-) -> Option<Content> {
+) -> Option<(Content, bool)> {
     match unpacked(input, counter, trouble) {
         Ok(content) => Some(content),
         Err(found) => {
@@ -172,21 +199,22 @@ fn unpacked(
     input: &Input,
     counter: &Arc<AtomicU64>,
     trouble: &mut dyn FnMut(Trouble),
-) -> Result<Content, Trouble> {
+) -> Result<(Content, bool), Trouble> {
     let aside = Arc::new(AtomicU64::new(0));
     let rereadable = input.bytes.is_some() && input.carried.is_none();
     let bytes = Bytes::open(input, if rereadable { &aside } else { counter })?;
     if rereadable && bytes.packing() == Packing::Plain {
         let file = File::open(&input.path).map_err(|e| Trouble::opening(&input.path, &e))?;
-        return Ok(Content(Arc::new(file)));
+        return Ok((Content(Arc::new(file)), false));
     }
-    spool(bytes, trouble).map_err(|error| Trouble::Failed {
+    let spooled = spool(bytes, trouble).map_err(|error| Trouble::Failed {
         path: name_of(&input.path),
         byte: 0,
         cause: Text::from(format!(
             "it cannot be unpacked into the folder for temporary files: {error}"
         )),
-    })
+    });
+    Ok((spooled?, true))
 }
 
 fn spool(mut bytes: Bytes, trouble: &mut dyn FnMut(Trouble)) -> io::Result<Content> {

@@ -148,9 +148,18 @@ impl Search {
         read && self.looked == archive.len()
     }
 
-    /// Rows were added at the end.
-    pub fn grown(&mut self) {
+    /// Rows from one on are others now, or new: they are looked at by the next steps.
+    pub fn rewind(&mut self, row: usize) {
         self.greps.values_mut().for_each(Grep::grown);
+        if row >= self.looked {
+            return;
+        }
+        self.found = self.before(row);
+        self.fits.truncate(row.div_ceil(64));
+        if let Some(last) = self.fits.last_mut().filter(|_| row % 64 > 0) {
+            *last &= (1 << (row % 64)) - 1;
+        }
+        self.looked = row;
     }
 
     /// The first row that cannot be decided yet, since its file was not looked through so far.

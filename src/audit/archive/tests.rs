@@ -166,3 +166,54 @@ fn a_row_whose_file_was_cut_or_written_anew_says_so() {
     assert!(archive.row(0, true).unwrap_err().contains("anew"));
     assert!(archive.row(1, true).is_err());
 }
+
+/// Lines of a log that are written in pieces give the rows that reading them all at once gives.
+#[test]
+fn an_archive_grows_into_what_reading_it_whole_gives() {
+    use crate::audit::follow::Block;
+    let Some(log) = shared("vault-postgres/audit.log") else {
+        eprintln!("no shared logs here: nothing compared");
+        return;
+    };
+    let text = std::fs::read(&log).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grown.log");
+    let ends: Vec<usize> = memchr::memchr_iter(b'\n', &text)
+        .map(|end| end + 1)
+        .collect();
+    let half = ends[ends.len() / 2];
+    // The first part ends within a line.
+    std::fs::write(&path, &text[..half + 40]).unwrap();
+    let mut grown = archive(&path);
+    std::fs::write(&path, &text).unwrap();
+    let (file, _, read_to) = grown.growing().remove(0);
+    assert_eq!(read_to, half as u64);
+    let mut search = grown.search(Filter::parse("outcome:allowed \"update\"").unwrap());
+    let mut from = half;
+    for ends in ends
+        .iter()
+        .filter(|end| **end > half)
+        .collect::<Vec<_>>()
+        .chunks(3)
+    {
+        let to = *ends[ends.len() - 1];
+        let block = Block {
+            bytes: &text[from..to],
+            offset: from as u64,
+            line: 1,
+        };
+        if let Some(row) = grown.grow(file, &block) {
+            search.rewind(row);
+        }
+        while !search.step(&grown) {}
+        from = to;
+    }
+    let whole = archive(&path);
+    assert_eq!(grown.len(), whole.len());
+    for row in 0..whole.len() {
+        assert_eq!(grown.row(row, true), whole.row(row, true), "{row}");
+    }
+    let rows: Vec<usize> = search.rows(0..grown.len()).collect();
+    assert_eq!(rows, found(&whole, "outcome:allowed \"update\""));
+    assert!(rows.len() > 10);
+}

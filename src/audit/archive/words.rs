@@ -167,6 +167,26 @@ impl Codes {
         };
     }
 
+    /// The last row before a row, and the others from there on one later.
+    pub(super) fn rotate_right(&mut self, row: usize) {
+        match self {
+            Self::Absent(_) => {}
+            Self::Narrow(codes) => rotated(codes, row),
+            Self::Middle(codes) => rotated(codes, row),
+            Self::Wide(codes) => rotated(codes, row),
+        }
+    }
+
+    /// Takes a row out that is there.
+    pub(super) fn remove(&mut self, row: usize) {
+        match self {
+            Self::Absent(len) => *len = len.saturating_sub(1),
+            Self::Narrow(codes) => drop(codes.remove(row)),
+            Self::Middle(codes) => drop(codes.remove(row)),
+            Self::Wide(codes) => drop(codes.remove(row)),
+        }
+    }
+
     /// The rows in another order: row `order[n]` becomes row n.
     pub(super) fn reorder(&mut self, order: &[u32]) {
         match self {
@@ -185,6 +205,12 @@ impl Codes {
             Self::Middle(codes) => codes.capacity() * 2,
             Self::Wide(codes) => codes.capacity() * 4,
         }
+    }
+}
+
+fn rotated<T>(codes: &mut [T], row: usize) {
+    if let Some(last) = codes.get_mut(row..) {
+        last.rotate_right(1.min(last.len()));
     }
 }
 

@@ -134,8 +134,8 @@ impl Probe<'_> {
         if self.realtime.is_some() {
             return Some(Kind::Journald);
         }
-        let times = [self.time_iso8601, self.time_local, self.msec];
-        let timed = times.iter().any(Option::is_some);
+        let stamps = [self.time_iso8601, self.time_local, self.msec];
+        let timed = stamps.iter().any(Option::is_some);
         if timed && self.status.is_some() && self.remote_addr.is_some() {
             return Some(Kind::AccessJson(Proxy::Nginx));
         }

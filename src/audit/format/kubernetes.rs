@@ -182,11 +182,10 @@ fn resource(raw: &Raw<'_>) -> Option<Text> {
         path.push('.');
         path.push_str(&group);
     }
-    for more in [given(&object.name), given(&object.subresource)] {
-        if let Some(more) = more {
-            path.push('/');
-            path.push_str(&more);
-        }
+    let more = [given(&object.name), given(&object.subresource)];
+    for part in more.into_iter().flatten() {
+        path.push('/');
+        path.push_str(&part);
     }
     Some(Text::from(cut(&path)))
 }

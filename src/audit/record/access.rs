@@ -57,18 +57,18 @@ impl AccessRecord {
     /// All that it says besides its time and status, in the same order for every record.
     #[must_use]
     pub fn words(&self) -> [&str; 8] {
-        fn some(text: &Option<Text>) -> &str {
-            text.as_ref().map_or("", Text::raw)
+        fn some(text: Option<&Text>) -> &str {
+            text.map_or("", Text::raw)
         }
         [
-            some(&self.remote_address),
-            some(&self.user),
+            some(self.remote_address.as_ref()),
+            some(self.user.as_ref()),
             self.method.raw(),
             self.path.raw(),
-            some(&self.service),
-            some(&self.note),
-            some(&self.user_agent),
-            some(&self.request_id),
+            some(self.service.as_ref()),
+            some(self.note.as_ref()),
+            some(self.user_agent.as_ref()),
+            some(self.request_id.as_ref()),
         ]
     }
 

@@ -41,19 +41,20 @@ impl Names {
                 *name = Some(found);
             }
         }
-        let named = alerts.iter().zip(names);
-        let named = named.map(|(alert, name)| match name {
-            Some(name) if name != alert.key => Arc::new(Alert {
-                key: name,
-                ..(**alert).clone()
-            }),
-            _ => Arc::clone(alert),
-        });
-        let named: Vec<Arc<Alert>> = named.collect();
-        for alert in &named {
+        let pairs = alerts.iter().zip(names);
+        let settled: Vec<Arc<Alert>> = pairs
+            .map(|(alert, name)| match name {
+                Some(name) if name != alert.key => Arc::new(Alert {
+                    key: name,
+                    ..(**alert).clone()
+                }),
+                _ => Arc::clone(alert),
+            })
+            .collect();
+        for alert in &settled {
             self.known.insert(alert.key.clone(), Arc::clone(alert));
         }
-        named
+        settled
     }
 
     /// The key of an alert that this look does not tell of and that is the same incident; where

@@ -1,6 +1,7 @@
 //! What somebody is told of an alert, as one JSON object. Every word in it is harmless: programs
 //! put it into chats and on screens.
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -115,7 +116,7 @@ fn name(key: &Text) -> String {
         return shown.into_owned();
     }
     let digest: [u8; 32] = Sha256::digest(key.raw().as_bytes()).into();
-    let digest: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let digest = HEXLOWER.encode(digest.get(..8).unwrap_or_default());
     format!("{shown}~{digest}")
 }
 

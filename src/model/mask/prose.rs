@@ -12,7 +12,7 @@ use super::MASKED;
 pub const LONGEST: usize = 16 << 10;
 
 /// The beginnings of tokens whose kind is known by them: Vault, GitHub, GitLab, Slack, Google,
-/// Stripe, npm, Docker, SendGrid.
+/// Stripe, npm, Docker, and others.
 const BEGINNINGS: &[&str] = &[
     "hvs.",
     "hvb.",

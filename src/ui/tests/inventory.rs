@@ -148,14 +148,16 @@ fn what_comes_and_moves_the_selected_secret_leaves_no_row_empty_and_the_secret_i
         .incident
         .secrets()
         .iter()
-        .map(|s| s.to_string())
+        .map(ToString::to_string)
         .collect();
     for rows in 15..=20 {
         for ups in 0..names.len() {
             let mut bench = Bench::new(80, rows, secrets());
             // The longest unused stand first.
             bench.press("7 h h h h h h h h j j j j j j j");
-            (0..ups).for_each(|_| drop(bench.press("k")));
+            for _ in 0..ups {
+                bench.press("k");
+            }
             let before = seen(&mut bench, &names);
             let chosen = selected(&mut bench);
             let chosen = chosen.split_whitespace().nth(1).unwrap().to_owned();

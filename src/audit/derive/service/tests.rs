@@ -45,7 +45,7 @@ fn time(second: u32) -> String {
 }
 
 /// A Kubernetes event of a service account or of a person.
-fn kube(second: u32, user: &str, verb: &str, object: Value, code: u16) -> Merged {
+fn kube(second: u32, user: &str, verb: &str, object: &Value, code: u16) -> Merged {
     let event = json!({"kind": "Event", "auditID": format!("a-{second}"), "stage": "ResponseComplete",
         "verb": verb, "user": {"username": user}, "sourceIPs": ["10.1.0.7"], "objectRef": object,
         "responseStatus": {"code": code}, "stageTimestamp": time(second)});
@@ -68,7 +68,7 @@ fn a_kubernetes_call_is_an_entry_of_its_secret() {
         ("patch", "update"),
         ("delete", "delete"),
     ] {
-        let all = events(vec![kube(1, CHECKOUT, verb, secret("db"), 200)]);
+        let all = events(vec![kube(1, CHECKOUT, verb, &secret("db"), 200)]);
         let entry = &only(&all, "audit.entry")[0];
         assert_eq!(entry["operation"], operation);
         assert_eq!(entry["secret"], "namespaces/pay/secrets/db");
@@ -78,7 +78,7 @@ fn a_kubernetes_call_is_an_entry_of_its_secret() {
         assert_eq!(all[0]["source"], "/kubernetes");
     }
     let of = |object: Value| {
-        let all = events(vec![kube(1, "mira", "create", object, 201)]);
+        let all = events(vec![kube(1, "mira", "create", &object, 201)]);
         let entry = &only(&all, "audit.entry")[0];
         (entry["operation"].clone(), entry["secret"].clone())
     };
@@ -97,7 +97,7 @@ fn a_kubernetes_call_is_an_entry_of_its_secret() {
 fn a_services_calls_are_counted_by_how_they_ended_and_throttled_ones_against_the_quota() {
     let codes = [200, 401, 403, 429, 500];
     let calls = (1..).zip(codes);
-    let calls = calls.map(|(at, code)| kube(at, CHECKOUT, "get", secret("db"), code));
+    let calls = calls.map(|(at, code)| kube(at, CHECKOUT, "get", &secret("db"), code));
     let all = events(calls.collect());
     let auth = &only(&all, "auth.sample")[0];
     assert_eq!(auth["service"], "checkout");
@@ -138,7 +138,7 @@ fn a_call_that_nobody_answered_is_told_and_not_counted() {
 fn a_call_met_before_yields_nothing() {
     let again = Merged {
         duplicate: true,
-        ..kube(1, CHECKOUT, "get", secret("db"), 200)
+        ..kube(1, CHECKOUT, "get", &secret("db"), 200)
     };
     assert_eq!(events(vec![again]), [Value::Null; 0]);
 }
@@ -266,7 +266,7 @@ fn a_service_that_reads_a_version_uses_it_and_whoever_changes_it_does_not() {
 }
 
 /// A record of Key Vault.
-fn vault(second: u32, operation: &str, id: &str, claim: Value, status: u16) -> Merged {
+fn vault(second: u32, operation: &str, id: &str, claim: &Value, status: u16) -> Merged {
     let record = json!({"time": time(second), "operationName": operation, "category": "AuditEvent",
         "resourceId": "/SUBSCRIPTIONS/S/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/PAY",
         "callerIpAddress": "10.1.0.7", "identity": {"claim": claim},
@@ -295,7 +295,7 @@ fn a_vaults_record_is_an_entry_of_its_secret_and_version() {
             1,
             operation,
             &uri,
-            json!({"appid": "app-1"}),
+            &json!({"appid": "app-1"}),
             200,
         )]);
         let entry = &only(&all, "audit.entry")[0];
@@ -307,7 +307,7 @@ fn a_vaults_record_is_an_entry_of_its_secret_and_version() {
         1,
         "SecretGet",
         &uri,
-        json!({"appid": "app-1"}),
+        &json!({"appid": "app-1"}),
         200,
     )]);
     assert_eq!(
@@ -315,7 +315,7 @@ fn a_vaults_record_is_an_entry_of_its_secret_and_version() {
         "app-1@10.1.0.7"
     );
     let person = json!({"upn": "mira@corp.example"});
-    let all = events(vec![vault(1, "SecretGet", &uri, person, 200)]);
+    let all = events(vec![vault(1, "SecretGet", &uri, &person, 200)]);
     assert_eq!(only(&all, "consumer.version"), [Value::Null; 0]);
 }
 
@@ -323,8 +323,8 @@ fn a_vaults_record_is_an_entry_of_its_secret_and_version() {
 fn the_challenge_that_a_vault_answers_with_is_nobodys_authentication() {
     let uri = "https://pay.vault.azure.net/secrets/db";
     let all = events(vec![
-        vault(1, "SecretGet", uri, json!({}), 401),
-        vault(2, "SecretGet", uri, json!({"appid": "app-1"}), 403),
+        vault(1, "SecretGet", uri, &json!({}), 401),
+        vault(2, "SecretGet", uri, &json!({"appid": "app-1"}), 403),
     ]);
     let auth = only(&all, "auth.sample");
     assert_eq!(auth.len(), 1);
@@ -430,7 +430,7 @@ fn a_rule_says_who_somebody_is() {
         service = "shop"
         region = "eu-1"
     "#;
-    let all = derived(rules, vec![kube(1, CHECKOUT, "get", secret("db"), 403)]);
+    let all = derived(rules, vec![kube(1, CHECKOUT, "get", &secret("db"), 403)]);
     assert_eq!(only(&all, "audit.entry")[0]["actor"], "checkout-1");
     let auth = &only(&all, "auth.sample")[0];
     assert_eq!(

@@ -70,12 +70,11 @@ fn fields(rest: &str) -> Vec<Field<'_>> {
     let mut fields = Vec::new();
     let mut rest = rest.trim_start();
     while !rest.is_empty() && fields.len() < MOST_FIELDS {
-        let (words, is_quoted, after) = match quoted(rest) {
-            Some((words, after)) => (words, true, after),
-            None => {
-                let (words, after) = rest.split_once(' ').unwrap_or((rest, ""));
-                (words, false, after)
-            }
+        let (words, is_quoted, after) = if let Some((words, after)) = quoted(rest) {
+            (words, true, after)
+        } else {
+            let (words, after) = rest.split_once(' ').unwrap_or((rest, ""));
+            (words, false, after)
         };
         fields.push(Field { words, is_quoted });
         rest = after.trim_start();
@@ -132,31 +131,36 @@ struct Raw<'a> {
     request_id: Option<Words<'a>>,
 }
 
+fn words<'w>(words: Option<&'w Words<'_>>) -> &'w str {
+    words.map_or("", |w| w.0.as_ref())
+}
+
 /// Reads one line of JSON.
 ///
 /// # Errors
 /// The reason, for a person, and without any of the line's words.
 pub fn json(line: &str) -> Result<AccessRecord, String> {
     let raw: Raw<'_> = parse(line.as_bytes(), "line of an access log")?;
-    fn words<'w>(words: &'w Option<Words<'_>>) -> &'w str {
-        words.as_ref().map_or("", |w| w.0.as_ref())
-    }
-    let time = Timestamp::parse(words(&raw.start_time)).map_err(|e| format!("start_time: {e}"))?;
+    let time =
+        Timestamp::parse(words(raw.start_time.as_ref())).map_err(|e| format!("start_time: {e}"))?;
     Ok(Draft {
         proxy: Proxy::Envoy,
         time,
         remote_address: peer(
-            words(&raw.downstream_remote_address),
-            words(&raw.x_forwarded_for),
+            words(raw.downstream_remote_address.as_ref()),
+            words(raw.x_forwarded_for.as_ref()),
         ),
         user: "",
-        method: words(&raw.method),
-        path: words(&raw.path),
-        service: service(words(&raw.upstream_cluster), words(&raw.authority)),
-        status: status(words(&raw.response_code))?,
-        note: words(&raw.response_flags),
-        user_agent: words(&raw.user_agent),
-        request_id: words(&raw.request_id),
+        method: words(raw.method.as_ref()),
+        path: words(raw.path.as_ref()),
+        service: service(
+            words(raw.upstream_cluster.as_ref()),
+            words(raw.authority.as_ref()),
+        ),
+        status: status(words(raw.response_code.as_ref()))?,
+        note: words(raw.response_flags.as_ref()),
+        user_agent: words(raw.user_agent.as_ref()),
+        request_id: words(raw.request_id.as_ref()),
     }
     .record())
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::audit::format::testing::lines;
+use crate::audit::record::CallEnding::{Failed, Forbidden, Throttled, Unauthenticated};
 
 const COMBINED: &str = r#"192.0.2.7 - mira [23/Nov/2026:13:46:11 +0100] "GET /v1/pay?token=hunter2&limit=5 HTTP/1.1" 401 179 "https://x/?code=hunter2" "curl/8.0""#;
 const ENVOY: &str = r#"[2026-11-23T13:46:11.014Z] "POST /v1/pay HTTP/2" 503 UF 154 0 226 100 "198.51.100.1, 192.0.2.7" "app/1" "r-1" "pay.example:443" "10.0.0.9:8080""#;
@@ -61,7 +62,6 @@ fn each_format_says_who_asked_for_what_of_which_service() {
         ]
     );
     let endings: Vec<_> = read.iter().map(|r| r.ending).collect();
-    use CallEnding::{Failed, Forbidden, Throttled, Unauthenticated};
     assert_eq!(
         endings,
         [
