@@ -189,6 +189,10 @@ fn turn(
 ) -> io::Result<()> {
     let mut quiet = Quiet::default();
     loop {
+        // Before anything is waited for: the explorer alone has nobody else to wake it.
+        if let Some(ask) = cockpit.take_ask() {
+            outside.ask(ask);
+        }
         let first = match quiet.wait(wakes) {
             Ok(wake) => Some(wake),
             Err(RecvTimeoutError::Timeout) => None,
@@ -217,9 +221,6 @@ fn turn(
             if outside.perform(effects)? {
                 return Ok(());
             }
-        }
-        if let Some(ask) = cockpit.take_ask() {
-            outside.ask(ask);
         }
         draw(outside.screen, cockpit)?;
         quiet.follow(cockpit);

@@ -12,6 +12,9 @@ use super::{Look, rows};
 /// The columns of the names.
 const NAMES: u16 = 11;
 
+/// From so many columns on two facts stand side by side, and where the row leads comes first.
+const ROOMY: u16 = 72;
+
 /// The most lines of one field.
 const LONGEST: usize = 6;
 
@@ -61,14 +64,13 @@ fn lines(look: Look<'_>, width: u16) -> Vec<Line> {
         return vec![Line::plain("This row is being read.", Role::Dim)];
     };
     let mut facts: Vec<Fact> = Vec::new();
+    let roomy = width >= ROOMY;
+    if roomy {
+        facts.extend(leads(look));
+    }
     let mut say = |name: &str, words: String, role: Role| {
         facts.push((name.to_owned(), words, role));
     };
-    for (id, words) in leads(look) {
-        if let Some(keys) = look.keymap.keys(id) {
-            say(&keys, words, Role::Accent);
-        }
-    }
     if let Some(wrong) = &row.wrong {
         let words = format!("{wrong}; what the index knows of it follows");
         say("", words, Role::Warn);
@@ -76,11 +78,12 @@ fn lines(look: Look<'_>, width: u16) -> Vec<Line> {
     let clock = look.clock();
     let millis = row.time.nanos() / 1_000_000;
     let (day, time) = (clock.day(row.time), clock.time(row.time));
-    say(
-        "time",
-        format!("{day} {time}.{millis:03} {}", clock.zone()),
-        Role::Text,
-    );
+    let time = if roomy {
+        format!("{day} {time}.{millis:03} {}", clock.zone())
+    } else {
+        format!("{day} {time}.{millis:03}")
+    };
+    say("time", time, Role::Text);
     for field in ORDER {
         if let Some(words) = row.cell(field).map(ToString::to_string) {
             let role = match field {
@@ -97,13 +100,17 @@ fn lines(look: Look<'_>, width: u16) -> Vec<Line> {
         line => format!("{}:{line}", place.file),
     };
     say("stands in", words, Role::Text);
+    if !roomy {
+        // What a phone cannot show is done by its key all the same.
+        facts.extend(leads(look));
+    }
     laid_out(&facts, width)
 }
 
 /// The facts in lines: two short ones side by side where there is room.
 fn laid_out(facts: &[Fact], all: u16) -> Vec<Line> {
     let half = (all / 2).saturating_sub(NAMES + 3);
-    let is_short = |fact: &&Fact| all >= 72 && width(&fact.1) <= usize::from(half);
+    let is_short = |fact: &&Fact| all >= ROOMY && width(&fact.1) <= usize::from(half);
     let room = usize::from(all.saturating_sub(NAMES + 3));
     let mut lines = Vec::new();
     let mut facts = facts.iter().peekable();
@@ -133,12 +140,17 @@ fn laid_out(facts: &[Fact], all: u16) -> Vec<Line> {
     lines
 }
 
-/// The commands that lead on from here, and where to.
-fn leads(look: Look<'_>) -> Vec<(&'static str, String)> {
+/// The keys that lead on from here, and where to.
+fn leads(look: Look<'_>) -> Vec<Fact> {
     let leads = &look.desk.explorer.leads;
     let mut out = Vec::new();
+    let mut lead = |id: &str, words: String| {
+        if let Some(keys) = look.keymap.keys(id) {
+            out.push((keys, words, Role::Accent));
+        }
+    };
     if let Some(finding) = &leads.finding {
-        out.push(("why", format!("why: {} was found", finding.mode)));
+        lead("why", format!("why: {} was found", finding.mode));
     }
     if let Some(id) = &leads.rotation {
         let words = if leads.by_consumer {
@@ -146,13 +158,13 @@ fn leads(look: Look<'_>) -> Vec<(&'static str, String)> {
         } else {
             format!("rotation {id}")
         };
-        out.push(("detail", words));
+        lead("detail", words);
     }
     if let Some(secret) = &leads.secret {
-        out.push(("secret", format!("secret {secret}")));
+        lead("secret", format!("secret {secret}"));
     }
     if look.desk.replay {
-        out.push(("event", "this moment of the recording".to_owned()));
+        lead("event", "this moment of the recording".to_owned());
     }
     out
 }
