@@ -2,6 +2,8 @@
 //! and what it cannot know.
 
 mod emit;
+mod holders;
+mod told;
 mod who;
 mod windows;
 
@@ -14,7 +16,7 @@ pub use self::windows::{PATIENCE, WINDOW_SECONDS};
 
 use self::emit::Emit;
 use crate::audit::identity::IdentityRules;
-use crate::audit::record::{Item, Merged, PostgresRecord, VaultCall};
+use crate::audit::record::{CloudTrailRecord, Item, Merged, PostgresRecord, VaultCall};
 use crate::model::{Event, SecretPath, Source, Text, Timestamp};
 
 /// The servers that native logs speak for: a log does not name its server.
@@ -46,6 +48,7 @@ pub struct Derivation {
     sources: Sources,
     vault: vault::Vault,
     postgres: postgres::Postgres,
+    cloudtrail: cloudtrail::CloudTrail,
     now: Option<Timestamp>,
 }
 
@@ -82,13 +85,7 @@ impl Derivation {
             Item::Event(event) => out(event.as_ref().clone()),
             Item::Vault(call) => self.vault(call, out),
             Item::Postgres(record, nth) => self.postgres(record, *nth, out),
-            Item::CloudTrail(record) => cloudtrail::record(
-                record,
-                &mut Emit {
-                    source: &self.sources.cloudtrail,
-                    out,
-                },
-            ),
+            Item::CloudTrail(record) => self.cloudtrail(record, out),
         }
     }
 
@@ -104,6 +101,10 @@ impl Derivation {
             out,
         };
         self.postgres.finish(&tie, &mut emit);
+        self.cloudtrail.finish(&mut Emit {
+            source: &self.sources.cloudtrail,
+            out: emit.out,
+        });
     }
 
     fn vault(&mut self, call: &VaultCall, out: &mut dyn FnMut(Event)) {
@@ -128,6 +129,27 @@ impl Derivation {
             .record(record, nth, &self.rules, &tie, &mut emit);
     }
 
+    fn cloudtrail(&mut self, record: &CloudTrailRecord, out: &mut dyn FnMut(Event)) {
+        self.pass(record.time, out);
+        self.cloudtrail.take(record, &self.rules);
+        // One that comes later than its time is told at once.
+        if self.cloudtrail.is_full() || self.now.is_some_and(|now| now > record.time) {
+            self.close_cloudtrail(out);
+        }
+    }
+
+    fn close_cloudtrail(&mut self, out: &mut dyn FnMut(Event)) {
+        if let Some(now) = self.now {
+            self.cloudtrail.close(
+                now,
+                &mut Emit {
+                    source: &self.sources.cloudtrail,
+                    out,
+                },
+            );
+        }
+    }
+
     /// Lets time pass to `time`, if that is later than any before.
     fn pass(&mut self, time: Timestamp, out: &mut dyn FnMut(Event)) {
         if self.now.is_some_and(|now| now >= time) {
@@ -144,9 +166,10 @@ impl Derivation {
         let secret_of = |role: &Text| self.vault.tie(role).cloned();
         let mut emit = Emit {
             source: &self.sources.postgres,
-            out,
+            out: &mut *out,
         };
         self.postgres.close(time, &secret_of, &mut emit);
+        self.close_cloudtrail(out);
     }
 }
 
