@@ -16,6 +16,8 @@ pub mod source;
 
 pub mod lines;
 
+pub mod follow;
+
 pub mod detect;
 
 pub mod scan;
@@ -30,6 +32,8 @@ mod stream;
 mod merge;
 
 mod open;
+
+pub mod live;
 
 mod entry;
 

@@ -181,7 +181,7 @@ impl Iterator for Opened {
 }
 
 /// Puts what came out of the merge into the words of the derivation.
-fn sighted(out: Out) -> Option<Sighted> {
+pub(super) fn sighted(out: Out) -> Option<Sighted> {
     let Payload { record, place, nth } = *out.first.payload?;
     let item = match record {
         Record::Event(event) => MergedItem::Event(event),

@@ -126,47 +126,9 @@ impl Stream {
     /// Opens `input` and finds out its format. `None` where there is nothing to read; the reason
     /// has then been noted.
     pub(super) fn open(input: &Input, shared: &Arc<Shared>) -> Option<Self> {
-        let progress = &shared.progress;
-        let bytes = match Bytes::open(input, &progress.bytes) {
-            Ok(bytes) => bytes,
-            Err(trouble) => {
-                progress.trouble(trouble);
-                return None;
-            }
-        };
-        let mut reader = LineReader::new(bytes);
-        let mut failed = false;
-        let mut note = |trouble| {
-            failed = true;
-            progress.trouble(trouble);
-        };
-        let (sample, mut whole) = reader.sample(SAMPLE, &mut note);
-        if !whole && memchr::memchr(b'\n', sample).is_none() {
-            whole = reader.sample(LONG_SAMPLE, &mut note).1;
-        }
-        let (sample, _) = reader.sample(0, &mut note);
-        let kind = match detect(sample, whole) {
-            Detected::Known(kind) => kind,
-            Detected::Empty => {
-                if !failed {
-                    progress.readable();
-                }
-                return None;
-            }
-            Detected::Unknown(reason) => {
-                progress.reject(Rejected {
-                    place: Place {
-                        file: reader.name().clone(),
-                        line: 0,
-                        byte: 0,
-                    },
-                    reason,
-                    excerpt: Text::default(),
-                });
-                return None;
-            }
-        };
-        progress.readable();
+        let (reader, kind) = opened(input, shared)?;
+        let kind = kind?;
+        shared.progress.readable();
         let watermark = match kind {
             Kind::CloudTrail | Kind::CloudTrailLines => WATERMARK_CLOUDTRAIL,
             _ => WATERMARK,
@@ -179,6 +141,13 @@ impl Stream {
             order: Reorder::new(watermark),
             seen: Recent::new(watermark, MOST_COUNTED),
         })
+    }
+
+    /// How an input is packed and which format it has; `None` of that where it is empty. `None` of
+    /// all where it cannot be read; the reason has then been noted.
+    pub(super) fn kind(input: &Input, shared: &Arc<Shared>) -> Option<(Packing, Option<Kind>)> {
+        let (reader, kind) = opened(input, shared)?;
+        Some((reader.packing(), kind))
     }
 
     /// About the time of the first record: that of the earliest in the first piece that holds one.
@@ -209,9 +178,10 @@ impl Stream {
 
     /// Reads one piece.
     fn pump(&mut self) {
+        let order = &mut self.order;
         let mut sink = Sink {
             shared: &self.shared,
-            order: &mut self.order,
+            out: |item: Item| order.push(item.time, item.bytes, item),
             seen: &mut self.seen,
             bytes: 0,
         };
@@ -266,20 +236,16 @@ impl Stream {
 
 impl Feed {
     fn of(kind: Kind, input: &Input, reader: LineReader, shared: &Arc<Shared>) -> Option<Self> {
-        let format: Box<dyn Format + Send> = match kind {
-            Kind::CloudTrail => {
+        if kind == Kind::Vault && shared.counting {
+            return Self::scan(input, reader, shared);
+        }
+        Some(match format_of_lines(kind) {
+            Some(format) => Self::Lines(reader, format),
+            None => {
                 let format = CloudTrail::new(reader.name().clone());
-                return Some(Self::Bytes(reader, format));
+                Self::Bytes(reader, format)
             }
-            Kind::Vault if shared.counting => return Self::scan(input, reader, shared),
-            Kind::Vault => Box::new(Vault::new()),
-            Kind::Events => Box::new(Events),
-            Kind::CloudTrailLines => Box::new(CloudTrailLines),
-            Kind::PostgresJson => Box::new(JsonLog::new()),
-            Kind::PostgresCsv => Box::new(CsvLog::new()),
-            Kind::PostgresStderr => Box::new(Stderr::new()),
-        };
-        Some(Self::Lines(reader, format))
+        })
     }
 
     fn scan(input: &Input, reader: LineReader, shared: &Arc<Shared>) -> Option<Self> {
@@ -300,16 +266,76 @@ impl Feed {
     }
 }
 
+/// Opens an input and finds out its format; `None` of that where it is empty. `None` of all where it
+/// cannot be read; the reason has then been noted.
+fn opened(input: &Input, shared: &Arc<Shared>) -> Option<(LineReader, Option<Kind>)> {
+    let progress = &shared.progress;
+    let bytes = match Bytes::open(input, &progress.bytes) {
+        Ok(bytes) => bytes,
+        Err(trouble) => {
+            progress.trouble(trouble);
+            return None;
+        }
+    };
+    let mut reader = LineReader::new(bytes);
+    let mut failed = false;
+    let mut note = |trouble| {
+        failed = true;
+        progress.trouble(trouble);
+    };
+    let (sample, mut whole) = reader.sample(SAMPLE, &mut note);
+    if !whole && memchr::memchr(b'\n', sample).is_none() {
+        whole = reader.sample(LONG_SAMPLE, &mut note).1;
+    }
+    let (sample, _) = reader.sample(0, &mut note);
+    let kind = match detect(sample, whole) {
+        Detected::Known(kind) => kind,
+        Detected::Empty => {
+            if failed {
+                return None;
+            }
+            progress.readable();
+            return Some((reader, None));
+        }
+        Detected::Unknown(reason) => {
+            progress.reject(Rejected {
+                place: Place {
+                    file: reader.name().clone(),
+                    line: 0,
+                    byte: 0,
+                },
+                reason,
+                excerpt: Text::default(),
+            });
+            return None;
+        }
+    };
+    Some((reader, Some(kind)))
+}
+
+/// What reads the lines of a format; `None` of one whose records are not lines.
+pub(super) fn format_of_lines(kind: Kind) -> Option<Box<dyn Format + Send>> {
+    Some(match kind {
+        Kind::CloudTrail => return None,
+        Kind::Vault => Box::new(Vault::new()),
+        Kind::Events => Box::new(Events),
+        Kind::CloudTrailLines => Box::new(CloudTrailLines),
+        Kind::PostgresJson => Box::new(JsonLog::new()),
+        Kind::PostgresCsv => Box::new(CsvLog::new()),
+        Kind::PostgresStderr => Box::new(Stderr::new()),
+    })
+}
+
 /// Takes what is read.
-struct Sink<'a> {
+struct Sink<'a, F: FnMut(Item)> {
     shared: &'a Shared,
-    order: &'a mut Reorder<Item>,
+    out: F,
     seen: &'a mut Recent<u32>,
     /// About what the next record costs to hold.
     bytes: u32,
 }
 
-impl Sink<'_> {
+impl<F: FnMut(Item)> Sink<'_, F> {
     fn line(&mut self, file: &Text, line: Line<'_>, format: &mut dyn Format) {
         let place = Place {
             file: file.clone(),
@@ -396,7 +422,56 @@ impl Sink<'_> {
     }
 
     fn push(&mut self, item: Item) {
-        self.order.push(item.time, item.bytes, item);
+        (self.out)(item);
+    }
+}
+
+/// Turns the lines of one input that grows into records, as they come.
+pub(super) struct Live {
+    seen: Recent<u32>,
+}
+
+impl Live {
+    pub(super) fn new() -> Self {
+        Self {
+            seen: Recent::new(WATERMARK_CLOUDTRAIL, MOST_COUNTED),
+        }
+    }
+
+    /// Takes one line in.
+    pub(super) fn line(
+        &mut self,
+        shared: &Shared,
+        file: &Text,
+        line: Line<'_>,
+        format: &mut dyn Format,
+        out: &mut dyn FnMut(Item),
+    ) {
+        self.sink(shared, out).line(file, line, format);
+    }
+
+    /// What the format holds back is whole.
+    pub(super) fn finish(
+        &mut self,
+        shared: &Shared,
+        format: &mut dyn Format,
+        out: &mut dyn FnMut(Item),
+    ) {
+        let mut sink = self.sink(shared, out);
+        format.finish(&mut |read| sink.take(read));
+    }
+
+    fn sink<'a>(
+        &'a mut self,
+        shared: &'a Shared,
+        out: &'a mut dyn FnMut(Item),
+    ) -> Sink<'a, &'a mut dyn FnMut(Item)> {
+        Sink {
+            shared,
+            out,
+            seen: &mut self.seen,
+            bytes: 0,
+        }
     }
 }
 
