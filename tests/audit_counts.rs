@@ -34,6 +34,7 @@ fn audit(paths: &[&Path], format: Format) -> Ran {
         format,
         filter: None,
         by: Vec::new(),
+        follow: false,
         rejected: true,
         width: Some(100),
     };

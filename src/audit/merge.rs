@@ -177,7 +177,7 @@ fn opened(input: &Input, shared: &Arc<Shared>) -> Option<(Timestamp, Waiting)> {
 }
 
 /// Joins halves and knows duplicates.
-struct Pairs {
+pub(super) struct Pairs {
     seen: Recent<Seen>,
     held: Keyed<Item>,
     /// The requests in `held`, and some that have gone, in order of arrival.
@@ -208,7 +208,7 @@ impl Opening {
 }
 
 impl Pairs {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             seen: Recent::new(REMEMBER, MOST_REMEMBERED),
             held: Keyed::default(),
@@ -218,9 +218,15 @@ impl Pairs {
         }
     }
 
-    fn take(&mut self, item: Item, out: &mut dyn FnMut(Out)) {
-        self.now = self.now.max(item.time);
+    /// Lets time pass to `now`: requests that have waited long enough go alone.
+    pub(super) fn pass(&mut self, now: Timestamp, out: &mut dyn FnMut(Out)) {
+        self.now = self.now.max(now);
         self.release(out);
+    }
+
+    /// Takes a record in.
+    pub(super) fn take(&mut self, item: Item, out: &mut dyn FnMut(Out)) {
+        self.pass(item.time, out);
         let seen = self.seen.at(item.id, item.time);
         let before = *seen;
         let alone = |first, sighting| Out {
@@ -313,7 +319,8 @@ impl Pairs {
         }
     }
 
-    fn flush(&mut self, out: &mut dyn FnMut(Out)) {
+    /// The end: nothing is waited for any more.
+    pub(super) fn flush(&mut self, out: &mut dyn FnMut(Out)) {
         while let Some((_, id)) = self.queue.pop_front() {
             self.let_go(id, out);
         }

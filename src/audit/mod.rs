@@ -16,6 +16,8 @@ pub mod source;
 
 pub mod lines;
 
+pub mod follow;
+
 pub mod detect;
 
 pub mod scan;
@@ -31,7 +33,7 @@ mod merge;
 
 mod open;
 
-pub mod follow;
+pub mod live;
 
 mod entry;
 

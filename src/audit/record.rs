@@ -215,10 +215,10 @@ impl PostgresRecord {
     }
 }
 
-/// A CloudTrail record.
+/// A CloudTrail record. Of its parameters and its answer only the names in [`Said`] are kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CloudTrailRecord {
-    /// `eventTime`.
+    /// `eventTime`, which is told to the second.
     pub time: Timestamp,
     /// `eventID`.
     pub event_id: Option<Text>,
@@ -226,10 +226,16 @@ pub struct CloudTrailRecord {
     pub event_source: Text,
     /// `eventName`.
     pub event_name: Text,
+    /// True where `eventType` is `AwsServiceEvent`: the service did it by itself.
+    pub by_service: bool,
+    /// `recipientAccountId`: the account whose log it is.
+    pub account: Option<Text>,
     /// `awsRegion`.
     pub region: Option<Text>,
     /// `userIdentity.arn`, else the best of its other names.
     pub actor: Text,
+    /// Who called, as far as `userIdentity` tells more.
+    pub caller: CloudTrailCaller,
     /// `sourceIPAddress`.
     pub remote_address: Option<Text>,
     /// `userAgent`.
@@ -240,6 +246,89 @@ pub struct CloudTrailRecord {
     pub error_message: Option<Text>,
     /// `readOnly`.
     pub read_only: Option<bool>,
-    /// `requestParameters.secretId`, `additionalEventData.SecretId`, or another resource's name.
+    /// `requestParameters.secretId`, `additionalEventData.SecretId`, or another resource's name; of
+    /// a refused call, which has no parameters, the one that its error names.
     pub resource: Option<Text>,
+    /// What else it says, each at most once.
+    pub said: Vec<(Said, Text)>,
+}
+
+impl CloudTrailRecord {
+    /// What the record says under this name; words that are empty are none.
+    #[must_use]
+    pub fn says(&self, what: Said) -> Option<&Text> {
+        let (_, words) = self.said.iter().find(|(name, _)| *name == what)?;
+        Some(words).filter(|words| !words.is_empty())
+    }
+}
+
+/// What `userIdentity` tells besides the caller's name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CloudTrailCaller {
+    /// `type`: `IAMUser`, `AssumedRole`, `Root`, `AWSService`, …
+    pub kind: Option<Text>,
+    /// `userName`.
+    pub user: Option<Text>,
+    /// `sessionContext.sessionIssuer.userName`: the role that was assumed.
+    pub role: Option<Text>,
+    /// `accessKeyId`: the name of the key that it signed with, which is no secret.
+    pub access_key: Option<Text>,
+}
+
+/// The names that are kept of a CloudTrail record's parameters, answer and details. None of them
+/// can hold a secret's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// `requestID`; of a rotation by Secrets Manager it ends in the version's id.
+    RequestId,
+    /// The ARN of what was answered about.
+    Arn,
+    /// `clientRequestToken`: the id of the version that is made.
+    Token,
+    /// `versionId`, as it was asked for.
+    VersionAsked,
+    /// `versionId`, as it was answered.
+    VersionMade,
+    /// `versionStage`.
+    Stage,
+    /// `versionStages`, with commas between.
+    Stages,
+    /// `moveToVersionId`.
+    MoveTo,
+    /// `removeFromVersionId`.
+    RemoveFrom,
+    /// `rotateImmediately`.
+    RotateNow,
+    /// `userName`.
+    User,
+    /// `accessKeyId`, as it was asked for.
+    KeyAsked,
+    /// `accessKey.accessKeyId`: the access key that was made.
+    KeyMade,
+    /// `accessKey.userName`: whose it is.
+    KeyUser,
+    /// `status`.
+    Status,
+    /// `aliasName` of a KMS key.
+    Alias,
+    /// `targetKeyId`: the KMS key that an alias is to name.
+    Target,
+    /// `rotationPeriodInDays`.
+    Period,
+    /// `rotationType`: `AUTOMATIC` or `ON_DEMAND`.
+    RotationType,
+    /// `currentKeyMaterialId` of a KMS key.
+    Material,
+    /// `previousKeyMaterialId` of a KMS key.
+    MaterialBefore,
+    /// `roleArn`.
+    Role,
+    /// `durationSeconds`.
+    Duration,
+    /// `credentials.accessKeyId`: the name of temporary credentials.
+    LeaseKey,
+    /// `credentials.expiration`.
+    LeaseEnds,
+    /// `assumedRoleUser.arn` or `federatedUser.arn`: who the temporary credentials speak for.
+    LeaseUser,
 }

@@ -143,16 +143,16 @@ pub(super) struct Stream {
 /// The format of an input; `None` where there is nothing to read. The reason is not noted: whoever
 /// reads it will.
 pub(super) fn kind_of(input: &Input) -> Option<Kind> {
-    recognised(input, &Arc::default(), None).map(|(_, kind)| kind)
+    recognised(input, &Arc::default(), None).and_then(|(_, kind)| kind)
 }
 
-/// Opens an input and finds out its format. `None` where there is nothing to read; the reason has
-/// then been noted.
+/// Opens an input and finds out its format; `None` of that where it is empty. `None` of all where it
+/// cannot be read; the reason has then been noted.
 fn recognised(
     input: &Input,
     progress: &Arc<Progress>,
     quiet: Option<Duration>,
-) -> Option<(LineReader, Kind)> {
+) -> Option<(LineReader, Option<Kind>)> {
     let bytes = match Bytes::open(input, &progress.bytes) {
         Ok(bytes) => bytes,
         Err(trouble) => {
@@ -173,10 +173,11 @@ fn recognised(
     let kind = match detected {
         Detected::Known(kind) => kind,
         Detected::Empty => {
-            if !failed {
-                progress.readable();
+            if failed {
+                return None;
             }
-            return None;
+            progress.readable();
+            return Some((reader, None));
         }
         Detected::Unknown(reason) => {
             progress.reject(Rejected {
@@ -192,7 +193,7 @@ fn recognised(
         }
     };
     progress.readable();
-    Some((reader, kind))
+    Some((reader, Some(kind)))
 }
 
 enum Feed {
@@ -210,6 +211,7 @@ impl Stream {
     /// has then been noted.
     pub(super) fn open(input: &Input, shared: &Arc<Shared>) -> Option<Self> {
         let (reader, kind) = recognised(input, &shared.progress, shared.quiet)?;
+        let kind = kind?;
         let watermark = watermark(kind);
         let feed = Feed::of(kind, input, reader, shared)?;
         shared.open.fetch_add(1, Ordering::Relaxed);
@@ -220,6 +222,13 @@ impl Stream {
             seen: Recent::new(watermark, MOST_COUNTED),
             words: Vec::new(),
         })
+    }
+
+    /// How an input is packed and which format it has; `None` of that where it is empty. `None` of
+    /// all where it cannot be read; the reason has then been noted.
+    pub(super) fn kind(input: &Input, shared: &Arc<Shared>) -> Option<(Packing, Option<Kind>)> {
+        let (reader, kind) = recognised(input, &shared.progress, None)?;
+        Some((reader.packing(), kind))
     }
 
     /// About the time of the first record: that of the earliest in the first piece that holds one.
@@ -266,9 +275,10 @@ impl Stream {
 
     /// Reads one piece.
     fn pump(&mut self) {
+        let order = &mut self.order;
         let mut sink = Sink {
             shared: &self.shared,
-            order: &mut self.order,
+            out: |item: Item| order.push(item.time, item.bytes, item),
             seen: &mut self.seen,
             bytes: 0,
             words: &mut self.words,
@@ -418,6 +428,14 @@ impl Reading {
     }
 }
 
+/// What reads the lines of a format; `None` of one whose records are not lines.
+pub(super) fn format_of_lines(kind: Kind) -> Option<Box<dyn Format + Send>> {
+    match Reading::of(kind, &Text::default()) {
+        Reading::Lines(format) => Some(format),
+        Reading::Bytes(_) => None,
+    }
+}
+
 /// How late a record may come behind the newest one of an input. What the clouds deliver in
 /// files is in no order within some minutes.
 fn watermark(kind: Kind) -> Span {
@@ -440,9 +458,9 @@ fn of_provider(provider: Provider) -> (&'static [&'static str], ReadRecord) {
 }
 
 /// Takes what is read.
-struct Sink<'a> {
+struct Sink<'a, F: FnMut(Item)> {
     shared: &'a Shared,
-    order: &'a mut Reorder<Item>,
+    out: F,
     seen: &'a mut Recent<u32>,
     /// About what the next record costs to hold.
     bytes: u32,
@@ -450,7 +468,7 @@ struct Sink<'a> {
     words: &'a mut Vec<u8>,
 }
 
-impl Sink<'_> {
+impl<F: FnMut(Item)> Sink<'_, F> {
     fn line(&mut self, file: &Text, line: Line<'_>, format: &mut dyn Format) {
         let place = Place {
             file: file.clone(),
@@ -572,7 +590,59 @@ impl Sink<'_> {
     }
 
     fn push(&mut self, item: Item) {
-        self.order.push(item.time, item.bytes, item);
+        (self.out)(item);
+    }
+}
+
+/// Turns the lines of one input that grows into records, as they come.
+pub(super) struct Live {
+    seen: Recent<u32>,
+    words: Vec<u8>,
+}
+
+impl Live {
+    pub(super) fn new() -> Self {
+        Self {
+            seen: Recent::new(WATERMARK_CLOUD, MOST_COUNTED),
+            words: Vec::new(),
+        }
+    }
+
+    /// Takes one line in.
+    pub(super) fn line(
+        &mut self,
+        shared: &Shared,
+        file: &Text,
+        line: Line<'_>,
+        format: &mut dyn Format,
+        out: &mut dyn FnMut(Item),
+    ) {
+        self.sink(shared, out).line(file, line, format);
+    }
+
+    /// What the format holds back is whole.
+    pub(super) fn finish(
+        &mut self,
+        shared: &Shared,
+        format: &mut dyn Format,
+        out: &mut dyn FnMut(Item),
+    ) {
+        let mut sink = self.sink(shared, out);
+        format.finish(&mut |read| sink.take(read));
+    }
+
+    fn sink<'a>(
+        &'a mut self,
+        shared: &'a Shared,
+        out: &'a mut dyn FnMut(Item),
+    ) -> Sink<'a, &'a mut dyn FnMut(Item)> {
+        Sink {
+            shared,
+            out,
+            seen: &mut self.seen,
+            words: &mut self.words,
+            bytes: 0,
+        }
     }
 }
 

@@ -4,14 +4,15 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+mod following;
+mod print;
+
+use self::print::Printer;
 use super::complaint::Complaint;
 use super::{BAD_INPUT, FINE, groups};
 use crate::audit::{self, AuditRow, Opened, Options, Progress};
-use crate::model::json;
 use crate::model::rejected::Rejected;
-use crate::model::text::inert;
 use crate::query::{By, Filter, FilterError};
 
 /// The width of a table that goes to no terminal.
@@ -37,6 +38,9 @@ pub struct Args {
     /// With --format count: count by second, minute, hour, day, path/N or fields, with commas between
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub by: Vec<By>,
+    /// When all is read go on with what is written, until interrupted
+    #[arg(short, long)]
+    pub follow: bool,
     /// Show each rejected line on standard error, with its place and its reason
     #[arg(long)]
     pub rejected: bool,
@@ -85,6 +89,9 @@ fn try_run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
             return Ok(BAD_INPUT);
         }
     };
+    if args.follow {
+        return following::run(args, &filter, out, err);
+    }
     let opened = match audit::open(&args.paths, &Options::default()) {
         Ok(opened) => opened,
         Err(error) => {
@@ -161,118 +168,33 @@ fn asked(
     Ok(wrong.is_none().then_some(archive.len() as u64))
 }
 
-fn print(args: &Args, rows: Rows<'_>, out: &mut dyn Write) -> io::Result<()> {
-    match args.format {
-        Format::Csv => csv(rows, out),
-        Format::Table => table(rows, width(args), out),
-        Format::Json => json(rows, out),
-        Format::Count => Ok(()),
+fn print(
+    args: &Args,
+    rows: &mut dyn Iterator<Item = AuditRow>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut printer = Printer::new(args.format, width(args), out)?;
+    for row in rows {
+        printer.row(&row)?;
     }
+    printer.flush()
 }
-
-/// The rows of what is read, one after another.
-type Rows<'a> = &'a mut dyn Iterator<Item = AuditRow>;
 
 /// What cannot be asked for.
 fn unfit(args: &Args) -> Option<Complaint> {
+    if args.follow && args.format == Format::Count {
+        let why = "--follow never ends, so there is nothing to count at its end";
+        return Some(Complaint::new(why).next("leave one of --follow and --format count out"));
+    }
     (!args.by.is_empty() && args.format != Format::Count).then(|| {
         Complaint::new("--by counts, and nothing else is asked to be counted")
             .next("add --format count")
     })
 }
 
-fn json(rows: Rows<'_>, out: &mut dyn Write) -> io::Result<()> {
-    for row in rows {
-        writeln!(out, "{}", json::to_line(&row).map_err(io::Error::other)?)?;
-    }
-    Ok(())
-}
-
-fn csv(rows: Rows<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
-    let fail = |error: csv::Error| match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    };
-    csv.write_record(AuditRow::COLUMNS).map_err(fail)?;
-    for row in rows {
-        csv.write_record(row.cells().map(inert)).map_err(fail)?;
-    }
-    csv.flush()
-}
-
 fn width(args: &Args) -> usize {
     let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
     usize::from(args.width.or_else(columns).unwrap_or(WIDTH).max(NARROWEST))
-}
-
-/// Time, outcome, who, what, on what and what went wrong; the last takes what room is left.
-fn table(rows: Rows<'_>, width: usize, out: &mut dyn Write) -> io::Result<()> {
-    const TIME: usize = 19;
-    const OUTCOME: usize = 10;
-    let rest = width.saturating_sub(TIME + OUTCOME + 4);
-    let actor = (rest / 4).min(32);
-    let operation = (rest / 5).min(28);
-    let what = rest.saturating_sub(actor + operation);
-    let mut line = |cells: [&str; 5]| {
-        let [time, outcome, who, does, on] = cells;
-        let row = [
-            fit(time, TIME),
-            fit(outcome, OUTCOME),
-            fit(who, actor),
-            fit(does, operation),
-            fit(on, what),
-        ];
-        writeln!(out, "{}", row.join(" ").trim_end())
-    };
-    line(["time (UTC)", "outcome", "actor", "operation", "path"])?;
-    for row in rows {
-        let [
-            time,
-            _,
-            _,
-            _,
-            who,
-            does,
-            path,
-            outcome,
-            _,
-            error,
-            message,
-            ..,
-        ] = row.cells();
-        let time = time.get(..TIME).unwrap_or(&time).replacen('T', " ", 1);
-        let more = if error.is_empty() { message } else { error };
-        let on = match (path.is_empty(), more.is_empty()) {
-            (false, false) => format!("{path} · {more}"),
-            _ => path + &more,
-        };
-        line([&time, &outcome, &who, &does, &on])?;
-    }
-    Ok(())
-}
-
-/// The words in exactly `width` columns: filled up, or cut with an ellipsis.
-fn fit(words: &str, width: usize) -> String {
-    let full = words.width();
-    if full <= width {
-        return format!("{words}{}", " ".repeat(width - full));
-    }
-    let mut out = String::new();
-    let mut used = 0;
-    for c in words.chars() {
-        let wide = c.width().unwrap_or(0);
-        if used + wide + 1 > width {
-            break;
-        }
-        used += wide;
-        out.push(c);
-    }
-    if used < width {
-        out.push('…');
-        used += 1;
-    }
-    out + &" ".repeat(width - used)
 }
 
 /// What was not read, on standard error.
@@ -324,6 +246,7 @@ mod tests {
     use super::*;
     use std::fs;
     use std::path::Path;
+    use unicode_width::UnicodeWidthStr;
 
     fn run_on(path: &Path, format: Format) -> (u8, String, String) {
         run_with(path, format, None, &[])
@@ -340,6 +263,7 @@ mod tests {
             format,
             filter: filter.map(str::to_owned),
             by: by.iter().map(|by| by.parse().unwrap()).collect(),
+            follow: false,
             rejected: true,
             width: Some(80),
         };
@@ -387,6 +311,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_followed_is_not_counted() {
+        let log = log();
+        let args = Args {
+            paths: vec![log.path().to_owned()],
+            format: Format::Count,
+            filter: None,
+            by: Vec::new(),
+            follow: true,
+            rejected: false,
+            width: None,
+        };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        assert_eq!(run(&args, &mut out, &mut err).unwrap(), 2);
+        let err = String::from_utf8(err).unwrap();
+        assert!(
+            out.is_empty() && err.contains("--follow never ends"),
+            "{err}"
+        );
+    }
+
+    #[test]
     fn json_is_one_harmless_object_an_event() {
         let (_, out, err) = run_on(log().path(), Format::Json);
         let row: serde_json::Value = serde_json::from_str(out.trim_end()).unwrap();
@@ -410,8 +355,6 @@ mod tests {
         assert_eq!(out.lines().count(), 2);
         assert!(out.lines().all(|line| line.width() <= 80), "{out}");
         assert!(out.contains("secret/‹U+202E›北京"), "{out}");
-        assert_eq!(fit("北京北京", 5), "北京…");
-        assert_eq!(fit("北京北京", 6), "北京… ");
     }
 
     #[test]
@@ -442,6 +385,7 @@ mod tests {
                 format,
                 filter: None,
                 by: Vec::new(),
+                follow: false,
                 rejected: false,
                 width: None,
             };

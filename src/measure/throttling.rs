@@ -4,7 +4,7 @@ use super::words::{has, words};
 
 /// Spellings of one thing by those who throttle: HTTP 429 (RFC 6585), gRPC's
 /// `RESOURCE_EXHAUSTED`, AWS (`ThrottlingException`, `RequestLimitExceeded`, `SlowDown`,
-/// `ProvisionedThroughputExceeded`, `TooManyRequestsException`), Azure and Kubernetes
+/// `ProvisionedThroughputExceeded`, `TooManyRequestsException`, `PriorRequestNotComplete`), Azure and Kubernetes
 /// (`TooManyRequests`), Google (`rateLimitExceeded`, `userRateLimitExceeded`, `quotaExceeded`),
 /// Vault (`rate limit quota exceeded`), ACME (`rateLimited`, RFC 8555).
 ///
@@ -33,6 +33,7 @@ const THROTTLED: &[&str] = &[
     "throughput exceeded",
     "retry after",
     "enhance your calm",
+    "prior request not complete",
 ];
 
 /// True where an error says that the caller was throttled. `error` is read raw, never shown.
@@ -56,6 +57,12 @@ mod tests {
             "TooManyRequestsException",
             "RequestLimitExceeded",
             "RequestThrottled",
+            "RequestThrottledException",
+            "EC2ThrottledException",
+            "Throttling",
+            "Client.RequestLimitExceeded",
+            "BandwidthLimitExceeded",
+            "PriorRequestNotComplete",
             "SlowDown",
             "rate limit exceeded, retry after 30s",
             "rate limit quota exceeded",

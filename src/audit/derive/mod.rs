@@ -2,7 +2,9 @@
 //! and what it cannot know.
 
 mod emit;
+mod holders;
 mod meaning;
+mod told;
 mod who;
 mod windows;
 
@@ -23,7 +25,7 @@ pub use self::windows::{PATIENCE, WINDOW_SECONDS};
 
 use self::emit::Emit;
 use crate::audit::identity::IdentityRules;
-use crate::audit::record::{Item, Merged, PostgresRecord, VaultCall};
+use crate::audit::record::{CloudTrailRecord, Item, Merged, PostgresRecord, VaultCall};
 use crate::model::{Event, SecretPath, Source, Text, Timestamp};
 
 /// The servers that native logs speak for: a log does not name its server.
@@ -73,6 +75,7 @@ pub struct Derivation {
     sources: Sources,
     vault: vault::Vault,
     postgres: postgres::Postgres,
+    cloudtrail: cloudtrail::CloudTrail,
     services: service::Services,
     journald: journald::Journald,
     access: access::Access,
@@ -112,13 +115,7 @@ impl Derivation {
             Item::Event(event) => out(event.as_ref().clone()),
             Item::Vault(call) => self.vault(call, out),
             Item::Postgres(record, nth) => self.postgres(record, *nth, out),
-            Item::CloudTrail(record) => cloudtrail::record(
-                record,
-                &mut Emit {
-                    source: &self.sources.cloudtrail,
-                    out,
-                },
-            ),
+            Item::CloudTrail(record) => self.cloudtrail(record, out),
             Item::Call(call, nth) => {
                 self.pass(call.time, out);
                 let source = service::source(&self.sources, call.provider);
@@ -152,6 +149,10 @@ impl Derivation {
             out: &mut *out,
         };
         self.postgres.finish(&tie, &mut emit);
+        self.cloudtrail.finish(&mut Emit {
+            source: &self.sources.cloudtrail,
+            out: emit.out,
+        });
         self.services.close(None, &self.sources, out);
         self.journald.close(None, &self.sources.journald, out);
         self.access.close(None, &self.sources, out);
@@ -179,6 +180,27 @@ impl Derivation {
             .record(record, nth, &self.rules, &tie, &mut emit);
     }
 
+    fn cloudtrail(&mut self, record: &CloudTrailRecord, out: &mut dyn FnMut(Event)) {
+        self.pass(record.time, out);
+        self.cloudtrail.take(record, &self.rules);
+        // One that comes later than its time is told at once.
+        if self.cloudtrail.is_full() || self.now.is_some_and(|now| now > record.time) {
+            self.close_cloudtrail(out);
+        }
+    }
+
+    fn close_cloudtrail(&mut self, out: &mut dyn FnMut(Event)) {
+        if let Some(now) = self.now {
+            self.cloudtrail.close(
+                now,
+                &mut Emit {
+                    source: &self.sources.cloudtrail,
+                    out,
+                },
+            );
+        }
+    }
+
     /// Lets time pass to `time`, if that is later than any before.
     fn pass(&mut self, time: Timestamp, out: &mut dyn FnMut(Event)) {
         if self.now.is_some_and(|now| now >= time) {
@@ -198,6 +220,7 @@ impl Derivation {
             out: &mut *out,
         };
         self.postgres.close(time, &secret_of, &mut emit);
+        self.close_cloudtrail(out);
         self.services.close(Some(time), &self.sources, out);
         self.journald.close(Some(time), &self.sources.journald, out);
         self.access.close(Some(time), &self.sources, out);

@@ -13,7 +13,7 @@
 //!
 //! Only 1 to 5 can be consumers.
 
-use crate::audit::identity::IdentityRules;
+use crate::audit::identity::{IdentityRules, Said};
 use crate::audit::record::{VaultAuth, VaultEntry};
 use crate::model::{Actor, ConsumerId, Region, ServiceName, Text};
 
@@ -121,7 +121,13 @@ impl Who {
             };
             words.map(Text::raw)
         });
-        let Some(said) = said else { return };
+        if let Some(said) = said {
+            self.is_said(said);
+        }
+    }
+
+    /// Takes over what a rule says of whom it fits.
+    pub fn is_said(&mut self, said: Said) {
         if let Some(consumer) = said.consumer {
             self.actor = Actor(consumer.0.clone());
             self.consumer = Some(consumer);

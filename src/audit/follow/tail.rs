@@ -73,8 +73,10 @@ pub(super) struct Tail {
     pub(super) id: Option<FileId>,
     /// The offset behind the last byte that was read.
     read: u64,
+    /// Room that is made once; the bytes up to `held` were read.
     buffer: Vec<u8>,
-    /// The bytes of the buffer that were handed out.
+    held: usize,
+    /// Those of them that were handed out.
     given: usize,
     /// Where the byte behind those stands.
     offset: u64,
@@ -93,6 +95,7 @@ impl Tail {
             id,
             read: offset,
             buffer: Vec::new(),
+            held: 0,
             given: 0,
             offset,
             line,
@@ -119,24 +122,23 @@ impl Tail {
     /// # Errors
     /// What the system says.
     pub(super) fn fill(&mut self) -> io::Result<Filled> {
-        self.forget_given();
-        let held = self.buffer.len();
         let known = if self.id.is_some() {
             self.mark.len()
         } else {
             0
         };
-        self.buffer.resize(held + known + CHUNK, 0);
-        let room = self.buffer.get_mut(held..).unwrap_or_default();
+        self.make_room(known + CHUNK);
+        let held = self.held;
+        let room = self.buffer.get_mut(held..held + known + CHUNK);
+        let room = room.unwrap_or_default();
         let read = match self.id {
             Some(_) => read_at(&self.file, room, self.read - known as u64),
             None => self.file.read(room),
         };
         let n = match read {
             Ok(n) => n,
+            // Interrupted, or a pipe that has nothing now.
             Err(error) => {
-                self.buffer.truncate(held);
-                // Interrupted, or a pipe that has nothing now.
                 return match error.kind() {
                     io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => Ok(Filled::Idle),
                     _ => Err(error),
@@ -144,20 +146,21 @@ impl Tail {
             }
         };
         let read = room.get(..n).unwrap_or_default();
-        if read
-            .get(..known)
-            .is_none_or(|before| before != self.mark.get(..known).unwrap_or_default())
-        {
-            self.buffer.truncate(held);
+        let before = self.mark.get(..known).unwrap_or_default();
+        let Some(new) = read.strip_prefix(before) else {
             return Ok(Filled::Cut);
+        };
+        let new = new.len();
+        if new == 0 {
+            return Ok(Filled::End);
         }
-        let new = n - known;
-        let first = read.len().saturating_sub(MARK);
-        self.mark = read.get(first..).unwrap_or_default().to_vec();
+        let last = read.get(n.saturating_sub(MARK)..).unwrap_or_default();
+        self.mark.clear();
+        self.mark.extend_from_slice(last);
         self.buffer.copy_within(held + known..held + n, held);
-        self.buffer.truncate(held + new);
+        self.held += new;
         self.read += new as u64;
-        Ok(if new == 0 { Filled::End } else { Filled::More })
+        Ok(Filled::More)
     }
 
     /// True where a cut is seen: there is less than was read.
@@ -167,15 +170,15 @@ impl Tail {
 
     /// Goes back to the beginning of a file that was cut. What was held of its last line is gone.
     pub(super) fn again(&mut self) {
-        self.buffer.clear();
         self.mark.clear();
         self.skipping = None;
+        self.held = 0;
         (self.given, self.read, self.offset, self.line) = (0, 0, 0, 1);
     }
 
     /// The next whole lines of the buffer.
     pub(super) fn take(&mut self) -> Held {
-        let rest = self.buffer.get(self.given..).unwrap_or_default();
+        let rest = self.buffer.get(self.given..self.held).unwrap_or_default();
         if let Some(began) = self.skipping {
             let Some(end) = memchr::memchr(b'\n', rest) else {
                 self.drop_rest();
@@ -216,7 +219,7 @@ impl Tail {
             let piece = self.give(0, 1);
             return Held::TooLong(Piece { offset, ..piece });
         }
-        match self.buffer.len() - self.given {
+        match self.held - self.given {
             0 => Held::Nothing,
             rest => Held::Lines(self.give(rest, 1)),
         }
@@ -224,7 +227,7 @@ impl Tail {
 
     /// True where an unfinished line is held.
     pub(super) fn holds_rest(&self) -> bool {
-        self.skipping.is_some() || self.buffer.len() > self.given
+        self.skipping.is_some() || self.held > self.given
     }
 
     fn give(&mut self, bytes: usize, lines: u64) -> Piece {
@@ -240,19 +243,24 @@ impl Tail {
     }
 
     fn drop_rest(&mut self) {
-        self.offset += (self.buffer.len() - self.given) as u64;
-        self.given = self.buffer.len();
+        self.offset += (self.held - self.given) as u64;
+        self.given = self.held;
     }
 
-    /// Makes room of what was handed out, and gives much of it back.
-    fn forget_given(&mut self) {
+    /// Makes room for more, of what was handed out where that is enough, and gives much of it back.
+    fn make_room(&mut self, more: usize) {
         if self.given > 0 {
-            self.buffer.copy_within(self.given.., 0);
-            self.buffer.truncate(self.buffer.len() - self.given);
+            self.buffer.copy_within(self.given..self.held, 0);
+            self.held -= self.given;
             self.given = 0;
         }
-        if self.buffer.capacity() > 8 * CHUNK && self.buffer.len() < CHUNK {
-            self.buffer.shrink_to(2 * CHUNK);
+        let most = self.held + more;
+        if self.buffer.len() > 8 * CHUNK && most <= 2 * CHUNK {
+            self.buffer.truncate(2 * CHUNK);
+            self.buffer.shrink_to_fit();
+        }
+        if self.buffer.len() < most {
+            self.buffer.resize(most.max(2 * self.buffer.len()), 0);
         }
     }
 }

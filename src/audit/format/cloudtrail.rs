@@ -4,12 +4,15 @@
 //! A document may be one line of any length, so it is cut into records as its bytes arrive and
 //! only one record is held at a time.
 
-use serde::Deserialize;
-use serde_json::Value;
+mod members;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use self::members::{Members, resource, said};
 use super::split::{Piece, Splitter};
 use super::{Format, Read, excerpt};
-use crate::audit::record::{CloudTrailRecord, Record};
+use crate::audit::record::{CloudTrailCaller, CloudTrailRecord, Record};
 use crate::model::rejected::{Place, Rejected};
 use crate::model::{Text, Timestamp};
 
@@ -68,41 +71,68 @@ fn read(piece: Piece<'_>) -> Read {
     })
 }
 
-/// The members that are read. All else is skipped unread, so that nothing secret in
-/// `requestParameters` or `responseElements` is ever held.
+/// The members that are read. All else is skipped unread, and of `requestParameters` and
+/// `responseElements` only what [`members`] names is, so that nothing secret in them is ever held.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Raw {
+struct Raw<'a> {
     event_time: Option<String>,
     #[serde(rename = "eventID")]
     event_id: Option<Text>,
     event_source: Option<Text>,
     event_name: Option<Text>,
+    event_type: Option<Text>,
     aws_region: Option<Text>,
-    user_identity: Option<Identity>,
+    user_identity: Option<Identity<'a>>,
     #[serde(rename = "sourceIPAddress")]
     source_ip_address: Option<Text>,
     user_agent: Option<Text>,
     error_code: Option<Text>,
     error_message: Option<Text>,
-    read_only: Option<Value>,
-    request_parameters: Option<Value>,
-    additional_event_data: Option<Value>,
-    resources: Option<Value>,
+    #[serde(borrow)]
+    read_only: Option<&'a RawValue>,
+    #[serde(rename = "requestID", borrow)]
+    request_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    recipient_account_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    request_parameters: Option<&'a RawValue>,
+    #[serde(borrow)]
+    response_elements: Option<&'a RawValue>,
+    #[serde(borrow)]
+    additional_event_data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    service_event_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    resources: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Identity {
+struct Identity<'a> {
     arn: Option<Text>,
     user_name: Option<Text>,
     principal_id: Option<Text>,
     invoked_by: Option<Text>,
     account_id: Option<Text>,
     r#type: Option<Text>,
+    #[serde(borrow)]
+    access_key_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    session_context: Option<&'a RawValue>,
 }
 
-impl Identity {
+impl Identity<'_> {
+    fn caller(&self) -> CloudTrailCaller {
+        let issuer = Members::of(self.session_context).inner("sessionIssuer");
+        CloudTrailCaller {
+            kind: self.r#type.clone(),
+            user: self.user_name.clone(),
+            role: issuer.string("userName"),
+            access_key: self.access_key_id.and_then(members::string),
+        }
+    }
+
     fn best(self) -> Option<Text> {
         self.arn
             .or(self.user_name)
@@ -116,73 +146,51 @@ impl Identity {
 fn record(bytes: &[u8]) -> Result<CloudTrailRecord, String> {
     let words = std::str::from_utf8(bytes)
         .map_err(|e| format!("not UTF-8 at byte {} of the record", e.valid_up_to()))?;
-    let raw: Raw = serde_json::from_str(words).map_err(|e| e.to_string())?;
+    let raw: Raw<'_> = serde_json::from_str(words).map_err(|e| e.to_string())?;
     let (Some(event_source), Some(event_name)) = (raw.event_source, raw.event_name) else {
         return Err("no CloudTrail record: it has no eventSource and eventName".to_owned());
     };
     let time = raw.event_time.ok_or("it has no eventTime")?;
     let time = Timestamp::parse(&time).map_err(|e| format!("eventTime: {e}"))?;
-    let resource = resource(
-        raw.request_parameters.as_ref(),
-        raw.additional_event_data.as_ref(),
-        raw.resources.as_ref(),
-    );
+    let parts = members::Parts {
+        request_id: raw.request_id,
+        parameters: Members::of(raw.request_parameters),
+        answer: raw.response_elements,
+        additional: Members::of(raw.additional_event_data),
+        details: raw.service_event_details,
+        resources: raw.resources,
+    };
+    let resource = resource(&parts, raw.error_message.as_ref());
+    let said = said(&parts, event_source.raw());
+    let identity = raw.user_identity.unwrap_or_default();
     Ok(CloudTrailRecord {
         time,
         event_id: raw.event_id,
         event_source,
         event_name,
+        by_service: raw.event_type.is_some_and(|t| t.raw() == "AwsServiceEvent"),
+        account: raw.recipient_account_id.and_then(members::string),
         region: raw.aws_region,
-        actor: raw
-            .user_identity
-            .and_then(Identity::best)
-            .unwrap_or_default(),
+        caller: identity.caller(),
+        actor: identity.best().unwrap_or_default(),
         remote_address: raw.source_ip_address,
         user_agent: raw.user_agent,
         error_code: raw.error_code,
         error_message: raw.error_message,
         // A bool in the record, the word in what a lookup gives.
-        read_only: raw.read_only.and_then(|v| match v {
-            Value::Bool(b) => Some(b),
-            Value::String(s) => s.parse().ok(),
-            _ => None,
-        }),
+        read_only: raw
+            .read_only
+            .and_then(members::scalar)
+            .and_then(|word| word.raw().parse().ok()),
         resource,
+        said,
     })
-}
-
-/// What the call was about: the secret, else the first thing that is named.
-fn resource(
-    parameters: Option<&Value>,
-    additional: Option<&Value>,
-    resources: Option<&Value>,
-) -> Option<Text> {
-    const NAMES: [&str; 10] = [
-        "name",
-        "roleName",
-        "userName",
-        "functionName",
-        "bucketName",
-        "keyId",
-        "roleArn",
-        "instanceId",
-        "groupId",
-        "path",
-    ];
-    let text = |v: &Value| v.as_str().map(Text::from);
-    let of = |v: Option<&Value>, key: &str| v.and_then(|v| v.get(key)).and_then(text);
-    of(parameters, "secretId")
-        .or_else(|| of(additional, "SecretId"))
-        .or_else(|| of(additional, "ARN"))
-        .or_else(|| {
-            let first = resources?.get(0)?;
-            first.get("ARN").or_else(|| first.get("arn")).and_then(text)
-        })
-        .or_else(|| NAMES.iter().find_map(|name| of(parameters, name)))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     const RECORD: &str = r#"{"eventVersion":"1.08","userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::1:user/mira"},"eventTime":"2026-01-02T03:04:05Z","eventSource":"secretsmanager.amazonaws.com","eventName":"GetSecretValue","awsRegion":"eu-1","sourceIPAddress":"192.0.2.1","requestParameters":{"secretId":"payments/db"},"eventID":"e-1","readOnly":true}"#;

@@ -5,23 +5,16 @@ use std::collections::{HashMap, HashSet};
 
 use super::call::Call;
 use crate::audit::derive::emit::Emit;
-use crate::model::event::{ConsumerState, ConsumerVersion};
+use crate::audit::derive::holders::{Holders, in_use};
 use crate::model::{Actor, ConsumerId, RotationId, SecretPath, Text, Timestamp, Version};
-
-/// How many consumers of secrets one generation remembers. One that has not been met for two
-/// generations is told again as if it were new, which the incident takes for what it is.
-const REMEMBERED: usize = 131_072;
 
 /// What the rules of all engines share.
 #[derive(Debug, Default)]
 pub struct Known {
     correlations: HashSet<Text>,
     operators: HashMap<SecretPath, HashSet<Actor>>,
-    consumers: Consumers,
-    older: Consumers,
+    holders: Holders,
 }
-
-type Consumers = HashMap<(SecretPath, ConsumerId), Version>;
 
 impl Known {
     /// The id of the rotation that this call begins: the correlation id that it bore, where that
@@ -54,25 +47,8 @@ impl Known {
         let Some(consumer) = self.moves(call, secret, version) else {
             return;
         };
-        let latency = brought.map(|(_, stored)| call.answered.since(stored).as_micros());
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "microseconds of a log's span are far below 2^52"
-        )]
-        let latency_ms = latency
-            .filter(|l| *l >= 0)
-            .map(|micros| micros as f64 / 1000.0);
-        let data = ConsumerVersion {
-            consumer: consumer.clone(),
-            service: Some(call.who.service.clone()),
-            region: call.who.region.clone(),
-            secret: secret.clone(),
-            version: version.clone(),
-            state: ConsumerState::InUse,
-            error: None,
-            latency_ms,
-            identities: call.who.identities.clone(),
-        };
+        let latency = brought.map(|(_, stored)| call.answered.since(stored));
+        let data = in_use(&call.who, &consumer, secret, version, latency);
         let (id, subject) = (call.id("consumer"), consumer.0);
         emit.maybe_of(
             brought.and_then(|(id, _)| id),
@@ -96,22 +72,7 @@ impl Known {
         if operators.is_some_and(|known| known.contains(&call.who.actor)) {
             return None;
         }
-        let key = (secret.clone(), consumer.clone());
-        let held = self.consumers.get(&key);
-        if held.or_else(|| self.older.get(&key)) == Some(version) {
-            if held.is_none() {
-                self.remember(key, version);
-            }
-            return None;
-        }
-        self.remember(key, version);
-        Some(consumer)
-    }
-
-    fn remember(&mut self, key: (SecretPath, ConsumerId), version: &Version) {
-        if self.consumers.len() >= REMEMBERED {
-            self.older = std::mem::take(&mut self.consumers);
-        }
-        self.consumers.insert(key, version.clone());
+        let goes_over = self.holders.goes_over(secret, &consumer, version);
+        goes_over.then_some(consumer)
     }
 }
