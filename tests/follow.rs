@@ -1,7 +1,8 @@
 //! `rotascope audit --follow` as a shell sees it: what is there, then what comes, each row once.
 
 // The lints that spare tests know them by this.
-#![cfg(all(test, unix))]
+#![cfg(test)]
+#![cfg(unix)]
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};

@@ -194,6 +194,9 @@ struct Reader {
     done: Option<mpsc::Sender<()>>,
 }
 
+/// An input whose format is not known; the reason has been noted.
+struct Unknown;
+
 /// What the lines of an input are read with.
 struct Lines {
     name: Text,
@@ -251,8 +254,7 @@ impl Reader {
     fn follow(&mut self, follower: &mut Follower, format: Option<Box<dyn Format + Send>>) {
         let name = follower.name().clone();
         let mut lines = format.map(|format| Lines::new(name.clone(), format));
-        let mut items = Vec::new();
-        let mut sample = Vec::new();
+        let (mut items, mut sample) = (Vec::new(), Vec::new());
         loop {
             let patience = if self.done.is_some() {
                 Duration::ZERO
@@ -268,76 +270,67 @@ impl Reader {
                     continue;
                 }
             };
-            match news {
-                Followed::Lines(block) | Followed::Late(block) | Followed::Torn(block) => {
-                    if lines.is_none() {
-                        sample.extend_from_slice(block.bytes);
-                        match self.detected(&name, &sample) {
-                            Ok(Some(format)) => lines = Some(Lines::new(name.clone(), format)),
-                            Ok(None) => continue,
-                            Err(()) => return,
-                        }
-                    }
-                    if let Some(lines) = &mut lines {
-                        let from_sample = std::mem::take(&mut sample);
-                        let bytes = if from_sample.is_empty() {
-                            block.bytes
-                        } else {
-                            &from_sample
-                        };
-                        let before = (bytes.len() - block.bytes.len()) as u64;
-                        let block = Block {
-                            bytes,
-                            offset: block.offset.saturating_sub(before),
-                            line: block.line.saturating_sub(count(bytes) - count(block.bytes)),
-                        };
-                        lines.take(block, &self.shared, &mut items);
+            match (news, &mut lines) {
+                (Followed::Lines(b) | Followed::Late(b) | Followed::Torn(b), Some(lines)) => {
+                    lines.take(b, &self.shared, &mut items);
+                }
+                (Followed::Lines(b) | Followed::Late(b) | Followed::Torn(b), None) => {
+                    match self.first(&name, b, &mut sample, &mut items) {
+                        Ok(known) => lines = known,
+                        Err(Unknown) => return,
                     }
                 }
-                Followed::TooLong { offset, line } => {
+                (Followed::TooLong { offset, line }, _) => {
                     let file = name.clone();
-                    self.shared.progress.reject(too_long(Place {
-                        file,
-                        line,
-                        byte: offset,
-                    }));
+                    let byte = offset;
+                    self.shared
+                        .progress
+                        .reject(too_long(Place { file, line, byte }));
                 }
-                Followed::Quiet => {
-                    if let Some(lines) = &mut lines {
-                        lines.settle(&self.shared, &mut items);
-                    }
-                    if !self.send(&mut items) {
-                        return;
-                    }
-                    self.caught_up();
-                    continue;
-                }
-                Followed::Ended | Followed::Stopped => {
-                    if let Some(lines) = &mut lines {
-                        lines.finish(&self.shared, &mut items);
-                    }
-                    self.send(&mut items);
-                    return;
-                }
-                event => {
-                    if let Some(lines) = &mut lines {
-                        lines.finish(&self.shared, &mut items);
-                    }
-                    if !self.send(&mut items) {
-                        return;
-                    }
-                    self.told(&name, event);
-                    continue;
-                }
+                (Followed::Quiet, Some(lines)) => lines.settle(&self.shared, &mut items),
+                (_, Some(lines)) => lines.finish(&self.shared, &mut items),
+                (_, None) => {}
             }
             if !self.send(&mut items) {
                 return;
             }
+            match news {
+                Followed::Quiet => self.caught_up(),
+                Followed::Ended | Followed::Stopped => return,
+                event => self.told(&name, event),
+            }
         }
     }
 
+    /// Takes the first lines in: by them the format is known. `None` while they are blank.
+    fn first(
+        &self,
+        name: &Text,
+        block: Block<'_>,
+        sample: &mut Vec<u8>,
+        items: &mut Vec<Item>,
+    ) -> Result<Option<Lines>, Unknown> {
+        let (bytes, blank) = (sample.len() as u64, count(sample));
+        sample.extend_from_slice(block.bytes);
+        let Some(format) = self.detected(name, sample)? else {
+            return Ok(None);
+        };
+        let mut lines = Lines::new(name.clone(), format);
+        let whole = Block {
+            bytes: sample,
+            offset: block.offset.saturating_sub(bytes),
+            line: block.line.saturating_sub(blank),
+        };
+        lines.take(whole, &self.shared, items);
+        Ok(Some(lines))
+    }
+
     /// The reader of lines that begin like these; `None` where there is nothing to tell it by yet.
-    fn detected(&self, name: &Text, sample: &[u8]) -> Result<Option<Box<dyn Format + Send>>, ()> {
+    fn detected(
+        &self,
+        name: &Text,
+        sample: &[u8],
+    ) -> Result<Option<Box<dyn Format + Send>>, Unknown> {
         let head = sample.get(..SAMPLE).unwrap_or(sample);
         let reason = match (Packing::of(head), detect(head, head.len() == sample.len())) {
             (Packing::Plain, Detected::Empty) => return Ok(None),
@@ -360,7 +353,7 @@ impl Reader {
             reason,
             excerpt: Text::default(),
         });
-        Err(())
+        Err(Unknown)
     }
 
     fn told(&self, name: &Text, event: Followed<'_>) {

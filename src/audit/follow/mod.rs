@@ -297,7 +297,7 @@ impl Follower {
                 return Ok(None);
             }
             match self.fill()? {
-                Filled::More => continue,
+                Filled::More => {}
                 Filled::Cut => self.cut(),
                 Filled::Idle => return Ok(None),
                 Filled::End if self.path.is_none() => {
@@ -305,7 +305,7 @@ impl Follower {
                     self.news.push_back(News::Torn);
                 }
                 Filled::End => {
-                    if let Some(step) = self.linger()? {
+                    if let Some(step) = self.linger() {
                         return Ok(Some(step));
                     }
                     if !self.look()? {
@@ -354,14 +354,14 @@ impl Follower {
     }
 
     /// Reads on the files that were rotated a moment ago.
-    fn linger(&mut self) -> Result<Option<Step>, Trouble> {
+    fn linger(&mut self) -> Option<Step> {
         let now = Instant::now();
         let mut at = 0;
         while let Some(old) = self.lingering.get_mut(at) {
             loop {
                 match old.tail.take() {
-                    Held::Lines(piece) => return Ok(Some(Step::Late(at, piece))),
-                    Held::TooLong(piece) => return Ok(Some(too_long(&piece))),
+                    Held::Lines(piece) => return Some(Step::Late(at, piece)),
+                    Held::TooLong(piece) => return Some(too_long(&piece)),
                     Held::Nothing => {}
                 }
                 // One that cannot be read any more has nothing to give.
@@ -374,12 +374,12 @@ impl Follower {
                 continue;
             }
             if let Some(step) = torn(&mut old.tail, |piece| Step::LateTorn(at, piece)) {
-                return Ok(Some(step));
+                return Some(step);
             }
             let old = self.lingering.remove(at);
             self.watch.no_file(old.tail.file());
         }
-        Ok(None)
+        None
     }
 
     /// Looks what has the name, since the file that is read is at its end; true where that has

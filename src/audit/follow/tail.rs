@@ -197,20 +197,16 @@ impl Tail {
         {
             return Held::TooLong(self.give(end + 1, 1));
         }
-        match memchr::memrchr(b'\n', rest) {
-            Some(last) => {
-                let whole = rest.get(..=last).unwrap_or_default();
-                let lines = memchr::memchr_iter(b'\n', whole).count() as u64;
-                Held::Lines(self.give(last + 1, lines))
-            }
-            None => {
-                if rest.len() > LONGEST_LINE {
-                    self.skipping = Some(self.offset);
-                    self.drop_rest();
-                }
-                Held::Nothing
-            }
+        if let Some(last) = memchr::memrchr(b'\n', rest) {
+            let whole = rest.get(..=last).unwrap_or_default();
+            let lines = memchr::memchr_iter(b'\n', whole).count() as u64;
+            return Held::Lines(self.give(last + 1, lines));
         }
+        if rest.len() > LONGEST_LINE {
+            self.skipping = Some(self.offset);
+            self.drop_rest();
+        }
+        Held::Nothing
     }
 
     /// What is left of a line that never ended.

@@ -288,6 +288,31 @@ fn what_cannot_be_opened_says_so() {
     assert!(matches!(missing.err(), Some(Trouble::Missing { .. })));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_write_wakes_its_reader() {
+    let log = Log::new(b"");
+    let mut follower = log.follow();
+    let mut took: Vec<Duration> = (0..20)
+        .map(|n| {
+            let path = log.path.clone();
+            let writer = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(15));
+                let mut file = OpenOptions::new().append(true).open(path).unwrap();
+                let begun = Instant::now();
+                writeln!(file, "{n}").unwrap();
+                begun
+            });
+            assert!(matches!(next(&mut follower), Seen::Lines(..)));
+            let came = Instant::now();
+            came.duration_since(writer.join().unwrap())
+        })
+        .collect();
+    took.sort();
+    // Without being woken it would look every tenth of a second, and the median would be half of that.
+    assert!(took[10] < Duration::from_millis(30), "{took:?}");
+}
+
 /// Small numbers that differ from run to run of the loop and not from run to run of the test.
 struct Dice(u64);
 
