@@ -41,4 +41,5 @@ pub use entry::AuditRow;
 pub use merge::Sighting;
 pub use open::{Counts, OpenError, Opened, Options, Sighted, open, open_carried};
 pub use progress::Progress;
+pub use source::Content;
 pub use trouble::Trouble;

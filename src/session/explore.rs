@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select, unbounded};
 
+use super::grown::{Grown, Growth};
 use crate::audit::archive::{Archive, Search};
 use crate::audit::{OpenError, Opened, Progress};
 use crate::model::Text;
@@ -18,6 +19,9 @@ const TELL_EVERY: Duration = Duration::from_millis(50);
 
 /// A page costs at most so much of the time that goes on it and on the search.
 const SHARE: u32 = 4;
+
+/// Blocks of what was written that are taken in before anybody is answered.
+const AT_ONCE: usize = 16;
 
 /// While files are read, how far that is is told this often.
 const READING_EVERY: Duration = Duration::from_millis(100);
@@ -141,6 +145,7 @@ struct Looking {
 /// Answers over an archive that was read.
 struct Answers {
     archive: Archive,
+    growth: Growth,
     ask: Option<Ask>,
     looking: Option<Looking>,
     /// True where something new is to be told.
@@ -153,6 +158,7 @@ struct Answers {
 impl Answers {
     fn new(archive: Archive, ask: Option<Ask>) -> Self {
         Self {
+            growth: Growth::of(&archive),
             archive,
             owed: ask.is_some(),
             ask,
@@ -164,11 +170,25 @@ impl Answers {
 
     fn run(mut self, asked: &Receiver<Ask>, publish: &dyn Fn(Page)) {
         loop {
+            let grown = self.growth.grown().clone();
             if !self.owed {
-                match asked.recv() {
-                    Ok(ask) => self.take(ask),
-                    Err(_) => return,
+                select! {
+                    recv(asked) -> ask => match ask {
+                        Ok(ask) => self.take(ask),
+                        Err(_) => return,
+                    },
+                    recv(grown) -> grown => match grown {
+                        Ok(grown) => self.grow(grown),
+                        // Nothing is followed: only a question brings something new.
+                        Err(_) => match asked.recv() {
+                            Ok(ask) => self.take(ask),
+                            Err(_) => return,
+                        },
+                    },
                 }
+            }
+            for grown in grown.try_iter().take(AT_ONCE) {
+                self.grow(grown);
             }
             loop {
                 match asked.try_recv() {
@@ -180,6 +200,19 @@ impl Answers {
             self.step();
             self.tell(publish);
         }
+    }
+
+    /// Takes in what was written to a file that is followed.
+    fn grow(&mut self, grown: Grown) {
+        let row = self.growth.take(&mut self.archive, grown);
+        if let Some(looking) = &mut self.looking {
+            if let Some(row) = row {
+                looking.search.rewind(row);
+            }
+            looking.done = false;
+            looking.whole = None;
+        }
+        self.owed = self.ask.is_some();
     }
 
     fn take(&mut self, ask: Ask) {
@@ -226,7 +259,10 @@ impl Answers {
             return;
         }
         let began = Instant::now();
-        publish(page(&self.archive, ask, looking));
+        publish(Page {
+            following: self.growth.is_any(),
+            ..page(&self.archive, ask, looking)
+        });
         self.told = Instant::now();
         self.took = self.told - began;
         self.owed = !looking.done;

@@ -3,6 +3,7 @@
 //! waits for any of them.
 
 pub mod explore;
+mod grown;
 mod inquiry;
 pub mod live;
 mod measure;

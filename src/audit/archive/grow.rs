@@ -22,6 +22,7 @@ use crate::audit::parallel::too_long;
 use crate::audit::record::{Item, Merged, Record, VaultCall, VaultEntry, VaultKind};
 use crate::audit::source::Content;
 use crate::audit::stream::Reading;
+use crate::audit::trouble::Trouble;
 use crate::model::Text;
 use crate::model::rejected::Place;
 
@@ -57,6 +58,20 @@ impl Archive {
         grows
             .map(|(original, number)| (number, original.name().clone(), original.read_to))
             .collect()
+    }
+
+    /// The number of the line of a file that begins at a place, from 1; 1 where that cannot be
+    /// counted.
+    #[must_use]
+    pub fn line_at(&self, file: u32, offset: u64) -> u64 {
+        let at = At { file, offset };
+        let original = self.original(at);
+        original.and_then(|o| o.line_number(offset)).unwrap_or(1)
+    }
+
+    /// Notes that a file cannot be followed, or not at the moment.
+    pub fn trouble(&self, trouble: Trouble) {
+        self.progress.trouble(trouble);
     }
 
     /// Takes a file in that has come in the place of another one, such as after a rotation, and

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use self::tail::{FileId, Filled, Held, Piece, Tail};
 use self::watch::{Watch, readable};
-use super::source::STDIN;
+use super::source::{Content, STDIN};
 use super::trouble::{Trouble, name_of};
 use crate::model::Text;
 
@@ -216,6 +216,15 @@ impl Follower {
     #[must_use]
     pub fn name(&self) -> &Text {
         &self.name
+    }
+
+    /// The file that is read now, to be read at any place.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn content(&self) -> io::Result<Content> {
+        let file = self.tail.file().try_clone()?;
+        Ok(Content(Arc::new(file)))
     }
 
     /// Waits for what comes next, for `timeout` at most. After [`Followed::Ended`] and
