@@ -32,7 +32,7 @@ pictures! {
     explorer_200x50: 200 x 50, "down down down M", "", "down";
     explorer_80x24: 80 x 24, "down down down M", "", "down";
     explorer_40x15: 40 x 15, "down down down M", "", "down";
-    explorer_found_200x50: 200 x 50, "/", "rotation:rot-7f3a", "enter enter tab";
+    explorer_found_200x50: 200 x 50, "/", "rotation:rot-7f3a", "enter tab";
     explorer_detail_80x24: 80 x 24, "/", "rotation:rot-7f3a", "enter enter";
     explorer_detail_40x15: 40 x 15, "/", "rotation:rot-7f3a", "enter enter";
     explorer_facets_80x24: 80 x 24, "tab", "", "down";
