@@ -61,9 +61,8 @@ impl By {
     /// What a row is counted under whose field says this.
     #[must_use]
     pub fn of(self, said: Option<&str>) -> Group {
-        let parts = match self {
-            Self::Prefix(parts) => parts,
-            _ => return Group::Words(said.map(str::to_owned)),
+        let Self::Prefix(parts) = self else {
+            return Group::Words(said.map(str::to_owned));
         };
         Group::Words(said.map(|path| {
             let ends = path.match_indices('/').nth(parts.saturating_sub(1));

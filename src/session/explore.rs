@@ -56,7 +56,10 @@ fn run(open: Open, asked: &Receiver<Ask>, publish: &dyn Fn(Page)) {
     };
     let progress = opened.progress();
     let (tell, read) = bounded(1);
-    thread::spawn(move || tell.send(opened.archive()));
+    thread::spawn(move || {
+        // Whoever has left needs no archive.
+        let _ = tell.send(Box::new(opened.archive()));
+    });
     let mut ask = None;
     match reading(&progress, &read, asked, &mut ask, publish) {
         Read::Archive(archive) => Answers::new(*archive, ask).run(asked, publish),
@@ -82,7 +85,7 @@ enum Read {
 /// Tells how far reading is until it is done.
 fn reading(
     progress: &Arc<Progress>,
-    read: &Receiver<Archive>,
+    read: &Receiver<Box<Archive>>,
     asked: &Receiver<Ask>,
     newest: &mut Option<Ask>,
     publish: &dyn Fn(Page),
@@ -91,7 +94,7 @@ fn reading(
     loop {
         select! {
             recv(read) -> archive => return match archive {
-                Ok(archive) => Read::Archive(Box::new(archive)),
+                Ok(archive) => Read::Archive(archive),
                 Err(_) => Read::Died,
             },
             recv(asked) -> ask => match ask {

@@ -230,14 +230,16 @@ impl Halves {
             named.or(auth.entity_id.as_ref())
         });
         let secret = secret_of(entry);
-        let mut code =
-            |nth: usize, words: Option<&str>| words.map_or(0, |words| self.words[nth].code(words));
+        let mut code = |nth: usize, words: Option<&str>| match (self.words.get_mut(nth), words) {
+            (Some(known), Some(words)) => known.code(words),
+            _ => 0,
+        };
         let said = [
             code(OPERATION, Some(entry.operation.raw())),
             code(ACTOR, actor.map(Text::raw)),
             code(PATH, Some(entry.path.raw())),
             code(ROTATION, correlation_of(entry).as_ref().map(Text::raw)),
-            code(SECRET, secret.as_ref().map(|secret| secret.raw())),
+            code(SECRET, secret.as_ref().map(crate::model::SecretPath::raw)),
         ];
         Half {
             time: nanos(entry.time),

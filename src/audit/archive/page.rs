@@ -168,7 +168,7 @@ impl Archive {
         let nth = coded(Field::Outcome).unwrap_or(0);
         let words = self.columns.words.get(nth);
         let is_bad = |word: Option<&str>| word.is_some_and(|word| BAD.contains(&word));
-        let all = words.into_iter().flat_map(|words| words.all());
+        let all = words.into_iter().flat_map(super::words::Words::all);
         let bad: Vec<bool> = std::iter::once(false)
             .chain(all.map(|w| is_bad(Some(w))))
             .collect();

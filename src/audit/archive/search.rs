@@ -11,7 +11,7 @@ use super::columns::{Columns, coded, nanos};
 use super::grep::Grep;
 use super::look::file_name;
 use super::words::Codes;
-use crate::model::Timestamp;
+use crate::model::{Text, Timestamp};
 use crate::query::{Among, Field, Filter, Table, Test};
 
 /// Rows that are asked in one step.
@@ -156,7 +156,7 @@ impl Search {
         }
         self.found = self.before(row);
         self.fits.truncate(row.div_ceil(64));
-        if let Some(last) = self.fits.last_mut().filter(|_| row % 64 > 0) {
+        if let Some(last) = self.fits.last_mut().filter(|_| !row.is_multiple_of(64)) {
             *last &= (1 << (row % 64)) - 1;
         }
         self.looked = row;
@@ -234,7 +234,7 @@ impl Table for Slice<'_> {
             test => match test.field().map(|field| (field, coded(field))) {
                 Some((_, Some(nth))) => self.keep_coded(test, nth, among),
                 Some((Field::File, None)) => among.retain(|row| {
-                    let name = file_name(archive, from + row).map(|name| name.raw());
+                    let name = file_name(archive, from + row).map(Text::raw);
                     test.fits(name)
                 }),
                 _ => self.keep_read(test, among),
@@ -325,13 +325,15 @@ impl Slice<'_> {
                         Some("a thread that read rows ended early".to_owned()),
                     )
                 };
-                let joined = parts.into_iter().map(|part| part.join());
+                let joined = parts.into_iter().map(thread::ScopedJoinHandle::join);
                 joined.map(|part| part.unwrap_or_else(|_| died())).collect()
             })
         };
         *among = Among::none(among.len());
         for (fit, wrong) in found {
-            fit.into_iter().for_each(|row| among.add(row));
+            for row in fit {
+                among.add(row);
+            }
             if let Some(why) = wrong {
                 self.search.wrong.get_or_insert(why);
             }

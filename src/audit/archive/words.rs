@@ -148,8 +148,8 @@ impl Codes {
     fn hold(&mut self, code: u32) {
         let wide = match self {
             Self::Absent(_) => code == 0,
-            Self::Narrow(_) => code <= u32::from(u8::MAX),
-            Self::Middle(_) => code <= u32::from(u16::MAX),
+            Self::Narrow(_) => u8::try_from(code).is_ok(),
+            Self::Middle(_) => u16::try_from(code).is_ok(),
             Self::Wide(_) => true,
         };
         if wide {

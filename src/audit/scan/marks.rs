@@ -5,7 +5,14 @@
 //! where it has them, found out at run time, and has a twin without any that must agree with it.
 //! How escapes and strings are found by arithmetic on whole words of bits is told in "Parsing
 //! Gigabytes of JSON per Second" (Langdale and Lemire, 2019), sections 3.1.1 and 3.1.2.
-#![allow(unsafe_code)]
+#![allow(
+    unsafe_code,
+    reason = "vectors are loaded, and functions called that are built for them"
+)]
+#![expect(
+    clippy::inline_always,
+    reason = "what is called for each block has to become part of the loop that is built for vectors"
+)]
 
 /// The bytes of a block.
 pub(in crate::audit) const BLOCK: usize = 64;

@@ -6,6 +6,11 @@
 //! full reader. A line that is taken here and that the full reader takes too is read the same; the
 //! inside of what is passed over is looked at when its row is.
 
+#![expect(
+    clippy::inline_always,
+    reason = "these few lines are called for each member of each line; out of line they cost a third more"
+)]
+
 use super::marks::{BLOCK, Marks};
 
 /// A text with the marks of its bytes, and with the last line that was read of it.

@@ -122,7 +122,7 @@ fn marked(desk: &mut Desk, forward: bool) {
 pub(super) fn enter(desk: &mut Desk) {
     match desk.explorer.part {
         Part::Rows => {
-            desk.explorer.detail = !desk.explorer.shows_detail() && desk.explorer.page().found > 0
+            desk.explorer.detail = !desk.explorer.shows_detail() && desk.explorer.page().found > 0;
         }
         Part::Facets | Part::Times => {
             desk.explorer.narrow(false);
