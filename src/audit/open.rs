@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::archive::{Archive, gather};
 use super::merge::{Merge, Out, Sighting};
 use super::progress::Progress;
 use super::record::{
@@ -153,13 +152,6 @@ impl Opened {
         }
     }
 
-    /// Reads everything into an archive.
-    #[must_use]
-    pub fn archive(mut self) -> Archive {
-        let inputs = self.inputs();
-        gather(inputs, &self.progress)
-    }
-
     fn start(&mut self, counting: bool) -> Merge {
         let inputs = self.inputs();
         let shared = Shared::new(&self.progress, Scanner::new(), counting, self.quiet);
@@ -167,7 +159,7 @@ impl Opened {
     }
 
     /// The files that are meant.
-    fn inputs(&mut self) -> Vec<Input> {
+    pub(super) fn inputs(&mut self) -> Vec<Input> {
         let progress = &self.progress;
         let mut inputs = std::mem::take(&mut self.carried);
         for path in std::mem::take(&mut self.paths) {

@@ -16,6 +16,9 @@ pub(super) fn coded(field: Field) -> Option<usize> {
 /// The bits of a place that say how far into its file it is: 16 TiB, and a million files.
 const OFFSET_BITS: u32 = 44;
 
+/// The longest way back from a response to its request that is kept, in bytes.
+pub(super) const LONGEST_BACK: u64 = (1 << 31) - 1;
+
 /// The bit beside the way back that says that something went wrong.
 const ERROR: u32 = 1 << 31;
 

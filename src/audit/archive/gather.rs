@@ -7,7 +7,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use super::Archive;
-use super::columns::{At, Columns, Entry, nanos};
+use super::columns::{At, Columns, Entry, LONGEST_BACK, nanos};
 use super::grow::Growing;
 use super::join::{Codes, Join};
 use super::original::{Original, STRIDE, content};
@@ -15,7 +15,7 @@ use super::segment::{Reader, SEGMENT, Segment};
 use crate::audit::AuditRow;
 use crate::audit::detect::Kind;
 use crate::audit::merge::Merge;
-use crate::audit::open::{Sighted, sighted};
+use crate::audit::open::{Opened, Sighted, sighted};
 use crate::audit::progress::Progress;
 use crate::audit::scan::Scanner;
 use crate::audit::source::Input;
@@ -23,11 +23,17 @@ use crate::audit::stream::{Shared, kind_of};
 use crate::audit::trouble::name_of;
 use crate::model::Text;
 
-/// The longest way back from a response to its request that is kept, in bytes.
-pub(super) const LONGEST_BACK: u64 = (1 << 31) - 1;
+impl Opened {
+    /// Reads everything into an archive.
+    #[must_use]
+    pub fn archive(mut self) -> Archive {
+        let inputs = self.inputs();
+        gather(inputs, &self.progress())
+    }
+}
 
 /// Reads everything.
-pub(in crate::audit) fn gather(inputs: Vec<Input>, progress: &Arc<Progress>) -> Archive {
+fn gather(inputs: Vec<Input>, progress: &Arc<Progress>) -> Archive {
     let mut join = Join::new();
     let mut archive = Archive {
         originals: Vec::new(),

@@ -5,8 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use super::Archive;
-use super::columns::{At, Entry, nanos};
-use super::gather::LONGEST_BACK;
+use super::columns::{At, Entry, LONGEST_BACK, nanos};
 use super::half::Ids;
 use super::look::item;
 use super::original::Original;

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::columns::nanos;
+use super::columns::{LONGEST_BACK, nanos};
 use super::words::Words;
 use crate::audit::derive::{secret_at, secret_of};
 use crate::audit::entry::{correlation_of, is_denied};
@@ -65,7 +65,7 @@ impl Call {
         let mut last = response;
         last.join(request);
         let back = response.offset.checked_sub(request.offset);
-        let back = back.filter(|back| *back <= super::gather::LONGEST_BACK);
+        let back = back.filter(|back| *back <= LONGEST_BACK);
         Self {
             last,
             back: back.and_then(|back| u32::try_from(back).ok()).unwrap_or(0),

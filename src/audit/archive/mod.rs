@@ -29,7 +29,6 @@ use grow::Growing;
 use original::Original;
 
 pub use count::Counted;
-pub(super) use gather::gather;
 pub use search::Search;
 
 /// Every row of the files that were read, in order of time.
