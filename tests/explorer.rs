@@ -57,11 +57,11 @@ fn finds(terminal: &mut Terminal, n: u64, of: u64) {
     });
 }
 
-/// The filter that stands on the screen.
-fn filter(terminal: &Terminal) -> String {
-    let text = terminal.text();
-    let line = text.lines().find_map(|line| line.strip_prefix(" / "));
-    line.unwrap_or_else(|| panic!("{text}")).trim().to_owned()
+/// The filter that stands on a screen; nothing while one is written. The keys at the foot of the
+/// screen begin alike.
+fn filter(screen: &str) -> &str {
+    let line = screen.lines().nth(2).unwrap_or_default();
+    line.strip_prefix(" / ").unwrap_or_default().trim()
 }
 
 /// Filters, narrows by a value and by a bar, goes to the end, exports and leaves.
@@ -78,17 +78,16 @@ fn explored(path: &Path, first: &str) {
     terminal.press("\r");
     // The second value of the facets, then the first bar.
     terminal.press("\t\u{1b}[B\r");
-    terminal.wait_for("a value in the filter", |screen| {
-        let line = screen.lines().find_map(|line| line.strip_prefix(" / "));
-        line.is_some_and(|line| line.trim().len() > first.len())
+    let screen = terminal.wait_for("a value in the filter", |screen| {
+        filter(screen).len() > first.len()
     });
-    let narrowed = filter(&terminal);
-    let fits = counted(path, &narrowed);
+    let fits = counted(path, filter(&screen));
     finds(&mut terminal, fits, all);
     terminal.press("\t\r");
-    terminal.wait_for("a time in the filter", |screen| screen.contains("time:20"));
-    let narrowed = filter(&terminal);
-    let fits = counted(path, &narrowed);
+    let screen = terminal.wait_for("a time in the filter", |screen| {
+        filter(screen).contains("time:20")
+    });
+    let fits = counted(path, filter(&screen));
     finds(&mut terminal, fits, all);
     terminal.press("\t\u{1b}[F");
     let last = format!("{} / {}", shown(fits), shown(fits));
@@ -178,10 +177,10 @@ fn a_recording_has_its_rows_beside_it() {
     terminal.press("5");
     finds(&mut terminal, all, all);
     terminal.press("1L");
-    terminal.wait_for("the rows of the rotation", |screen| {
-        screen.contains("rotation:rot-7f3a")
+    let screen = terminal.wait_for("the rows of the rotation", |screen| {
+        filter(screen).contains("rotation:rot-7f3a")
     });
-    let fits = counted(&night, &filter(&terminal));
+    let fits = counted(&night, filter(&screen));
     finds(&mut terminal, fits, all);
     terminal.press("\r");
     terminal.wait_for("the row in full", |screen| screen.contains("stands in"));

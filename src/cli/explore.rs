@@ -10,8 +10,8 @@ use crate::shell::terminal::{self, More, Opening, Rows};
 use crate::ui::Explorable;
 
 use super::complaint::Complaint;
+use super::input::title;
 use super::look::{Look, LookArgs};
-use super::replay::title;
 
 /// What `explore` takes.
 #[derive(clap::Args, Debug)]

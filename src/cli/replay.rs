@@ -80,33 +80,12 @@ pub(super) fn run_at(
     let look = Look::of(look, paths)?;
     let backend = super::input::recording(files, look.identity.clone())?;
     open(
-        &title(files),
+        &super::input::title(files),
         look,
         backend,
         start,
         (landing, explore::beside(files)),
     )
-}
-
-/// What the cockpit calls these paths: the first by its name, and how many more there are.
-pub(super) fn title(paths: &[PathBuf]) -> String {
-    let Some((first, more)) = paths.split_first() else {
-        return "recording".to_owned();
-    };
-    let name = if first.as_os_str() == "-" {
-        "stdin".to_owned()
-    } else {
-        // `.` and `..` have no name of their own.
-        let whole = first.canonicalize().unwrap_or_else(|_| first.clone());
-        let name = first.file_name().or_else(|| whole.file_name());
-        name.unwrap_or(first.as_os_str())
-            .to_string_lossy()
-            .into_owned()
-    };
-    match more.len() {
-        0 => name,
-        n => format!("{name} and {n} more"),
-    }
 }
 
 /// Opens the cockpit on a recording, at what a link names, with rows to explore.
@@ -156,18 +135,6 @@ fn speed(words: &str) -> Result<Speed, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn titled(paths: &[&str]) -> String {
-        title(&paths.iter().map(PathBuf::from).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn the_title_says_what_is_looked_at() {
-        assert_eq!(titled(&["logs/vault.log"]), "vault.log");
-        assert_eq!(titled(&["logs/a.log", "b", "c"]), "a.log and 2 more");
-        assert_eq!(titled(&["-"]), "stdin");
-        assert_ne!(titled(&["."]), ".");
-    }
 
     #[test]
     fn a_place_and_a_speed_are_read_or_refused_in_words() {
