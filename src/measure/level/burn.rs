@@ -40,15 +40,6 @@ const RULES: [(Urgency, f64, Span); 4] = [
     (Urgency::Ticket, 0.1, Span::seconds(3 * 86_400)),
 ];
 
-/// Every look-back of the table, shortest first: the long ones and their twelfths.
-pub(super) const BACKS: [Span; 5] = [
-    Span::seconds(300),
-    Span::seconds(1800),
-    Span::seconds(3600),
-    Span::seconds(6 * 3600),
-    Span::seconds(3 * 86_400),
-];
-
 /// One pair of look-backs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Burn {
@@ -129,6 +120,7 @@ fn ratio(a: Span, b: Span) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::marks::BACKS;
     use super::*;
     use crate::model::Timestamp;
 

@@ -3,11 +3,19 @@
 //! A month of a large fleet has millions: they are counted as they come, by the look-backs that
 //! anybody asks for, and only lengths are kept one by one.
 
-use super::burn::BACKS;
 use super::facts::micros;
 use super::minutes::{begins, minute_of};
 use super::summary::Case;
 use crate::model::{Span, Timestamp};
+
+/// Every look-back of the table of burn rates, shortest first: the long ones and their twelfths.
+pub(super) const BACKS: [Span; 5] = [
+    Span::seconds(300),
+    Span::seconds(1800),
+    Span::seconds(3600),
+    Span::seconds(6 * 3600),
+    Span::seconds(3 * 86_400),
+];
 
 /// The cases of a level in its window.
 #[derive(Clone, Debug, Default)]
