@@ -7,13 +7,19 @@ use crate::audit::{AuditRow, Options, open};
 use crate::query::page::{Ask, Rows};
 use crate::query::{Field, Filter, Row};
 
+/// A real log; `None`, and said, where there are none here.
+#[expect(clippy::print_stderr, reason = "what is not compared is said")]
 fn shared(name: &str) -> Option<PathBuf> {
     let shared = std::env::var_os("ROTASCOPE_SHARED").map(PathBuf::from);
     let path = shared
         .unwrap_or_else(|| "../shared".into())
         .join("logs")
         .join(name);
-    path.exists().then_some(path)
+    if !path.exists() {
+        eprintln!("{} is not here: nothing is compared", path.display());
+        return None;
+    }
+    Some(path)
 }
 
 fn archive(path: &std::path::Path) -> Archive {
@@ -30,7 +36,6 @@ fn found(archive: &Archive, filter: &str) -> Vec<usize> {
 #[test]
 fn rows_are_those_that_reading_in_full_gives() {
     let Some(logs) = shared("") else {
-        eprintln!("no shared logs here: nothing compared");
         return;
     };
     let mut seen = 0;
@@ -74,7 +79,6 @@ fn walk(folder: &std::path::Path) -> Vec<PathBuf> {
 #[test]
 fn a_filter_finds_the_rows_that_hold_when_they_are_read() {
     let Some(log) = shared("vault-postgres/audit.log") else {
-        eprintln!("no shared logs here: nothing compared");
         return;
     };
     let archive = archive(&log);
@@ -172,7 +176,6 @@ fn a_row_whose_file_was_cut_or_written_anew_says_so() {
 fn an_archive_grows_into_what_reading_it_whole_gives() {
     use crate::audit::follow::Block;
     let Some(log) = shared("vault-postgres/audit.log") else {
-        eprintln!("no shared logs here: nothing compared");
         return;
     };
     let text = std::fs::read(&log).unwrap();

@@ -75,6 +75,7 @@ fn both(text: &[u8]) -> Vec<(Option<Half>, Option<Half>)> {
 /// `ROTASCOPE_FUZZ` lines, else forty thousand: what both readers take they read the same, and
 /// what only the fast one takes is damaged where it need not look.
 #[test]
+#[expect(clippy::print_stdout, reason = "the figures of a long run")]
 fn a_damaged_line_is_never_read_otherwise() {
     let lines = std::env::var("ROTASCOPE_FUZZ").map_or(40_000, |n| n.parse().unwrap());
     let mut dice = Dice(0x5eed_0007);

@@ -25,7 +25,7 @@ fn the_rows_follow_what_is_typed_and_a_mistake_is_shown_where_it_stands() {
     explored.has_found(denied);
     explored.write(" (");
     explored.has_found(denied);
-    assert!(explored.text().contains("^"), "{}", explored.text());
+    assert!(explored.text().contains('^'), "{}", explored.text());
     explored.press("backspace");
     explored.write("colour:red");
     let text = explored.text();
@@ -449,7 +449,7 @@ fn nothing_hidden_reaches_the_screen() {
     .iter()
     .enumerate()
     {
-        let line = json!({"time": rich::at(n as i64).to_string(), "type": "response",
+        let line = json!({"time": rich::at(i64::try_from(n).unwrap()).to_string(), "type": "response",
             "auth": {"display_name": word}, "response": {}, "error": word,
             "request": {"id": word, "operation": word, "path": word, "remote_address": word}});
         writeln!(text, "{line}").unwrap();

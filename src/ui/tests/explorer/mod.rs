@@ -33,10 +33,11 @@ fn files() -> TempDir {
     let mut vault = String::new();
     for n in 0..CALLS {
         let time = rich::at(n).to_string();
-        let actor = ["approle-checkout", "approle-billing", "ci-\u{1b}[31mrunner"][n as usize % 3];
+        let actor = ["approle-checkout", "approle-billing", "ci-\u{1b}[31mrunner"]
+            [usize::try_from(n).unwrap() % 3];
         let path = format!(
             "secret/data/{}/{}",
-            ["payments", "ledger"][n as usize % 2],
+            ["payments", "ledger"][usize::try_from(n).unwrap() % 2],
             n % 7
         );
         let mut line = json!({"time": time, "type": "response",
