@@ -29,6 +29,7 @@ fn audit(paths: &[&Path], format: Format) -> (u8, String, String) {
         format,
         filter: None,
         by: Vec::new(),
+        follow: false,
         rejected: true,
         width: Some(200),
     };
