@@ -65,7 +65,7 @@ fn main() {
         words / rg_words
     );
     indexed(&archive);
-    many(archive);
+    many(&archive);
 }
 
 /// What is asked of an archive that was read.
@@ -103,7 +103,7 @@ fn indexed(archive: &Archive) {
 }
 
 /// A page of the archive as it is.
-fn many(archive: Archive) {
+fn many(archive: &Archive) {
     let search = archive.search(Filter::parse("").unwrap());
     let ask = Ask {
         rows: Rows::From(archive.len() as u64 / 2, 150),
