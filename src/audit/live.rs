@@ -2,7 +2,7 @@
 //! after another, then what is written to any of them.
 //!
 //! Each input is read on a thread of its own. The halves of Vault calls are joined and what was met
-//! before is known as elsewhere ([`super::merge`]); nothing waits for anything earlier.
+//! before is known as elsewhere (`merge.rs`); nothing waits for anything earlier.
 
 use std::path::Path;
 use std::sync::Arc;
