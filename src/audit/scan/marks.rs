@@ -5,9 +5,12 @@
 //! where it has them, found out at run time, and has a twin without any that must agree with it.
 //! How escapes and strings are found by arithmetic on whole words of bits is told in "Parsing
 //! Gigabytes of JSON per Second" (Langdale and Lemire, 2019), sections 3.1.1 and 3.1.2.
-#![allow(
-    unsafe_code,
-    reason = "vectors are loaded, and functions called that are built for them"
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(
+        unsafe_code,
+        reason = "vectors are loaded, and functions called that are built for them"
+    )
 )]
 #![expect(
     clippy::inline_always,
