@@ -388,12 +388,11 @@ impl Follower {
         let Some(path) = self.path.clone() else {
             return Ok(false);
         };
-        if !self.next.is_empty() {
-            return self.switch();
-        }
         let meta = match fs::metadata(&path) {
             Ok(meta) => Some(meta),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // What is known to follow can be read without it.
+            Err(_) if !self.next.is_empty() => return self.switch(),
             Err(error) => {
                 self.trouble(Trouble::opening(&path, &error));
                 return Ok(!self.news.is_empty());
@@ -408,6 +407,9 @@ impl Follower {
             };
             self.news.push_back(News::Event(event));
         }
+        if !self.next.is_empty() {
+            return self.switch();
+        }
         let own = |meta: &Metadata| Some(FileId::of(meta)) == self.tail.id;
         match &meta {
             Some(meta) if own(meta) => {
@@ -419,7 +421,8 @@ impl Follower {
             _ => {
                 self.find(&path);
                 if !self.next.is_empty() {
-                    return self.switch();
+                    // The name may have come back meanwhile, which is told before what it holds.
+                    return Ok(true);
                 }
             }
         }
