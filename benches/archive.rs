@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use rotascope::audit::archive::{Archive, Search};
-use rotascope::audit::{Options, open};
+use rotascope::audit::{Opened, Options, open};
 use rotascope::query::page::{Ask, Rows};
 use rotascope::query::{By, Field, Filter};
 
@@ -40,7 +40,8 @@ fn main() {
         rg_errors = rg_errors.min(other(&["rg", "-c", "\"error\":\"", &file]));
         errors = errors.min(timed(|| by_minute(&read(path))).0);
         rg_words = rg_words.min(other(&["rg", "-c", "permission denied", &file]));
-        words = words.min(timed(|| found(&read(path), "\"permission denied\"")).0);
+        let filter = Filter::parse("\"permission denied\"").unwrap();
+        words = words.min(timed(|| opened(path).asked(filter).1.found()).0);
     }
     let before = resident();
     let archive = read(path);
@@ -130,7 +131,11 @@ fn many(archive: &Archive) {
 }
 
 fn read(path: &Path) -> Archive {
-    open(&[path], &Options::default()).unwrap().archive()
+    opened(path).archive()
+}
+
+fn opened(path: &Path) -> Opened {
+    open(&[path], &Options::default()).unwrap()
 }
 
 fn found(archive: &Archive, filter: &str) -> usize {

@@ -67,6 +67,10 @@ impl Hasher for Taken {
         }
     }
 
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
     fn write_u128(&mut self, key: u128) {
         self.0 = key as u64;

@@ -135,8 +135,7 @@ fn asked(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Option<u64>> {
-    let archive = opened.archive();
-    let search = archive.search(filter);
+    let (archive, search) = opened.asked(filter);
     let mut wrong = search.wrong().map(str::to_owned);
     match args.format {
         Format::Count if args.by.is_empty() => {

@@ -6,12 +6,13 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use super::Archive;
 use super::columns::{At, Columns, Entry, LONGEST_BACK, nanos};
+use super::grep::Grep;
 use super::grow::Growing;
 use super::join::{Codes, Join};
 use super::original::{Original, STRIDE, content};
 use super::segment::{Reader, SEGMENT, Segment};
+use super::{Archive, Search};
 use crate::audit::AuditRow;
 use crate::audit::detect::Kind;
 use crate::audit::merge::Merge;
@@ -22,18 +23,30 @@ use crate::audit::source::Input;
 use crate::audit::stream::{Shared, kind_of};
 use crate::audit::trouble::name_of;
 use crate::model::Text;
+use crate::query::Filter;
 
 impl Opened {
     /// Reads everything into an archive.
     #[must_use]
     pub fn archive(mut self) -> Archive {
         let inputs = self.inputs();
-        gather(inputs, &self.progress())
+        gather(inputs, &self.progress(), &mut [])
+    }
+
+    /// Reads everything into an archive with a question at hand, which reads no file twice; gives
+    /// the rows that fit as well.
+    #[must_use]
+    pub fn asked(mut self, filter: Filter) -> (Archive, Search) {
+        let mut search = Search::new(filter);
+        let inputs = self.inputs();
+        let archive = gather(inputs, &self.progress(), &mut search.greps_mut());
+        while !search.step(&archive) {}
+        (archive, search)
     }
 }
 
-/// Reads everything.
-fn gather(inputs: Vec<Input>, progress: &Arc<Progress>) -> Archive {
+/// Reads everything. Words are looked for in what is read by pieces.
+fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep]) -> Archive {
     let mut join = Join::new();
     let mut archive = Archive {
         originals: Vec::new(),
@@ -67,6 +80,7 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>) -> Archive {
                 &mut join,
                 &mut archive.columns,
                 progress,
+                greps,
             );
         } else {
             merged.push(input);
@@ -100,8 +114,10 @@ fn vault(
     join: &mut Join,
     columns: &mut Columns,
     progress: &Arc<Progress>,
+    greps: &mut [&mut Grep],
 ) {
     progress.readable();
+    let needles: Vec<_> = greps.iter().map(|grep| grep.needle()).collect();
     let cores = thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let readers = cores.min(length.div_ceil(SEGMENT)).clamp(1, MOST_THREADS);
     let next = AtomicU64::new(0);
@@ -116,12 +132,15 @@ fn vault(
         lines: Lines::default(),
         early: BTreeMap::new(),
         next: 0,
+        length,
+        greps,
     };
     thread::scope(|scope| {
         for number in 0..readers {
             let of = (original.name(), &original.content, length);
             let number = usize::try_from(number).unwrap_or(0);
             let reader = Reader::new(number, of, ids.clone(), &progress.bytes);
+            let reader = reader.looking_for(&needles);
             let (to, next) = (to.clone(), &next);
             scope.spawn(move || reader.run(next, &to));
         }
@@ -134,7 +153,7 @@ fn vault(
 }
 
 /// Takes segments in the order of the file, however they come.
-struct Taking<'a> {
+struct Taking<'a, 'b> {
     file: u32,
     join: &'a mut Join,
     columns: &'a mut Columns,
@@ -143,9 +162,11 @@ struct Taking<'a> {
     lines: Lines,
     early: BTreeMap<u64, Segment>,
     next: u64,
+    length: u64,
+    greps: &'a mut [&'b mut Grep],
 }
 
-impl Taking<'_> {
+impl Taking<'_, '_> {
     fn take(&mut self, segment: Segment) {
         self.early.insert(segment.number, segment);
         while let Some(segment) = self.early.remove(&self.next) {
@@ -157,6 +178,12 @@ impl Taking<'_> {
                 self.progress.reject(rejected);
             }
             self.lines.take(segment.number, &segment.ends);
+            if segment.trouble.is_none() {
+                let until = self.length.min(self.next * SEGMENT);
+                for (grep, hits) in self.greps.iter_mut().zip(&segment.hits) {
+                    grep.tell(self.file, hits, until);
+                }
+            }
             if let Some(trouble) = segment.trouble {
                 self.progress.trouble(trouble);
             }

@@ -7,7 +7,7 @@ use super::words::Words;
 use crate::audit::derive::{secret_at, secret_of};
 use crate::audit::entry::{correlation_of, is_denied};
 use crate::audit::record::{VaultEntry, VaultKind};
-use crate::audit::scan::walk::Found;
+use crate::audit::scan::walk::{Auth, Found, Part, Request};
 use crate::model::{Text, Timestamp};
 
 /// The fields of a Vault row that are told in words of the log's own.
@@ -118,6 +118,93 @@ impl Ids {
     }
 }
 
+/// A line as it was written.
+struct Line<'a> {
+    text: &'a [u8],
+    /// True where an escape stands anywhere in it.
+    escapes: bool,
+}
+
+impl<'a> Line<'a> {
+    /// The bytes of a part; `None` where an escape stands in it.
+    fn plain(&self, part: Part) -> Option<&'a [u8]> {
+        let bytes = part.of(self.text);
+        let plain = !self.escapes || memchr::memchr(b'\\', bytes).is_none();
+        plain.then_some(bytes)
+    }
+}
+
+/// Who called, in codes.
+#[derive(Clone, Copy)]
+struct Who {
+    actor: u32,
+    tells: bool,
+}
+
+/// What was asked, in codes.
+#[derive(Clone, Copy)]
+struct What {
+    id: u64,
+    operation: u32,
+    path: u32,
+    secret: u32,
+}
+
+/// Reads times; the lines of a log are mostly of the same minute.
+#[derive(Default)]
+struct Clock {
+    /// `2026-11-23T13:46:`, as it was read last, and when that was.
+    minute: Option<([u8; MINUTE], i64)>,
+}
+
+/// The bytes of a time up to its seconds.
+const MINUTE: usize = 17;
+
+impl Clock {
+    /// Nanoseconds since 1970; `None` where the words are no time.
+    fn read(&mut self, words: &[u8]) -> Option<i64> {
+        if let Some((minute, rest)) = words.split_first_chunk()
+            && let Some((known, begins)) = &self.minute
+            && minute == known
+            && let Some(past) = past_minute(rest)
+        {
+            return Some(begins.saturating_add(past));
+        }
+        let time = Timestamp::parse(std::str::from_utf8(words).ok()?).ok()?;
+        let time = nanos(time);
+        // Only a time that was read here too tells when its minute began, and none at the ends
+        // of what can be told.
+        if let Some((minute, rest)) = words.split_first_chunk()
+            && let Some(past) = past_minute(rest)
+            && let Some(begins) = time.checked_sub(past)
+            && begins.checked_add(60_000_000_000).is_some()
+        {
+            self.minute = Some((*minute, begins));
+        }
+        Some(time)
+    }
+}
+
+/// The nanoseconds of `SS.fffffffffZ`.
+fn past_minute(words: &[u8]) -> Option<i64> {
+    let (seconds, rest) = words.split_at_checked(2)?;
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
+    let number = |digits: &[u8]| {
+        digits
+            .iter()
+            .try_fold(0, |sum, byte| Some(sum * 10 + digit(byte)?))
+    };
+    let seconds = number(seconds).filter(|seconds| *seconds < 60)?;
+    let fraction = rest.strip_prefix(b".")?.strip_suffix(b"Z")?;
+    let scale = match fraction.len() {
+        9 => 1,
+        6 => 1_000,
+        3 => 1_000_000,
+        _ => return None,
+    };
+    Some(seconds * 1_000_000_000 + number(fraction)? * scale)
+}
+
 /// Reads lines into halves; keeps the words that it met.
 pub(super) struct Halves {
     ids: Ids,
@@ -125,6 +212,9 @@ pub(super) struct Halves {
     /// For each path: the mount's place and type with which it was last seen, and its secret.
     secrets: Vec<Option<(Box<[u8]>, u32)>>,
     scratch: Vec<u8>,
+    /// What the line before was found to say, as long as that was found here.
+    last: Option<Half>,
+    clock: Clock,
 }
 
 impl Halves {
@@ -134,67 +224,102 @@ impl Halves {
             words: std::array::from_fn(|_| Words::new()),
             secrets: Vec::new(),
             scratch: Vec::new(),
+            last: None,
+            clock: Clock::default(),
         }
     }
 
-    /// What was found in a line; `None` where the full reader has to be asked.
-    pub(super) fn found(&mut self, text: &[u8], found: &Found, offset: u64) -> Option<Half> {
-        let of = |part: crate::audit::scan::walk::Part| {
-            let bytes = part.of(text);
-            // An escape in a word that is needed is for the full reader.
-            memchr::memchr(b'\\', bytes).is_none().then_some(bytes)
-        };
-        let kind = match of(found.kind)? {
+    /// What was found in the line that begins at `from`; `None` where the full reader has to be
+    /// asked. Every line that was found is told here, in the order of the text.
+    pub(super) fn found(
+        &mut self,
+        text: &[u8],
+        (from, to): (usize, usize),
+        found: &Found,
+        offset: u64,
+    ) -> Option<Half> {
+        let last = self.last.take();
+        // An escape in a word that is needed is for the full reader.
+        let line = text.get(from..to).unwrap_or_default();
+        let escapes = memchr::memchr(b'\\', line).is_some();
+        let line = Line { text, escapes };
+        let kind = match line.plain(found.kind)? {
             b"request" => VaultKind::Request,
             b"response" => VaultKind::Response,
             _ => return None,
         };
-        let time = std::str::from_utf8(of(found.time)?).ok()?;
-        let time = nanos(Timestamp::parse(time).ok()?);
-        let id = of(found.request.id).filter(|id| !id.is_empty())?;
-        let (auth, request) = (&found.auth, &found.request);
-        let consumer = of(auth.consumer)?;
+        let time = self.clock.read(line.plain(found.time)?)?;
+        let who = match last.filter(|_| found.auth.again) {
+            Some(last) => Who {
+                actor: last.said[ACTOR],
+                tells: last.tells_who,
+            },
+            None => self.who(&line, &found.auth)?,
+        };
+        // Logins say who in the response.
+        let response = found.response.of(text);
+        if !who.tells && memchr::memmem::find(response, b"\"auth\":").is_some() {
+            return None;
+        }
+        let what = match last.filter(|_| found.request.again) {
+            Some(last) => What {
+                id: last.id,
+                operation: last.said[OPERATION],
+                path: last.said[PATH],
+                secret: last.said[SECRET],
+            },
+            None => self.what(&line, &found.request)?,
+        };
+        let half = Half {
+            time,
+            offset,
+            id: what.id,
+            kind,
+            end: end_of(found.error.of(text), escapes)?,
+            tells_who: who.tells,
+            said: [what.operation, who.actor, what.path, 0, what.secret],
+        };
+        self.last = Some(half);
+        Some(half)
+    }
+
+    fn who(&mut self, line: &Line, auth: &Auth) -> Option<Who> {
+        let consumer = line.plain(auth.consumer)?;
         if auth.consumer.is_told() && consumer.is_empty() {
             return None;
         }
-        let (display_name, entity_id) = (of(auth.display_name)?, of(auth.entity_id)?);
-        let tells_who = auth.has_metadata || !display_name.is_empty() || !entity_id.is_empty();
-        let response = found.response.of(text);
-        let wants = |text: &[u8], words: &[u8]| memchr::memmem::find(text, words).is_some();
-        // Logins say who in the response, and a header may name a rotation.
-        let in_response = !tells_who && wants(response, b"\"auth\":");
-        if in_response
-            || wants(
-                &request.headers.of(text).to_ascii_lowercase(),
-                b"correlation",
-            )
+        let (display_name, entity_id) =
+            (line.plain(auth.display_name)?, line.plain(auth.entity_id)?);
+        let actor = [consumer, display_name, entity_id];
+        let actor = actor.into_iter().find(|name| !name.is_empty());
+        Some(Who {
+            actor: match actor {
+                Some(actor) => self.words[ACTOR].code_of(actor)?,
+                None => 0,
+            },
+            tells: auth.has_metadata || !display_name.is_empty() || !entity_id.is_empty(),
+        })
+    }
+
+    fn what(&mut self, line: &Line, request: &Request) -> Option<What> {
+        // A header may name a rotation.
+        let headers = request.headers.of(line.text);
+        if !headers.is_empty()
+            && memchr::memmem::find(&headers.to_ascii_lowercase(), b"correlation").is_some()
         {
             return None;
         }
-        let actor = [consumer, display_name, entity_id];
-        let actor = actor.into_iter().find(|name| !name.is_empty());
-        let path = trimmed(of(request.path)?);
-        let mount = trimmed(of(request.mount_point)?);
-        let mount_type = of(request.mount_type)?;
-        if wants(path, b"sys/leases/") {
-            return None;
-        }
-        let operation = self.words[OPERATION].code_of(of(request.operation)?)?;
-        let actor = actor.map(|actor| self.words[ACTOR].code_of(actor));
-        let path_code = self.words[PATH].code_of(path)?;
-        let actor = match actor {
-            Some(code) => code?,
-            None => 0,
-        };
-        let secret = self.secret(path_code, path, mount, mount_type)?;
-        Some(Half {
-            time,
-            offset,
+        let id = line.plain(request.id).filter(|id| !id.is_empty())?;
+        let path = trimmed(line.plain(request.path)?);
+        let mount = trimmed(line.plain(request.mount_point)?);
+        let mount_type = line.plain(request.mount_type)?;
+        let operation = self.words[OPERATION].code_of(line.plain(request.operation)?)?;
+        let code = self.words[PATH].code_of(path)?;
+        Some(What {
             id: self.ids.of(id),
-            kind,
-            end: end_of(found.error.of(text))?,
-            tells_who,
-            said: [operation, actor, path_code, 0, secret],
+            operation,
+            path: code,
+            secret: self.secret(code, path, mount, mount_type)?,
         })
     }
 
@@ -212,6 +337,10 @@ impl Halves {
             && **seen == *self.scratch
         {
             return Some(*secret);
+        }
+        // A lease's secret is told by what the request carries.
+        if memchr::memmem::find(path, b"sys/leases/").is_some() {
+            return None;
         }
         let words = |bytes| std::str::from_utf8(bytes).ok();
         let secret = secret_at(words(kind)?, words(mount)?, words(path)?, None);
@@ -259,11 +388,11 @@ impl Halves {
 
 /// How an error, as it was written, says that a call ended. Vault's words have no escapes that
 /// could hide what is looked for, but for those that stand for any character.
-fn end_of(error: &[u8]) -> Option<End> {
+fn end_of(error: &[u8], escapes: bool) -> Option<End> {
     if error.is_empty() {
         return Some(End::Fine);
     }
-    if memchr::memmem::find(error, b"\\u").is_some() {
+    if escapes && memchr::memmem::find(error, b"\\u").is_some() {
         return None;
     }
     let words = std::str::from_utf8(error).ok()?;

@@ -30,6 +30,10 @@ pub(super) struct Join {
     waiting: ById<(u32, Half)>,
     /// The calls that are in the index.
     seen: HashSet<u64, BuildHasherDefault<Taken>>,
+    /// The codes of the words for outcomes that were met, and of the format: asking for them for
+    /// every call would be a good part of the work.
+    outcomes: Vec<(&'static str, u32)>,
+    format: u32,
 }
 
 impl Join {
@@ -38,6 +42,8 @@ impl Join {
             ids: Ids::new(),
             waiting: ById::default(),
             seen: HashSet::default(),
+            outcomes: Vec::new(),
+            format: 0,
         }
     }
 
@@ -129,11 +135,13 @@ impl Join {
                 *to = code;
             }
         }
-        for (field, word) in [(Field::Format, "vault"), (Field::Outcome, call.outcome())] {
-            let nth = coded(field).unwrap_or(0);
-            let code = columns.words.get_mut(nth).map(|words| words.code(word));
-            if let Some(to) = codes.get_mut(nth) {
-                *to = code.unwrap_or(0);
+        let outcome = self.outcome(call.outcome(), columns);
+        if self.format == 0 {
+            self.format = code(Field::Format, "vault", columns);
+        }
+        for (field, code) in [(Field::Format, self.format), (Field::Outcome, outcome)] {
+            if let Some(to) = coded(field).and_then(|nth| codes.get_mut(nth)) {
+                *to = code;
             }
         }
         columns.push(&Entry {
@@ -147,4 +155,19 @@ impl Join {
             codes,
         });
     }
+
+    fn outcome(&mut self, word: &'static str, columns: &mut Columns) -> u32 {
+        if let Some((_, code)) = self.outcomes.iter().find(|(met, _)| *met == word) {
+            return *code;
+        }
+        let code = code(Field::Outcome, word, columns);
+        self.outcomes.push((word, code));
+        code
+    }
+}
+
+/// The code of a field's word.
+fn code(field: Field, word: &str, columns: &mut Columns) -> u32 {
+    let words = coded(field).and_then(|nth| columns.words.get_mut(nth));
+    words.map_or(0, |words| words.code(word))
 }

@@ -58,6 +58,11 @@ impl Search {
         }
     }
 
+    /// What looks for words in files.
+    pub(super) fn greps_mut(&mut self) -> Vec<&mut Grep> {
+        self.greps.values_mut().collect()
+    }
+
     /// How many rows were looked at, from the first on.
     #[must_use]
     pub fn looked(&self) -> usize {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 
+use super::grep::Needle;
 use super::half::{Call, Half, Halves, Ids, SAID};
 use super::original::STRIDE;
 use crate::audit::format::vault::{self, Vault};
@@ -47,6 +48,8 @@ pub(super) struct Segment {
     pub(super) rejected: Vec<Rejected>,
     /// How many lines end in each [`STRIDE`] of the file, from the segment's first on.
     pub(super) ends: Vec<u32>,
+    /// For each of the words that are looked for: where the lines begin that have them.
+    pub(super) hits: Vec<Vec<u64>>,
     pub(super) trouble: Option<Trouble>,
 }
 
@@ -62,6 +65,8 @@ pub(super) struct Reader {
     marks: Vec<Marks>,
     waiting: ById<Half>,
     counter: Arc<AtomicU64>,
+    needles: Vec<Arc<Needle>>,
+    small: Vec<u8>,
 }
 
 impl Reader {
@@ -82,7 +87,15 @@ impl Reader {
             marks: Vec::new(),
             waiting: ById::default(),
             counter: Arc::clone(counter),
+            needles: Vec::new(),
+            small: Vec::new(),
         }
+    }
+
+    /// Looks for words in the lines it reads, too.
+    pub(super) fn looking_for(mut self, needles: &[Arc<Needle>]) -> Self {
+        self.needles = needles.to_vec();
+        self
     }
 
     /// Reads segments until there are no more, or until nobody listens.
@@ -117,6 +130,7 @@ impl Reader {
             fresh: Default::default(),
             rejected: Vec::new(),
             ends: Vec::new(),
+            hits: vec![Vec::new(); self.needles.len()],
             trouble: None,
         };
         if let Err(trouble) = self.read(&bytes, &mut segment) {
@@ -262,7 +276,7 @@ impl Reader {
             let end = walk.end(from);
             let offset = at + from as u64;
             let found = walk.line(from, end);
-            match found.and_then(|found| self.halves.found(text, &found, offset)) {
+            match found.and_then(|found| self.halves.found(text, (from, end), &found, offset)) {
                 Some(half) => self.take(half, segment),
                 None => self.ask(text.get(from..end).unwrap_or_default(), offset, segment),
             }
@@ -270,6 +284,12 @@ impl Reader {
                 segment.line_ended(at + end as u64);
             }
             from = end + 1;
+        }
+        let read = text.get(..from.min(close)).unwrap_or_default();
+        for (needle, hits) in self.needles.iter().zip(&mut segment.hits) {
+            needle.lines(read, &mut self.small, &mut |line| {
+                hits.push(at + line as u64);
+            });
         }
         self.buffer = buffer;
         self.marks = held;

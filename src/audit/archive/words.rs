@@ -1,6 +1,7 @@
 //! Words that are met again and again, each kept once.
 
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 
 use hashbrown::HashTable;
 
@@ -43,40 +44,39 @@ impl Words {
     /// The code of words, a new one where they were never met. Beyond four thousand million
     /// different words they are as if not told.
     pub(super) fn code(&mut self, words: &str) -> u32 {
-        let hash = self.hasher.hash_one(words.as_bytes());
-        let (ends, all) = (&self.ends, &self.all);
-        let same = |code: &u32| get(ends, all, *code) == Some(words);
-        if let Some(code) = self.codes.find(hash, same) {
-            return *code;
+        if let Some(code) = self.known(words.as_bytes()) {
+            return code;
         }
+        let hash = self.hasher.hash_one(words.as_bytes());
         let Ok(code) = u32::try_from(self.ends.len() + 1) else {
             return 0;
         };
         self.all.push_str(words);
         self.ends.push(self.all.len());
         let (ends, all, hasher) = (&self.ends, &self.all, &self.hasher);
-        let again = |code: &u32| hasher.hash_one(get(ends, all, *code).unwrap_or("").as_bytes());
+        let again = |code: &u32| hasher.hash_one(bytes_of(ends, all, *code).unwrap_or_default());
         self.codes.insert_unique(hash, code, again);
         code
     }
 
     /// The same of bytes; `None` where they are no words.
     pub(super) fn code_of(&mut self, bytes: &[u8]) -> Option<u32> {
-        if let Some(last) = self.get(self.last)
-            && last.as_bytes() == bytes
-        {
+        if bytes_of(&self.ends, &self.all, self.last) == Some(bytes) {
             return Some(self.last);
         }
-        let code = self.code(std::str::from_utf8(bytes).ok()?);
+        let code = match self.known(bytes) {
+            Some(code) => code,
+            None => self.code(std::str::from_utf8(bytes).ok()?),
+        };
         self.last = code;
         Some(code)
     }
 
     /// The code of words that were met.
-    #[cfg(test)]
-    pub(super) fn known(&self, words: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(words.as_bytes());
-        let same = |code: &u32| self.get(*code) == Some(words);
+    pub(super) fn known(&self, words: &[u8]) -> Option<u32> {
+        let (ends, all) = (&self.ends, &self.all);
+        let same = |code: &u32| bytes_of(ends, all, *code) == Some(words);
+        let hash = self.hasher.hash_one(words);
         self.codes.find(hash, same).copied()
     }
 
@@ -95,12 +95,21 @@ impl Words {
 }
 
 fn get<'a>(ends: &[usize], all: &'a str, code: u32) -> Option<&'a str> {
+    all.get(place(ends, code)?)
+}
+
+fn bytes_of<'a>(ends: &[usize], all: &'a str, code: u32) -> Option<&'a [u8]> {
+    all.as_bytes().get(place(ends, code)?)
+}
+
+/// Where the words of a code stand among all.
+fn place(ends: &[usize], code: u32) -> Option<Range<usize>> {
     let at = usize::try_from(code).ok()?.checked_sub(1)?;
     let begin = match at.checked_sub(1) {
         Some(before) => *ends.get(before)?,
         None => 0,
     };
-    all.get(begin..*ends.get(at)?)
+    Some(begin..*ends.get(at)?)
 }
 
 /// A column of codes, as narrow as the largest of them allows.
@@ -234,8 +243,8 @@ mod tests {
         assert_eq!(words.get(2), Some(""));
         assert_eq!(words.get(3), Some("b"));
         assert_eq!(words.get(4), None);
-        assert_eq!(words.known("b"), Some(3));
-        assert_eq!(words.known("c"), None);
+        assert_eq!(words.known(b"b"), Some(3));
+        assert_eq!(words.known(b"c"), None);
         assert_eq!(words.all().collect::<Vec<_>>(), ["a", "", "b"]);
     }
 

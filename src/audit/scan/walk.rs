@@ -83,6 +83,8 @@ pub(in crate::audit) struct Auth {
     pub(in crate::audit) entity_id: Part,
     pub(in crate::audit) consumer: Part,
     pub(in crate::audit) has_metadata: bool,
+    /// True where it says the same as that of the line that was taken before.
+    pub(in crate::audit) again: bool,
     seen: u32,
 }
 
@@ -97,6 +99,8 @@ pub(in crate::audit) struct Request {
     pub(in crate::audit) mount_type: Part,
     /// `headers`, as a whole.
     pub(in crate::audit) headers: Part,
+    /// True where it says the same as that of the line that was taken before.
+    pub(in crate::audit) again: bool,
     seen: u32,
 }
 
@@ -206,6 +210,7 @@ impl<'a> Walk<'a> {
                 display_name: moved(last.display_name),
                 entity_id: moved(last.entity_id),
                 consumer: moved(last.consumer),
+                again: true,
                 ..last
             };
             return Some(end);
@@ -264,6 +269,7 @@ impl<'a> Walk<'a> {
                 mount_point: moved(last.mount_point),
                 mount_type: moved(last.mount_type),
                 headers: moved(last.headers),
+                again: true,
                 ..last
             };
             return Some(end);
