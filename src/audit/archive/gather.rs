@@ -117,6 +117,7 @@ fn vault(
     greps: &mut [&mut Grep],
 ) {
     progress.readable();
+    join.expect(length);
     let needles: Vec<_> = greps.iter().map(|grep| grep.needle()).collect();
     let cores = thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let readers = cores.min(length.div_ceil(SEGMENT)).clamp(1, MOST_THREADS);

@@ -7,7 +7,7 @@ use super::words::Words;
 use crate::audit::derive::{secret_at, secret_of};
 use crate::audit::entry::{correlation_of, is_denied};
 use crate::audit::record::{VaultEntry, VaultKind};
-use crate::audit::scan::walk::{Auth, Found, Part, Request};
+use crate::audit::scan::found::{Found, Part, Slot};
 use crate::model::{Text, Timestamp};
 
 /// The fields of a Vault row that are told in words of the log's own.
@@ -234,48 +234,48 @@ impl Halves {
     pub(super) fn found(
         &mut self,
         text: &[u8],
-        (from, to): (usize, usize),
+        from: usize,
         found: &Found,
         offset: u64,
     ) -> Option<Half> {
         let last = self.last.take();
         // An escape in a word that is needed is for the full reader.
-        let line = text.get(from..to).unwrap_or_default();
+        let line = text.get(from..found.end).unwrap_or_default();
         let escapes = memchr::memchr(b'\\', line).is_some();
         let line = Line { text, escapes };
-        let kind = match line.plain(found.kind)? {
+        let kind = match line.plain(found.part(Slot::Kind))? {
             b"request" => VaultKind::Request,
             b"response" => VaultKind::Response,
             _ => return None,
         };
-        let time = self.clock.read(line.plain(found.time)?)?;
-        let who = match last.filter(|_| found.auth.again) {
+        let time = self.clock.read(line.plain(found.part(Slot::Time))?)?;
+        let who = match last.filter(|_| found.auth_again) {
             Some(last) => Who {
                 actor: last.said[ACTOR],
                 tells: last.tells_who,
             },
-            None => self.who(&line, &found.auth)?,
+            None => self.who(&line, found)?,
         };
         // Logins say who in the response.
-        let response = found.response.of(text);
+        let response = found.part(Slot::Response).of(text);
         if !who.tells && memchr::memmem::find(response, b"\"auth\":").is_some() {
             return None;
         }
-        let what = match last.filter(|_| found.request.again) {
+        let what = match last.filter(|_| found.request_again) {
             Some(last) => What {
                 id: last.id,
                 operation: last.said[OPERATION],
                 path: last.said[PATH],
                 secret: last.said[SECRET],
             },
-            None => self.what(&line, &found.request)?,
+            None => self.what(&line, found)?,
         };
         let half = Half {
             time,
             offset,
             id: what.id,
             kind,
-            end: end_of(found.error.of(text), escapes)?,
+            end: end_of(found.part(Slot::Error).of(text), escapes)?,
             tells_who: who.tells,
             said: [what.operation, who.actor, what.path, 0, what.secret],
         };
@@ -283,13 +283,13 @@ impl Halves {
         Some(half)
     }
 
-    fn who(&mut self, line: &Line, auth: &Auth) -> Option<Who> {
-        let consumer = line.plain(auth.consumer)?;
-        if auth.consumer.is_told() && consumer.is_empty() {
+    fn who(&mut self, line: &Line, found: &Found) -> Option<Who> {
+        let consumer = line.plain(found.part(Slot::Consumer))?;
+        if found.part(Slot::Consumer).is_told() && consumer.is_empty() {
             return None;
         }
-        let (display_name, entity_id) =
-            (line.plain(auth.display_name)?, line.plain(auth.entity_id)?);
+        let display_name = line.plain(found.part(Slot::DisplayName))?;
+        let entity_id = line.plain(found.part(Slot::EntityId))?;
         let actor = [consumer, display_name, entity_id];
         let actor = actor.into_iter().find(|name| !name.is_empty());
         Some(Who {
@@ -297,23 +297,25 @@ impl Halves {
                 Some(actor) => self.words[ACTOR].code_of(actor)?,
                 None => 0,
             },
-            tells: auth.has_metadata || !display_name.is_empty() || !entity_id.is_empty(),
+            tells: found.has_metadata || !display_name.is_empty() || !entity_id.is_empty(),
         })
     }
 
-    fn what(&mut self, line: &Line, request: &Request) -> Option<What> {
+    fn what(&mut self, line: &Line, found: &Found) -> Option<What> {
         // A header may name a rotation.
-        let headers = request.headers.of(line.text);
+        let headers = found.part(Slot::Headers).of(line.text);
         if !headers.is_empty()
             && memchr::memmem::find(&headers.to_ascii_lowercase(), b"correlation").is_some()
         {
             return None;
         }
-        let id = line.plain(request.id).filter(|id| !id.is_empty())?;
-        let path = trimmed(line.plain(request.path)?);
-        let mount = trimmed(line.plain(request.mount_point)?);
-        let mount_type = line.plain(request.mount_type)?;
-        let operation = self.words[OPERATION].code_of(line.plain(request.operation)?)?;
+        let id = line
+            .plain(found.part(Slot::Id))
+            .filter(|id| !id.is_empty())?;
+        let path = trimmed(line.plain(found.part(Slot::Path))?);
+        let mount = trimmed(line.plain(found.part(Slot::MountPoint))?);
+        let mount_type = line.plain(found.part(Slot::MountType))?;
+        let operation = self.words[OPERATION].code_of(line.plain(found.part(Slot::Operation))?)?;
         let code = self.words[PATH].code_of(path)?;
         Some(What {
             id: self.ids.of(id),

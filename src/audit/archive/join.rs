@@ -20,6 +20,12 @@ const FIELDS: [Field; SAID] = [
     Field::Secret,
 ];
 
+/// About how many bytes of a log one call is.
+const BYTES_OF_A_CALL: u64 = 3000;
+
+/// So many calls are expected at most.
+const MOST_EXPECTED: usize = 4 << 20;
+
 /// For each reader of a file and each field: its codes, in the codes of the index.
 pub(super) type Codes = Vec<[Vec<u32>; SAID]>;
 
@@ -45,6 +51,14 @@ impl Join {
             outcomes: Vec::new(),
             format: 0,
         }
+    }
+
+    /// Makes room for the calls of so many bytes of a log: of a large set that grows as it is
+    /// filled everything is put in twice.
+    pub(super) fn expect(&mut self, bytes: u64) {
+        let calls = bytes / BYTES_OF_A_CALL;
+        self.seen
+            .reserve(usize::try_from(calls).unwrap_or(0).min(MOST_EXPECTED));
     }
 
     /// How ids are hashed, the same for all files.

@@ -16,7 +16,8 @@ use crate::audit::lines::{Aligned, LONGEST_LINE};
 use crate::audit::parallel::too_long;
 use crate::audit::recent::Taken;
 use crate::audit::record::VaultKind;
-use crate::audit::scan::marks::{Marks, marks};
+use crate::audit::scan::marks::Marked;
+use crate::audit::scan::shape::Shapes;
 use crate::audit::scan::walk::Walk;
 use crate::audit::source::Content;
 use crate::audit::trouble::Trouble;
@@ -62,7 +63,8 @@ pub(super) struct Reader {
     halves: Halves,
     told: [usize; SAID],
     buffer: Aligned,
-    marks: Vec<Marks>,
+    marked: Marked,
+    shapes: Shapes,
     waiting: ById<Half>,
     counter: Arc<AtomicU64>,
     needles: Vec<Arc<Needle>>,
@@ -84,7 +86,8 @@ impl Reader {
             halves: Halves::new(ids),
             told: [0; SAID],
             buffer: Aligned::new(PIECE),
-            marks: Vec::new(),
+            marked: Marked::default(),
+            shapes: Shapes::default(),
             waiting: ById::default(),
             counter: Arc::clone(counter),
             needles: Vec::new(),
@@ -267,19 +270,29 @@ impl Reader {
     /// bytes; gives where the next begins.
     fn piece(&mut self, at: u64, close: usize, bytes: &Range<u64>, segment: &mut Segment) -> u64 {
         let buffer = std::mem::replace(&mut self.buffer, Aligned::new(0));
-        let mut held = std::mem::take(&mut self.marks);
+        let mut marked = std::mem::take(&mut self.marked);
+        let mut shapes = std::mem::take(&mut self.shapes);
         let text = buffer.bytes().get(..close).unwrap_or_default();
-        let odd = marks(text, &mut held);
-        let mut walk = Walk::new(text, &held, odd);
+        marked.mark(text);
+        let mut walk = Walk::new(text, &marked, &mut shapes);
         let mut from = 0;
         while from < close && at + (from as u64) < bytes.end {
-            let end = walk.end(from);
             let offset = at + from as u64;
-            let found = walk.line(from, end);
-            match found.and_then(|found| self.halves.found(text, (from, end), &found, offset)) {
-                Some(half) => self.take(half, segment),
-                None => self.ask(text.get(from..end).unwrap_or_default(), offset, segment),
-            }
+            let halves = &mut self.halves;
+            let found = walk.line(from);
+            let half =
+                found.and_then(|found| Some((halves.found(text, from, found, offset)?, found.end)));
+            let end = match half {
+                Some((half, end)) => {
+                    self.take(half, segment);
+                    end
+                }
+                None => {
+                    let end = walk.end(from);
+                    self.ask(text.get(from..end).unwrap_or_default(), offset, segment);
+                    end
+                }
+            };
             if end < close {
                 segment.line_ended(at + end as u64);
             }
@@ -292,7 +305,8 @@ impl Reader {
             });
         }
         self.buffer = buffer;
-        self.marks = held;
+        self.marked = marked;
+        self.shapes = shapes;
         at + from as u64
     }
 

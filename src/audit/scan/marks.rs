@@ -20,18 +20,62 @@
 /// The bytes of a block.
 pub(in crate::audit) const BLOCK: usize = 64;
 
-/// What the bytes of a block are, a bit a byte from the lowest on.
+/// Where to stop in a block, a bit a byte from the lowest on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(in crate::audit) struct Marks {
+pub(super) struct Marks {
     /// Quotes that open or close a string.
-    pub(in crate::audit) quotes: u64,
-    /// `{`, `}`, `[` and `]` outside of strings.
-    pub(in crate::audit) brackets: u64,
-    /// Line ends, wherever they stand: a line of JSON has none in it.
-    pub(in crate::audit) ends: u64,
-    /// Controls other than line ends, bytes beyond ASCII, backslashes outside of strings, and line
-    /// ends inside of strings.
-    pub(in crate::audit) odd: u64,
+    pub(super) quotes: u64,
+    /// `{`, `}`, `[` and `]` outside of strings, and line ends.
+    pub(super) stops: u64,
+}
+
+/// The marks of a text.
+#[derive(Default)]
+pub(in crate::audit) struct Marked {
+    marks: Vec<Marks>,
+    odd: Vec<u64>,
+}
+
+impl Marked {
+    /// Finds the marks of a text, instead of those that were there. The last block is filled up
+    /// with spaces.
+    pub(in crate::audit) fn mark(&mut self, text: &[u8]) {
+        let mut odd = 0;
+        read(text, &mut self.marks, |block| {
+            odd |= block.odd;
+            Marks {
+                quotes: block.quotes,
+                stops: block.brackets | block.ends,
+            }
+        });
+        // Whoever looks for the next mark looks at two blocks at a time.
+        self.marks.push(Marks::default());
+        self.odd.clear();
+        if odd != 0 {
+            read(text, &mut self.odd, |block| block.odd);
+        }
+    }
+
+    /// A block each, and one without any behind them.
+    pub(super) fn marks(&self) -> &[Marks] {
+        &self.marks
+    }
+
+    /// For each block the bytes that want a second look: controls other than line ends, bytes
+    /// beyond ASCII, backslashes outside of strings, and line ends inside of strings. `None` where
+    /// there is none in the whole text.
+    pub(super) fn odd(&self) -> Option<&[u64]> {
+        (!self.odd.is_empty()).then_some(&self.odd)
+    }
+}
+
+/// What the bytes of a block are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+struct Block {
+    quotes: u64,
+    brackets: u64,
+    ends: u64,
+    odd: u64,
 }
 
 /// What goes on from one block to the next. Every line begins outside of strings.
@@ -54,15 +98,21 @@ struct Bytes {
 }
 
 impl Bytes {
-    /// What they are together. `prefix` gives a word whose every bit is the exclusive or of the
-    /// bits up to it.
+    /// The quotes that are not escaped.
     #[inline(always)]
-    fn marks(self, carry: &mut Carry, prefix: impl Fn(u64) -> u64) -> Marks {
-        let mut quotes = self.quotes;
-        if self.slashes | carry.escaped != 0 {
-            quotes &= !escaped(self.slashes, carry);
+    fn plain_quotes(self, carry: &mut Carry) -> u64 {
+        if self.slashes | carry.escaped == 0 {
+            self.quotes
+        } else {
+            self.quotes & !escaped(self.slashes, carry)
         }
-        let mut inside = prefix(quotes) ^ carry.inside;
+    }
+
+    /// What they are together, given the quotes that are not escaped, and a word whose every bit
+    /// is the exclusive or of those up to it.
+    #[inline(always)]
+    fn block(self, quotes: u64, prefix: u64, carry: &mut Carry) -> Block {
+        let mut inside = prefix ^ carry.inside;
         let mut odd = self.odd;
         if (self.ends & inside) | (self.slashes & !inside) != 0 {
             // The next line begins outside of strings, whatever this one left open.
@@ -78,7 +128,7 @@ impl Bytes {
             odd |= self.slashes & !inside;
         }
         carry.inside = (inside.cast_signed() >> 63).cast_unsigned();
-        Marks {
+        Block {
             quotes,
             brackets: self.brackets & !inside,
             ends: self.ends,
@@ -98,47 +148,44 @@ fn escaped(slashes: u64, carry: &mut Carry) -> u64 {
     escaped
 }
 
-/// Puts the marks of a text into `out`, in blocks; the last one is filled up with spaces. True
-/// where anything in it is odd.
-pub(in crate::audit) fn marks(text: &[u8], out: &mut Vec<Marks>) -> bool {
+/// Puts what is kept of each block of a text into `out`.
+fn read<T>(text: &[u8], out: &mut Vec<T>, keep: impl FnMut(Block) -> T) {
     #[cfg(target_arch = "x86_64")]
     if fast::is_possible() {
         // SAFETY: the processor has what the function was built for.
-        return unsafe { fast::marks(text, out) };
+        unsafe { fast::read(text, out, keep) };
+        return;
     }
-    plain::marks(text, out)
+    plain::read(text, out, keep);
 }
 
-/// The marks of a text, given those of a block.
+/// The blocks of a text; the last one is filled up with spaces.
 #[inline(always)]
-fn all(text: &[u8], out: &mut Vec<Marks>, mut of: impl FnMut(&[u8; BLOCK]) -> Marks) -> bool {
-    out.clear();
-    let mut odd = 0;
-    let (blocks, rest) = text.as_chunks::<BLOCK>();
-    out.extend(blocks.iter().map(|block| {
-        let marks = of(block);
-        odd |= marks.odd;
-        marks
-    }));
-    if !rest.is_empty() {
+fn blocks(text: &[u8]) -> (&[[u8; BLOCK]], Option<[u8; BLOCK]>) {
+    let (blocks, rest) = text.as_chunks();
+    let last = (!rest.is_empty()).then(|| {
         let mut last = [b' '; BLOCK];
         for (to, from) in last.iter_mut().zip(rest) {
             *to = *from;
         }
-        let marks = of(&last);
-        odd |= marks.odd;
-        out.push(marks);
-    }
-    odd != 0
+        last
+    });
+    (blocks, last)
 }
 
 /// The twin without vectors.
 mod plain {
-    use super::{BLOCK, Bytes, Carry, Marks};
+    use super::{BLOCK, Block, Bytes, Carry};
 
-    pub(super) fn marks(text: &[u8], out: &mut Vec<Marks>) -> bool {
+    pub(super) fn read<T>(text: &[u8], out: &mut Vec<T>, mut keep: impl FnMut(Block) -> T) {
         let mut carry = Carry::default();
-        super::all(text, out, |block| bytes(block).marks(&mut carry, prefix))
+        let (blocks, last) = super::blocks(text);
+        out.clear();
+        out.extend(blocks.iter().chain(last.as_ref()).map(|block| {
+            let bytes = bytes(block);
+            let quotes = bytes.plain_quotes(&mut carry);
+            keep(bytes.block(quotes, prefix(quotes), &mut carry))
+        }));
     }
 
     fn bytes(block: &[u8; BLOCK]) -> Bytes {
@@ -172,9 +219,9 @@ mod fast {
         _mm256_or_si256, _mm256_set1_epi8,
     };
 
-    use super::{BLOCK, Bytes, Carry, Marks};
+    use super::{BLOCK, Block, Bytes, Carry};
 
-    /// Whether this processor has what [`marks`] is built for.
+    /// Whether this processor has what [`read`] is built for.
     pub(super) fn is_possible() -> bool {
         is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("pclmulqdq")
@@ -183,11 +230,49 @@ mod fast {
     }
 
     #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2")]
-    pub(super) fn marks(text: &[u8], out: &mut Vec<Marks>) -> bool {
+    pub(super) fn read<T>(text: &[u8], out: &mut Vec<T>, mut keep: impl FnMut(Block) -> T) {
         let mut carry = Carry::default();
-        super::all(text, out, |block| {
-            bytes(block).marks(&mut carry, |bits| prefix(bits))
-        })
+        let (blocks, last) = super::blocks(text);
+        out.clear();
+        out.reserve(blocks.len() + 2);
+        for block in blocks {
+            let bytes = bytes(block);
+            let quotes = bytes.plain_quotes(&mut carry);
+            out.push(keep(bytes.block(quotes, prefix(quotes), &mut carry)));
+        }
+        if let Some(block) = last {
+            let bytes = bytes(&block);
+            let quotes = bytes.plain_quotes(&mut carry);
+            out.push(keep(bytes.block(quotes, prefix(quotes), &mut carry)));
+        }
+    }
+
+    /// A bit for each byte whose highest bit is set.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn bits(low: __m256i, high: __m256i) -> u64 {
+        let low = _mm256_movemask_epi8(low).cast_unsigned();
+        let high = _mm256_movemask_epi8(high).cast_unsigned();
+        u64::from(low) | u64::from(high) << 32
+    }
+
+    /// A bit for each byte that is this one.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn is(byte: u8, low: __m256i, high: __m256i) -> u64 {
+        let byte = _mm256_set1_epi8(byte.cast_signed());
+        bits(_mm256_cmpeq_epi8(low, byte), _mm256_cmpeq_epi8(high, byte))
+    }
+
+    /// The bytes that are brackets: one bit makes braces of square ones, and of nothing else.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn brackets(bytes: __m256i) -> __m256i {
+        let braces = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));
+        _mm256_or_si256(
+            _mm256_cmpeq_epi8(braces, _mm256_set1_epi8(0x7b)),
+            _mm256_cmpeq_epi8(braces, _mm256_set1_epi8(0x7d)),
+        )
     }
 
     #[target_feature(enable = "avx2")]
@@ -201,33 +286,17 @@ mod fast {
                 _mm256_loadu_si256(begin.add(BLOCK / 2).cast()),
             )
         };
-        let bits = |low: __m256i, high: __m256i| {
-            let low = _mm256_movemask_epi8(low).cast_unsigned();
-            let high = _mm256_movemask_epi8(high).cast_unsigned();
-            u64::from(low) | u64::from(high) << 32
-        };
-        let is = |byte: u8| {
-            let byte = _mm256_set1_epi8(byte.cast_signed());
-            bits(_mm256_cmpeq_epi8(low, byte), _mm256_cmpeq_epi8(high, byte))
-        };
-        // One bit makes braces of square brackets, and of nothing else.
-        let bit = _mm256_set1_epi8(0x20);
-        let open = _mm256_set1_epi8(0x7b);
-        let close = _mm256_set1_epi8(0x7d);
-        let bracket = |bytes| {
-            let bytes = _mm256_or_si256(bytes, bit);
-            _mm256_or_si256(
-                _mm256_cmpeq_epi8(bytes, open),
-                _mm256_cmpeq_epi8(bytes, close),
-            )
-        };
         // As signed numbers, controls and bytes beyond ASCII are both below 0x20.
-        let below = bits(_mm256_cmpgt_epi8(bit, low), _mm256_cmpgt_epi8(bit, high));
-        let ends = is(b'\n');
+        let least = _mm256_set1_epi8(0x20);
+        let below = bits(
+            _mm256_cmpgt_epi8(least, low),
+            _mm256_cmpgt_epi8(least, high),
+        );
+        let ends = is(b'\n', low, high);
         Bytes {
-            quotes: is(b'"'),
-            slashes: is(b'\\'),
-            brackets: bits(bracket(low), bracket(high)),
+            quotes: is(b'"', low, high),
+            slashes: is(b'\\', low, high),
+            brackets: bits(brackets(low), brackets(high)),
             ends,
             odd: below & !ends,
         }
@@ -248,8 +317,8 @@ mod tests {
     use proptest::prelude::*;
 
     /// The marks, told a byte at a time, as JSON's grammar has it.
-    fn told(text: &[u8]) -> Vec<Marks> {
-        let mut marks = vec![Marks::default(); text.len().div_ceil(BLOCK)];
+    fn told(text: &[u8]) -> Vec<Block> {
+        let mut marks = vec![Block::default(); text.len().div_ceil(BLOCK)];
         let (mut inside, mut escape) = (false, false);
         let filled = text.iter().copied().chain(std::iter::repeat(b' '));
         for (at, byte) in filled.take(marks.len() * BLOCK).enumerate() {
@@ -280,11 +349,15 @@ mod tests {
         marks
     }
 
-    fn both(text: &[u8]) -> (Vec<Marks>, Vec<Marks>) {
+    fn both(text: &[u8]) -> (Vec<Block>, Vec<Block>) {
         let (mut fast, mut slow) = (Vec::new(), Vec::new());
-        let odd = marks(text, &mut fast);
-        assert_eq!(plain::marks(text, &mut slow), odd);
-        assert_eq!(odd, slow.iter().any(|marks| marks.odd != 0));
+        read(text, &mut fast, |block| block);
+        plain::read(text, &mut slow, |block| block);
+        let mut marked = Marked::default();
+        marked.mark(text);
+        let odd: Vec<u64> = slow.iter().map(|block: &Block| block.odd).collect();
+        let is_odd = odd.iter().any(|odd| *odd != 0);
+        assert_eq!(marked.odd(), is_odd.then_some(odd.as_slice()));
         (fast, slow)
     }
 

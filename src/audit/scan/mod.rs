@@ -7,7 +7,10 @@
 //!
 //! This file is what a faster scanner replaces: it need only keep [`Scanner::line`].
 
+mod cursor;
+pub(super) mod found;
 pub(super) mod marks;
+pub(super) mod shape;
 pub(super) mod walk;
 
 use std::ops::Range;

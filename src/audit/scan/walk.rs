@@ -6,102 +6,98 @@
 //! full reader. A line that is taken here and that the full reader takes too is read the same; the
 //! inside of what is passed over is looked at when its row is.
 
-#![expect(
-    clippy::inline_always,
-    reason = "these few lines are called for each member of each line; out of line they cost a third more"
-)]
+use super::cursor::Cursor;
+use super::found::{Found, Object, Part, Slot};
+use super::marks::{BLOCK, Marked};
+use super::shape::{Shapes, Trace, Value};
 
-use super::marks::{BLOCK, Marks};
-
-/// A text with the marks of its bytes, and with the last line that was read of it.
+/// A text with the marks of its bytes, and with the last line that was taken of it.
 pub(in crate::audit) struct Walk<'a> {
-    text: &'a [u8],
-    marks: &'a [Marks],
-    odd: bool,
+    cursor: Cursor<'a>,
+    /// For each block the bytes that want a second look; `None` where there are none.
+    odd: Option<&'a [u64]>,
+    shapes: &'a mut Shapes,
+    found: Found,
     last: Option<Found>,
 }
 
-/// Some bytes of the text, below 4 GiB; empty where nothing was told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::audit) struct Part {
-    from: u32,
-    to: u32,
-}
-
-impl Part {
-    #[inline(always)]
-    fn new(from: usize, to: usize) -> Self {
-        let narrow = |at| u32::try_from(at).unwrap_or(0);
+impl<'a> Walk<'a> {
+    /// `marked` are the marks of `text`, which is below 4 GiB. `shapes` are learned by the way.
+    pub(in crate::audit) fn new(
+        text: &'a [u8],
+        marked: &'a Marked,
+        shapes: &'a mut Shapes,
+    ) -> Self {
         Self {
-            from: narrow(from),
-            to: narrow(to),
+            cursor: Cursor::new(text, marked.marks()),
+            odd: marked.odd(),
+            shapes,
+            found: Found::default(),
+            last: None,
         }
     }
 
-    /// True where something was told, if only an empty word.
-    pub(in crate::audit) fn is_told(self) -> bool {
-        self.to > 0
-    }
-
-    /// Its bytes in the text.
-    #[inline(always)]
-    pub(in crate::audit) fn of(self, text: &[u8]) -> &[u8] {
-        text.get(self.from as usize..self.to as usize)
-            .unwrap_or_default()
-    }
-
-    /// As far behind as one place is behind another.
-    #[inline(always)]
-    fn moved(self, from: usize, to: usize) -> Self {
-        let by = u32::try_from(to - from).unwrap_or(0);
-        let by = if self.is_told() { by } else { 0 };
-        Self {
-            from: self.from + by,
-            to: self.to + by,
+    /// The line that begins at `from`; `None` where the full reader has to be asked.
+    #[inline]
+    pub(in crate::audit) fn line(&mut self, from: usize) -> Option<&Found> {
+        if self.odd.is_some() && self.is_odd(from, self.end(from)) {
+            return None;
         }
+        let last = self.last.as_ref();
+        let known = self.shapes.read(self.cursor, from, last, &mut self.found);
+        if known.is_none() {
+            self.walk(from)?;
+        }
+        // What was taken before is not asked for again.
+        Some(self.last.insert(self.found))
     }
-}
 
-/// What was found in a line: strings as they were written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::audit) struct Found {
-    pub(in crate::audit) time: Part,
-    pub(in crate::audit) kind: Part,
-    pub(in crate::audit) error: Part,
-    pub(in crate::audit) auth: Auth,
-    pub(in crate::audit) request: Request,
-    /// `response`, as a whole.
-    pub(in crate::audit) response: Part,
-    seen: u32,
-}
+    /// Where the line that begins at `from` ends: its line end, or the end of the text.
+    pub(in crate::audit) fn end(&self, from: usize) -> usize {
+        let text = self.cursor.text;
+        let rest = text.get(from..).unwrap_or_default();
+        memchr::memchr(b'\n', rest).map_or(text.len(), |at| from + at)
+    }
 
-/// What was found in `auth`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::audit) struct Auth {
-    whole: Part,
-    pub(in crate::audit) display_name: Part,
-    pub(in crate::audit) entity_id: Part,
-    pub(in crate::audit) consumer: Part,
-    pub(in crate::audit) has_metadata: bool,
-    /// True where it says the same as that of the line that was taken before.
-    pub(in crate::audit) again: bool,
-    seen: u32,
-}
+    /// Goes over a line member by member, and learns its shape.
+    fn walk(&mut self, from: usize) -> Option<()> {
+        let mut line = Line {
+            cursor: self.cursor,
+            found: Found::default(),
+            trace: Trace::default(),
+        };
+        if line.cursor.byte(from) != b'{' {
+            return None;
+        }
+        let mut seen = 0;
+        let end = line.members(from + 1, &mut |line, member| line.root(member, &mut seen))?;
+        if !self.cursor.is_end(end) {
+            return None;
+        }
+        line.found.end = end;
+        self.found = line.found;
+        self.shapes.learn(self.cursor.text, (from, end), line.trace);
+        Some(())
+    }
 
-/// What was found in `request`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::audit) struct Request {
-    whole: Part,
-    pub(in crate::audit) id: Part,
-    pub(in crate::audit) operation: Part,
-    pub(in crate::audit) path: Part,
-    pub(in crate::audit) mount_point: Part,
-    pub(in crate::audit) mount_type: Part,
-    /// `headers`, as a whole.
-    pub(in crate::audit) headers: Part,
-    /// True where it says the same as that of the line that was taken before.
-    pub(in crate::audit) again: bool,
-    seen: u32,
+    /// True where a line has a byte that the full reader has to look at: everything odd but what is
+    /// beyond ASCII and valid.
+    fn is_odd(&self, from: usize, to: usize) -> bool {
+        let odd = self.odd.unwrap_or_default();
+        let blocks = odd.get(from / BLOCK..=to / BLOCK);
+        let blocks = blocks.or_else(|| odd.get(from / BLOCK..));
+        if blocks.unwrap_or_default().iter().all(|odd| *odd == 0) {
+            return false;
+        }
+        let marked = |at: usize| {
+            let bits = odd.get(at / BLOCK).copied().unwrap_or(0);
+            bits >> (at % BLOCK) & 1 == 1
+        };
+        let line = self.cursor.text.get(from..to).unwrap_or_default();
+        let is_wrong = |(at, byte): (usize, &u8)| *byte < 0x80 && marked(from + at);
+        // A string that the line leaves open is told at its end.
+        marked(to) || line.iter().enumerate().any(is_wrong) || std::str::from_utf8(line).is_err()
+    }
 }
 
 /// A member, as it was met.
@@ -113,58 +109,40 @@ struct Member<'a> {
     first: u8,
 }
 
-impl<'a> Walk<'a> {
-    /// `marks` are those of `text`, which is below 4 GiB; `odd` where anything in it is.
-    pub(in crate::audit) fn new(text: &'a [u8], marks: &'a [Marks], odd: bool) -> Self {
-        Self {
-            text,
-            marks,
-            odd,
-            last: None,
-        }
-    }
+/// A line that is gone over.
+struct Line<'a> {
+    cursor: Cursor<'a>,
+    found: Found,
+    trace: Trace,
+}
 
-    /// The line that begins at `from` and ends before `to`; `None` where the full reader has to be
-    /// asked.
-    pub(in crate::audit) fn line(&mut self, from: usize, to: usize) -> Option<Found> {
-        if self.byte(from) != b'{' || (self.odd && self.is_odd(from, to)) {
-            return None;
-        }
-        let mut found = Found::default();
-        let end = self.members(from + 1, |walk, member| walk.root(member, &mut found))?;
-        if end != to {
-            return None;
-        }
-        self.last = Some(found);
-        Some(found)
-    }
-
+impl<'a> Line<'a> {
     /// Members from `at` on; gives where their object has ended. `member` gives where a value has
     /// ended.
-    #[inline(always)]
     fn members(
-        &self,
+        &mut self,
         mut at: usize,
-        mut member: impl FnMut(&Self, &Member<'a>) -> Option<usize>,
+        member: &mut dyn FnMut(&mut Self, &Member<'a>) -> Option<usize>,
     ) -> Option<usize> {
-        if self.byte(at) == b'}' {
+        let cursor = self.cursor;
+        if cursor.byte(at) == b'}' {
             return Some(at + 1);
         }
         loop {
-            if self.byte(at) != b'"' {
+            if cursor.byte(at) != b'"' {
                 return None;
             }
-            let close = self.quote(at + 1)?;
-            if self.byte(close + 1) != b':' {
+            let close = cursor.quote(at + 1)?;
+            if cursor.byte(close + 1) != b':' {
                 return None;
             }
             let met = Member {
-                name: self.text.get(at + 1..close)?,
+                name: cursor.text.get(at + 1..close)?,
                 at: close + 2,
-                first: self.byte(close + 2),
+                first: cursor.byte(close + 2),
             };
             let after = member(self, &met)?;
-            match self.byte(after) {
+            match cursor.byte(after) {
                 b',' => at = after + 1,
                 b'}' => return Some(after + 1),
                 _ => return None,
@@ -172,80 +150,59 @@ impl<'a> Walk<'a> {
         }
     }
 
-    #[inline(always)]
-    fn root(&self, member: &Member<'a>, found: &mut Found) -> Option<usize> {
-        let seen = &mut found.seen;
+    fn root(&mut self, member: &Member<'a>, seen: &mut u32) -> Option<usize> {
         match member.name {
-            b"time" => self.string(member, once(seen, 1)?, &mut found.time),
-            b"type" => self.string(member, once(seen, 2)?, &mut found.kind),
-            b"error" => self.string(member, once(seen, 4)?, &mut found.error),
+            b"time" => self.string(member, once(seen, 1)?, Slot::Time),
+            b"type" => self.string(member, once(seen, 2)?, Slot::Kind),
+            b"error" => self.string(member, once(seen, 4)?, Slot::Error),
             b"auth" => {
                 once(seen, 8)?;
-                self.auth(member, &mut found.auth)
+                self.auth(member)
             }
             b"request" => {
                 once(seen, 16)?;
-                self.request(member, &mut found.request)
+                self.request(member)
             }
-            b"response" => {
-                once(seen, 32)?;
-                let end = self.object_or_null(member)?;
-                found.response = Part::new(member.at, end);
-                Some(end)
-            }
+            b"response" => self.object_or_null(member, once(seen, 32)?, Slot::Response),
             _ => self.any(member),
         }
     }
 
-    fn auth(&self, member: &Member<'a>, auth: &mut Auth) -> Option<usize> {
+    fn auth(&mut self, member: &Member<'a>) -> Option<usize> {
         if member.first != b'{' {
-            return self.object_or_null(member);
+            return self.null(member);
         }
-        if let Some(last) = self.last.map(|last| last.auth)
-            && let Some((from, end)) = self.same(last.whole, member.at)
-        {
-            let moved = |part: Part| part.moved(from, member.at);
-            *auth = Auth {
-                whole: moved(last.whole),
-                display_name: moved(last.display_name),
-                entity_id: moved(last.entity_id),
-                consumer: moved(last.consumer),
-                again: true,
-                ..last
-            };
-            return Some(end);
-        }
-        let end = self.members(member.at + 1, |walk, inner| {
-            let seen = &mut auth.seen;
+        let mut seen = 0;
+        self.object(member, Object::Auth, &mut |line, inner| {
+            let seen = &mut seen;
             match inner.name {
-                b"display_name" => walk.string(inner, once(seen, 1)?, &mut auth.display_name),
-                b"entity_id" => walk.string(inner, once(seen, 2)?, &mut auth.entity_id),
-                b"client_token" => walk.string(inner, once(seen, 4)?, &mut Part::default()),
+                b"display_name" => line.string(inner, once(seen, 1)?, Slot::DisplayName),
+                b"entity_id" => line.string(inner, once(seen, 2)?, Slot::EntityId),
+                b"client_token" => line.string(inner, once(seen, 4)?, Slot::Nothing),
                 b"policies" => {
                     once(seen, 8)?;
-                    walk.list_or_null(inner)
+                    line.list_or_null(inner)
                 }
                 b"metadata" => {
                     once(seen, 16)?;
-                    walk.metadata(inner, auth)
+                    line.metadata(inner)
                 }
-                _ => walk.any(inner),
+                _ => line.any(inner),
             }
-        })?;
-        auth.whole = Part::new(member.at, end);
-        Some(end)
+        })
     }
 
-    fn metadata(&self, member: &Member<'a>, auth: &mut Auth) -> Option<usize> {
+    fn metadata(&mut self, member: &Member<'a>) -> Option<usize> {
         if member.first != b'{' {
-            return self.object_or_null(member);
+            return self.null(member);
         }
-        self.members(member.at + 1, |walk, inner| {
-            auth.has_metadata = true;
+        let mut seen = 0;
+        self.members(member.at + 1, &mut |line, inner| {
+            line.found.has_metadata = true;
             if inner.name == b"consumer" {
-                walk.string(inner, once(&mut auth.seen, 32)?, &mut auth.consumer)
+                line.string(inner, once(&mut seen, 1)?, Slot::Consumer)
             } else if inner.first == b'"' {
-                walk.any(inner)
+                line.any(inner)
             } else {
                 // The full reader has rules for what is no string.
                 None
@@ -253,225 +210,114 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn request(&self, member: &Member<'a>, request: &mut Request) -> Option<usize> {
+    fn request(&mut self, member: &Member<'a>) -> Option<usize> {
         if member.first != b'{' {
             return None;
         }
-        if let Some(last) = self.last.map(|last| last.request)
-            && let Some((from, end)) = self.same(last.whole, member.at)
-        {
-            let moved = |part: Part| part.moved(from, member.at);
-            *request = Request {
-                whole: moved(last.whole),
-                id: moved(last.id),
-                operation: moved(last.operation),
-                path: moved(last.path),
-                mount_point: moved(last.mount_point),
-                mount_type: moved(last.mount_type),
-                headers: moved(last.headers),
-                again: true,
-                ..last
-            };
-            return Some(end);
-        }
-        let end = self.members(member.at + 1, |walk, inner| {
-            let seen = &mut request.seen;
+        let mut seen = 0;
+        self.object(member, Object::Request, &mut |line, inner| {
+            let seen = &mut seen;
             match inner.name {
-                b"id" => walk.string(inner, once(seen, 1)?, &mut request.id),
-                b"operation" => walk.string(inner, once(seen, 2)?, &mut request.operation),
-                b"path" => walk.string(inner, once(seen, 4)?, &mut request.path),
-                b"mount_point" => walk.string(inner, once(seen, 8)?, &mut request.mount_point),
-                b"mount_type" => walk.string(inner, once(seen, 16)?, &mut request.mount_type),
-                b"remote_address" => walk.string(inner, once(seen, 32)?, &mut Part::default()),
-                b"client_token" => walk.string(inner, once(seen, 64)?, &mut Part::default()),
+                b"id" => line.string(inner, once(seen, 1)?, Slot::Id),
+                b"operation" => line.string(inner, once(seen, 2)?, Slot::Operation),
+                b"path" => line.string(inner, once(seen, 4)?, Slot::Path),
+                b"mount_point" => line.string(inner, once(seen, 8)?, Slot::MountPoint),
+                b"mount_type" => line.string(inner, once(seen, 16)?, Slot::MountType),
+                b"remote_address" => line.string(inner, once(seen, 32)?, Slot::Nothing),
+                b"client_token" => line.string(inner, once(seen, 64)?, Slot::Nothing),
                 b"namespace" => {
                     once(seen, 128)?;
-                    walk.namespace(inner)
+                    line.namespace(inner)
                 }
-                b"headers" => {
-                    once(seen, 256)?;
-                    let end = walk.object_or_null(inner)?;
-                    request.headers = Part::new(inner.at, end);
-                    Some(end)
-                }
+                b"headers" => line.object_or_null(inner, once(seen, 256)?, Slot::Headers),
                 b"data" => {
                     once(seen, 512)?;
-                    walk.any(inner)
+                    line.any(inner)
                 }
-                _ => walk.any(inner),
+                _ => line.any(inner),
             }
-        })?;
-        request.whole = Part::new(member.at, end);
-        Some(end)
-    }
-
-    /// A namespace other than the root, which has no path, is left to the full reader.
-    fn namespace(&self, member: &Member<'a>) -> Option<usize> {
-        if member.first != b'{' {
-            return self.object_or_null(member);
-        }
-        self.members(member.at + 1, |walk, inner| match inner.name {
-            b"path" => None,
-            _ => walk.any(inner),
         })
     }
 
-    /// Where the same text as `last` begins in the line before, and ends in this one, where it
-    /// stands at `at` again. A response repeats who asked and what.
-    #[inline(always)]
-    fn same(&self, last: Part, at: usize) -> Option<(usize, usize)> {
-        let before = last.of(self.text);
-        let end = at + before.len();
-        let again = !before.is_empty() && self.text.get(at..end) == Some(before);
-        again.then_some((last.from as usize, end))
+    /// A namespace other than the root, which has no path, is left to the full reader.
+    fn namespace(&mut self, member: &Member<'a>) -> Option<usize> {
+        if member.first != b'{' {
+            return self.null(member);
+        }
+        self.members(member.at + 1, &mut |line, inner| match inner.name {
+            b"path" => None,
+            _ => line.any(inner),
+        })
+    }
+
+    /// An object that a response repeats of its request.
+    fn object(
+        &mut self,
+        member: &Member<'a>,
+        object: Object,
+        each: &mut dyn FnMut(&mut Self, &Member<'a>) -> Option<usize>,
+    ) -> Option<usize> {
+        self.trace.push(Value::Begin(object), member.at, member.at);
+        let end = self.members(member.at + 1, each)?;
+        let has_metadata = object == Object::Auth && self.found.has_metadata;
+        self.trace.push(Value::End(object, has_metadata), end, end);
+        self.found.set_object(object, Part::new(member.at, end));
+        Some(end)
     }
 
     /// A string or null, whose place is put down.
-    #[inline(always)]
-    fn string(&self, member: &Member<'a>, (): (), to: &mut Part) -> Option<usize> {
+    fn string(&mut self, member: &Member<'a>, (): (), slot: Slot) -> Option<usize> {
         if member.first != b'"' {
             return self.null(member);
         }
-        let close = self.quote(member.at + 1)?;
-        *to = Part::new(member.at + 1, close);
+        let begin = member.at + 1;
+        let close = self.cursor.quote(begin)?;
+        self.trace.push(Value::String(slot), begin, close);
+        self.found.set(slot, Part::new(begin, close));
         Some(close + 1)
     }
 
-    #[inline(always)]
-    fn any(&self, member: &Member<'a>) -> Option<usize> {
+    fn any(&mut self, member: &Member<'a>) -> Option<usize> {
         match member.first {
-            b'"' => Some(self.quote(member.at + 1)? + 1),
-            b'{' | b'[' => self.brackets(member.at),
-            _ => self.scalar(member.at),
+            b'"' => self.string(member, (), Slot::Nothing),
+            b'{' | b'[' => self.brackets(member, Slot::Nothing),
+            _ => {
+                let end = self.cursor.scalar(member.at)?;
+                self.trace.push(Value::Scalar, member.at, end);
+                Some(end)
+            }
         }
     }
 
-    fn object_or_null(&self, member: &Member<'a>) -> Option<usize> {
+    fn object_or_null(&mut self, member: &Member<'a>, (): (), slot: Slot) -> Option<usize> {
         match member.first {
-            b'{' => self.brackets(member.at),
+            b'{' => self.brackets(member, slot),
             _ => self.null(member),
         }
     }
 
-    fn list_or_null(&self, member: &Member<'a>) -> Option<usize> {
+    fn list_or_null(&mut self, member: &Member<'a>) -> Option<usize> {
         match member.first {
-            b'[' => self.brackets(member.at),
+            b'[' => self.brackets(member, Slot::Nothing),
             _ => self.null(member),
         }
     }
 
+    fn brackets(&mut self, member: &Member<'a>, slot: Slot) -> Option<usize> {
+        let end = self.cursor.brackets(member.at)?;
+        self.trace.push(Value::Brackets(slot), member.at, end);
+        self.found.set(slot, Part::new(member.at, end));
+        Some(end)
+    }
+
+    /// Null is no value of its own: it belongs to the shape.
     fn null(&self, member: &Member<'a>) -> Option<usize> {
-        let rest = self.text.get(member.at..)?;
+        let rest = self.cursor.text.get(member.at..)?;
         rest.starts_with(b"null").then_some(member.at + 4)
-    }
-
-    /// Behind an object or a list that opens at `at`.
-    #[inline]
-    fn brackets(&self, mut at: usize) -> Option<usize> {
-        // A bit for each that is open: 1 for an object. The full reader goes deeper.
-        let (mut open, mut depth) = (0_u64, 0_u32);
-        loop {
-            let (opens, object) = match self.byte(at) {
-                b'{' => (true, 1),
-                b'[' => (true, 0),
-                b'}' => (false, 1),
-                _ => (false, 0),
-            };
-            if opens {
-                open = open << 1 | object;
-                depth += 1;
-            } else {
-                if open & 1 != object {
-                    return None;
-                }
-                open >>= 1;
-                depth -= 1;
-            }
-            match depth {
-                0 => return Some(at + 1),
-                64.. => return None,
-                _ => at = self.bracket(at + 1)?,
-            }
-        }
-    }
-
-    /// Behind a word or a short plain number.
-    #[inline]
-    fn scalar(&self, from: usize) -> Option<usize> {
-        let rest = self.text.get(from..)?;
-        let word: &[u8] = match rest.first()? {
-            b't' => b"true",
-            b'f' => b"false",
-            b'n' => b"null",
-            first => {
-                let sign = usize::from(*first == b'-');
-                let digits = rest.get(sign..)?;
-                let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
-                let leads_with_zero = end > 1 && digits.first() == Some(&b'0');
-                let ends = matches!(digits.get(end), Some(b',' | b'}'));
-                let plain = (1..=15).contains(&end) && !leads_with_zero && ends;
-                return plain.then_some(from + sign + end);
-            }
-        };
-        rest.starts_with(word).then_some(from + word.len())
-    }
-
-    #[inline(always)]
-    fn byte(&self, at: usize) -> u8 {
-        self.text.get(at).copied().unwrap_or(0)
-    }
-
-    #[inline(always)]
-    fn quote(&self, from: usize) -> Option<usize> {
-        self.next(from, |marks| marks.quotes)
-    }
-
-    #[inline(always)]
-    fn bracket(&self, from: usize) -> Option<usize> {
-        self.next(from, |marks| marks.brackets)
-    }
-
-    /// Where the line that begins at `from` ends: its line end, or the end of the text.
-    pub(in crate::audit) fn end(&self, from: usize) -> usize {
-        self.next(from, |marks| marks.ends)
-            .unwrap_or(self.text.len())
-    }
-
-    /// The next marked byte, `from` itself included.
-    #[inline(always)]
-    fn next(&self, from: usize, of: impl Fn(&Marks) -> u64) -> Option<usize> {
-        let mut block = from / BLOCK;
-        let mut bits = of(self.marks.get(block)?) & (u64::MAX << (from % BLOCK));
-        while bits == 0 {
-            block += 1;
-            bits = of(self.marks.get(block)?);
-        }
-        Some(block * BLOCK + bits.trailing_zeros() as usize)
-    }
-
-    /// True where a line has a byte that the full reader has to look at: everything odd but what is
-    /// beyond ASCII and valid.
-    fn is_odd(&self, from: usize, to: usize) -> bool {
-        let (first, last) = (from / BLOCK, to / BLOCK);
-        let blocks = self.marks.get(first..=last).unwrap_or_default();
-        if blocks.iter().all(|marks| marks.odd == 0) {
-            return false;
-        }
-        let line = self.text.get(from..to).unwrap_or_default();
-        let begin = from % BLOCK;
-        let marked = |at: usize| {
-            let bits = self.marks.get((from + at) / BLOCK).map_or(0, |m| m.odd);
-            bits >> ((begin + at) % BLOCK) & 1 == 1
-        };
-        let is_wrong = |(at, byte): (usize, &u8)| *byte < 0x80 && marked(at);
-        // A string that the line leaves open is told at its end.
-        let open = marked(to - from);
-        open || line.iter().enumerate().any(is_wrong) || std::str::from_utf8(line).is_err()
     }
 }
 
 /// Marks a member as seen; `None` where it was already.
-#[inline(always)]
 fn once(seen: &mut u32, bit: u32) -> Option<()> {
     let new = *seen & bit == 0;
     *seen |= bit;

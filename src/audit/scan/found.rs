@@ -1,0 +1,167 @@
+//! What the index needs of a Vault audit line, as places in the text.
+
+use std::ops::Range;
+
+/// Some bytes of a text, below 4 GiB; empty where nothing was told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::audit) struct Part {
+    from: u32,
+    to: u32,
+}
+
+impl Part {
+    #[inline]
+    pub(super) fn new(from: usize, to: usize) -> Self {
+        let narrow = |at| u32::try_from(at).unwrap_or(0);
+        Self {
+            from: narrow(from),
+            to: narrow(to),
+        }
+    }
+
+    /// True where something was told, if only an empty word.
+    pub(in crate::audit) fn is_told(self) -> bool {
+        self.to > 0
+    }
+
+    /// Its bytes in the text.
+    #[inline]
+    pub(in crate::audit) fn of(self, text: &[u8]) -> &[u8] {
+        text.get(self.from as usize..self.to as usize)
+            .unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn from(self) -> usize {
+        self.from as usize
+    }
+
+    /// As far behind as one place is behind another.
+    #[inline]
+    fn moved(self, by: u32) -> Self {
+        let by = if self.is_told() { by } else { 0 };
+        Self {
+            from: self.from + by,
+            to: self.to + by,
+        }
+    }
+}
+
+/// What of a line is put down: strings as they were written, but for the last two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::audit) enum Slot {
+    Time,
+    Kind,
+    Error,
+    DisplayName,
+    EntityId,
+    Consumer,
+    Id,
+    Operation,
+    Path,
+    MountPoint,
+    MountType,
+    /// `request.headers`, as a whole.
+    Headers,
+    /// `response`, as a whole.
+    Response,
+    /// What nobody asks for.
+    Nothing,
+}
+
+const SLOTS: usize = Slot::Nothing as usize + 1;
+
+/// An object that a response repeats of its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Object {
+    Auth,
+    Request,
+}
+
+impl Object {
+    fn slots(self) -> Range<usize> {
+        match self {
+            Self::Auth => Slot::DisplayName as usize..Slot::Id as usize,
+            Self::Request => Slot::Id as usize..Slot::Response as usize,
+        }
+    }
+}
+
+/// What was found in a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::audit) struct Found {
+    parts: [Part; SLOTS],
+    auth: Part,
+    request: Part,
+    /// True where `auth.metadata` says anything.
+    pub(in crate::audit) has_metadata: bool,
+    /// True where `auth` says the same as that of the line that was taken before.
+    pub(in crate::audit) auth_again: bool,
+    /// True where `request` does.
+    pub(in crate::audit) request_again: bool,
+    /// Where the line ends.
+    pub(in crate::audit) end: usize,
+}
+
+impl Found {
+    #[inline]
+    pub(in crate::audit) fn part(&self, slot: Slot) -> Part {
+        self.parts.get(slot as usize).copied().unwrap_or_default()
+    }
+
+    /// The same without what it says of the line before.
+    #[cfg(test)]
+    pub(in crate::audit) fn alone(&self) -> Self {
+        Self {
+            auth_again: false,
+            request_again: false,
+            ..*self
+        }
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, slot: Slot, part: Part) {
+        if let Some(to) = self.parts.get_mut(slot as usize) {
+            *to = part;
+        }
+    }
+
+    /// The whole of an object; empty where there was none.
+    #[inline]
+    pub(super) fn object(&self, object: Object) -> Part {
+        match object {
+            Object::Auth => self.auth,
+            Object::Request => self.request,
+        }
+    }
+
+    #[inline]
+    pub(super) fn set_object(&mut self, object: Object, part: Part) {
+        match object {
+            Object::Auth => self.auth = part,
+            Object::Request => self.request = part,
+        }
+    }
+
+    /// Takes over what a line before said in an object, which stands at `at` and until `end` again.
+    #[inline]
+    pub(super) fn repeat(&mut self, object: Object, before: &Self, at: usize, end: usize) {
+        let by = u32::try_from(at - before.object(object).from()).unwrap_or(0);
+        let slots = object.slots();
+        let parts = self.parts.get_mut(slots.clone()).unwrap_or_default();
+        for (part, known) in parts
+            .iter_mut()
+            .zip(before.parts.get(slots).unwrap_or_default())
+        {
+            *part = known.moved(by);
+        }
+        self.set_object(object, Part::new(at, end));
+        match object {
+            Object::Auth => {
+                self.has_metadata = before.has_metadata;
+                self.auth_again = true;
+            }
+            Object::Request => self.request_again = true,
+        }
+    }
+}

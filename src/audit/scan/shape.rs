@@ -1,0 +1,267 @@
+//! Shapes of lines. The lines of a log are of few shapes: the same members in the same order. A
+//! line of a known shape is read by comparing what stands between its values with lines from
+//! which that was learned, so that no name is looked at.
+//!
+//! What was learned is a graph: at each node one of several texts may stand, with a value behind
+//! it that leads to the next node. All shapes of one object meet again behind it.
+
+use std::ops::Range;
+
+use super::cursor::Cursor;
+use super::found::{Found, Object, Part, Slot};
+
+/// Nodes that are kept, so that they fit the processor's caches.
+const MOST_NODES: usize = 512;
+
+/// Texts at one node.
+const MOST_STEPS: usize = 12;
+
+/// Lines of no known shape after which everything is learned anew, once no more can be learned.
+const PATIENCE: u32 = 4096;
+
+/// Compared at once, in bytes.
+const CHUNK: usize = 16;
+
+/// What stands at a place of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// A string, without its quotes.
+    String(Slot),
+    /// An object or a list that is passed over.
+    Brackets(Slot),
+    /// A number, true, false or null.
+    Scalar,
+    /// An object whose members are looked at begins.
+    Begin(Object),
+    /// It has ended; true where metadata was in it.
+    End(Object, bool),
+    /// The line has ended.
+    Line,
+}
+
+/// The values of a line in their order, each with where it begins and ends.
+#[derive(Default)]
+pub(super) struct Trace(Vec<(Value, usize, usize)>);
+
+impl Trace {
+    pub(super) fn push(&mut self, value: Value, from: usize, to: usize) {
+        self.0.push((value, from, to));
+    }
+}
+
+/// Some bytes, and which of their bits count.
+#[derive(Clone, Copy)]
+struct Chunk {
+    bytes: u128,
+    mask: u128,
+}
+
+impl Chunk {
+    fn of(some: &[u8]) -> Self {
+        let (mut held, mut mask) = ([0; CHUNK], [0; CHUNK]);
+        for ((held, mask), byte) in held.iter_mut().zip(&mut mask).zip(some) {
+            (*held, *mask) = (*byte, u8::MAX);
+        }
+        Self {
+            bytes: u128::from_ne_bytes(held),
+            mask: u128::from_ne_bytes(mask),
+        }
+    }
+
+    #[inline]
+    fn stands(self, text: &[u8], at: usize) -> bool {
+        let rest = text.get(at..).unwrap_or_default();
+        match rest.first_chunk() {
+            Some(some) => self.is(some),
+            None => self.is_filled(rest),
+        }
+    }
+
+    #[inline]
+    fn is(self, some: &[u8; CHUNK]) -> bool {
+        (u128::from_ne_bytes(*some) ^ self.bytes) & self.mask == 0
+    }
+
+    /// The same of the last few bytes of a text.
+    #[cold]
+    #[inline(never)]
+    fn is_filled(self, rest: &[u8]) -> bool {
+        let mut held = [0; CHUNK];
+        for (to, from) in held.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        self.is(&held)
+    }
+}
+
+/// What stands before a value, and the value.
+struct Step {
+    first: Chunk,
+    /// Of the chunks of all shapes.
+    others: Range<usize>,
+    length: usize,
+    value: Value,
+    next: usize,
+    /// For an object that begins: the node behind its end.
+    behind: usize,
+}
+
+/// The shapes that are known.
+pub(in crate::audit) struct Shapes {
+    nodes: Vec<Vec<Step>>,
+    chunks: Vec<Chunk>,
+    /// Lines that could not be learned.
+    strange: u32,
+}
+
+impl Default for Shapes {
+    fn default() -> Self {
+        Self {
+            nodes: vec![Vec::new()],
+            chunks: Vec::new(),
+            strange: 0,
+        }
+    }
+}
+
+impl Shapes {
+    #[inline]
+    fn stands(&self, step: &Step, text: &[u8], at: usize) -> bool {
+        if !step.first.stands(text, at) {
+            return false;
+        }
+        let others = self.chunks.get(step.others.clone()).unwrap_or_default();
+        let mut places = (at + CHUNK..).step_by(CHUNK);
+        others
+            .iter()
+            .all(|chunk| places.next().is_some_and(|at| chunk.stands(text, at)))
+    }
+
+    /// Reads the line that begins at a place; `None` where its shape is not known.
+    #[inline]
+    pub(super) fn read(
+        &self,
+        cursor: Cursor,
+        mut at: usize,
+        last: Option<&Found>,
+        found: &mut Found,
+    ) -> Option<()> {
+        *found = Found::default();
+        let mut node = 0;
+        loop {
+            let steps = self.nodes.get(node)?;
+            let fits = |step: &&Step| self.stands(step, cursor.text, at);
+            let step = steps.iter().find(fits)?;
+            at += step.length;
+            node = step.next;
+            match step.value {
+                Value::String(slot) => {
+                    let close = cursor.quote(at)?;
+                    found.set(slot, Part::new(at, close));
+                    at = close;
+                }
+                Value::Brackets(slot) => {
+                    let begin = at - 1;
+                    at = cursor.brackets(begin)?;
+                    found.set(slot, Part::new(begin, at));
+                }
+                Value::Scalar => at = cursor.scalar(at)?,
+                Value::Begin(object) => {
+                    if let Some(last) = last
+                        && let Some(end) = same(cursor.text, last.object(object), at)
+                    {
+                        found.repeat(object, last, at, end);
+                        at = end;
+                        node = step.behind;
+                    } else {
+                        found.set_object(object, Part::new(at, at));
+                    }
+                }
+                Value::End(object, has_metadata) => {
+                    let from = found.object(object).from();
+                    found.set_object(object, Part::new(from, at));
+                    found.has_metadata |= has_metadata;
+                }
+                Value::Line => {
+                    found.end = at;
+                    return cursor.is_end(at).then_some(());
+                }
+            }
+        }
+    }
+
+    /// Takes in the shape of the line at `from..to`, which is not known.
+    pub(super) fn learn(&mut self, text: &[u8], (from, to): (usize, usize), mut trace: Trace) {
+        if self.strange >= PATIENCE {
+            *self = Self::default();
+        }
+        trace.push(Value::Line, to, to);
+        let (mut node, mut at) = (0, from);
+        // The node behind the object that is open.
+        let mut behind = 0;
+        for (value, begin, end) in trace.0 {
+            // What opens a value says of what kind it is.
+            let opens = usize::from(matches!(value, Value::Brackets(_)));
+            let between = text.get(at..begin + opens).unwrap_or_default();
+            let Some(step) = self.step(node, between, value, behind) else {
+                self.strange += 1;
+                return;
+            };
+            (node, behind) = (step.next, step.behind.max(behind));
+            at = end;
+        }
+    }
+
+    /// The step at a node with a text and a value, a new one where there was none; `None` where
+    /// no more are kept.
+    fn step(&mut self, node: usize, between: &[u8], value: Value, behind: usize) -> Option<&Step> {
+        let known = self.nodes.get(node)?.iter().position(|step| {
+            step.value == value && step.length == between.len() && self.stands(step, between, 0)
+        });
+        let nth = match known {
+            Some(nth) => nth,
+            None => self.add(node, between, value, behind)?,
+        };
+        self.nodes.get(node)?.get(nth)
+    }
+
+    fn add(&mut self, node: usize, between: &[u8], value: Value, behind: usize) -> Option<usize> {
+        let nodes = self.nodes.len();
+        if nodes + 2 > MOST_NODES || self.nodes.get(node)?.len() >= MOST_STEPS {
+            return None;
+        }
+        let next = match value {
+            Value::End(..) => behind,
+            _ => nodes,
+        };
+        let behind = match value {
+            Value::Begin(_) => nodes + 1,
+            _ => 0,
+        };
+        self.nodes
+            .resize_with(next.max(behind).max(nodes - 1) + 1, Vec::new);
+        let mut chunks = between.chunks(CHUNK).map(Chunk::of);
+        let first = chunks.next().unwrap_or(Chunk { bytes: 0, mask: 0 });
+        let begin = self.chunks.len();
+        self.chunks.extend(chunks);
+        let steps = self.nodes.get_mut(node)?;
+        steps.push(Step {
+            first,
+            others: begin..self.chunks.len(),
+            length: between.len(),
+            value,
+            next,
+            behind,
+        });
+        Some(steps.len() - 1)
+    }
+}
+
+/// Where a text of the line before ends in this one, where it stands at `at` again.
+#[inline]
+fn same(text: &[u8], last: Part, at: usize) -> Option<usize> {
+    let before = last.of(text);
+    let end = at + before.len();
+    let again = !before.is_empty() && text.get(at..end) == Some(before);
+    again.then_some(end)
+}
