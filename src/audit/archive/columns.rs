@@ -9,8 +9,15 @@ use crate::query::{Field, Row};
 pub(super) const CODED: usize = Field::INDEXED.len();
 
 /// Where among [`Field::INDEXED`] a field is; `None` where a row's line has to be looked at.
-pub(super) fn coded(field: Field) -> Option<usize> {
-    Field::INDEXED.iter().position(|one| *one == field)
+pub(super) const fn coded(field: Field) -> Option<usize> {
+    let (mut fields, mut at): (&[Field], usize) = (&Field::INDEXED, 0);
+    while let [first, others @ ..] = fields {
+        if *first as usize == field as usize {
+            return Some(at);
+        }
+        (fields, at) = (others, at + 1);
+    }
+    None
 }
 
 /// The bits of a place that say how far into its file it is: 16 TiB, and a million files.

@@ -254,9 +254,23 @@ impl Halves {
                 actor: last.said[ACTOR],
                 tells: last.tells_who,
             },
-            None => self.who(&line, found)?,
+            None => {
+                let slots = [Slot::Consumer, Slot::DisplayName, Slot::EntityId];
+                self.who(
+                    &line,
+                    slots.map(|slot| found.part(slot)),
+                    found.has_metadata,
+                )?
+            }
         };
         // Logins say who in the response.
+        let login = !who.tells && found.logs_in();
+        let who = if login {
+            let slots = [Slot::LoginConsumer, Slot::LoginName, Slot::LoginEntity];
+            self.who(&line, slots.map(|slot| found.part(slot)), true)?
+        } else {
+            who
+        };
         let response = found.part(Slot::Response).of(text);
         if !who.tells && memchr::memmem::find(response, b"\"auth\":").is_some() {
             return None;
@@ -279,25 +293,29 @@ impl Halves {
             tells_who: who.tells,
             said: [what.operation, who.actor, what.path, 0, what.secret],
         };
-        self.last = Some(half);
+        // What is repeated of a login's own `auth` is not what was found here.
+        self.last = (!login).then_some(half);
         Some(half)
     }
 
-    fn who(&mut self, line: &Line, found: &Found) -> Option<Who> {
-        let consumer = line.plain(found.part(Slot::Consumer))?;
-        if found.part(Slot::Consumer).is_told() && consumer.is_empty() {
+    /// Who calls, by a consumer, a display name and an entity.
+    fn who(&mut self, line: &Line, parts: [Part; 3], has_metadata: bool) -> Option<Who> {
+        let [consumer, display_name, entity_id] = parts;
+        if consumer.is_told() && consumer.of(line.text).is_empty() {
             return None;
         }
-        let display_name = line.plain(found.part(Slot::DisplayName))?;
-        let entity_id = line.plain(found.part(Slot::EntityId))?;
-        let actor = [consumer, display_name, entity_id];
-        let actor = actor.into_iter().find(|name| !name.is_empty());
+        let names = [
+            line.plain(consumer)?,
+            line.plain(display_name)?,
+            line.plain(entity_id)?,
+        ];
+        let actor = names.into_iter().find(|name| !name.is_empty());
         Some(Who {
             actor: match actor {
                 Some(actor) => self.words[ACTOR].code_of(actor)?,
                 None => 0,
             },
-            tells: found.has_metadata || !display_name.is_empty() || !entity_id.is_empty(),
+            tells: has_metadata || actor.is_some(),
         })
     }
 

@@ -20,6 +20,14 @@ const FIELDS: [Field; SAID] = [
     Field::Secret,
 ];
 
+/// Where among the columns they are.
+const PLACES: [Option<usize>; SAID] = {
+    let [a, b, c, d, e] = FIELDS;
+    [coded(a), coded(b), coded(c), coded(d), coded(e)]
+};
+const FORMAT: Option<usize> = coded(Field::Format);
+const OUTCOME: Option<usize> = coded(Field::Outcome);
+
 /// About how many bytes of a log one call is.
 const BYTES_OF_A_CALL: u64 = 3000;
 
@@ -144,8 +152,8 @@ impl Join {
             return;
         }
         let mut codes = [0; CODED];
-        for (field, code) in FIELDS.into_iter().zip(call.last.said) {
-            if let Some(to) = coded(field).and_then(|nth| codes.get_mut(nth)) {
+        for (place, code) in PLACES.into_iter().zip(call.last.said) {
+            if let Some(to) = place.and_then(|nth| codes.get_mut(nth)) {
                 *to = code;
             }
         }
@@ -153,8 +161,8 @@ impl Join {
         if self.format == 0 {
             self.format = code(Field::Format, "vault", columns);
         }
-        for (field, code) in [(Field::Format, self.format), (Field::Outcome, outcome)] {
-            if let Some(to) = coded(field).and_then(|nth| codes.get_mut(nth)) {
+        for (place, code) in [(FORMAT, self.format), (OUTCOME, outcome)] {
+            if let Some(to) = place.and_then(|nth| codes.get_mut(nth)) {
                 *to = code;
             }
         }

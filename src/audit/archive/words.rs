@@ -143,6 +143,7 @@ impl Codes {
         }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, code: u32) {
         self.hold(code);
         match self {
@@ -154,6 +155,7 @@ impl Codes {
     }
 
     /// Makes it wide enough for a code.
+    #[inline]
     fn hold(&mut self, code: u32) {
         let wide = match self {
             Self::Absent(_) => code == 0,
@@ -161,9 +163,13 @@ impl Codes {
             Self::Middle(_) => u16::try_from(code).is_ok(),
             Self::Wide(_) => true,
         };
-        if wide {
-            return;
+        if !wide {
+            self.widen(code);
         }
+    }
+
+    #[cold]
+    fn widen(&mut self, code: u32) {
         let len = self.len();
         let rows = (0..len).map(|row| self.get(row));
         *self = if let Ok(_narrow) = u8::try_from(code) {

@@ -47,7 +47,7 @@ impl Part {
     }
 }
 
-/// What of a line is put down: strings as they were written, but for the last two.
+/// What of a line is put down: strings as they were written, but for the two that are objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::audit) enum Slot {
     Time,
@@ -63,19 +63,24 @@ pub(in crate::audit) enum Slot {
     MountType,
     /// `request.headers`, as a whole.
     Headers,
-    /// `response`, as a whole.
+    /// `response`, as a whole, where it does not begin with who logs in.
     Response,
+    LoginName,
+    LoginEntity,
+    LoginConsumer,
     /// What nobody asks for.
     Nothing,
 }
 
 const SLOTS: usize = Slot::Nothing as usize + 1;
 
-/// An object that a response repeats of its request.
+/// An object that is looked into. The first two a response repeats of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Object {
     Auth,
     Request,
+    /// `response.auth`
+    Login,
 }
 
 impl Object {
@@ -83,6 +88,7 @@ impl Object {
         match self {
             Self::Auth => Slot::DisplayName as usize..Slot::Id as usize,
             Self::Request => Slot::Id as usize..Slot::Response as usize,
+            Self::Login => Slot::LoginName as usize..Slot::Nothing as usize,
         }
     }
 }
@@ -93,6 +99,7 @@ pub(in crate::audit) struct Found {
     parts: [Part; SLOTS],
     auth: Part,
     request: Part,
+    login: Part,
     /// True where `auth.metadata` says anything.
     pub(in crate::audit) has_metadata: bool,
     /// True where `auth` says the same as that of the line that was taken before.
@@ -109,14 +116,22 @@ impl Found {
         self.parts.get(slot as usize).copied().unwrap_or_default()
     }
 
-    /// The same without what it says of the line before.
+    /// True where the response says who logged in.
+    #[inline]
+    pub(in crate::audit) fn logs_in(&self) -> bool {
+        self.login.is_told()
+    }
+
+    /// What it says, without how that was found.
     #[cfg(test)]
     pub(in crate::audit) fn alone(&self) -> Self {
-        Self {
+        let mut alone = Self {
             auth_again: false,
             request_again: false,
             ..*self
-        }
+        };
+        alone.set(Slot::Nothing, Part::default());
+        alone
     }
 
     #[inline]
@@ -132,6 +147,7 @@ impl Found {
         match object {
             Object::Auth => self.auth,
             Object::Request => self.request,
+            Object::Login => self.login,
         }
     }
 
@@ -140,6 +156,7 @@ impl Found {
         match object {
             Object::Auth => self.auth = part,
             Object::Request => self.request = part,
+            Object::Login => self.login = part,
         }
     }
 
@@ -162,6 +179,7 @@ impl Found {
                 self.auth_again = true;
             }
             Object::Request => self.request_again = true,
+            Object::Login => {}
         }
     }
 }

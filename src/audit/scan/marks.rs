@@ -286,20 +286,33 @@ mod fast {
                 _mm256_loadu_si256(begin.add(BLOCK / 2).cast()),
             )
         };
-        // As signed numbers, controls and bytes beyond ASCII are both below 0x20.
-        let least = _mm256_set1_epi8(0x20);
-        let below = bits(
-            _mm256_cmpgt_epi8(least, low),
-            _mm256_cmpgt_epi8(least, high),
-        );
-        let ends = is(b'\n', low, high);
-        Bytes {
+        let mut bytes = Bytes {
             quotes: is(b'"', low, high),
-            slashes: is(b'\\', low, high),
             brackets: bits(brackets(low), brackets(high)),
-            ends,
-            odd: below & !ends,
+            ..Bytes::default()
+        };
+        // Most blocks have none of these.
+        if bits(rare(low), rare(high)) != 0 {
+            bytes.slashes = is(b'\\', low, high);
+            bytes.ends = is(b'\n', low, high);
+            bytes.odd = bits(below(low), below(high)) & !bytes.ends;
         }
+        bytes
+    }
+
+    /// The bytes that are controls or beyond ASCII: as signed numbers both are below 0x20.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn below(bytes: __m256i) -> __m256i {
+        _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), bytes)
+    }
+
+    /// Those, and backslashes.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn rare(bytes: __m256i) -> __m256i {
+        let slash = _mm256_set1_epi8(b'\\'.cast_signed());
+        _mm256_or_si256(below(bytes), _mm256_cmpeq_epi8(bytes, slash))
     }
 
     #[target_feature(enable = "pclmulqdq")]

@@ -207,7 +207,10 @@ impl Shapes {
                 self.strange += 1;
                 return;
             };
-            (node, behind) = (step.next, step.behind.max(behind));
+            node = step.next;
+            if let Value::Begin(_) = value {
+                behind = step.behind;
+            }
             at = end;
         }
     }
@@ -245,15 +248,18 @@ impl Shapes {
         let begin = self.chunks.len();
         self.chunks.extend(chunks);
         let steps = self.nodes.get_mut(node)?;
-        steps.push(Step {
+        // A text that another begins with comes behind that.
+        let nth = steps.partition_point(|step| step.length >= between.len());
+        let step = Step {
             first,
             others: begin..self.chunks.len(),
             length: between.len(),
             value,
             next,
             behind,
-        });
-        Some(steps.len() - 1)
+        };
+        steps.insert(nth, step);
+        Some(nth)
     }
 }
 

@@ -157,27 +157,51 @@ impl<'a> Line<'a> {
             b"error" => self.string(member, once(seen, 4)?, Slot::Error),
             b"auth" => {
                 once(seen, 8)?;
-                self.auth(member)
+                self.auth(member, Object::Auth)
             }
             b"request" => {
                 once(seen, 16)?;
                 self.request(member)
             }
-            b"response" => self.object_or_null(member, once(seen, 32)?, Slot::Response),
+            b"response" => {
+                once(seen, 32)?;
+                self.response(member)
+            }
             _ => self.any(member),
         }
     }
 
-    fn auth(&mut self, member: &Member<'a>) -> Option<usize> {
+    /// Only a response that begins with who logs in is looked into.
+    fn response(&mut self, member: &Member<'a>) -> Option<usize> {
+        const LOGIN: &[u8] = b"{\"auth\":";
+        let rest = self.cursor.text.get(member.at..)?;
+        if !rest.starts_with(LOGIN) {
+            return self.object_or_null(member, (), Slot::Response);
+        }
+        let mut seen = 0;
+        self.members(member.at + 1, &mut |line, inner| match inner.name {
+            b"auth" => {
+                once(&mut seen, 1)?;
+                line.auth(inner, Object::Login)
+            }
+            _ => line.any(inner),
+        })
+    }
+
+    fn auth(&mut self, member: &Member<'a>, object: Object) -> Option<usize> {
         if member.first != b'{' {
             return self.null(member);
         }
+        let (name, entity) = match object {
+            Object::Login => (Slot::LoginName, Slot::LoginEntity),
+            _ => (Slot::DisplayName, Slot::EntityId),
+        };
         let mut seen = 0;
-        self.object(member, Object::Auth, &mut |line, inner| {
+        self.object(member, object, &mut |line, inner| {
             let seen = &mut seen;
             match inner.name {
-                b"display_name" => line.string(inner, once(seen, 1)?, Slot::DisplayName),
-                b"entity_id" => line.string(inner, once(seen, 2)?, Slot::EntityId),
+                b"display_name" => line.string(inner, once(seen, 1)?, name),
+                b"entity_id" => line.string(inner, once(seen, 2)?, entity),
                 b"client_token" => line.string(inner, once(seen, 4)?, Slot::Nothing),
                 b"policies" => {
                     once(seen, 8)?;
@@ -185,22 +209,26 @@ impl<'a> Line<'a> {
                 }
                 b"metadata" => {
                     once(seen, 16)?;
-                    line.metadata(inner)
+                    line.metadata(inner, object)
                 }
                 _ => line.any(inner),
             }
         })
     }
 
-    fn metadata(&mut self, member: &Member<'a>) -> Option<usize> {
+    fn metadata(&mut self, member: &Member<'a>, object: Object) -> Option<usize> {
         if member.first != b'{' {
             return self.null(member);
         }
+        let consumer = match object {
+            Object::Login => Slot::LoginConsumer,
+            _ => Slot::Consumer,
+        };
         let mut seen = 0;
         self.members(member.at + 1, &mut |line, inner| {
-            line.found.has_metadata = true;
+            line.found.has_metadata |= object == Object::Auth;
             if inner.name == b"consumer" {
-                line.string(inner, once(&mut seen, 1)?, Slot::Consumer)
+                line.string(inner, once(&mut seen, 1)?, consumer)
             } else if inner.first == b'"' {
                 line.any(inner)
             } else {
@@ -250,7 +278,7 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// An object that a response repeats of its request.
+    /// An object that is looked into.
     fn object(
         &mut self,
         member: &Member<'a>,
