@@ -112,7 +112,19 @@ impl Grep {
                 }
             };
             let from = found.until;
-            let to = length.min(from + left);
+            // What is there now may be less than what was read, or something else.
+            let is_there = original.is_still_there();
+            let is_there = is_there.and_then(|()| {
+                if length < from {
+                    Err(Gone::Cut)
+                } else {
+                    Ok(())
+                }
+            });
+            if let Err(gone) = is_there {
+                self.wrong.get_or_insert(gone);
+            }
+            let to = length.min(from + left).max(from);
             left -= to - from;
             match lines_with(&self.needle, original, from, to, length) {
                 Ok(lines) => found.lines.extend(lines),
@@ -204,6 +216,11 @@ fn in_piece(
             return Err(Gone::Cut);
         }
         let text = buffer.bytes().get(..got).unwrap_or_default();
+        let own = text.get(..whole).unwrap_or(text);
+        if lead > 0 && memchr::memchr(b'\n', own).is_none() {
+            // No line begins in the midst of a long one, and its end is no matter.
+            return Ok(Vec::new());
+        }
         let over = text.get(whole.saturating_sub(1)..).unwrap_or_default();
         let close = memchr::memchr(b'\n', over).map(|at| whole.saturating_sub(1) + at);
         if close.is_none() && got == want && want < whole + LONGEST_LINE {

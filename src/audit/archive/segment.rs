@@ -146,9 +146,9 @@ impl Reader {
             let close = match memchr::memrchr(b'\n', text) {
                 Some(end) => end + 1,
                 None if last => got,
-                None if got < want => return Err(self.cut(at + got as u64)),
+                None if got < want => return Err(self.early(at + got as u64)),
                 None if want <= LONGEST_LINE => {
-                    want *= 4;
+                    want = (want * 4).min(LONGEST_LINE + PIECE);
                     continue;
                 }
                 None => {
@@ -191,7 +191,8 @@ impl Reader {
         Ok(None)
     }
 
-    /// Reads up to `want` bytes from `at` on, into the buffer.
+    /// Reads up to `want` bytes from `at` on, into the buffer; what comes before a place that
+    /// cannot be read is less.
     fn fill(&mut self, at: u64, want: usize) -> Result<usize, Trouble> {
         if self.buffer.bytes().len() < want {
             self.buffer = Aligned::new(want);
@@ -202,23 +203,29 @@ impl Reader {
         let room = self.buffer.bytes_mut().get_mut(..want.min(left));
         let room = room.unwrap_or_default();
         let wanted = room.len();
-        let got = self.content.read_at(room, at);
-        let got = got.map_err(|error| Trouble::Failed {
-            path: self.name.clone(),
-            byte: at,
-            cause: Text::from(error.to_string()),
-        })?;
-        if got < wanted {
-            return Err(self.cut(at + got as u64));
+        let got = match self.content.read_at(room, at) {
+            Ok(got) => got,
+            Err(_) => before_failure(&self.content, room, at),
+        };
+        if got == 0 && wanted > 0 {
+            return Err(self.early(at));
         }
         Ok(got)
     }
 
-    fn cut(&self, read: u64) -> Trouble {
-        Trouble::Cut {
-            path: self.name.clone(),
-            read,
-            expected: self.length,
+    /// Why nothing can be read at a place that was there.
+    fn early(&self, at: u64) -> Trouble {
+        match self.content.read_at(&mut [0], at) {
+            Ok(_) => Trouble::Cut {
+                path: self.name.clone(),
+                read: at,
+                expected: self.length,
+            },
+            Err(error) => Trouble::Failed {
+                path: self.name.clone(),
+                byte: at,
+                cause: Text::from(error.to_string()),
+            },
         }
     }
 
@@ -261,7 +268,8 @@ impl Reader {
         while from < close && at + (from as u64) < bytes.end {
             let end = walk.end(from);
             let offset = at + from as u64;
-            let found = walk.line(from, end);
+            let short = end - from <= LONGEST_LINE;
+            let found = short.then(|| walk.line(from, end)).flatten();
             match found.and_then(|found| self.halves.found(text, &found, offset)) {
                 Some(half) => self.take(half, segment),
                 None => self.ask(text.get(from..end).unwrap_or_default(), offset, segment),
@@ -278,12 +286,12 @@ impl Reader {
 
     /// Has the full reader read a line.
     fn ask(&mut self, line: &[u8], offset: u64, segment: &mut Segment) {
-        let trimmed = line.trim_ascii();
-        if trimmed.is_empty() {
-            return;
-        }
         if line.len() > LONGEST_LINE {
             segment.rejected.push(too_long(self.place(offset, segment)));
+            return;
+        }
+        let trimmed = line.trim_ascii();
+        if trimmed.is_empty() {
             return;
         }
         if let Ok(entry) = vault::entry(trimmed) {
@@ -311,6 +319,22 @@ impl Reader {
                 Some(request) => Call::of(&request, half),
                 None => Call::alone(half),
             }),
+        }
+    }
+}
+
+/// How much can be read from a place on where not everything can: up to a page that cannot.
+fn before_failure(content: &Content, room: &mut [u8], at: u64) -> usize {
+    const PAGE: u64 = 4096;
+    let mut held = 0;
+    loop {
+        let from = at + held as u64;
+        let page = usize::try_from(PAGE - from % PAGE).unwrap_or(1);
+        let rest = room.get_mut(held..).unwrap_or_default();
+        let most = page.min(rest.len());
+        match content.read_at(rest.get_mut(..most).unwrap_or_default(), from) {
+            Ok(0) | Err(_) => return held,
+            Ok(n) => held += n,
         }
     }
 }
