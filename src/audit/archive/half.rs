@@ -161,14 +161,12 @@ impl Halves {
         let tells_who = auth.has_metadata || !display_name.is_empty() || !entity_id.is_empty();
         let response = found.response.of(text);
         let wants = |text: &[u8], words: &[u8]| memchr::memmem::find(text, words).is_some();
-        // Logins say who in the response, and a header may name a rotation.
-        let in_response = !tells_who && wants(response, b"\"auth\":");
-        if in_response
-            || wants(
-                &request.headers.of(text).to_ascii_lowercase(),
-                b"correlation",
-            )
-        {
+        // Logins say who in the response, and a header may name a rotation. An escape may hide the
+        // names of both.
+        let hides = |text: &[u8]| wants(text, b"\\u");
+        let in_response = !tells_who && (wants(response, b"\"auth\"") || hides(response));
+        let headers = request.headers.of(text);
+        if in_response || hides(headers) || wants(&headers.to_ascii_lowercase(), b"correlation") {
             return None;
         }
         let actor = [consumer, display_name, entity_id];
