@@ -112,28 +112,38 @@ impl Grep {
                 }
             };
             let from = found.until;
+            let to = length.min(from + left).max(from);
+            left -= to - from;
             // What is there now may be less than what was read, or something else.
-            let is_there = original.is_still_there();
-            let is_there = is_there.and_then(|()| {
-                if length < from {
-                    Err(Gone::Cut)
-                } else {
-                    Ok(())
-                }
-            });
+            let is_there = if length < from {
+                Err(Gone::Cut)
+            } else if from == 0 || to > from {
+                original.is_still_there()
+            } else {
+                Ok(())
+            };
             if let Err(gone) = is_there {
                 self.wrong.get_or_insert(gone);
             }
-            let to = length.min(from + left).max(from);
-            left -= to - from;
+            if to == from {
+                found.done = true;
+                continue;
+            }
+            // A last line without an end is looked at again once there is more of it.
+            let known = found.lines.partition_point(|line| *line < from);
+            found.lines.truncate(known);
             let (lines, gone) = lines_with(&self.needle, original, from, to, length);
             found.lines.extend(lines);
             if let Some(gone) = gone {
                 self.wrong.get_or_insert(gone);
                 found.done = true;
             }
-            found.until = to;
             found.done |= to >= length;
+            found.until = if to < length {
+                to
+            } else {
+                original.end_of_lines(to).max(from)
+            };
         }
         self.files.iter().all(|found| found.done)
     }

@@ -30,6 +30,10 @@ use crate::model::rejected::Place;
 /// Calls whose end may yet come that are remembered; beyond that the oldest stay as they are.
 pub(super) const OPEN: usize = 10_000;
 
+/// The last rows that are looked at when files begin to grow: a second audit device may yet tell of
+/// them.
+const LAST: usize = 1000;
+
 /// Calls that have ended that are remembered, so that one that is told twice is one row.
 const ENDED: usize = 100_000;
 
@@ -42,6 +46,8 @@ pub(super) struct Growing {
     /// The calls whose end may yet come, by their ids.
     open: Recalled<Open>,
     ended: Recalled<()>,
+    /// True once the calls are known that had ended last when files began to grow.
+    begun: bool,
 }
 
 /// A call that is in the index, whose end may yet come.
@@ -102,6 +108,10 @@ impl Archive {
 
     /// Takes new lines of a file in; gives the first row that is another one now, if any is.
     pub fn grow(&mut self, file: u32, block: &Block<'_>) -> Option<usize> {
+        if !self.growing.begun {
+            self.growing.begun = true;
+            self.remember_last();
+        }
         let original = self.originals.get_mut(usize::try_from(file).ok()?)?;
         let (name, kind) = (original.name().clone(), original.kind);
         let torn = original.torn.take_if(|torn| torn.begin == block.offset);
@@ -159,8 +169,26 @@ impl Archive {
         first
     }
 
-    /// The request that stands at a place.
-    fn request(&self, at: At) -> Option<Box<VaultEntry>> {
+    /// Remembers the calls of Vault that have ended last. Those of services are remembered when
+    /// they are read.
+    fn remember_last(&mut self) {
+        for row in self.len().saturating_sub(LAST)..self.len() {
+            let Some((at, _)) = self.columns.lines(row) else {
+                continue;
+            };
+            let is_vault = self.original(at).is_ok_and(|of| of.kind == Kind::Vault);
+            let Some(entry) = is_vault.then(|| self.entry(at)).flatten() else {
+                continue;
+            };
+            if entry.kind == VaultKind::Response {
+                let id = self.growing.ids.of(entry.request_id.raw().as_bytes());
+                self.growing.ended.put(id, ());
+            }
+        }
+    }
+
+    /// What a line of a Vault log says.
+    fn entry(&self, at: At) -> Option<Box<VaultEntry>> {
         let line = self.original(at).ok()?.line(at.offset).ok()?;
         vault::entry(line.trim_ascii()).ok().map(Box::new)
     }
@@ -188,7 +216,7 @@ impl Archive {
                 response: None,
             }),
             Record::Vault(entry) => Item::Vault(VaultCall {
-                request: request_at.and_then(|at| self.request(at)),
+                request: request_at.and_then(|at| self.entry(at)),
                 response: Some(entry),
             }),
             record => item(record),
@@ -232,6 +260,7 @@ impl Growing {
             formats: HashMap::new(),
             open: Recalled::new(OPEN),
             ended: Recalled::new(ENDED),
+            begun: false,
         }
     }
 

@@ -145,7 +145,11 @@ fn a_call_is_one_row_however_its_stages_fall_before_and_behind_the_reading() {
 fn a_call_told_in_stages_is_not_forgotten_before_as_many_others_have_come() {
     let mut growing = Growing::new(&complete("first", 0.0));
     growing.append(&(received("a", 1.0) + &started("a", 2.0)));
-    let others: String = (1..OPEN).map(|n| received(&format!("o{n}"), 3.0)).collect();
+    let others = (1..OPEN).map(|n| {
+        let second = 3.0 + f64::from(u32::try_from(n).unwrap()) / 1e5;
+        received(&format!("o{n}"), second)
+    });
+    let others: String = others.collect();
     growing.append(&others);
     assert_eq!(growing.archive.len(), 1 + OPEN);
     growing.append(&complete("a", 4.0));
@@ -168,7 +172,8 @@ fn an_open_call_is_remembered_however_many_others_begin_and_end() {
     for n in 0..3 {
         let others = (0..OPEN).map(|m| {
             let id = format!("o{n}-{m}");
-            received(&id, 2.0) + &complete(&id, 2.0)
+            let second = 2.0 + f64::from(u32::try_from(m).unwrap()) / 1e5;
+            received(&id, second) + &complete(&id, second)
         });
         growing.append(&others.collect::<String>());
     }
@@ -266,6 +271,8 @@ fn a_call_that_is_told_twice_while_files_grow_is_one_row() {
     growing.append(&(vault("response", "a", 2) + &vault("response", "a", 2)));
     assert_eq!(growing.outcomes(), ["allowed", "allowed"]);
     growing.append(&vault("request", "a", 1));
+    // One that had ended when the files were read, too.
+    growing.append(&(vault("request", "first", 0) + &vault("response", "first", 0)));
     growing.is_what_reading_it_whole_gives();
     assert_eq!(growing.outcomes(), ["allowed", "allowed"]);
 }
@@ -283,4 +290,29 @@ fn records_that_share_an_id_at_different_times_are_two_rows() {
     growing.append(&entry(3));
     growing.is_what_reading_it_whole_gives();
     assert_eq!(growing.archive.len(), 3);
+}
+
+/// A search that is done goes on where the last line was torn, not where its bytes ended.
+#[test]
+fn words_in_the_rest_of_a_torn_line_are_found_once_it_is_whole() {
+    let line = vault("response", "needle", 2);
+    for tear in 1..line.len() {
+        let mut growing = Growing::new(&(vault("response", "a", 1) + &line[..tear]));
+        let filter = crate::query::Filter::parse("secret/needle").unwrap();
+        let mut search = growing.archive.search(filter);
+        let before = search.found();
+        let row = growing.append(&line[tear..]);
+        search.rewind(row.unwrap_or(growing.archive.len()));
+        while !search.step(&growing.archive) {}
+        assert_eq!(
+            search.rows(0..2).collect::<Vec<_>>(),
+            [1],
+            "{tear} {before}"
+        );
+        // What comes behind it is found too, and nothing twice.
+        let row = growing.append(&vault("response", "needle-2", 3)).unwrap();
+        search.rewind(row);
+        while !search.step(&growing.archive) {}
+        assert_eq!(search.rows(0..3).collect::<Vec<_>>(), [1, 2], "{tear}");
+    }
 }

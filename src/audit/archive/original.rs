@@ -137,7 +137,8 @@ impl Original {
         });
     }
 
-    fn end_of_lines(&self, length: u64) -> u64 {
+    /// Where the last line that has an end ends, of the first bytes.
+    pub(super) fn end_of_lines(&self, length: u64) -> u64 {
         let mut to = length;
         let mut room = vec![0; STRIDE];
         while to > 0 {

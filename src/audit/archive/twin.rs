@@ -123,6 +123,7 @@ fn ordinary_lines_need_no_full_reader() {
 fn white_space_and_escapes_in_what_is_passed_over_hide_nothing() {
     let login = LINES[2];
     let rotation = LINES[3].replace("größer\\u0020", "x");
+    let rotation = rotation.replace("/sys/leases/revoke/", "");
     for (line, name, written) in [
         (
             login,
