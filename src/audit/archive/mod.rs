@@ -16,6 +16,8 @@ mod half;
 mod handles;
 mod join;
 mod look;
+#[cfg(test)]
+mod made;
 mod original;
 mod page;
 mod search;

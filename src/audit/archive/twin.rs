@@ -120,11 +120,13 @@ fn ordinary_lines_need_no_full_reader() {
 
 /// Who logged in and for what rotation is told, however its name is written.
 #[test]
-fn white_space_and_escapes_in_what_is_passed_over_hide_nothing() {
+fn white_space_escapes_and_nulls_hide_nobody() {
     let login = LINES[2];
     let rotation = LINES[3].replace("größer\\u0020", "x");
     let rotation = rotation.replace("/sys/leases/revoke/", "");
+    let nobody = r#""consumer":null"#;
     for (line, name, written) in [
+        (LINES[0], "\"consumer\":\"pay-1\"", nobody),
         (
             login,
             "\"auth\":{\"display_name\"",

@@ -237,13 +237,13 @@ impl<'a> Walk<'a> {
         }
         self.members(member.at + 1, |walk, inner| {
             auth.has_metadata = true;
-            if inner.name == b"consumer" {
-                walk.string(inner, once(&mut auth.seen, 32)?, &mut auth.consumer)
-            } else if inner.first == b'"' {
-                walk.any(inner)
-            } else {
+            if inner.first != b'"' {
                 // The full reader has rules for what is no string.
                 None
+            } else if inner.name == b"consumer" {
+                walk.string(inner, once(&mut auth.seen, 32)?, &mut auth.consumer)
+            } else {
+                walk.any(inner)
             }
         })
     }
