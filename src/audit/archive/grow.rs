@@ -127,6 +127,11 @@ impl Archive {
         // A last line without an end was taken as it was; now it may have become another.
         let ended = torn.filter(|torn| torn.only_ended(block.bytes));
         let torn = torn.filter(|_| ended.is_none());
+        let mut first = torn.and_then(|torn| {
+            self.progress.forgive(&name, torn.begin);
+            let offset = torn.begin;
+            self.columns.remove_behind(At { file, offset })
+        });
         let mut reads = Vec::new();
         let (mut byte, mut number) = (block.offset, block.line);
         for line in block.bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -148,11 +153,6 @@ impl Archive {
                 format.line(line, &place, &mut |read| reads.push(read));
             }
         }
-        let mut first = torn.and_then(|torn| {
-            self.progress.forgive(&name, torn.begin);
-            let offset = torn.begin;
-            self.columns.remove_behind(At { file, offset })
-        });
         for read in reads {
             let changed = match read {
                 Read::Record(record, place) => self.put(file, record, &place),
