@@ -597,7 +597,7 @@ fn what_stands_before_bytes_that_cannot_be_read_is_there_and_the_place_is_told()
     use std::sync::Arc;
 
     use super::half::Ids;
-    use super::segment::Reader;
+    use super::segment::{Reader, SEGMENT};
     use crate::audit::Content;
 
     const ROWS: u32 = 300;
@@ -625,7 +625,8 @@ fn what_stands_before_bytes_that_cannot_be_read_is_there_and_the_place_is_told()
         Ids::new(),
         &Arc::default(),
     );
-    let segment = reader.lines(0, first..beyond);
+    // Lines are counted from the beginning of a segment on.
+    let segment = reader.lines(first / SEGMENT, first..beyond);
     let Some(Trouble::Failed { path, byte, cause }) = segment.trouble else {
         panic!("{:?}", segment.trouble);
     };
