@@ -1,11 +1,12 @@
 //! How reading goes, told to whoever watches from another thread.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::trouble::Trouble;
 use crate::model::Text;
-use crate::model::rejected::Rejected;
+use crate::model::rejected::{Place, Rejected};
 use crate::model::replay::Loading;
 
 /// What was read, rejected and missed so far.
@@ -25,6 +26,8 @@ pub struct Progress {
 #[derive(Debug, Default)]
 struct Notes {
     rejected: Vec<Rejected>,
+    /// For each file where what was rejected last stands.
+    last: HashMap<Text, u64>,
     troubles: Vec<Trouble>,
 }
 
@@ -98,13 +101,40 @@ impl Progress {
     pub(super) fn reject(&self, rejected: Rejected) {
         self.rejected.fetch_add(1, Ordering::Relaxed);
         let mut notes = self.notes();
+        let place = &rejected.place;
+        match notes.last.get_mut(&place.file) {
+            Some(last) => *last = place.byte,
+            None => drop(notes.last.insert(place.file.clone(), place.byte)),
+        }
         if notes.rejected.len() < self.keep {
             notes.rejected.push(rejected);
         }
     }
 
+    /// Takes the rejection of a file's last line back, which begins at `byte` and was not whole
+    /// when it was read.
+    pub(super) fn forgive(&self, file: &Text, byte: u64) {
+        let mut notes = self.notes();
+        if notes.last.get(file).is_some_and(|last| *last >= byte) {
+            notes.last.remove(file);
+            let is_it = |place: &Place| place.file == *file && place.byte >= byte;
+            notes.rejected.retain(|rejected| !is_it(&rejected.place));
+            self.rejected.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     pub(super) fn trouble(&self, trouble: Trouble) {
         let mut notes = self.notes();
+        // Where one file finds no handle, thousands may.
+        if let Trouble::TooManyOpen { others: more, .. } = &trouble
+            && let Some(others) = notes.troubles.iter_mut().find_map(|known| match known {
+                Trouble::TooManyOpen { others, .. } => Some(others),
+                _ => None,
+            })
+        {
+            *others += 1 + more;
+            return;
+        }
         // The threads that share a file all meet its end.
         let again = |known: &Trouble| match (known, &trouble) {
             (Trouble::Cut { path: a, .. }, Trouble::Cut { path: b, .. }) => a == b,
@@ -145,5 +175,18 @@ mod tests {
             progress.trouble(trouble);
         }
         assert_eq!(progress.troubles(), [cut("a", 1), cut("b", 1)]);
+    }
+
+    #[test]
+    fn files_that_find_no_handle_are_one_trouble_that_counts_them() {
+        let progress = Progress::new(1);
+        let many = |path: &str, others| Trouble::TooManyOpen {
+            path: path.into(),
+            others,
+        };
+        for path in ["a", "b", "c"] {
+            progress.trouble(many(path, 0));
+        }
+        assert_eq!(progress.troubles(), [many("a", 2)]);
     }
 }

@@ -27,11 +27,13 @@ pub enum Trouble {
         /// As it was named.
         path: Text,
     },
-    /// More files overlap in time than may be open at once.
-    #[error("{path}: too many open files; raise the limit (ulimit -n) or name fewer files")]
+    /// More files are needed at once than may be open.
+    #[error("{path}{}: too many open files; raise the limit (ulimit -n) or name fewer files", and(*others))]
     TooManyOpen {
-        /// The file that could not be opened.
+        /// The first file that could not be opened.
         path: Text,
+        /// How many others there are.
+        others: u64,
     },
     /// A compressed file that ends early or is damaged.
     #[error(
@@ -83,13 +85,22 @@ impl Trouble {
         match error.kind() {
             io::ErrorKind::NotFound => Self::Missing { path },
             io::ErrorKind::PermissionDenied => Self::Denied { path },
-            _ if is_out_of_handles(error) => Self::TooManyOpen { path },
+            _ if is_out_of_handles(error) => Self::TooManyOpen { path, others: 0 },
             _ => Self::Failed {
                 path,
                 byte: 0,
                 cause: Text::from(error.to_string()),
             },
         }
+    }
+}
+
+/// Says that others are meant too.
+fn and(others: u64) -> String {
+    match others {
+        0 => String::new(),
+        1 => " and another file".to_owned(),
+        others => format!(" and {others} other files"),
     }
 }
 
@@ -118,5 +129,13 @@ mod tests {
         );
         let denied = Trouble::opening(path, &io::ErrorKind::PermissionDenied.into());
         assert!(matches!(denied, Trouble::Denied { .. }));
+        let many = |others| {
+            let path = Text::from("a");
+            Trouble::TooManyOpen { path, others }.to_string()
+        };
+        let what = "too many open files; raise the limit (ulimit -n) or name fewer files";
+        assert_eq!(many(0), format!("a: {what}"));
+        assert_eq!(many(1), format!("a and another file: {what}"));
+        assert_eq!(many(7), format!("a and 7 other files: {what}"));
     }
 }

@@ -8,7 +8,8 @@ use std::thread;
 
 use super::columns::{At, Columns, Entry, LONGEST_BACK, nanos};
 use super::grep::Grep;
-use super::grow::Growing;
+use super::grow::{Growing, Open};
+use super::handles::make_room;
 use super::join::{Codes, Join};
 use super::original::{Original, STRIDE, content};
 use super::segment::{Reader, SEGMENT, Segment};
@@ -18,6 +19,7 @@ use crate::audit::detect::Kind;
 use crate::audit::merge::Merge;
 use crate::audit::open::{Opened, Sighted, sighted};
 use crate::audit::progress::Progress;
+use crate::audit::record::Item;
 use crate::audit::scan::Scanner;
 use crate::audit::source::Input;
 use crate::audit::stream::{Shared, kind_of};
@@ -55,6 +57,7 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
         growing: Growing::new(join.ids().clone()),
     };
     let mut merged = Vec::new();
+    make_room(inputs.len());
     for mut input in inputs {
         let trouble = &mut |t| progress.trouble(t);
         let Some((content, packed)) = content(&input, &progress.bytes, trouble) else {
@@ -94,7 +97,7 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
     let files: HashMap<Text, u32> = files.map(|(o, n)| (o.name().clone(), n)).collect();
     while merge.advance(&mut |out| {
         if let Some(sighted) = sighted(out) {
-            take(&mut archive.columns, &files, &sighted);
+            archive.take(&files, &sighted);
         }
     }) {}
     archive.columns.sort();
@@ -133,8 +136,9 @@ fn vault(
         lines: Lines::default(),
         early: BTreeMap::new(),
         next: 0,
-        length,
+        whole: original.read_to,
         greps,
+        ended: false,
     };
     thread::scope(|scope| {
         for number in 0..readers {
@@ -148,6 +152,10 @@ fn vault(
         drop(to);
         for segment in from {
             taking.take(segment);
+            if taking.ended {
+                // The readers end once nobody listens.
+                break;
+            }
         }
     });
     original.set_lines(taking.lines.before());
@@ -163,8 +171,12 @@ struct Taking<'a, 'b> {
     lines: Lines,
     early: BTreeMap<u64, Segment>,
     next: u64,
-    length: u64,
+    /// Up to where lines have an end.
+    whole: u64,
     greps: &'a mut [&'b mut Grep],
+    /// True once a segment could not be read to its end. What others have read behind it is left
+    /// out: where its lines stand cannot be counted, and what is told is that the rest is missing.
+    ended: bool,
 }
 
 impl Taking<'_, '_> {
@@ -180,13 +192,16 @@ impl Taking<'_, '_> {
             }
             self.lines.take(segment.number, &segment.ends);
             if segment.trouble.is_none() {
-                let until = self.length.min(self.next * SEGMENT);
+                // A last line without an end is looked at again once there is more of it.
+                let until = self.whole.min(self.next * SEGMENT);
                 for (grep, hits) in self.greps.iter_mut().zip(&segment.hits) {
                     grep.tell(self.file, hits, until);
                 }
             }
             if let Some(trouble) = segment.trouble {
+                self.ended = true;
                 self.progress.trouble(trouble);
+                return;
             }
         }
     }
@@ -222,34 +237,43 @@ impl Lines {
     }
 }
 
-/// Takes a row in that was read in full.
-fn take(columns: &mut Columns, files: &HashMap<Text, u32>, sighted: &Sighted) {
-    let Some(row) = AuditRow::of(sighted) else {
-        return;
-    };
-    let file = |name: &Text| files.get(name).copied();
-    let Some(first) = file(&row.place.file) else {
-        return;
-    };
-    let (mut at, mut back) = (row.place.byte, 0);
-    let mut of = first;
-    if let Some(answer) = &sighted.answer
-        && let Some(file) = file(&answer.file)
-    {
-        (at, of) = (answer.byte, file);
-        let distance = answer.byte.checked_sub(row.place.byte);
-        let near = distance.filter(|far| file == first && *far <= LONGEST_BACK);
-        back = near.and_then(|far| u32::try_from(far).ok()).unwrap_or(0);
+impl Archive {
+    /// Takes a row in that was read in full.
+    fn take(&mut self, files: &HashMap<Text, u32>, sighted: &Sighted) {
+        let Some(row) = AuditRow::of(sighted) else {
+            return;
+        };
+        let file = |name: &Text| files.get(name).copied();
+        let Some(first) = file(&row.place.file) else {
+            return;
+        };
+        let (mut at, mut back) = (row.place.byte, 0);
+        let mut of = first;
+        if let Some(answer) = &sighted.answer
+            && let Some(file) = file(&answer.file)
+        {
+            (at, of) = (answer.byte, file);
+            let distance = answer.byte.checked_sub(row.place.byte);
+            let near = distance.filter(|far| file == first && *far <= LONGEST_BACK);
+            back = near.and_then(|far| u32::try_from(far).ok()).unwrap_or(0);
+        }
+        let entry = Entry {
+            time: nanos(row.time),
+            at: At {
+                file: of,
+                offset: at,
+            },
+            back,
+            has_error: row.error.is_some(),
+            codes: self.columns.codes_of(&row),
+        };
+        self.columns.push(&entry);
+        // More may yet be told of it.
+        if let Item::Call(call, _) = &sighted.merged.item
+            && let Some((id, stage)) = self.growing.service_call(call)
+        {
+            let Entry { time, at, .. } = entry;
+            self.growing.remember(id, Open { time, at, stage });
+        }
     }
-    let entry = Entry {
-        time: nanos(row.time),
-        at: At {
-            file: of,
-            offset: at,
-        },
-        back,
-        has_error: row.error.is_some(),
-        codes: columns.codes_of(&row),
-    };
-    columns.push(&entry);
 }

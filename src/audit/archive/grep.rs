@@ -139,19 +139,39 @@ impl Grep {
                     continue;
                 }
             };
-            // A file may have been cut since.
-            let from = found.until.min(length);
-            let to = length.min(from + left);
+            let from = found.until;
+            let to = length.min(from + left).max(from);
             left -= to - from;
-            match lines_with(&self.needle, original, from, to, length) {
-                Ok(lines) => found.lines.extend(lines),
-                Err(gone) => {
-                    self.wrong.get_or_insert(gone);
-                    found.done = true;
-                }
+            // What is there now may be less than what was read, or something else.
+            let is_there = if length < from {
+                Err(Gone::Cut)
+            } else if from == 0 || to > from {
+                original.is_still_there()
+            } else {
+                Ok(())
+            };
+            if let Err(gone) = is_there {
+                self.wrong.get_or_insert(gone);
             }
-            found.until = to;
+            if to == from {
+                found.done = true;
+                continue;
+            }
+            // A last line without an end is looked at again once there is more of it.
+            let known = found.lines.partition_point(|line| *line < from);
+            found.lines.truncate(known);
+            let (lines, gone) = lines_with(&self.needle, original, from, to, length);
+            found.lines.extend(lines);
+            if let Some(gone) = gone {
+                self.wrong.get_or_insert(gone);
+                found.done = true;
+            }
             found.done |= to >= length;
+            found.until = if to < length {
+                to
+            } else {
+                original.end_of_lines(to).max(from)
+            };
         }
         self.files.iter().all(|found| found.done)
     }
@@ -182,14 +202,15 @@ impl Grep {
     }
 }
 
-/// Where the lines begin that have the needle, of those that begin in `from..to`.
+/// Where the lines begin that have the needle, of those that begin in `from..to`, and why they are
+/// not all where some could not be read.
 fn lines_with(
     needle: &Needle,
     original: &Original,
     from: u64,
     to: u64,
     length: u64,
-) -> Result<Vec<u64>, Gone> {
+) -> (Vec<u64>, Option<Gone>) {
     let pieces = usize::try_from((to - from).div_ceil(PIECE)).unwrap_or(0);
     let next = AtomicUsize::new(0);
     let all = Mutex::new(Vec::new());
@@ -215,8 +236,8 @@ fn lines_with(
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    if pieces < 4 || threads == 1 {
-        work()?;
+    let done = if pieces < 4 || threads == 1 {
+        work()
     } else {
         thread::scope(|scope| {
             let others: Vec<_> = (1..threads.min(8)).map(|_| scope.spawn(work)).collect();
@@ -226,11 +247,12 @@ fn lines_with(
                 Err(_) => Err(Gone::Failed("a thread that read it ended early".to_owned())),
             });
             theirs.fold(mine, Result::and)
-        })?;
-    }
+        })
+    };
     let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
     all.sort_unstable_by_key(|(piece, _)| *piece);
-    Ok(all.into_iter().flat_map(|(_, lines)| lines).collect())
+    let lines = all.into_iter().flat_map(|(_, lines)| lines);
+    (lines.collect(), done.err())
 }
 
 /// The lines that begin in a piece. The one that runs over its end belongs to it.
@@ -256,6 +278,11 @@ fn in_piece(
             return Err(Gone::Cut);
         }
         let text = buffer.bytes().get(..got).unwrap_or_default();
+        let own = text.get(..whole).unwrap_or(text);
+        if lead > 0 && memchr::memchr(b'\n', own).is_none() {
+            // No line begins in the midst of a long one, and its end is no matter.
+            return Ok(Vec::new());
+        }
         let over = text.get(whole.saturating_sub(1)..).unwrap_or_default();
         let close = memchr::memchr(b'\n', over).map(|at| whole.saturating_sub(1) + at);
         if close.is_none() && got == want && want < whole + LONGEST_LINE {
@@ -276,5 +303,46 @@ fn in_piece(
             lines.push(begin + (first + line) as u64);
         });
         return Ok(lines);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::audit::Content;
+    use crate::audit::detect::Kind;
+
+    /// A log of so many lines, each with its number, and where they begin.
+    fn log(lines: usize) -> (Original, Vec<u64>) {
+        use std::io::Write as _;
+        let (mut text, mut begins) = (Vec::new(), Vec::new());
+        for n in 0..lines {
+            begins.push(text.len() as u64);
+            writeln!(text, "{n} {} word", "x".repeat(n % 200)).unwrap();
+        }
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&text).unwrap();
+        let original = Original::new("log".into(), Kind::Vault, Content(Arc::new(file)));
+        (original, begins)
+    }
+
+    #[test]
+    fn what_is_found_before_a_place_that_cannot_be_read_is_kept() {
+        let needle = Needle::Exact(Box::new(Finder::new("word").into_owned()));
+        // A few pieces, and so many that several read them.
+        for lines in [10_000, 40_000] {
+            let (original, begins) = log(lines);
+            let length = original.content.length().unwrap();
+            let whole = lines_with(&needle, &original, 0, length, length);
+            assert_eq!(whole, (begins.clone(), None));
+            // As a file that was longer a moment ago.
+            let (found, gone) = lines_with(&needle, &original, 0, length + PIECE, length + PIECE);
+            assert_eq!(gone, Some(Gone::Cut));
+            let whole_pieces = length / PIECE * PIECE;
+            let before = begins.iter().filter(|begin| **begin < whole_pieces);
+            assert_eq!(found, before.copied().collect::<Vec<_>>());
+        }
     }
 }

@@ -18,7 +18,9 @@ use crate::audit::lines::LONGEST_LINE;
 use crate::audit::merge::Sighting;
 use crate::audit::open::Sighted;
 use crate::audit::parallel::too_long;
-use crate::audit::record::{Item, Merged, Record, VaultCall, VaultEntry, VaultKind};
+use crate::audit::record::{
+    CallStage, Item, Merged, Record, ServiceCall, VaultCall, VaultEntry, VaultKind,
+};
 use crate::audit::source::Content;
 use crate::audit::stream::Reading;
 use crate::audit::trouble::Trouble;
@@ -26,7 +28,14 @@ use crate::model::Text;
 use crate::model::rejected::Place;
 
 /// Calls whose end may yet come that are remembered; beyond that the oldest stay as they are.
-const OPEN: usize = 10_000;
+pub(super) const OPEN: usize = 10_000;
+
+/// The last rows that are looked at when files begin to grow: a second audit device may yet tell of
+/// them.
+const LAST: usize = 1000;
+
+/// Calls that have ended that are remembered, so that one that is told twice is one row.
+const ENDED: usize = 100_000;
 
 /// What goes on where reading left off.
 pub(super) struct Growing {
@@ -34,9 +43,11 @@ pub(super) struct Growing {
     /// The readers of the files that grow, by their numbers. Locked by nobody: searches share the
     /// archive, and a reader alone could not be shared.
     formats: HashMap<u32, Mutex<Box<dyn Format + Send>>>,
-    /// The calls whose end may yet come, by their ids, and the ids in order.
-    open: ById<Open>,
-    order: VecDeque<u64>,
+    /// The calls whose end may yet come, by their ids.
+    open: Recalled<Open>,
+    ended: Recalled<()>,
+    /// True once the calls are known that had ended last when files began to grow.
+    begun: bool,
 }
 
 /// A call that is in the index, whose end may yet come.
@@ -44,6 +55,18 @@ pub(super) struct Growing {
 pub(super) struct Open {
     pub(super) time: i64,
     pub(super) at: At,
+    /// How far it is.
+    pub(super) stage: CallStage,
+}
+
+/// What is remembered of calls by their ids, of the last so many.
+struct Recalled<V> {
+    most: usize,
+    turn: u64,
+    /// With the turn at which it was put down.
+    by_id: ById<(u64, V)>,
+    /// What was put down in order. What was put down anew since, or taken out, is passed over.
+    order: VecDeque<(u64, u64)>,
 }
 
 impl Archive {
@@ -85,8 +108,13 @@ impl Archive {
 
     /// Takes new lines of a file in; gives the first row that is another one now, if any is.
     pub fn grow(&mut self, file: u32, block: &Block<'_>) -> Option<usize> {
-        let original = self.originals.get(usize::try_from(file).ok()?)?;
-        let (name, kind, read_to) = (original.name().clone(), original.kind, original.read_to);
+        if !self.growing.begun {
+            self.growing.begun = true;
+            self.remember_last();
+        }
+        let original = self.originals.get_mut(usize::try_from(file).ok()?)?;
+        let (name, kind) = (original.name().clone(), original.kind);
+        let torn = original.torn.take_if(|torn| torn.begin == block.offset);
         let formats = &mut self.growing.formats;
         let format = match formats.entry(file) {
             Slot::Occupied(known) => known.into_mut(),
@@ -96,6 +124,14 @@ impl Archive {
             },
         };
         let format = format.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // A last line without an end was taken as it was; now it may have become another.
+        let ended = torn.filter(|torn| torn.only_ended(block.bytes));
+        let torn = torn.filter(|_| ended.is_none());
+        let mut first = torn.and_then(|torn| {
+            self.progress.forgive(&name, torn.begin);
+            let offset = torn.begin;
+            self.columns.remove_behind(At { file, offset })
+        });
         let mut reads = Vec::new();
         let (mut byte, mut number) = (block.offset, block.line);
         for line in block.bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -106,6 +142,9 @@ impl Archive {
             };
             byte += line.len() as u64;
             number += 1;
+            if ended.is_some_and(|torn| torn.begin == place.byte) {
+                continue;
+            }
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.len() > LONGEST_LINE {
@@ -114,16 +153,9 @@ impl Archive {
                 format.line(line, &place, &mut |read| reads.push(read));
             }
         }
-        // A last line without an end was taken as it was; now it may have become another.
-        let torn = block.offset == read_to;
-        let behind = At {
-            file,
-            offset: block.offset,
-        };
-        let mut first = torn.then(|| self.columns.remove_behind(behind)).flatten();
         for read in reads {
             let changed = match read {
-                Read::Record(record, place) => self.put(file, kind, record, &place),
+                Read::Record(record, place) => self.put(file, record, &place),
                 Read::Rejected(rejected) => {
                     self.progress.reject(rejected);
                     None
@@ -137,39 +169,54 @@ impl Archive {
         first
     }
 
-    /// The request that stands at a place.
-    fn request(&self, at: At) -> Option<Box<VaultEntry>> {
+    /// Remembers the calls of Vault that have ended last. Those of services are remembered when
+    /// they are read.
+    fn remember_last(&mut self) {
+        for row in self.len().saturating_sub(LAST)..self.len() {
+            let Some((at, _)) = self.columns.lines(row) else {
+                continue;
+            };
+            let is_vault = self.original(at).is_ok_and(|of| of.kind == Kind::Vault);
+            let Some(entry) = is_vault.then(|| self.entry(at)).flatten() else {
+                continue;
+            };
+            if entry.kind == VaultKind::Response {
+                let id = self.growing.ids.of(entry.request_id.raw().as_bytes());
+                self.growing.ended.put(id, ());
+            }
+        }
+    }
+
+    /// What a line of a Vault log says.
+    fn entry(&self, at: At) -> Option<Box<VaultEntry>> {
         let line = self.original(at).ok()?.line(at.offset).ok()?;
         vault::entry(line.trim_ascii()).ok().map(Box::new)
     }
 
     /// Puts a record where it belongs; gives the first row that is another one now.
-    fn put(&mut self, file: u32, kind: Kind, record: Record, place: &Place) -> Option<usize> {
+    fn put(&mut self, file: u32, record: Record, place: &Place) -> Option<usize> {
         let at = At {
             file,
             offset: place.byte,
         };
-        let id = match &record {
-            Record::Vault(entry) => Some(&entry.request_id),
-            Record::Call(call) => call.id.as_ref(),
-            _ => None,
-        };
-        let id = id.map(|id| self.growing.ids.of(id.raw().as_bytes()));
-        let open = id.and_then(|id| self.growing.open.remove(&id));
+        let call = self.growing.call(&record);
+        let mut open = None;
+        if let Some((id, stage)) = call {
+            open = self.growing.open.get(id);
+            let known = open.is_some_and(|open| open.stage >= stage);
+            if known || self.growing.ended.get(id).is_some() {
+                return None;
+            }
+        }
         let removed = open.and_then(|open| self.columns.remove(open.time, open.at));
         let request_at = open.map(|open| open.at);
-        let remembers = match &record {
-            Record::Vault(entry) => entry.kind == VaultKind::Request,
-            Record::Call(_) => true,
-            _ => false,
-        };
         let item = match record {
             Record::Vault(entry) if entry.kind == VaultKind::Request => Item::Vault(VaultCall {
                 request: Some(entry),
                 response: None,
             }),
             Record::Vault(entry) => Item::Vault(VaultCall {
-                request: request_at.and_then(|at| self.request(at)),
+                request: request_at.and_then(|at| self.entry(at)),
                 response: Some(entry),
             }),
             record => item(record),
@@ -186,7 +233,8 @@ impl Archive {
         let Some(row) = AuditRow::of(&sighted) else {
             return removed;
         };
-        let back = request_at.filter(|of| of.file == file && kind == Kind::Vault);
+        let is_done = call.is_some_and(|(_, stage)| stage == CallStage::Done);
+        let back = request_at.filter(|of| of.file == file && is_done);
         let back = back.and_then(|of| at.offset.checked_sub(of.offset));
         let back = back.filter(|back| *back <= LONGEST_BACK);
         let entry = Entry {
@@ -197,9 +245,9 @@ impl Archive {
             codes: self.columns.codes_of(&row),
         };
         let put = self.columns.insert(&entry);
-        if let Some(id) = id.filter(|_| remembers) {
+        if let Some((id, stage)) = call {
             let time = entry.time;
-            self.growing.remember(id, Open { time, at });
+            self.growing.remember(id, Open { time, at, stage });
         }
         Some(removed.map_or(put, |removed| removed.min(put)))
     }
@@ -210,19 +258,80 @@ impl Growing {
         Self {
             ids,
             formats: HashMap::new(),
-            open: ById::default(),
+            open: Recalled::new(OPEN),
+            ended: Recalled::new(ENDED),
+            begun: false,
+        }
+    }
+
+    /// The id of the call that a record tells of, where it may be told in several, and how far it
+    /// is then.
+    pub(super) fn call(&self, record: &Record) -> Option<(u64, CallStage)> {
+        match record {
+            Record::Vault(entry) => {
+                let id = self.ids.of(entry.request_id.raw().as_bytes());
+                Some(match entry.kind {
+                    VaultKind::Request => (id, CallStage::Received),
+                    VaultKind::Response => (id, CallStage::Done),
+                })
+            }
+            Record::Call(call) => self.service_call(call),
+            _ => None,
+        }
+    }
+
+    /// The same of a call of a service.
+    pub(super) fn service_call(&self, call: &ServiceCall) -> Option<(u64, CallStage)> {
+        call.id.as_ref()?;
+        Some((self.ids.of(&call.identity().to_be_bytes()), call.stage))
+    }
+
+    /// Remembers how far a call in the index is.
+    pub(super) fn remember(&mut self, id: u64, open: Open) {
+        if open.stage == CallStage::Done {
+            self.open.forget(id);
+            self.ended.put(id, ());
+        } else {
+            self.open.put(id, open);
+        }
+    }
+}
+
+impl<V: Copy> Recalled<V> {
+    fn new(most: usize) -> Self {
+        Self {
+            most,
+            turn: 0,
+            by_id: ById::default(),
             order: VecDeque::new(),
         }
     }
 
-    /// Remembers a call whose end may yet come.
-    pub(super) fn remember(&mut self, id: u64, open: Open) {
-        self.open.insert(id, open);
-        self.order.push_back(id);
-        while self.order.len() > OPEN {
-            if let Some(oldest) = self.order.pop_front() {
-                self.open.remove(&oldest);
+    fn get(&self, id: u64) -> Option<V> {
+        self.by_id.get(&id).map(|(_, value)| *value)
+    }
+
+    fn forget(&mut self, id: u64) {
+        self.by_id.remove(&id);
+    }
+
+    fn put(&mut self, id: u64, value: V) {
+        self.turn += 1;
+        self.by_id.insert(id, (self.turn, value));
+        self.order.push_back((id, self.turn));
+        let by_id = &mut self.by_id;
+        let holds = |by_id: &ById<(u64, V)>, (id, turn): (u64, u64)| {
+            by_id.get(&id).is_some_and(|(last, _)| *last == turn)
+        };
+        while by_id.len() > self.most {
+            match self.order.pop_front() {
+                Some(oldest) if holds(by_id, oldest) => drop(by_id.remove(&oldest.0)),
+                Some(_) => {}
+                None => return,
             }
+        }
+        if self.order.len() > 2 * self.most {
+            self.order.retain(|one| holds(by_id, *one));
         }
     }
 }

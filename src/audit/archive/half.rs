@@ -132,6 +132,15 @@ impl<'a> Line<'a> {
         let plain = !self.escapes || memchr::memchr(b'\\', bytes).is_none();
         plain.then_some(bytes)
     }
+
+    /// True where an escape may hide a name in some bytes.
+    fn hides(&self, bytes: &[u8]) -> bool {
+        self.escapes && has(bytes, b"\\u")
+    }
+}
+
+fn has(bytes: &[u8], words: &[u8]) -> bool {
+    memchr::memmem::find(bytes, words).is_some()
 }
 
 /// Who called, in codes.
@@ -272,7 +281,7 @@ impl Halves {
             who
         };
         let response = found.part(Slot::Response).of(text);
-        if !who.tells && memchr::memmem::find(response, b"\"auth\":").is_some() {
+        if !who.tells && (has(response, b"\"auth\"") || line.hides(response)) {
             return None;
         }
         let what = match last.filter(|_| found.request_again) {
@@ -323,7 +332,7 @@ impl Halves {
         // A header may name a rotation.
         let headers = found.part(Slot::Headers).of(line.text);
         if !headers.is_empty()
-            && memchr::memmem::find(&headers.to_ascii_lowercase(), b"correlation").is_some()
+            && (line.hides(headers) || has(&headers.to_ascii_lowercase(), b"correlation"))
         {
             return None;
         }
@@ -359,7 +368,7 @@ impl Halves {
             return Some(*secret);
         }
         // A lease's secret is told by what the request carries.
-        if memchr::memmem::find(path, b"sys/leases/").is_some() {
+        if has(path, b"sys/leases/") {
             return None;
         }
         let words = |bytes| std::str::from_utf8(bytes).ok();

@@ -9,6 +9,7 @@ use super::grow::{Growing, Open};
 use super::half::{Call, End, Half, Ids, SAID};
 use super::segment::{ById, Segment};
 use crate::audit::recent::Taken;
+use crate::audit::record::CallStage;
 use crate::query::Field;
 
 /// The fields that a line tells in words of the log's own, in the order of [`Half::said`].
@@ -141,6 +142,7 @@ impl Join {
                 Open {
                     time: half.time,
                     at,
+                    stage: CallStage::Received,
                 },
             );
         }

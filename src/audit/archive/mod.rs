@@ -1,14 +1,23 @@
 //! The archive: every row of all files at hand. What is asked and counted often is kept as columns
 //! of codes; the originals stay where they are, and a row is read in full when it is looked at.
 
+#[cfg(test)]
+mod alone;
 mod columns;
 mod count;
+#[cfg(test)]
+mod damage;
 mod gather;
 mod grep;
 mod grow;
+#[cfg(test)]
+mod grown;
 mod half;
+mod handles;
 mod join;
 mod look;
+#[cfg(test)]
+mod made;
 mod original;
 mod page;
 mod search;

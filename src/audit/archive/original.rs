@@ -2,10 +2,12 @@
 //! file that is cut while it is open kills the program.
 
 use std::fs::File;
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Write};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
+use super::handles::leaves_room;
 use crate::audit::detect::Kind;
 use crate::audit::lines::LONGEST_LINE;
 use crate::audit::source::{Bytes, Content, Input, Packing};
@@ -21,6 +23,9 @@ pub(super) const STRIDE: usize = 64 << 10;
 /// Unpacked at once, in bytes.
 const CHUNK: usize = 256 << 10;
 
+/// The last bytes of a file by which it is known again.
+const TAIL: u64 = 4 << 10;
+
 /// A file of the archive.
 pub(super) struct Original {
     name: Text,
@@ -30,8 +35,31 @@ pub(super) struct Original {
     pub(super) packed: bool,
     /// Up to where it was read: behind the last line that had an end.
     pub(super) read_to: u64,
+    /// What stood behind that.
+    pub(super) torn: Option<Torn>,
     /// Line ends before each [`STRIDE`] of the file.
     lines: OnceLock<Vec<u64>>,
+    /// Its length when it was read, and what its last bytes hash to.
+    tail: Option<(u64, u64)>,
+}
+
+/// A last line that had no end when it was read.
+#[derive(Clone, Copy)]
+pub(super) struct Torn {
+    /// Where it begins.
+    pub(super) begin: u64,
+    length: u64,
+}
+
+impl Torn {
+    /// True where it has got an end and nothing else. `bytes` begin where it does.
+    pub(super) fn only_ended(self, bytes: &[u8]) -> bool {
+        let length = usize::try_from(self.length).unwrap_or(usize::MAX);
+        let rest = bytes.get(length..).unwrap_or_default();
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let more = rest.get(..end).unwrap_or_default();
+        more.trim_ascii().is_empty()
+    }
 }
 
 /// Why a row cannot be looked at.
@@ -68,7 +96,9 @@ impl Original {
             content,
             packed: false,
             read_to: 0,
+            torn: None,
             lines: OnceLock::new(),
+            tail: None,
         }
     }
 
@@ -77,8 +107,38 @@ impl Original {
         &self.name
     }
 
+    /// Whether it still is the file that was read, though more may have been appended. Somebody
+    /// who reads only what is there now would not notice.
+    pub(super) fn is_still_there(&self) -> Result<(), Gone> {
+        match self.tail {
+            Some((length, hash)) if self.hash_of_tail(length)? != hash => Err(Gone::Changed),
+            _ => Ok(()),
+        }
+    }
+
+    fn hash_of_tail(&self, length: u64) -> Result<u64, Gone> {
+        let want = length.min(TAIL);
+        let mut tail = vec![0; usize::try_from(want).unwrap_or(0)];
+        if self.content.read_at(&mut tail, length - want)? < tail.len() {
+            return Err(Gone::Cut);
+        }
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&tail);
+        Ok(hasher.finish())
+    }
+
     /// Finds out up to where the first bytes of it are whole lines.
     pub(super) fn find_end(&mut self, length: u64) {
+        self.tail = self.hash_of_tail(length).ok().map(|hash| (length, hash));
+        self.read_to = self.end_of_lines(length);
+        self.torn = (self.read_to < length).then_some(Torn {
+            begin: self.read_to,
+            length: length - self.read_to,
+        });
+    }
+
+    /// Where the last line that has an end ends, of the first bytes.
+    pub(super) fn end_of_lines(&self, length: u64) -> u64 {
         let mut to = length;
         let mut room = vec![0; STRIDE];
         while to > 0 {
@@ -90,12 +150,11 @@ impl Original {
             };
             let some = some.get(..got).unwrap_or_default();
             if let Some(end) = memchr::memrchr(b'\n', some) {
-                self.read_to = from + end as u64 + 1;
-                return;
+                return from + end as u64 + 1;
             }
             to = from;
         }
-        self.read_to = 0;
+        0
     }
 
     /// Tells how many lines end before each [`STRIDE`], where that is known from reading.
@@ -205,25 +264,42 @@ fn unpacked(
     let bytes = Bytes::open(input, if rereadable { &aside } else { counter })?;
     if rereadable && bytes.packing() == Packing::Plain {
         let file = File::open(&input.path).map_err(|e| Trouble::opening(&input.path, &e))?;
+        if !leaves_room(&file) {
+            let path = name_of(&input.path);
+            return Err(Trouble::TooManyOpen { path, others: 0 });
+        }
         return Ok((Content(Arc::new(file)), false));
     }
-    let spooled = spool(bytes, trouble).map_err(|error| Trouble::Failed {
-        path: name_of(&input.path),
-        byte: 0,
-        cause: Text::from(format!(
-            "it cannot be unpacked into the folder for temporary files: {error}"
-        )),
-    });
+    let spooled =
+        spool(bytes, trouble).map_err(|error| match Trouble::opening(&input.path, &error) {
+            many @ Trouble::TooManyOpen { .. } => many,
+            _ => Trouble::Failed {
+                path: name_of(&input.path),
+                byte: 0,
+                cause: Text::from(format!(
+                    "it cannot be unpacked into the folder for temporary files: {error}"
+                )),
+            },
+        });
     Ok((spooled?, true))
 }
 
 fn spool(mut bytes: Bytes, trouble: &mut dyn FnMut(Trouble)) -> io::Result<Content> {
     let mut file = tempfile::tempfile()?;
+    if !leaves_room(&file) {
+        // As the system says it where there is none at all: too many open files.
+        return Err(io::Error::from_raw_os_error(24));
+    }
     let mut room = vec![0; CHUNK];
+    let mut line = 1;
     loop {
-        match bytes.read(&mut room, 0) {
+        match bytes.read(&mut room, line) {
             Ok(0) => break,
-            Ok(n) => file.write_all(room.get(..n).unwrap_or_default())?,
+            Ok(n) => {
+                let some = room.get(..n).unwrap_or_default();
+                line += ends(some);
+                file.write_all(some)?;
+            }
             Err(found) => {
                 trouble(found);
                 break;

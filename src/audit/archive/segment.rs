@@ -163,9 +163,9 @@ impl Reader {
             let close = match memchr::memrchr(b'\n', text) {
                 Some(end) => end + 1,
                 None if last => got,
-                None if got < want => return Err(self.cut(at + got as u64)),
+                None if got < want => return Err(self.early(at + got as u64)),
                 None if want <= LONGEST_LINE => {
-                    want *= 4;
+                    want = (want * 4).min(LONGEST_LINE + PIECE);
                     continue;
                 }
                 None => {
@@ -208,7 +208,8 @@ impl Reader {
         Ok(None)
     }
 
-    /// Reads up to `want` bytes from `at` on, into the buffer.
+    /// Reads up to `want` bytes from `at` on, into the buffer; what comes before a place that
+    /// cannot be read is less.
     fn fill(&mut self, at: u64, want: usize) -> Result<usize, Trouble> {
         if self.buffer.bytes().len() < want {
             self.buffer = Aligned::new(want);
@@ -219,23 +220,29 @@ impl Reader {
         let room = self.buffer.bytes_mut().get_mut(..want.min(left));
         let room = room.unwrap_or_default();
         let wanted = room.len();
-        let got = self.content.read_at(room, at);
-        let got = got.map_err(|error| Trouble::Failed {
-            path: self.name.clone(),
-            byte: at,
-            cause: Text::from(error.to_string()),
-        })?;
-        if got < wanted {
-            return Err(self.cut(at + got as u64));
+        let got = match self.content.read_at(room, at) {
+            Ok(got) => got,
+            Err(_) => before_failure(&self.content, room, at),
+        };
+        if got == 0 && wanted > 0 {
+            return Err(self.early(at));
         }
         Ok(got)
     }
 
-    fn cut(&self, read: u64) -> Trouble {
-        Trouble::Cut {
-            path: self.name.clone(),
-            read,
-            expected: self.length,
+    /// Why nothing can be read at a place that was there.
+    fn early(&self, at: u64) -> Trouble {
+        match self.content.read_at(&mut [0], at) {
+            Ok(_) => Trouble::Cut {
+                path: self.name.clone(),
+                read: at,
+                expected: self.length,
+            },
+            Err(error) => Trouble::Failed {
+                path: self.name.clone(),
+                byte: at,
+                cause: Text::from(error.to_string()),
+            },
         }
     }
 
@@ -280,6 +287,7 @@ impl Reader {
             let offset = at + from as u64;
             let halves = &mut self.halves;
             let found = walk.line(from);
+            let found = found.filter(|found| found.end - from <= LONGEST_LINE);
             let half =
                 found.and_then(|found| Some((halves.found(text, from, found, offset)?, found.end)));
             let end = match half {
@@ -312,12 +320,12 @@ impl Reader {
 
     /// Has the full reader read a line.
     fn ask(&mut self, line: &[u8], offset: u64, segment: &mut Segment) {
-        let trimmed = line.trim_ascii();
-        if trimmed.is_empty() {
-            return;
-        }
         if line.len() > LONGEST_LINE {
             segment.rejected.push(too_long(self.place(offset, segment)));
+            return;
+        }
+        let trimmed = line.trim_ascii();
+        if trimmed.is_empty() {
             return;
         }
         if let Ok(entry) = vault::entry(trimmed) {
@@ -345,6 +353,22 @@ impl Reader {
                 Some(request) => Call::of(&request, half),
                 None => Call::alone(half),
             }),
+        }
+    }
+}
+
+/// How much can be read from a place on where not everything can: up to a page that cannot.
+fn before_failure(content: &Content, room: &mut [u8], at: u64) -> usize {
+    const PAGE: u64 = 4096;
+    let mut held = 0;
+    loop {
+        let from = at + held as u64;
+        let page = usize::try_from(PAGE - from % PAGE).unwrap_or(1);
+        let rest = room.get_mut(held..).unwrap_or_default();
+        let most = page.min(rest.len());
+        match content.read_at(rest.get_mut(..most).unwrap_or_default(), from) {
+            Ok(0) | Err(_) => return held,
+            Ok(n) => held += n,
         }
     }
 }

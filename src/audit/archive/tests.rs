@@ -1,6 +1,6 @@
 //! The archive against reading everything in full.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Archive, Search};
 use crate::audit::{AuditRow, Options, open};
@@ -40,31 +40,33 @@ fn rows_are_those_that_reading_in_full_gives() {
     };
     let mut seen = 0;
     for file in walk(&logs) {
-        let Ok(opened) = open(&[&file], &Options::default()) else {
-            continue;
-        };
-        let mut rows: Vec<AuditRow> = opened.filter_map(|s| AuditRow::of(&s)).collect();
-        rows.sort_by_key(|row| row.time);
-        let archive = archive(&file);
-        assert_eq!(archive.len(), rows.len(), "{}", file.display());
-        let every = (rows.len() / 300).max(1);
-        for (n, row) in rows.iter().enumerate().step_by(every) {
-            let looked = archive.row(n, true);
-            assert_eq!(looked.as_ref(), Ok(row), "{} row {n}", file.display());
-            for (nth, field) in Field::INDEXED.into_iter().enumerate() {
-                let indexed = archive.columns.word(nth, n);
-                assert_eq!(
-                    indexed,
-                    row.field(field).as_deref(),
-                    "{} row {n}",
-                    file.display()
-                );
-            }
-            assert_eq!(archive.columns.has_error(n), row.error.is_some());
-        }
-        seen += rows.len();
+        seen += is_what_reading_in_full_gives(&[&file], 300);
     }
     assert!(seen > 1000, "{seen}");
+}
+
+/// Fails unless an archive has the rows that reading in full gives; about so many of them are
+/// looked at. Gives how many there are.
+pub(super) fn is_what_reading_in_full_gives<P: AsRef<Path>>(paths: &[P], look: usize) -> usize {
+    let name = paths[0].as_ref().display();
+    let Ok(opened) = open(paths, &Options::default()) else {
+        return 0;
+    };
+    let mut rows: Vec<AuditRow> = opened.filter_map(|s| AuditRow::of(&s)).collect();
+    rows.sort_by_key(|row| row.time);
+    let archive = open(paths, &Options::default()).unwrap().archive();
+    assert_eq!(archive.len(), rows.len(), "{name}");
+    let every = (rows.len() / look).max(1);
+    for (n, row) in rows.iter().enumerate().step_by(every) {
+        let looked = archive.row(n, true);
+        assert_eq!(looked.as_ref(), Ok(row), "{name} row {n}");
+        for (nth, field) in Field::INDEXED.into_iter().enumerate() {
+            let indexed = archive.columns.word(nth, n);
+            assert_eq!(indexed, row.field(field).as_deref(), "{name} row {n}");
+        }
+        assert_eq!(archive.columns.has_error(n), row.error.is_some());
+    }
+    rows.len()
 }
 
 fn walk(folder: &std::path::Path) -> Vec<PathBuf> {

@@ -140,3 +140,33 @@ fn ordinary_lines_need_no_full_reader() {
         assert!(fast.is_none() && full.is_some());
     }
 }
+
+/// Who logged in and for what rotation is told, however its name is written.
+#[test]
+fn white_space_escapes_and_nulls_hide_nobody() {
+    let login = LINES[2];
+    let rotation = LINES[3].replace("größer\\u0020", "x");
+    let rotation = rotation.replace("/sys/leases/revoke/", "");
+    let nobody = r#""consumer":null"#;
+    for (line, name, written) in [
+        (LINES[0], "\"consumer\":\"pay-1\"", nobody),
+        (
+            login,
+            "\"auth\":{\"display_name\"",
+            "\"auth\" :{\"display_name\"",
+        ),
+        (
+            login,
+            "\"auth\":{\"display_name\"",
+            "\"\\u0061uth\":{\"display_name\"",
+        ),
+        (rotation.as_str(), "X-Corr", "X-\\u0043orr"),
+    ] {
+        let text = line.replace(name, written) + "\n";
+        assert_ne!(text, line.to_owned() + "\n");
+        for (fast, full) in both(text.as_bytes(), &mut Shapes::default()) {
+            assert!(full.is_some(), "{text}");
+            assert!(fast.is_none() || fast == full, "{text}");
+        }
+    }
+}

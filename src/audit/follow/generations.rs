@@ -157,6 +157,18 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_moved_over_a_later_one_keeps_its_place() {
+        let mut g = Generations::of(OsStr::new("log"));
+        for name in ["a", "b", "c", "d"] {
+            moved(&mut g, "log", name);
+        }
+        moved(&mut g, "b", "c");
+        assert_eq!(names(&g), ["a", "c", "d"]);
+        moved(&mut g, "d", "a");
+        assert_eq!(names(&g), ["c", "a"]);
+    }
+
+    #[test]
     fn it_stands_still_only_where_nothing_happened_to_any_of_them() {
         let mut g = Generations::of(OsStr::new("log"));
         let before = g.version();

@@ -136,8 +136,13 @@ impl<'a> Line<'a> {
             if cursor.byte(close + 1) != b':' {
                 return None;
             }
+            let name = cursor.text.get(at + 1..close)?;
+            // An escape may hide any name.
+            if name.contains(&b'\\') {
+                return None;
+            }
             let met = Member {
-                name: cursor.text.get(at + 1..close)?,
+                name,
                 at: close + 2,
                 first: cursor.byte(close + 2),
             };
@@ -227,13 +232,13 @@ impl<'a> Line<'a> {
         let mut seen = 0;
         self.members(member.at + 1, &mut |line, inner| {
             line.found.has_metadata |= object == Object::Auth;
-            if inner.name == b"consumer" {
-                line.string(inner, once(&mut seen, 1)?, consumer)
-            } else if inner.first == b'"' {
-                line.any(inner)
-            } else {
+            if inner.first != b'"' {
                 // The full reader has rules for what is no string.
                 None
+            } else if inner.name == b"consumer" {
+                line.string(inner, once(&mut seen, 1)?, consumer)
+            } else {
+                line.any(inner)
             }
         })
     }

@@ -32,6 +32,34 @@ fn an_entry_says_who_called_which_method_on_what() {
 }
 
 #[test]
+fn an_address_comes_before_the_other_names_of_who_called() {
+    let email = r#""principalEmail":"a@p""#;
+    let subject = r#""principalSubject":"principal://pool/b""#;
+    let authority = r#""authoritySelector":"c@p""#;
+    let whole = r#""authenticationInfo":{"principalEmail":"checkout@p.iam.gserviceaccount.com"}"#;
+    for (names, actor) in [
+        ([subject, email, authority].join(","), Some("a@p")),
+        ([authority, subject].join(","), Some("principal://pool/b")),
+        (authority.to_owned(), Some("c@p")),
+        (String::new(), None),
+    ] {
+        let line = with(whole, &format!("\"authenticationInfo\":{{{names}}}"));
+        assert_eq!(call(read, &line).actor, actor.map(Text::from), "{names}");
+    }
+}
+
+#[test]
+fn an_entry_was_when_it_says_and_else_when_it_came() {
+    let entry = call(read, ENTRY);
+    let at = |time| Timestamp::parse(time).unwrap();
+    assert_eq!(entry.time, at("2026-11-23T13:00:00.123456789Z"));
+    assert_eq!(entry.user_agent, Some("grpc-go/1".into()));
+    assert_eq!(entry.id, Some("i-1".into()));
+    let line = with(r#""timestamp":"2026-11-23T13:00:00.123456789Z","#, "");
+    assert_eq!(call(read, &line).time, at("2026-11-23T13:00:01Z"));
+}
+
+#[test]
 fn a_status_is_one_of_grpc() {
     for (status, ending, error) in [
         (

@@ -44,6 +44,35 @@ fn a_line_says_when_who_and_what() {
     assert_eq!(record.login, None);
 }
 
+/// What systemd says of a unit is said by the unit that systemd itself is.
+#[test]
+fn a_line_is_of_the_unit_that_wrote_it_and_else_of_the_one_that_it_is_about() {
+    let about = |line: &str| line.replacen('{', r#"{"UNIT":"db.service","#, 1);
+    let own = said("app", "ready");
+    assert_eq!(record(&about(&own)).unit, Some("ssh.service".into()));
+    let none = own.replace(r#""_SYSTEMD_UNIT":"ssh.service","#, "");
+    assert_eq!(record(&about(&none)).unit, Some("db.service".into()));
+    assert_eq!(record(&none).unit, None);
+    assert_eq!(record(&none).cursor, Some("s=1;i=2".into()));
+}
+
+/// Anybody may write under any identifier; whose command it was is told by the kernel.
+#[test]
+fn a_login_is_believed_only_of_the_command_that_tells_logins() {
+    let words = "Failed password for root from 192.0.2.7 port 22 ssh2";
+    let line = |command: &str| {
+        let line = said("sshd", words);
+        line.replace(r#""_COMM":"sshd""#, &format!(r#""_COMM":"{command}""#))
+    };
+    assert!(record(&line("sshd")).login.is_some());
+    let forged = record(&line("logger"));
+    assert_eq!(forged.login, None);
+    assert_eq!(forged.program, Some("sshd".into()));
+    // An export without it is taken at its word.
+    let without = said("sshd", words).replace(r#""_COMM":"sshd","#, "");
+    assert!(record(&without).login.is_some());
+}
+
 #[test]
 fn a_message_may_be_bytes_or_null_or_written_twice() {
     for (message, read) in [
