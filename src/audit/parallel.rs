@@ -1,5 +1,6 @@
-//! Scans one large plain Vault audit file with several threads: each takes every n-th piece of
-//! the file, and the marks come out in the file's order.
+//! Reads one large plain file of lines with several threads: each takes every n-th piece of the
+//! file, and what was read comes out in the file's order. Vault entries that are only counted are
+//! scanned for their marks so.
 
 use std::fs::File;
 use std::io;
@@ -34,10 +35,9 @@ const AHEAD: usize = 8;
 const MOST_THREADS: usize = 8;
 
 /// What was found in one piece.
-#[derive(Default)]
-pub(super) struct Found {
-    /// Marks with the length of their lines, in order.
-    pub(super) marks: Vec<(Mark, u32)>,
+pub(super) struct Found<T> {
+    /// What was taken, in order.
+    pub(super) taken: Vec<T>,
     /// With the line counted from 0 within the piece.
     pub(super) rejected: Vec<Rejected>,
     /// Lines that begin in the piece.
@@ -45,33 +45,62 @@ pub(super) struct Found {
     pub(super) trouble: Option<Trouble>,
 }
 
+impl<T> Default for Found<T> {
+    fn default() -> Self {
+        Self {
+            taken: Vec::new(),
+            rejected: Vec::new(),
+            lines: 0,
+            trouble: None,
+        }
+    }
+}
+
+/// Takes lines of a piece.
+pub(super) trait Take: Send + 'static {
+    /// What is taken.
+    type Taken: Send + 'static;
+
+    /// Takes the line of `text` that begins at `at`; gives where the next begins. The text begins
+    /// at an offset of a file.
+    fn line(
+        &mut self,
+        text: &[u8],
+        at: usize,
+        file: (&Text, u64),
+        found: &mut Found<Self::Taken>,
+    ) -> usize;
+}
+
 /// The pieces of a file, in order. Dropping it stops the threads.
-pub(super) struct Pieces {
-    threads: Vec<Receiver<Found>>,
+pub(super) struct Pieces<T> {
+    threads: Vec<Receiver<Found<T>>>,
     next: usize,
 }
 
-impl Pieces {
-    /// Begins to scan.
-    pub(super) fn scan(
+impl<T: Send + 'static> Pieces<T> {
+    /// Begins to read the first `length` bytes of an input, with a taker for each thread.
+    pub(super) fn read<R: Take<Taken = T>>(
         input: &Input,
         length: u64,
-        scanner: &Scanner,
         counter: &Arc<AtomicU64>,
+        taker: &dyn Fn() -> R,
     ) -> Result<Self, Trouble> {
         let count = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
         let mut threads = Vec::with_capacity(count);
         let fail = |e: io::Error| Trouble::opening(&input.path, &e);
-        let file = Arc::new(File::open(&input.path).map_err(fail)?);
+        let file = match &input.content {
+            Some(content) => Arc::clone(&content.0),
+            None => Arc::new(File::open(&input.path).map_err(fail)?),
+        };
         for first in 0..count {
             let worker = Worker {
                 file: Arc::clone(&file),
                 name: name_of(&input.path),
                 length,
-                scanner: scanner.clone(),
                 counter: Arc::clone(counter),
                 buffer: Aligned::new(usize::try_from(PIECE).unwrap_or(0) + BEYOND),
-                vault: Vault::new(),
+                taker: taker(),
             };
             let (to, from) = sync_channel(AHEAD);
             let spawn = thread::Builder::new().name(format!("scan-{first}"));
@@ -83,26 +112,41 @@ impl Pieces {
         Ok(Self { threads, next: 0 })
     }
 
+    /// What one thread finds that reads an input from its beginning, piece by piece.
+    pub(super) fn behind(
+        input: &Input,
+        run: impl FnOnce(&SyncSender<Found<T>>) + Send + 'static,
+    ) -> Result<Self, Trouble> {
+        let (to, from) = sync_channel(AHEAD);
+        let spawn = thread::Builder::new().name("read".to_owned());
+        spawn
+            .spawn(move || run(&to))
+            .map_err(|e| Trouble::opening(&input.path, &e))?;
+        Ok(Self {
+            threads: vec![from],
+            next: 0,
+        })
+    }
+
     /// The next piece; `None` at the end.
-    pub(super) fn next(&mut self) -> Option<Found> {
+    pub(super) fn next(&mut self) -> Option<Found<T>> {
         let found = self.threads.get(self.next)?.recv().ok()?;
         self.next = (self.next + 1) % self.threads.len();
         Some(found)
     }
 }
 
-struct Worker {
+struct Worker<R> {
     file: Arc<File>,
     name: Text,
     length: u64,
-    scanner: Scanner,
     counter: Arc<AtomicU64>,
     buffer: Aligned,
-    vault: Vault,
+    taker: R,
 }
 
-impl Worker {
-    fn run(mut self, first: u64, step: u64, to: &SyncSender<Found>) {
+impl<R: Take> Worker<R> {
+    fn run(mut self, first: u64, step: u64, to: &SyncSender<Found<R::Taken>>) {
         let mut start = first * PIECE;
         while start < self.length {
             let found = self.piece(start);
@@ -116,7 +160,7 @@ impl Worker {
 
     /// Scans the lines that begin behind `start` and up to the end of the piece; the line that
     /// begins at `start` itself belongs to the piece before.
-    fn piece(&mut self, start: u64) -> Found {
+    fn piece(&mut self, start: u64) -> Found<R::Taken> {
         let mut found = Found::default();
         let whole = (self.length - start).min(PIECE);
         let end = usize::try_from(whole).unwrap_or(0);
@@ -161,13 +205,7 @@ impl Worker {
         while at < held && (at < end || (at == end && !last)) {
             let text = self.buffer.bytes().get(..held).unwrap_or_default();
             let file = (&self.name, start);
-            at = if let Some((mark, next)) = self.scanner.line(text, at) {
-                let length = u32::try_from(next - at).unwrap_or(u32::MAX);
-                found.marks.push((mark, length));
-                next
-            } else {
-                ask(&mut self.vault, text, at, file, &self.scanner, &mut found)
-            };
+            at = self.taker.line(text, at, file, &mut found);
             found.lines += 1;
         }
         found
@@ -220,14 +258,14 @@ fn line_end(text: &[u8], from: usize) -> Option<usize> {
     Some(from + memchr::memchr(b'\n', text.get(from..)?)? + 1)
 }
 
-/// Has the full reader read the line at `at`; gives where the next begins.
-fn ask(
-    vault: &mut Vault,
+/// Has a reader read the line at `at`; gives where the next begins. A line that is too long is
+/// rejected.
+pub(super) fn ask<T>(
     text: &[u8],
     at: usize,
     (name, start): (&Text, u64),
-    scanner: &Scanner,
-    found: &mut Found,
+    found: &mut Found<T>,
+    read: impl FnOnce(&[u8], &Place, &mut Found<T>),
 ) -> usize {
     let next = line_end(text, at).unwrap_or(text.len());
     let line = text.get(at..next).unwrap_or_default();
@@ -239,26 +277,51 @@ fn ask(
     };
     if line.len() > LONGEST_LINE {
         found.rejected.push(too_long(place));
-        return next;
+    } else {
+        read(line.strip_suffix(b"\r").unwrap_or(line), &place, found);
     }
-    vault.line(
-        line.strip_suffix(b"\r").unwrap_or(line),
-        &place,
-        &mut |read| match read {
-            Read::Record(Record::Vault(entry), _) => {
-                let mark = Mark {
-                    time: entry.time,
-                    half: entry.kind,
-                    id: scanner.id(entry.request_id.raw().as_bytes()),
-                };
-                let length = u32::try_from(line.len()).unwrap_or(u32::MAX);
-                found.marks.push((mark, length));
-            }
-            Read::Record(..) => {}
-            Read::Rejected(rejected) => found.rejected.push(rejected),
-        },
-    );
     next
+}
+
+/// Takes the marks of Vault entries with the lengths of their lines; where the scanner gives up
+/// the full reader reads the line.
+pub(super) struct Marks {
+    pub(super) scanner: Scanner,
+    pub(super) vault: Vault,
+}
+
+impl Take for Marks {
+    type Taken = (Mark, u32);
+
+    fn line(
+        &mut self,
+        text: &[u8],
+        at: usize,
+        file: (&Text, u64),
+        found: &mut Found<Self::Taken>,
+    ) -> usize {
+        if let Some((mark, next)) = self.scanner.line(text, at) {
+            let length = u32::try_from(next - at).unwrap_or(u32::MAX);
+            found.taken.push((mark, length));
+            return next;
+        }
+        let Self { scanner, vault } = self;
+        ask(text, at, file, found, |line, place, found| {
+            vault.line(line, place, &mut |read| match read {
+                Read::Record(Record::Vault(entry), _) => {
+                    let mark = Mark {
+                        time: entry.time,
+                        half: entry.kind,
+                        id: scanner.id(entry.request_id.raw().as_bytes()),
+                    };
+                    let length = u32::try_from(line.len()).unwrap_or(u32::MAX);
+                    found.taken.push((mark, length));
+                }
+                Read::Record(..) => {}
+                Read::Rejected(rejected) => found.rejected.push(rejected),
+            });
+        })
+    }
 }
 
 /// The rejection of a line that is not held.

@@ -15,7 +15,7 @@ use super::format::postgres::{csv::CsvLog, json::JsonLog, stderr::Stderr};
 use super::format::vault::Vault;
 use super::format::{Format, Read, azure, gcp, kubernetes};
 use super::lines::{Line, LineReader};
-use super::parallel::{Found, Pieces, WORTHWHILE, too_long};
+use super::parallel::{Found, Marks, Pieces, Take, WORTHWHILE, ask, too_long};
 use super::progress::Progress;
 use super::recent::Recent;
 use super::record::{
@@ -40,6 +40,9 @@ const DOCUMENT_BYTES: u32 = 2048;
 const MOST_BYTES: u64 = 128 << 20;
 const SHARE: (u64, u64) = (256 << 10, 32 << 20);
 
+/// The most inputs that are read ahead at once: each holds some pieces of its records.
+const READ_AHEAD: u64 = 8;
+
 /// The most records whose how-manieth is remembered.
 const MOST_COUNTED: usize = 200_000;
 
@@ -53,6 +56,8 @@ pub(super) struct Shared {
     pub(super) quiet: Option<Duration>,
     /// The inputs that are being read.
     pub(super) open: AtomicU64,
+    /// So many of them may be read ahead by threads of their own.
+    ahead: u64,
 }
 
 impl Shared {
@@ -68,6 +73,20 @@ impl Shared {
             counting,
             quiet,
             open: AtomicU64::new(0),
+            ahead: READ_AHEAD,
+        })
+    }
+
+    /// For a look at the beginning of an input: nothing of it is noted, and nothing behind it is
+    /// read.
+    pub(super) fn aside(&self) -> Arc<Self> {
+        Arc::new(Self {
+            progress: Arc::default(),
+            scanner: self.scanner.clone(),
+            counting: false,
+            quiet: None,
+            open: AtomicU64::new(0),
+            ahead: 0,
         })
     }
 
@@ -199,10 +218,13 @@ fn recognised(
 enum Feed {
     Lines(LineReader, Box<dyn Format + Send>),
     Bytes(LineReader, Box<dyn Document + Send>),
+    /// The records of a large file, read ahead by other threads, with the number of the next
+    /// piece's first line.
+    Drafts(Pieces<Draft>, u64),
     /// Vault entries that are only counted.
     Scan(LineReader, Vault),
-    /// The same of a large file, with the number of the next piece's first line.
-    Pieces(Pieces, u64),
+    /// The same of a large file.
+    Pieces(Pieces<(Mark, u32)>, u64),
     Ended,
 }
 
@@ -316,9 +338,22 @@ impl Stream {
                 reader.lines(&mut line, &mut |t| self.shared.progress.trouble(t));
                 reader.is_done()
             }
+            Feed::Drafts(pieces, lines) => match pieces.next() {
+                Some(found) => {
+                    let at = *lines;
+                    sink.found(found, lines, |sink, mut draft| {
+                        if let Some(payload) = &mut draft.payload {
+                            payload.place.line += at;
+                        }
+                        sink.draft(draft);
+                    });
+                    false
+                }
+                None => true,
+            },
             Feed::Pieces(pieces, lines) => match pieces.next() {
                 Some(found) => {
-                    sink.found(found, lines);
+                    sink.found(found, lines, |sink, (mark, bytes)| sink.mark(mark, bytes));
                     false
                 }
                 None => true,
@@ -368,30 +403,183 @@ fn early(
 
 impl Feed {
     fn of(kind: Kind, input: &Input, reader: LineReader, shared: &Arc<Shared>) -> Option<Self> {
-        if kind == Kind::Vault && shared.counting {
-            return Self::scan(input, reader, shared);
-        }
-        Some(match Reading::of(kind, reader.name()) {
-            Reading::Lines(format) => Self::Lines(reader, format),
-            Reading::Bytes(format) => Self::Bytes(reader, format),
-        })
-    }
-
-    fn scan(input: &Input, reader: LineReader, shared: &Arc<Shared>) -> Option<Self> {
-        let large = input
+        let length = input
             .bytes
             .filter(|bytes| *bytes >= WORTHWHILE && input.carried.is_none());
-        let Some(length) = large.filter(|_| reader.packing() == Packing::Plain) else {
-            return Some(Self::Scan(reader, Vault::new()));
+        let plain = length.filter(|_| reader.packing() == Packing::Plain);
+        let fed = if kind == Kind::Vault && shared.counting {
+            Self::scan(input, reader, plain, shared)
+        } else if length.is_some() && shared.open.load(Ordering::Relaxed) < shared.ahead {
+            Self::ahead(kind, input, reader, plain, shared)
+        } else {
+            Ok(match Reading::of(kind, reader.name()) {
+                Reading::Lines(format) => Self::Lines(reader, format),
+                Reading::Bytes(format) => Self::Bytes(reader, format),
+            })
         };
-        let counter = &shared.progress.bytes;
-        match Pieces::scan(input, length, &shared.scanner, counter) {
-            Ok(pieces) => Some(Self::Pieces(pieces, 1)),
-            Err(trouble) => {
-                shared.progress.trouble(trouble);
-                None
+        fed.map_err(|trouble| shared.progress.trouble(trouble)).ok()
+    }
+
+    fn scan(
+        input: &Input,
+        reader: LineReader,
+        plain: Option<u64>,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, Trouble> {
+        let Some(length) = plain else {
+            return Ok(Self::Scan(reader, Vault::new()));
+        };
+        let taker = || Marks {
+            scanner: shared.scanner.clone(),
+            vault: Vault::new(),
+        };
+        let pieces = Pieces::read(input, length, &shared.progress.bytes, &taker)?;
+        Ok(Self::Pieces(pieces, 1))
+    }
+
+    /// Reads a large input with threads of its own: with several where every line of a plain file
+    /// can be read by itself.
+    fn ahead(
+        kind: Kind,
+        input: &Input,
+        reader: LineReader,
+        plain: Option<u64>,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, Trouble> {
+        if let Some(length) = plain.filter(|_| kind.is_one_line()) {
+            let taker = || Drafts::of(kind, shared);
+            let pieces = Pieces::read(input, length, &shared.progress.bytes, &taker)?;
+            return Ok(Self::Drafts(pieces, 1));
+        }
+        let (mut reading, mut drafts) =
+            (Reading::of(kind, reader.name()), Drafts::of(kind, shared));
+        let mut reader = reader;
+        let pieces = Pieces::behind(input, move |to| {
+            while !reader.is_done() {
+                let found = drafts.piece(&mut reader, &mut reading);
+                if to.send(found).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self::Drafts(pieces, 0))
+    }
+}
+
+/// A record on its way that has no number among those of the same content yet.
+struct Draft {
+    time: Timestamp,
+    name: Name,
+    bytes: u32,
+    payload: Option<Box<Payload>>,
+}
+
+/// What tells a record from others.
+enum Name {
+    /// Its own id, and what else belongs to it.
+    Own(u128, Half),
+    /// Nothing but its content.
+    Content(u128),
+}
+
+/// Makes drafts of records.
+struct Drafts {
+    scanner: Scanner,
+    counting: bool,
+    /// Room for what is hashed.
+    words: Vec<u8>,
+    /// Reads the lines of a piece.
+    format: Option<Box<dyn Format + Send>>,
+}
+
+impl Drafts {
+    fn of(kind: Kind, shared: &Shared) -> Self {
+        Self {
+            scanner: shared.scanner.clone(),
+            counting: shared.counting,
+            words: Vec::new(),
+            format: format_of_lines(kind),
+        }
+    }
+
+    fn draft(&mut self, record: Record, place: Place, bytes: u32) -> Draft {
+        draft(
+            &self.scanner,
+            self.counting,
+            &mut self.words,
+            (record, place, bytes),
+        )
+    }
+
+    fn take(&mut self, read: Read, bytes: u32, found: &mut Found<Draft>) {
+        match read {
+            Read::Record(record, place) => found.taken.push(self.draft(record, place, bytes)),
+            Read::Rejected(rejected) => found.rejected.push(rejected),
+        }
+    }
+
+    /// Reads one piece of an input on. Its places are told as they are.
+    fn piece(&mut self, reader: &mut LineReader, reading: &mut Reading) -> Found<Draft> {
+        let mut found = Found::default();
+        let mut trouble = None;
+        match reading {
+            Reading::Lines(format) => {
+                let name = reader.name().clone();
+                let mut held = 0;
+                reader.lines(
+                    &mut |line| {
+                        let place = Place {
+                            file: name.clone(),
+                            line: line.number,
+                            byte: line.offset,
+                        };
+                        let Some(bytes) = line.bytes else {
+                            found.rejected.push(too_long(place));
+                            return;
+                        };
+                        held = length(bytes);
+                        format.line(bytes, &place, &mut |read| self.take(read, held, &mut found));
+                    },
+                    &mut |t| trouble = Some(t),
+                );
+                if reader.is_done() {
+                    format.finish(&mut |read| self.take(read, held, &mut found));
+                }
+            }
+            Reading::Bytes(format) => {
+                let mut take = |read| self.take(read, DOCUMENT_BYTES, &mut found);
+                reader.chunks(&mut |chunk| format.bytes(chunk, &mut take), &mut |t| {
+                    trouble = Some(t);
+                });
+                if reader.is_done() {
+                    format.end(&mut take);
+                }
             }
         }
+        found.trouble = trouble;
+        found
+    }
+}
+
+impl Take for Drafts {
+    type Taken = Draft;
+
+    fn line(
+        &mut self,
+        text: &[u8],
+        at: usize,
+        file: (&Text, u64),
+        found: &mut Found<Draft>,
+    ) -> usize {
+        let Some(mut format) = self.format.take() else {
+            return text.len();
+        };
+        let next = ask(text, at, file, found, |line, place, found| {
+            let bytes = length(line);
+            format.line(line, place, &mut |read| self.take(read, bytes, found));
+        });
+        self.format = Some(format);
+        next
     }
 }
 
@@ -492,52 +680,39 @@ impl<F: FnMut(Item)> Sink<'_, F> {
     }
 
     fn record(&mut self, record: Record, place: Place) {
-        let time = record.time();
-        let (id, half, nth) = match &record {
-            Record::Vault(entry) => {
-                let id = self.shared.scanner.id(entry.request_id.raw().as_bytes());
-                (id, entry.kind.into(), 0)
-            }
-            Record::Event(event) => {
-                let id = Digest::of("event").word(event.source.raw().as_bytes());
-                (id.word(event.id.raw().as_bytes()).end(), Half::Whole, 0)
-            }
-            Record::Postgres(record) => self.nth(record.identity(), time),
-            Record::CloudTrail(record) => match &record.event_id {
-                Some(id) => {
-                    let id = Digest::of("cloudtrail").word(id.raw().as_bytes()).end();
-                    (id, Half::Whole, 0)
+        let told = (record, place, self.bytes);
+        let draft = draft(&self.shared.scanner, self.shared.counting, self.words, told);
+        self.draft(draft);
+    }
+
+    fn draft(&mut self, draft: Draft) {
+        let Draft {
+            time,
+            name,
+            bytes,
+            mut payload,
+        } = draft;
+        let (id, half) = match name {
+            Name::Own(id, half) => (id, half),
+            Name::Content(content) => {
+                let (id, nth) = self.nth(content, time);
+                if let Some(payload) = &mut payload {
+                    payload.nth = nth;
                 }
-                None => self.nth(content(record), time),
-            },
-            Record::Call(call) => match &call.id {
-                Some(_) if call.provider == Provider::Kubernetes => {
-                    (call.identity(), call.stage.into(), 0)
-                }
-                Some(_) => (call.identity(), Half::Whole, 0),
-                None => self.nth(call.identity(), time),
-            },
-            Record::Journal(record) => match &record.cursor {
-                Some(_) => (record.identity(), Half::Whole, 0),
-                None => self.nth(record.identity(), time),
-            },
-            Record::Access(record) => {
-                let content = self.content(record);
-                self.nth(content, time)
+                (id, Half::Whole)
             }
         };
-        let payload = Payload { record, place, nth };
         self.push(Item {
             time,
             id,
             half,
-            bytes: self.bytes,
-            payload: (!self.shared.counting).then(|| Box::new(payload)),
+            bytes,
+            payload,
         });
     }
 
     /// The name of a record that has none of its own: its content and its how-manieth.
-    fn nth(&mut self, content: u128, time: Timestamp) -> (u128, Half, u32) {
+    fn nth(&mut self, content: u128, time: Timestamp) -> (u128, u32) {
         let count = self.seen.at(content, time);
         let nth = *count;
         *count += 1;
@@ -546,23 +721,7 @@ impl<F: FnMut(Item)> Sink<'_, F> {
         for (to, from) in word.iter_mut().zip(bytes) {
             *to = from;
         }
-        (self.shared.scanner.id(&word), Half::Whole, nth)
-    }
-
-    /// The content of a request, hashed with the key of this process: an access log has millions
-    /// of short lines, and a digest would cost more than reading them.
-    fn content(&mut self, record: &AccessRecord) -> u128 {
-        let name = [record.proxy.name()];
-        let (seconds, nanos) = (record.time.seconds(), record.time.nanos());
-        self.words.clear();
-        self.words.extend(seconds.to_le_bytes());
-        self.words.extend(nanos.to_le_bytes());
-        self.words.extend(record.status.to_le_bytes());
-        for word in name.iter().chain(&record.words()) {
-            self.words.extend((word.len() as u64).to_le_bytes());
-            self.words.extend_from_slice(word.as_bytes());
-        }
-        self.shared.scanner.id(self.words)
+        (self.shared.scanner.id(&word), nth)
     }
 
     fn mark(&mut self, mark: Mark, bytes: u32) {
@@ -575,9 +734,9 @@ impl<F: FnMut(Item)> Sink<'_, F> {
         });
     }
 
-    fn found(&mut self, found: Found, lines: &mut u64) {
-        for (mark, bytes) in found.marks {
-            self.mark(mark, bytes);
+    fn found<T>(&mut self, found: Found<T>, lines: &mut u64, take: impl Fn(&mut Self, T)) {
+        for taken in found.taken {
+            take(self, taken);
         }
         for mut rejected in found.rejected {
             rejected.place.line += *lines;
@@ -644,6 +803,75 @@ impl Live {
             bytes: 0,
         }
     }
+}
+
+/// A record with what tells it from others. All that can be found out of it alone is, so that the
+/// one thread that puts records in order has little left to do.
+fn draft(
+    scanner: &Scanner,
+    counting: bool,
+    words: &mut Vec<u8>,
+    (record, place, bytes): (Record, Place, u32),
+) -> Draft {
+    let time = record.time();
+    let name = match &record {
+        Record::Vault(entry) => {
+            let id = scanner.id(entry.request_id.raw().as_bytes());
+            Name::Own(id, entry.kind.into())
+        }
+        Record::Event(event) => {
+            let id = Digest::of("event").word(event.source.raw().as_bytes());
+            let id = id.word(event.id.raw().as_bytes()).end();
+            Name::Own(id, Half::Whole)
+        }
+        Record::Postgres(record) => Name::Content(record.identity()),
+        Record::CloudTrail(record) => match &record.event_id {
+            Some(id) => {
+                let id = Digest::of("cloudtrail").word(id.raw().as_bytes()).end();
+                Name::Own(id, Half::Whole)
+            }
+            None => Name::Content(content(record)),
+        },
+        Record::Call(call) => match &call.id {
+            Some(_) if call.provider == Provider::Kubernetes => {
+                Name::Own(call.identity(), call.stage.into())
+            }
+            Some(_) => Name::Own(call.identity(), Half::Whole),
+            None => Name::Content(call.identity()),
+        },
+        Record::Journal(record) => match &record.cursor {
+            Some(_) => Name::Own(record.identity(), Half::Whole),
+            None => Name::Content(record.identity()),
+        },
+        Record::Access(record) => Name::Content(content_of_access(record, scanner, words)),
+    };
+    let payload = Payload {
+        record,
+        place,
+        nth: 0,
+    };
+    Draft {
+        time,
+        name,
+        bytes,
+        payload: (!counting).then(|| Box::new(payload)),
+    }
+}
+
+/// The content of a request, hashed with the key of this process: an access log has millions of
+/// short lines, and a digest would cost more than reading them.
+fn content_of_access(record: &AccessRecord, scanner: &Scanner, room: &mut Vec<u8>) -> u128 {
+    let name = [record.proxy.name()];
+    let (seconds, nanos) = (record.time.seconds(), record.time.nanos());
+    room.clear();
+    room.extend(seconds.to_le_bytes());
+    room.extend(nanos.to_le_bytes());
+    room.extend(record.status.to_le_bytes());
+    for word in name.iter().chain(&record.words()) {
+        room.extend((word.len() as u64).to_le_bytes());
+        room.extend_from_slice(word.as_bytes());
+    }
+    scanner.id(room)
 }
 
 /// What tells a CloudTrail record without an `eventID` from another.

@@ -85,7 +85,8 @@ impl Archive {
 
     /// Takes new lines of a file in; gives the first row that is another one now, if any is.
     pub fn grow(&mut self, file: u32, block: &Block<'_>) -> Option<usize> {
-        let original = self.originals.get(usize::try_from(file).ok()?)?;
+        let original = self.originals.get_mut(usize::try_from(file).ok()?)?;
+        original.grown(block);
         let (name, kind, read_to) = (original.name().clone(), original.kind, original.read_to);
         let formats = &mut self.growing.formats;
         let format = match formats.entry(file) {
