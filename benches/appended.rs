@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use portable_pty::CommandBuilder;
 
-use terminal::{Terminal, millis, rotascope};
+use terminal::{Terminal, millis};
 
 /// What the log holds before anything is appended, where none is named.
 const ROWS: usize = 20_000;
@@ -73,30 +73,13 @@ fn main() {
     drop(table);
     cut(&path, length);
 
-    for mut command in [vec!["tail", "-f"], vec!["lnav"]] {
-        let name = command.join(" ");
-        let at = path.to_string_lossy();
-        command.push(&at);
-        let there = std::process::Command::new("sh")
-            .args([
-                "-c",
-                &format!("command -v {}", command.first().unwrap_or(&"")),
-            ])
-            .output();
-        if !there.is_ok_and(|there| there.status.success()) {
-            println!("{name}: not there");
-            continue;
-        }
-        let mut words = command.into_iter();
-        let mut builder = CommandBuilder::new(words.next().unwrap_or_default());
-        builder.args(words);
-        let (mut other, _) = Terminal::command(builder);
-        other.rest(Duration::from_secs(3));
-        appended(&name, &mut other, false, &path, lines);
-        drop(other);
-        cut(&path, length);
-    }
-    println!("{}", rotascope().display());
+    let mut command = CommandBuilder::new("tail");
+    command.args(["-f", &path.to_string_lossy()]);
+    let (mut other, _) = Terminal::command(command);
+    other.rest(Duration::from_secs(1));
+    appended("tail -f", &mut other, false, &path, lines);
+    drop(other);
+    cut(&path, length);
 }
 
 /// The times of lines that are appended one after another.
