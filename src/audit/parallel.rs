@@ -70,6 +70,20 @@ pub(super) trait Take: Send + 'static {
         file: (&Text, u64),
         found: &mut Found<Self::Taken>,
     ) -> usize;
+
+    /// True where records go on in other lines.
+    fn spans(&self) -> bool {
+        false
+    }
+
+    /// True for a line that a record begins with: the ones behind it that begin none are taken with
+    /// it, whichever piece they lie in.
+    fn begins(&self, _line: &[u8]) -> bool {
+        true
+    }
+
+    /// The last record of a piece is whole.
+    fn end(&mut self, _found: &mut Found<Self::Taken>) {}
 }
 
 /// The pieces of a file, in order. Dropping it stops the threads.
@@ -126,6 +140,44 @@ impl<T: Send + 'static> Pieces<T> {
             threads: vec![from],
             next: 0,
         })
+    }
+
+    /// What several threads find in what another one cuts into parts, in the order of the parts.
+    /// `cut` gives each part to the sink, which says whether anybody wants more.
+    pub(super) fn spread<C: Send + 'static, R>(
+        input: &Input,
+        cut: impl FnOnce(&mut dyn FnMut(C) -> bool) + Send + 'static,
+        taker: &dyn Fn() -> R,
+    ) -> Result<Self, Trouble>
+    where
+        R: FnMut(C) -> Found<T> + Send + 'static,
+    {
+        let count = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
+        let fail = |e: io::Error| Trouble::opening(&input.path, &e);
+        let (mut parts, mut threads) = (Vec::new(), Vec::new());
+        for nth in 0..count {
+            let (part, given) = sync_channel::<C>(1);
+            let (to, from) = sync_channel(AHEAD);
+            let mut take = taker();
+            let run = move || {
+                for part in given {
+                    if to.send(take(part)).is_err() {
+                        return;
+                    }
+                }
+            };
+            let spawn = thread::Builder::new().name(format!("read-{nth}"));
+            spawn.spawn(run).map_err(fail)?;
+            parts.push(part);
+            threads.push(from);
+        }
+        let run = move || {
+            let mut turn = parts.iter().cycle();
+            cut(&mut |part| turn.next().is_some_and(|to| to.send(part).is_ok()));
+        };
+        let spawn = thread::Builder::new().name("cut".to_owned());
+        spawn.spawn(run).map_err(fail)?;
+        Ok(Self { threads, next: 0 })
     }
 
     /// The next piece; `None` at the end.
@@ -200,15 +252,71 @@ impl<R: Take> Worker<R> {
                 }
             }
         }
-        let held = close.unwrap_or(held);
+        let mut held = close.unwrap_or(held);
         let last = start + whole >= self.length;
-        while at < held && (at < end || (at == end && !last)) {
+        let is_own = |at: usize| at < end || (at == end && !last);
+        if start > 0 {
+            // What a record before goes on with is its piece's.
+            while at < held && is_own(at) && !self.begins(at, held) {
+                at = self.next(at, held);
+            }
+            if at >= held || !is_own(at) {
+                return found;
+            }
+        }
+        loop {
+            if at >= held
+                && let Err(trouble) = self.more(start, &mut held)
+            {
+                found.trouble = Some(trouble);
+            }
+            if at >= held || !(is_own(at) || (!last && !self.begins(at, held))) {
+                break;
+            }
             let text = self.buffer.bytes().get(..held).unwrap_or_default();
             let file = (&self.name, start);
             at = self.taker.line(text, at, file, &mut found);
             found.lines += 1;
         }
+        self.taker.end(&mut found);
         found
+    }
+
+    /// Where the line ends that begins at `at`.
+    fn next(&self, at: usize, held: usize) -> usize {
+        let text = self.buffer.bytes().get(..held).unwrap_or_default();
+        line_end(text, at).unwrap_or(held)
+    }
+
+    fn begins(&self, at: usize, held: usize) -> bool {
+        let end = self.next(at, held);
+        let line = self.buffer.bytes().get(at..end).unwrap_or_default();
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        self.taker.begins(line.strip_suffix(b"\r").unwrap_or(line))
+    }
+
+    /// Reads one line on behind a piece, where a record may go on in it.
+    fn more(&mut self, start: u64, held: &mut usize) -> Result<(), Trouble> {
+        if !self.taker.spans() || start + *held as u64 >= self.length {
+            return Ok(());
+        }
+        let from = *held;
+        let mut now = from;
+        loop {
+            let before = now;
+            now = self.read(start, before, before + BEYOND.max(before - from))?;
+            let left = usize::try_from(self.length - start).unwrap_or(usize::MAX);
+            now = now.min(left);
+            let text = self.buffer.bytes().get(..now).unwrap_or_default();
+            if let Some(end) = line_end(text, before) {
+                *held = end;
+                return Ok(());
+            }
+            if now <= before || now - from > LONGEST_LINE {
+                *held = now;
+                return Ok(());
+            }
+        }
     }
 
     /// Reads on to `want` bytes from `start`, where `held` are there; gives how many are now.
@@ -330,5 +438,132 @@ pub(super) fn too_long(place: Place) -> Rejected {
         place,
         reason: TOO_LONG.into(),
         excerpt: Text::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use crate::audit::{Options, Sighted, open, open_carried};
+
+    /// A log so large that several threads read it, of lines that are told their number.
+    fn large(line: impl Fn(usize) -> String, between: &str) -> String {
+        let mut log = String::new();
+        for n in 0.. {
+            if log.len() > 5 << 20 {
+                break;
+            }
+            if n > 0 {
+                log.push_str(between);
+            }
+            log.push_str(&line(n));
+        }
+        log
+    }
+
+    fn time(n: usize) -> String {
+        let seconds = n / 20;
+        let (hour, minute) = (seconds / 3600, seconds / 60 % 60);
+        format!("2026-11-23T{hour:02}:{minute:02}:{:02}Z", seconds % 60)
+    }
+
+    fn both(name: &str, log: String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, &log).unwrap();
+        let ahead = open(&[&path], &Options::default()).unwrap();
+        let told = ahead.progress();
+        let ahead: Vec<Sighted> = ahead.collect();
+        // What is carried is read by the thread that asks.
+        let log: &'static [u8] = Box::leak(log.into_bytes().into_boxed_slice());
+        let alone = open_carried(&[(path.to_str().unwrap(), log)], &Options::default());
+        let rejected = alone.progress();
+        let alone: Vec<Sighted> = alone.collect();
+        assert!(ahead.len() > 1000, "{name}: {}", ahead.len());
+        assert_eq!(ahead.len(), alone.len(), "{name}");
+        for (nth, (a, b)) in ahead.iter().zip(&alone).enumerate() {
+            assert_eq!(a, b, "{name} {nth}");
+        }
+        let places = |rejections: Vec<super::Rejected>| {
+            let places = rejections.into_iter().map(|r| (r.place, r.reason));
+            places.collect::<Vec<_>>()
+        };
+        let (told, rejected) = (told.rejections(), rejected.rejections());
+        assert_eq!(places(told), places(rejected), "{name}");
+    }
+
+    #[test]
+    fn what_threads_read_is_what_one_reads() {
+        let filler = "x".repeat(300);
+        both(
+            "events",
+            large(
+                |n| {
+                    let time = time(n);
+                    if n % 997 == 5 {
+                        return "{torn".to_owned();
+                    }
+                    format!(
+                        r#"{{"specversion":"1.0","id":"{n}","source":"/x","type":"com.example","time":"{time}","data":{{"a":"{filler}"}}}}"#
+                    )
+                },
+                "\n",
+            ),
+        );
+        let call = |n: usize| {
+            let time = time(n);
+            format!(
+                r#"{{"kind":"Event","auditID":"k-{n}","stage":"ResponseComplete","verb":"get","requestURI":"/{filler}","user":{{"username":"u{}"}},"stageTimestamp":"{time}"}}"#,
+                n % 7
+            )
+        };
+        both("lines", large(call, "\r\n"));
+        let torn = |n: usize| {
+            if n % 997 == 5 {
+                "7".to_owned()
+            } else {
+                call(n)
+            }
+        };
+        let list = large(torn, ",\n");
+        both(
+            "document",
+            format!("{{\"kind\":\"EventList\",\"items\":[{list}]}}"),
+        );
+        both("document that ends early", format!("[{list}"));
+    }
+
+    #[test]
+    fn records_that_go_on_in_other_lines_are_read_whole_wherever_a_piece_ends() {
+        let filler = "x".repeat(200);
+        let record = |n: usize, most: usize| {
+            let time = time(n).replace('T', " ").replace('Z', ".000 UTC");
+            let mut record = format!("{time} [7] app@pay ERROR:  duplicate key {n} {filler}");
+            for line in 0..n % most {
+                let _ = match line % 3 {
+                    0 => write!(record, "\n\tgoes on in {line} {filler}"),
+                    1 => write!(
+                        record,
+                        "\n{time} [7] app@pay DETAIL:  Key {line} exists {filler}"
+                    ),
+                    _ => write!(record, "\n{time} [7] app@pay STATEMENT:  INSERT {filler}"),
+                };
+            }
+            if n % 501 == 3 {
+                let _ = write!(record, "\n{time} no severity\n\tand more of it");
+            }
+            record
+        };
+        both("stderr", large(|n| record(n, 7), "\n"));
+        // Longer than a piece.
+        let long = |n: usize| {
+            if n == 2000 {
+                format!("{}\n\t{}", record(n, 7), "y\n\t".repeat(600_000))
+            } else {
+                record(n, 3)
+            }
+        };
+        both("a long record", large(long, "\n"));
     }
 }

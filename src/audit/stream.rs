@@ -1,17 +1,21 @@
 //! One input as a stream of records in order of time.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::detect::{Detected, Kind, LONG_SAMPLE, SAMPLE, detect};
 use super::digest::Digest;
+use super::entry::AuditRow;
 use super::format::access::{Access, envoy, nginx};
-use super::format::cloudtrail::{CloudTrail, CloudTrailLines};
-use super::format::document::{Document, Documents, Lines, ReadRecord};
+use super::format::cloudtrail::{self, CloudTrail, CloudTrailLines};
+use super::format::document::{self, Document, Documents, Lines, ReadRecord};
 use super::format::events::Events;
 use super::format::journald::Journald;
-use super::format::postgres::{csv::CsvLog, json::JsonLog, stderr::Stderr};
+use super::format::postgres::stderr::{self, Stderr};
+use super::format::postgres::{csv::CsvLog, json::JsonLog};
+use super::format::split::{Piece, Splitter};
 use super::format::vault::Vault;
 use super::format::{Format, Read, azure, gcp, kubernetes};
 use super::lines::{Line, LineReader};
@@ -50,8 +54,7 @@ const MOST_COUNTED: usize = 200_000;
 pub(super) struct Shared {
     pub(super) progress: Arc<Progress>,
     pub(super) scanner: Scanner,
-    /// Records are only counted: they are not kept.
-    pub(super) counting: bool,
+    pub(super) keep: Keep,
     /// See [`super::Options::quiet`].
     pub(super) quiet: Option<Duration>,
     /// The inputs that are being read.
@@ -64,13 +67,13 @@ impl Shared {
     pub(super) fn new(
         progress: &Arc<Progress>,
         scanner: Scanner,
-        counting: bool,
+        keep: Keep,
         quiet: Option<Duration>,
     ) -> Arc<Self> {
         Arc::new(Self {
             progress: Arc::clone(progress),
             scanner,
-            counting,
+            keep,
             quiet,
             open: AtomicU64::new(0),
             ahead: READ_AHEAD,
@@ -83,7 +86,7 @@ impl Shared {
         Arc::new(Self {
             progress: Arc::default(),
             scanner: self.scanner.clone(),
-            counting: false,
+            keep: Keep::Records,
             quiet: None,
             open: AtomicU64::new(0),
             ahead: 0,
@@ -115,10 +118,27 @@ pub(super) struct Item {
 
 /// What is kept of a record that is not only counted.
 pub(super) struct Payload {
-    pub(super) record: Record,
+    pub(super) kept: Kept,
     pub(super) place: Place,
     /// The how-manieth of its input with the same content, from 0.
     pub(super) nth: u32,
+}
+
+/// A record, or what an archive keeps of it.
+pub(super) enum Kept {
+    Record(Record),
+    /// Its row. The halves of a Vault call have one together only.
+    Row(Box<AuditRow>),
+}
+
+/// What is kept of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Nothing: they are only counted.
+    Nothing,
+    Records,
+    /// Their rows, where each has one of its own.
+    Rows,
 }
 
 /// Whether something else belongs to a record.
@@ -407,7 +427,7 @@ impl Feed {
             .bytes
             .filter(|bytes| *bytes >= WORTHWHILE && input.carried.is_none());
         let plain = length.filter(|_| reader.packing() == Packing::Plain);
-        let fed = if kind == Kind::Vault && shared.counting {
+        let fed = if kind == Kind::Vault && shared.keep == Keep::Nothing {
             Self::scan(input, reader, plain, shared)
         } else if length.is_some() && shared.open.load(Ordering::Relaxed) < shared.ahead {
             Self::ahead(kind, input, reader, plain, shared)
@@ -446,23 +466,102 @@ impl Feed {
         plain: Option<u64>,
         shared: &Arc<Shared>,
     ) -> Result<Self, Trouble> {
-        if let Some(length) = plain.filter(|_| kind.is_one_line()) {
+        if let Some(length) = plain.filter(|_| kind.is_one_line() || kind == Kind::PostgresStderr) {
             let taker = || Drafts::of(kind, shared);
             let pieces = Pieces::read(input, length, &shared.progress.bytes, &taker)?;
             return Ok(Self::Drafts(pieces, 1));
         }
-        let (mut reading, mut drafts) =
-            (Reading::of(kind, reader.name()), Drafts::of(kind, shared));
         let mut reader = reader;
+        if let Some((mut splitter, read)) = cut_of(kind, reader.name()) {
+            let cut = move |give: &mut dyn FnMut(Part) -> bool| {
+                while !reader.is_done() {
+                    if !give(Part::cut(&mut reader, &mut splitter)) {
+                        return;
+                    }
+                }
+            };
+            let taker = || {
+                let mut drafts = Drafts::of(kind, shared);
+                move |part| drafts.part(part, read)
+            };
+            return Ok(Self::Drafts(Pieces::spread(input, cut, &taker)?, 0));
+        }
+        let (mut format, mut drafts) = (format_of_lines(kind), Drafts::of(kind, shared));
         let pieces = Pieces::behind(input, move |to| {
-            while !reader.is_done() {
-                let found = drafts.piece(&mut reader, &mut reading);
+            while let Some(format) = format.as_mut().filter(|_| !reader.is_done()) {
+                let found = drafts.piece(&mut reader, format.as_mut());
                 if to.send(found).is_err() {
                     return;
                 }
             }
         })?;
         Ok(Self::Drafts(pieces, 0))
+    }
+}
+
+/// Reads what was cut out of a document.
+#[derive(Clone, Copy)]
+enum ReadPiece {
+    CloudTrail,
+    Calls(ReadRecord),
+}
+
+impl ReadPiece {
+    fn read(self, piece: Piece<'_>) -> Read {
+        match self {
+            Self::CloudTrail => cloudtrail::read(piece),
+            Self::Calls(read) => document::read(piece, read),
+        }
+    }
+}
+
+/// What cuts the documents of a format, and who reads their records.
+fn cut_of(kind: Kind, name: &Text) -> Option<(Splitter, ReadPiece)> {
+    match kind {
+        Kind::CloudTrail => Some((Splitter::new(name.clone()), ReadPiece::CloudTrail)),
+        Kind::CallDocuments(provider) => {
+            let (members, read) = of_provider(provider);
+            let splitter = Splitter::of(name.clone(), members);
+            Some((splitter, ReadPiece::Calls(read)))
+        }
+        _ => None,
+    }
+}
+
+/// Records that were cut out of a document: where each lies in the bytes, where it stands, and
+/// why it is none.
+#[derive(Default)]
+struct Part {
+    bytes: Vec<u8>,
+    pieces: Vec<(Range<usize>, Place, Option<&'static str>)>,
+    trouble: Option<Trouble>,
+}
+
+impl Part {
+    fn cut(reader: &mut LineReader, splitter: &mut Splitter) -> Self {
+        const BYTES: usize = 256 << 10;
+        let (mut part, mut trouble) = (Self::default(), None);
+        while part.bytes.len() < BYTES && !reader.is_done() {
+            let mut take = |piece: Piece<'_>| part.take(piece);
+            reader.chunks(&mut |chunk| splitter.feed(chunk, &mut take), &mut |t| {
+                trouble = Some(t);
+            });
+            if reader.is_done() {
+                splitter.end(&mut take);
+            }
+        }
+        part.trouble = trouble;
+        part
+    }
+
+    fn take(&mut self, piece: Piece<'_>) {
+        let (bytes, place, reason) = match piece {
+            Piece::Object(bytes, place) => (bytes, place, None),
+            Piece::Bad(bytes, place, reason) => (bytes, place, Some(reason)),
+        };
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.pieces.push((begin..self.bytes.len(), place, reason));
     }
 }
 
@@ -485,27 +584,30 @@ enum Name {
 /// Makes drafts of records.
 struct Drafts {
     scanner: Scanner,
-    counting: bool,
+    keep: Keep,
     /// Room for what is hashed.
     words: Vec<u8>,
     /// Reads the lines of a piece.
     format: Option<Box<dyn Format + Send>>,
+    /// Which lines begin a record, where not all do.
+    begins: Option<fn(&[u8]) -> bool>,
 }
 
 impl Drafts {
     fn of(kind: Kind, shared: &Shared) -> Self {
         Self {
             scanner: shared.scanner.clone(),
-            counting: shared.counting,
+            keep: shared.keep,
             words: Vec::new(),
             format: format_of_lines(kind),
+            begins: (kind == Kind::PostgresStderr).then_some(stderr::begins),
         }
     }
 
     fn draft(&mut self, record: Record, place: Place, bytes: u32) -> Draft {
         draft(
             &self.scanner,
-            self.counting,
+            self.keep,
             &mut self.words,
             (record, place, bytes),
         )
@@ -519,44 +621,44 @@ impl Drafts {
     }
 
     /// Reads one piece of an input on. Its places are told as they are.
-    fn piece(&mut self, reader: &mut LineReader, reading: &mut Reading) -> Found<Draft> {
+    fn piece(&mut self, reader: &mut LineReader, format: &mut dyn Format) -> Found<Draft> {
         let mut found = Found::default();
         let mut trouble = None;
-        match reading {
-            Reading::Lines(format) => {
-                let name = reader.name().clone();
-                let mut held = 0;
-                reader.lines(
-                    &mut |line| {
-                        let place = Place {
-                            file: name.clone(),
-                            line: line.number,
-                            byte: line.offset,
-                        };
-                        let Some(bytes) = line.bytes else {
-                            found.rejected.push(too_long(place));
-                            return;
-                        };
-                        held = length(bytes);
-                        format.line(bytes, &place, &mut |read| self.take(read, held, &mut found));
-                    },
-                    &mut |t| trouble = Some(t),
-                );
-                if reader.is_done() {
-                    format.finish(&mut |read| self.take(read, held, &mut found));
-                }
-            }
-            Reading::Bytes(format) => {
-                let mut take = |read| self.take(read, DOCUMENT_BYTES, &mut found);
-                reader.chunks(&mut |chunk| format.bytes(chunk, &mut take), &mut |t| {
-                    trouble = Some(t);
-                });
-                if reader.is_done() {
-                    format.end(&mut take);
-                }
-            }
+        let name = reader.name().clone();
+        let mut held = 0;
+        let mut line = |line: Line<'_>| {
+            let place = Place {
+                file: name.clone(),
+                line: line.number,
+                byte: line.offset,
+            };
+            let Some(bytes) = line.bytes else {
+                found.rejected.push(too_long(place));
+                return;
+            };
+            held = length(bytes);
+            format.line(bytes, &place, &mut |read| self.take(read, held, &mut found));
+        };
+        reader.lines(&mut line, &mut |t| trouble = Some(t));
+        if reader.is_done() {
+            format.finish(&mut |read| self.take(read, held, &mut found));
         }
         found.trouble = trouble;
+        found
+    }
+
+    /// Reads records that were cut out of a document.
+    fn part(&mut self, part: Part, read: ReadPiece) -> Found<Draft> {
+        let mut found = Found::default();
+        for (range, place, reason) in part.pieces {
+            let bytes = part.bytes.get(range).unwrap_or_default();
+            let piece = match reason {
+                Some(reason) => Piece::Bad(bytes, place, reason),
+                None => Piece::Object(bytes, place),
+            };
+            self.take(read.read(piece), DOCUMENT_BYTES, &mut found);
+        }
+        found.trouble = part.trouble;
         found
     }
 }
@@ -580,6 +682,21 @@ impl Take for Drafts {
         });
         self.format = Some(format);
         next
+    }
+
+    fn spans(&self) -> bool {
+        self.begins.is_some()
+    }
+
+    fn begins(&self, line: &[u8]) -> bool {
+        self.begins.is_none_or(|begins| begins(line))
+    }
+
+    fn end(&mut self, found: &mut Found<Draft>) {
+        if let Some(mut format) = self.format.take() {
+            format.finish(&mut |read| self.take(read, 0, found));
+            self.format = Some(format);
+        }
     }
 }
 
@@ -681,7 +798,7 @@ impl<F: FnMut(Item)> Sink<'_, F> {
 
     fn record(&mut self, record: Record, place: Place) {
         let told = (record, place, self.bytes);
-        let draft = draft(&self.shared.scanner, self.shared.counting, self.words, told);
+        let draft = draft(&self.shared.scanner, self.shared.keep, self.words, told);
         self.draft(draft);
     }
 
@@ -809,7 +926,7 @@ impl Live {
 /// one thread that puts records in order has little left to do.
 fn draft(
     scanner: &Scanner,
-    counting: bool,
+    keep: Keep,
     words: &mut Vec<u8>,
     (record, place, bytes): (Record, Place, u32),
 ) -> Draft {
@@ -845,16 +962,26 @@ fn draft(
         },
         Record::Access(record) => Name::Content(content_of_access(record, scanner, words)),
     };
-    let payload = Payload {
-        record,
-        place,
-        nth: 0,
+    let kept = match (keep, record) {
+        (Keep::Nothing, _) => None,
+        (Keep::Rows, record) if !matches!(record, Record::Vault(_)) => {
+            let row = AuditRow::of_item(&record.item(), place.clone());
+            row.map(|row| Kept::Row(Box::new(row)))
+        }
+        (_, record) => Some(Kept::Record(record)),
+    };
+    let payload = |kept| {
+        Box::new(Payload {
+            kept,
+            place,
+            nth: 0,
+        })
     };
     Draft {
         time,
         name,
         bytes,
-        payload: (!counting).then(|| Box::new(payload)),
+        payload: kept.map(payload),
     }
 }
 

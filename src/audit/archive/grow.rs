@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 use super::Archive;
 use super::columns::{At, Entry, LONGEST_BACK, nanos};
 use super::half::Ids;
-use super::look::item;
 use super::original::Original;
 use super::segment::ById;
 use crate::audit::AuditRow;
@@ -173,7 +172,7 @@ impl Archive {
                 request: request_at.and_then(|at| self.request(at)),
                 response: Some(entry),
             }),
-            record => item(record),
+            record => record.item(),
         };
         let sighted = Sighted {
             merged: Merged {
