@@ -24,7 +24,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 const FRAME_END: &[u8] = b"\x1b[?2026l";
 
 /// The longest that anything is waited for: a large log is opened meanwhile.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const ROWS: u16 = 50;
 const COLUMNS: u16 = 200;
