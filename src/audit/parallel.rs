@@ -295,21 +295,21 @@ impl<R: Take> Worker<R> {
         self.taker.begins(line.strip_suffix(b"\r").unwrap_or(line))
     }
 
-    /// Reads one line on behind a piece, where a record may go on in it.
+    /// Reads some lines on behind a piece, where a record may go on in them.
     fn more(&mut self, start: u64, held: &mut usize) -> Result<(), Trouble> {
-        if !self.taker.spans() || start + *held as u64 >= self.length {
+        let from = *held;
+        let left = usize::try_from(self.length - start).unwrap_or(usize::MAX);
+        if !self.taker.spans() || from >= left {
             return Ok(());
         }
-        let from = *held;
         let mut now = from;
         loop {
             let before = now;
-            now = self.read(start, before, before + BEYOND.max(before - from))?;
-            let left = usize::try_from(self.length - start).unwrap_or(usize::MAX);
-            now = now.min(left);
-            let text = self.buffer.bytes().get(..now).unwrap_or_default();
-            if let Some(end) = line_end(text, before) {
-                *held = end;
+            let want = (before + BEYOND.max(before - from)).min(left);
+            now = self.read(start, before, want)?;
+            let text = self.buffer.bytes().get(from..now).unwrap_or_default();
+            if let Some(end) = memchr::memrchr(b'\n', text) {
+                *held = from + end + 1;
                 return Ok(());
             }
             if now <= before || now - from > LONGEST_LINE {
@@ -559,7 +559,7 @@ mod tests {
         // Longer than a piece.
         let long = |n: usize| {
             if n == 2000 {
-                format!("{}\n\t{}", record(n, 7), "y\n\t".repeat(600_000))
+                format!("{}\n\t{}", record(n, 7), format!("{filler}\n\t").repeat(9_000))
             } else {
                 record(n, 3)
             }
