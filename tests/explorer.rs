@@ -176,11 +176,15 @@ fn a_thousand_megabytes_are_explored_by_keys() {
     terminal.wait_for("the last row's number", |screen| screen.contains(&last));
 
     let asks = |terminal: &mut Terminal, filter: &str, n: u64| {
-        terminal.press("/\u{15}");
+        terminal.press("/");
         terminal.press(filter);
         terminal.press("\r");
         finds(terminal, n, all);
         terminal.press("\u{1b}[H");
+    };
+    let back = |terminal: &mut Terminal| {
+        terminal.press("\u{7f}");
+        finds(terminal, all, all);
     };
     let fits = |row: u64| large::is_denied(row) && large::actor(row) == "approle-03";
     asks(
@@ -189,6 +193,7 @@ fn a_thousand_megabytes_are_explored_by_keys() {
         large::rows(fits),
     );
     says(&mut terminal, (0..all).find(|row| fits(*row)).unwrap());
+    back(&mut terminal);
 
     // A word stands in no column: the whole log is looked through.
     asks(&mut terminal, large::WORD, 1);
@@ -199,6 +204,7 @@ fn a_thousand_megabytes_are_explored_by_keys() {
         screen.contains("stands in") && screen.contains(&line)
     });
     terminal.press("\r");
+    back(&mut terminal);
 
     let first = large::at(5 * 3600);
     asks(&mut terminal, "time:2026-01-01T05:00..", all - first);

@@ -559,7 +559,11 @@ mod tests {
         // Longer than a piece.
         let long = |n: usize| {
             if n == 2000 {
-                format!("{}\n\t{}", record(n, 7), format!("{filler}\n\t").repeat(9_000))
+                format!(
+                    "{}\n\t{}",
+                    record(n, 7),
+                    format!("{filler}\n\t").repeat(9_000)
+                )
             } else {
                 record(n, 3)
             }
