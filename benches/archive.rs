@@ -2,7 +2,8 @@
 //! `scripts/bench-archive`, or `cargo bench --bench archive -- FILE [RUNS]`.
 //!
 //! Everything is warm, and the best of the runs counts, taken in turn so that all meet the same
-//! noise.
+//! noise. `DuckDB` (the Python module, of the Python that `BENCH_PYTHON` names) reads the same columns
+//! into a table in memory and lnav counts its lines, once each, where they are there.
 
 #![expect(
     clippy::print_stdout,
@@ -57,6 +58,17 @@ fn main() {
         index / lines,
         bytes / index / 1e9
     );
+    let duck = duckdb(&file);
+    println!("DuckDB {duck:.3} s, {:.1} x ours", duck / index);
+    let lnav = other(&[
+        "lnav",
+        "-n",
+        "-q",
+        "-c",
+        ";SELECT count(*) FROM all_logs",
+        &file,
+    ]);
+    println!("lnav {lnav:.3} s, {:.1} x ours", lnav / index);
     println!(
         "errors per minute and prefix, cold {errors:.3} s; rg {rg_errors:.3} s, goal {:.3} s",
         rg_errors * 1.2 + 0.1
@@ -169,6 +181,32 @@ fn other(words: &[&str]) -> f64 {
         Ok(_) => start.elapsed().as_secs_f64(),
         Err(_) => f64::NAN,
     }
+}
+
+/// What `DuckDB` is asked: the columns that the archive keeps, of every line.
+const DUCKDB: &str = r#"
+import sys, time, duckdb
+base = duckdb.connect()
+base.execute("SET threads = 2")
+began = time.perf_counter()
+base.execute("""CREATE TABLE calls AS SELECT time, type, error, request.id AS id,
+    request.operation AS operation, request.path AS path, request.remote_address AS address,
+    auth.display_name AS actor, auth.entity_id AS entity
+    FROM read_json($1, format = 'newline_delimited', columns = {
+        time: 'TIMESTAMP', type: 'VARCHAR', error: 'VARCHAR',
+        request: 'STRUCT(id VARCHAR, operation VARCHAR, path VARCHAR, remote_address VARCHAR)',
+        auth: 'STRUCT(display_name VARCHAR, entity_id VARCHAR)'})""", [sys.argv[1]])
+print(time.perf_counter() - began)
+"#;
+
+/// Seconds that `DuckDB` takes to read the same columns; not a number where it is not there.
+fn duckdb(file: &str) -> f64 {
+    let python = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let run = Command::new(python).args(["-c", DUCKDB, file]).output();
+    let out = run.map(|run| String::from_utf8_lossy(&run.stdout).into_owned());
+    out.ok()
+        .and_then(|out| out.trim().parse().ok())
+        .unwrap_or(f64::NAN)
 }
 
 /// Resident memory in bytes, where the system tells.

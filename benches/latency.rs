@@ -4,150 +4,25 @@
 
 #![expect(
     clippy::expect_used,
-    clippy::indexing_slicing,
     clippy::print_stdout,
-    clippy::large_stack_arrays,
     reason = "a bench prints figures and stops where it cannot measure"
 )]
 
+#[path = "made/terminal.rs"]
+mod terminal;
+
 use std::fmt::Write as _;
-use std::io::{Read, Write};
-use std::num::NonZero;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-
-/// The program marks the end of each frame so (synchronized update, DEC mode 2026).
-const FRAME_END: &[u8] = b"\x1b[?2026l";
-
-struct Program {
-    chunks: Receiver<(Instant, Vec<u8>)>,
-    screen: vt100::Parser,
-    writer: Box<dyn Write + Send>,
-    child: Box<dyn Child + Send + Sync>,
-    _master: Box<dyn MasterPty + Send>,
-}
-
-impl Program {
-    fn start(args: &[&str]) -> (Self, Instant) {
-        let size = PtySize {
-            rows: 50,
-            cols: 200,
-            pixel_width: 0,
-            pixel_height: 0,
-        };
-        let pair = native_pty_system()
-            .openpty(size)
-            .expect("a pseudo-terminal");
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_rotascope"));
-        command.args(args);
-        command.env("TERM", "xterm-256color");
-        command.env(
-            "ROTASCOPE_CONFIG_DIR",
-            std::env::temp_dir().join("rotascope-bench-none"),
-        );
-        command.env(
-            "ROTASCOPE_STATE_DIR",
-            std::env::temp_dir().join("rotascope-bench-none"),
-        );
-        let mut reader = pair.master.try_clone_reader().expect("readable");
-        let writer = pair.master.take_writer().expect("writable");
-        let (send, chunks) = channel();
-        thread::spawn(move || {
-            let mut buffer = [0_u8; 1 << 16];
-            while let Ok(n) = reader.read(&mut buffer) {
-                if n == 0 || send.send((Instant::now(), buffer[..n].to_vec())).is_err() {
-                    return;
-                }
-            }
-        });
-        let began = Instant::now();
-        let child = pair
-            .slave
-            .spawn_command(command)
-            .expect("the program starts");
-        let screen = vt100::Parser::new(
-            NonZero::new(50).expect("rows"),
-            NonZero::new(200).expect("columns"),
-            0,
-        );
-        (
-            Self {
-                chunks,
-                screen,
-                writer,
-                child,
-                _master: pair.master,
-            },
-            began,
-        )
-    }
-
-    /// The moment at which a frame ended that made `wanted` true.
-    fn painted(&mut self, wanted: impl Fn(&str) -> bool) -> Option<Instant> {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while let Ok((at, bytes)) = self
-            .chunks
-            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        {
-            self.screen.process(&bytes);
-            if bytes.windows(FRAME_END.len()).any(|w| w == FRAME_END)
-                && wanted(&self.screen.screen().contents())
-            {
-                return Some(at);
-            }
-        }
-        None
-    }
-
-    fn press(&mut self, key: &str) -> Instant {
-        let at = Instant::now();
-        self.writer
-            .write_all(key.as_bytes())
-            .expect("the terminal takes keys");
-        self.writer.flush().expect("the terminal takes keys");
-        at
-    }
-
-    fn quiet(&mut self) {
-        while let Ok((_, bytes)) = self.chunks.recv_timeout(Duration::from_millis(120)) {
-            self.screen.process(&bytes);
-        }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn millis(mut times: Vec<Duration>) -> String {
-    times.sort();
-    let at =
-        |share: usize| times.get((times.len() * share / 100).min(times.len().saturating_sub(1)));
-    let show = |time: Option<&Duration>| {
-        time.map_or("none".to_owned(), |t| {
-            format!("{:.2}", t.as_secs_f64() * 1e3)
-        })
-    };
-    format!(
-        "p50 {} p99 {} max {} ms (n {})",
-        show(at(50)),
-        show(at(99)),
-        show(times.last()),
-        times.len()
-    )
-}
+use terminal::{Terminal, millis};
 
 fn first_frames(name: &str, args: &[&str], runs: usize) {
     let times = (0..runs)
         .filter_map(|_| {
-            let (mut program, start) = Program::start(args);
+            let (mut program, start) = Terminal::start(args);
             program
                 .painted(|screen| !screen.trim().is_empty())
                 .map(|at| at - start)
@@ -157,7 +32,7 @@ fn first_frames(name: &str, args: &[&str], runs: usize) {
 }
 
 /// `?` opens the help screen and `esc` closes it: two frames that can be told from any other.
-fn keys(program: &mut Program, presses: usize, rest: Duration) -> Vec<Duration> {
+fn keys(program: &mut Terminal, presses: usize, rest: Duration) -> Vec<Duration> {
     let helps = |screen: &str| screen.contains("Help");
     let mut times = Vec::new();
     for n in 0..presses {
@@ -207,8 +82,8 @@ fn main() {
         let large = large.to_string_lossy();
         first_frames("a 1 GB audit log", &["replay", &large], 20);
     }
-    let (mut program, _) = Program::start(&["replay", "--paused", &night.to_string_lossy()]);
-    program.quiet();
+    let (mut program, _) = Terminal::start(&["replay", "--paused", &night.to_string_lossy()]);
+    program.rest(Duration::from_millis(120));
     println!(
         "key to painted frame, at rest: {}",
         millis(keys(&mut program, 400, Duration::from_millis(4)))
@@ -216,7 +91,7 @@ fn main() {
     drop(program);
 
     let flood = flood(20);
-    let (mut program, _) = Program::start(&["replay", "--speed", "1", &flood.to_string_lossy()]);
+    let (mut program, _) = Terminal::start(&["replay", "--speed", "1", &flood.to_string_lossy()]);
     // The reader is ahead of the player after this; what follows measures playing, not loading.
     thread::sleep(Duration::from_secs(6));
     println!(

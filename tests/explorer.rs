@@ -9,8 +9,10 @@ mod support;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use portable_pty::CommandBuilder;
+use support::large;
 use support::pty::Terminal;
 
 /// How many events `rotascope audit` counts.
@@ -41,11 +43,16 @@ fn shown(n: u64) -> String {
 
 /// Opens the explorer on a path, in a folder of its own.
 fn explore(path: &Path, folder: &Path) -> Terminal {
+    explore_on(path, folder, 120, 40)
+}
+
+/// The same on a terminal of `columns` x `rows`.
+fn explore_on(path: &Path, folder: &Path, columns: u16, rows: u16) -> Terminal {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_rotascope"));
     command.arg("explore");
     command.arg(path);
     command.cwd(folder);
-    Terminal::start_command(command, 120, 40)
+    Terminal::start_command(command, columns, rows)
 }
 
 /// Waits until so many of the rows fit.
@@ -145,6 +152,84 @@ fn a_large_file_is_filtered_and_narrowed() {
     let path = folder.path().join("vault.log");
     large(&path);
     explored(&path, "outcome:denied or actor:approle-3");
+}
+
+/// A thousand megabytes are opened, filtered and looked into by keys, and what is on the screen is
+/// what the log was made of.
+#[test]
+fn a_thousand_megabytes_are_explored_by_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vault.log");
+    large::write(&path).unwrap();
+    // So wide that no word is cut.
+    let mut terminal = explore_on(&path, folder.path(), 200, 50);
+    let all = large::ROWS;
+    // It is opened, indexed and counted first: all else is at once.
+    let wanted = format!("▸ {} rows", shown(all));
+    terminal.wait_long_for(Duration::from_secs(60), &wanted, |screen| {
+        screen.contains(&wanted)
+    });
+    says(&mut terminal, 0);
+    terminal.press("\u{1b}[F");
+    says(&mut terminal, all - 1);
+    let last = format!("{} / {}", shown(all), shown(all));
+    terminal.wait_for("the last row's number", |screen| screen.contains(&last));
+
+    let asks = |terminal: &mut Terminal, filter: &str, n: u64| {
+        terminal.press("/");
+        terminal.press(filter);
+        terminal.press("\r");
+        finds(terminal, n, all);
+        terminal.press("\u{1b}[H");
+    };
+    let back = |terminal: &mut Terminal| {
+        terminal.press("\u{7f}");
+        finds(terminal, all, all);
+    };
+    let fits = |row: u64| large::is_denied(row) && large::actor(row) == "approle-03";
+    asks(
+        &mut terminal,
+        "outcome:denied actor:approle-03",
+        large::rows(fits),
+    );
+    says(&mut terminal, (0..all).find(|row| fits(*row)).unwrap());
+    back(&mut terminal);
+
+    // A word stands in no column: the whole log is looked through.
+    asks(&mut terminal, large::WORD, 1);
+    says(&mut terminal, large::MARKED);
+    terminal.press("\r");
+    let line = format!("vault.log:{}", large::MARKED + 1);
+    terminal.wait_for("the row in full", |screen| {
+        screen.contains("stands in") && screen.contains(&line)
+    });
+    terminal.press("\r");
+    back(&mut terminal);
+
+    let first = large::at(5 * 3600);
+    asks(&mut terminal, "time:2026-01-01T05:00..", all - first);
+    says(&mut terminal, first);
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+/// Waits until a row of the large log is on the screen, with what it says.
+fn says(terminal: &mut Terminal, row: u64) {
+    let outcome = if large::is_denied(row) {
+        "denied"
+    } else {
+        "allowed"
+    };
+    let words = [
+        large::clock(row),
+        outcome.to_owned(),
+        large::actor(row),
+        large::path(row),
+    ];
+    terminal.wait_for(&words.join(" "), |screen| {
+        let mut lines = screen.lines();
+        lines.any(|line| words.iter().all(|word| line.contains(word.as_str())))
+    });
 }
 
 #[test]

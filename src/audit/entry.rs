@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::derive::{cloudtrail, secret_of, service};
 use super::merge::Sighting;
@@ -59,8 +59,12 @@ impl AuditRow {
         if sighted.sighting != Sighting::New {
             return None;
         }
-        let place = sighted.place.clone();
-        match &sighted.merged.item {
+        Self::of_item(&sighted.merged.item, sighted.place.clone())
+    }
+
+    /// The same of what was met for the first time.
+    pub(super) fn of_item(item: &Item, place: Place) -> Option<Self> {
+        match item {
             Item::Event(event) => Some(event_row(event, place)),
             Item::Vault(call) => vault_row(call, place),
             Item::Postgres(record, _) => Some(postgres_row(record, place)),
@@ -140,13 +144,52 @@ impl Row for AuditRow {
     }
 }
 
+/// What the payloads of events say in common. Building a value of each took longer than reading it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Said<'a> {
+    #[serde(borrow)]
+    actor: Option<&'a RawValue>,
+    #[serde(borrow)]
+    by: Option<&'a RawValue>,
+    #[serde(borrow)]
+    consumer: Option<&'a RawValue>,
+    #[serde(borrow)]
+    path: Option<&'a RawValue>,
+    #[serde(borrow)]
+    secret: Option<&'a RawValue>,
+    #[serde(borrow)]
+    outcome: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    state: Option<&'a RawValue>,
+    #[serde(borrow)]
+    phase: Option<&'a RawValue>,
+    #[serde(borrow)]
+    remote_addr: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    stage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    summary: Option<&'a RawValue>,
+    #[serde(borrow)]
+    version: Option<&'a RawValue>,
+}
+
+/// The first of these that is a string.
+fn first<const N: usize>(said: [Option<&RawValue>; N]) -> Option<Text> {
+    let string = |raw: &RawValue| serde_json::from_str::<Text>(raw.get()).ok();
+    said.into_iter().flatten().find_map(string)
+}
+
 fn event_row(event: &Event, place: Place) -> AuditRow {
     // The payloads share words for who, what and how; what a type lacks is absent.
-    let data = serde_json::to_value(&event.data).unwrap_or(Value::Null);
-    let word = |names: &[&str]| {
-        let found = names.iter().find_map(|name| data.get(name)?.as_str());
-        found.map(Text::from)
-    };
+    let data = serde_json::to_string(&event.data).unwrap_or_default();
+    let said: Said<'_> = serde_json::from_str(&data).unwrap_or_default();
     let operation = match &event.data {
         Data::AuditEntry(entry) => Text::from(entry.operation.raw()),
         data => Text::from(data.type_name()),
@@ -156,15 +199,15 @@ fn event_row(event: &Event, place: Place) -> AuditRow {
         format: "event",
         id: Some(event.id.0.clone()),
         source: Some(event.source.0.clone()),
-        actor: word(&["actor", "by", "consumer"]),
+        actor: first([said.actor, said.by, said.consumer]),
         operation,
-        path: word(&["path", "secret"]).or_else(|| event.subject.clone()),
-        outcome: word(&["outcome", "status", "state", "phase"]),
-        remote_addr: word(&["remote_addr"]),
-        error: word(&["error", "reason"]),
-        message: word(&["stage", "summary", "version"]),
+        path: first([said.path, said.secret]).or_else(|| event.subject.clone()),
+        outcome: first([said.outcome, said.status, said.state, said.phase]),
+        remote_addr: first([said.remote_addr]),
+        error: first([said.error, said.reason]),
+        message: first([said.stage, said.summary, said.version]),
         rotation: event.rotation.as_ref().map(|rotation| rotation.0.clone()),
-        secret: word(&["secret"]),
+        secret: first([said.secret]),
         place,
     }
 }

@@ -22,7 +22,7 @@ use super::parallel::too_long;
 use super::progress::Progress;
 use super::scan::Scanner;
 use super::source::{Input, Packing, walk};
-use super::stream::{Item, Live, Shared, Stream, format_of_lines};
+use super::stream::{Item, Keep, Live, Shared, Stream, format_of_lines};
 use super::trouble::{Trouble, name_of};
 use crate::model::rejected::{Place, Rejected};
 use crate::model::{Span, Text, Timestamp};
@@ -95,7 +95,7 @@ pub fn follow<P: AsRef<Path>>(
     for trouble in troubles {
         progress.trouble(trouble);
     }
-    let shared = Shared::new(&progress, Scanner::new(), false, None);
+    let shared = Shared::new(&progress, Scanner::new(), Keep::Records, None);
     let (sender, messages) = bounded(ON_THE_WAY);
     // Whoever has read what is there lets the next begin.
     let (mut turn, first) = mpsc::channel();

@@ -162,7 +162,7 @@ impl Merge {
 /// Finds out when an input begins and closes it again. What it noted on the way is forgotten,
 /// since it will be met again; where there is nothing to come back for, it is noted now.
 fn peek(input: Input, shared: &Arc<Shared>) -> Option<(Timestamp, Waiting)> {
-    let aside = Shared::new(&Arc::default(), shared.scanner.clone(), false, None);
+    let aside = shared.aside();
     if let Some(time) = Stream::open(&input, &aside).and_then(|mut s| s.begins()) {
         return Some((time, Waiting::Closed(input)));
     }

@@ -12,7 +12,7 @@ use super::record::{
 };
 use super::scan::Scanner;
 use super::source::{Input, STDIN, walk};
-use super::stream::{Payload, Shared};
+use super::stream::{Keep, Kept, Payload, Shared};
 use super::trouble::Trouble;
 use crate::model::rejected::Place;
 
@@ -143,7 +143,7 @@ impl Opened {
     #[must_use]
     pub fn tally(mut self) -> Counts {
         let mut events = 0;
-        let mut merge = self.start(true);
+        let mut merge = self.start(Keep::Nothing);
         while merge.advance(&mut |out| events += u64::from(out.sighting == Sighting::New)) {}
         self.progress.finish();
         Counts {
@@ -152,9 +152,9 @@ impl Opened {
         }
     }
 
-    fn start(&mut self, counting: bool) -> Merge {
+    fn start(&mut self, keep: Keep) -> Merge {
         let inputs = self.inputs();
-        let shared = Shared::new(&self.progress, Scanner::new(), counting, self.quiet);
+        let shared = Shared::new(&self.progress, Scanner::new(), keep, self.quiet);
         Merge::new(inputs, &shared)
     }
 
@@ -185,7 +185,7 @@ impl Iterator for Opened {
             }
             let mut merge = match self.merge.take() {
                 Some(merge) => merge,
-                None => self.start(false),
+                None => self.start(Keep::Records),
             };
             let out = &mut self.out;
             let more = merge.advance(&mut |o| out.extend(sighted(o)));
@@ -200,7 +200,10 @@ impl Iterator for Opened {
 
 /// Puts what came out of the merge into the words of the derivation.
 pub(super) fn sighted(out: Out) -> Option<Sighted> {
-    let Payload { record, place, nth } = *out.first.payload?;
+    let Payload { kept, place, nth } = *out.first.payload?;
+    let Kept::Record(record) = kept else {
+        return None;
+    };
     let payload = out.answer.and_then(|answer| answer.payload);
     let answer = payload.as_ref().map(|payload| payload.place.clone());
     let item = match record {
@@ -233,8 +236,8 @@ pub(super) fn sighted(out: Out) -> Option<Sighted> {
 
 /// The record of a call at its last stage.
 fn last_stage(first: Box<ServiceCall>, answer: Option<Box<Payload>>) -> Box<ServiceCall> {
-    match answer.map(|payload| payload.record) {
-        Some(Record::Call(last)) => last,
+    match answer.map(|payload| payload.kept) {
+        Some(Kept::Record(Record::Call(last))) => last,
         _ => first,
     }
 }
@@ -247,8 +250,8 @@ fn call(first: Box<VaultEntry>, answer: Option<Box<Payload>>) -> VaultCall {
         },
         VaultKind::Request => VaultCall {
             request: Some(first),
-            response: answer.and_then(|payload| match payload.record {
-                Record::Vault(entry) => Some(entry),
+            response: answer.and_then(|payload| match payload.kept {
+                Kept::Record(Record::Vault(entry)) => Some(entry),
                 _ => None,
             }),
         },

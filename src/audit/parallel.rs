@@ -1,5 +1,6 @@
-//! Scans one large plain Vault audit file with several threads: each takes every n-th piece of
-//! the file, and the marks come out in the file's order.
+//! Reads one large plain file of lines with several threads: each takes every n-th piece of the
+//! file, and what was read comes out in the file's order. Vault entries that are only counted are
+//! scanned for their marks so.
 
 use std::fs::File;
 use std::io;
@@ -34,10 +35,9 @@ const AHEAD: usize = 8;
 const MOST_THREADS: usize = 8;
 
 /// What was found in one piece.
-#[derive(Default)]
-pub(super) struct Found {
-    /// Marks with the length of their lines, in order.
-    pub(super) marks: Vec<(Mark, u32)>,
+pub(super) struct Found<T> {
+    /// What was taken, in order.
+    pub(super) taken: Vec<T>,
     /// With the line counted from 0 within the piece.
     pub(super) rejected: Vec<Rejected>,
     /// Lines that begin in the piece.
@@ -45,33 +45,76 @@ pub(super) struct Found {
     pub(super) trouble: Option<Trouble>,
 }
 
+impl<T> Default for Found<T> {
+    fn default() -> Self {
+        Self {
+            taken: Vec::new(),
+            rejected: Vec::new(),
+            lines: 0,
+            trouble: None,
+        }
+    }
+}
+
+/// Takes lines of a piece.
+pub(super) trait Take: Send + 'static {
+    /// What is taken.
+    type Taken: Send + 'static;
+
+    /// Takes the line of `text` that begins at `at`; gives where the next begins. The text begins
+    /// at an offset of a file.
+    fn line(
+        &mut self,
+        text: &[u8],
+        at: usize,
+        file: (&Text, u64),
+        found: &mut Found<Self::Taken>,
+    ) -> usize;
+
+    /// True where records go on in other lines.
+    fn spans(&self) -> bool {
+        false
+    }
+
+    /// True for a line that a record begins with: the ones behind it that begin none are taken with
+    /// it, whichever piece they lie in.
+    fn begins(&self, _line: &[u8]) -> bool {
+        true
+    }
+
+    /// The last record of a piece is whole.
+    fn end(&mut self, _found: &mut Found<Self::Taken>) {}
+}
+
 /// The pieces of a file, in order. Dropping it stops the threads.
-pub(super) struct Pieces {
-    threads: Vec<Receiver<Found>>,
+pub(super) struct Pieces<T> {
+    threads: Vec<Receiver<Found<T>>>,
     next: usize,
 }
 
-impl Pieces {
-    /// Begins to scan.
-    pub(super) fn scan(
+impl<T: Send + 'static> Pieces<T> {
+    /// Begins to read the first `length` bytes of an input, with a taker for each thread.
+    pub(super) fn read<R: Take<Taken = T>>(
         input: &Input,
         length: u64,
-        scanner: &Scanner,
         counter: &Arc<AtomicU64>,
+        taker: &dyn Fn() -> R,
     ) -> Result<Self, Trouble> {
         let count = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
         let mut threads = Vec::with_capacity(count);
         let fail = |e: io::Error| Trouble::opening(&input.path, &e);
-        let file = Arc::new(File::open(&input.path).map_err(fail)?);
+        let file = match &input.content {
+            Some(content) => Arc::clone(&content.0),
+            None => Arc::new(File::open(&input.path).map_err(fail)?),
+        };
         for first in 0..count {
             let worker = Worker {
                 file: Arc::clone(&file),
                 name: name_of(&input.path),
                 length,
-                scanner: scanner.clone(),
                 counter: Arc::clone(counter),
                 buffer: Aligned::new(usize::try_from(PIECE).unwrap_or(0) + BEYOND),
-                vault: Vault::new(),
+                taker: taker(),
             };
             let (to, from) = sync_channel(AHEAD);
             let spawn = thread::Builder::new().name(format!("scan-{first}"));
@@ -83,26 +126,79 @@ impl Pieces {
         Ok(Self { threads, next: 0 })
     }
 
+    /// What one thread finds that reads an input from its beginning, piece by piece.
+    pub(super) fn behind(
+        input: &Input,
+        run: impl FnOnce(&SyncSender<Found<T>>) + Send + 'static,
+    ) -> Result<Self, Trouble> {
+        let (to, from) = sync_channel(AHEAD);
+        let spawn = thread::Builder::new().name("read".to_owned());
+        spawn
+            .spawn(move || run(&to))
+            .map_err(|e| Trouble::opening(&input.path, &e))?;
+        Ok(Self {
+            threads: vec![from],
+            next: 0,
+        })
+    }
+
+    /// What several threads find in what another one cuts into parts, in the order of the parts.
+    /// `cut` gives each part to the sink, which says whether anybody wants more.
+    pub(super) fn spread<C: Send + 'static, R>(
+        input: &Input,
+        cut: impl FnOnce(&mut dyn FnMut(C) -> bool) + Send + 'static,
+        taker: &dyn Fn() -> R,
+    ) -> Result<Self, Trouble>
+    where
+        R: FnMut(C) -> Found<T> + Send + 'static,
+    {
+        let count = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
+        let fail = |e: io::Error| Trouble::opening(&input.path, &e);
+        let (mut parts, mut threads) = (Vec::new(), Vec::new());
+        for nth in 0..count {
+            let (part, given) = sync_channel::<C>(1);
+            let (to, from) = sync_channel(AHEAD);
+            let mut take = taker();
+            let run = move || {
+                for part in given {
+                    if to.send(take(part)).is_err() {
+                        return;
+                    }
+                }
+            };
+            let spawn = thread::Builder::new().name(format!("read-{nth}"));
+            spawn.spawn(run).map_err(fail)?;
+            parts.push(part);
+            threads.push(from);
+        }
+        let run = move || {
+            let mut turn = parts.iter().cycle();
+            cut(&mut |part| turn.next().is_some_and(|to| to.send(part).is_ok()));
+        };
+        let spawn = thread::Builder::new().name("cut".to_owned());
+        spawn.spawn(run).map_err(fail)?;
+        Ok(Self { threads, next: 0 })
+    }
+
     /// The next piece; `None` at the end.
-    pub(super) fn next(&mut self) -> Option<Found> {
+    pub(super) fn next(&mut self) -> Option<Found<T>> {
         let found = self.threads.get(self.next)?.recv().ok()?;
         self.next = (self.next + 1) % self.threads.len();
         Some(found)
     }
 }
 
-struct Worker {
+struct Worker<R> {
     file: Arc<File>,
     name: Text,
     length: u64,
-    scanner: Scanner,
     counter: Arc<AtomicU64>,
     buffer: Aligned,
-    vault: Vault,
+    taker: R,
 }
 
-impl Worker {
-    fn run(mut self, first: u64, step: u64, to: &SyncSender<Found>) {
+impl<R: Take> Worker<R> {
+    fn run(mut self, first: u64, step: u64, to: &SyncSender<Found<R::Taken>>) {
         let mut start = first * PIECE;
         while start < self.length {
             let found = self.piece(start);
@@ -116,7 +212,7 @@ impl Worker {
 
     /// Scans the lines that begin behind `start` and up to the end of the piece; the line that
     /// begins at `start` itself belongs to the piece before.
-    fn piece(&mut self, start: u64) -> Found {
+    fn piece(&mut self, start: u64) -> Found<R::Taken> {
         let mut found = Found::default();
         let whole = (self.length - start).min(PIECE);
         let end = usize::try_from(whole).unwrap_or(0);
@@ -156,21 +252,71 @@ impl Worker {
                 }
             }
         }
-        let held = close.unwrap_or(held);
+        let mut held = close.unwrap_or(held);
         let last = start + whole >= self.length;
-        while at < held && (at < end || (at == end && !last)) {
+        let is_own = |at: usize| at < end || (at == end && !last);
+        if start > 0 {
+            // What a record before goes on with is its piece's.
+            while at < held && is_own(at) && !self.begins(at, held) {
+                at = self.next(at, held);
+            }
+            if at >= held || !is_own(at) {
+                return found;
+            }
+        }
+        loop {
+            if at >= held
+                && let Err(trouble) = self.more(start, &mut held)
+            {
+                found.trouble = Some(trouble);
+            }
+            if at >= held || !(is_own(at) || (!last && !self.begins(at, held))) {
+                break;
+            }
             let text = self.buffer.bytes().get(..held).unwrap_or_default();
             let file = (&self.name, start);
-            at = if let Some((mark, next)) = self.scanner.line(text, at) {
-                let length = u32::try_from(next - at).unwrap_or(u32::MAX);
-                found.marks.push((mark, length));
-                next
-            } else {
-                ask(&mut self.vault, text, at, file, &self.scanner, &mut found)
-            };
+            at = self.taker.line(text, at, file, &mut found);
             found.lines += 1;
         }
+        self.taker.end(&mut found);
         found
+    }
+
+    /// Where the line ends that begins at `at`.
+    fn next(&self, at: usize, held: usize) -> usize {
+        let text = self.buffer.bytes().get(..held).unwrap_or_default();
+        line_end(text, at).unwrap_or(held)
+    }
+
+    fn begins(&self, at: usize, held: usize) -> bool {
+        let end = self.next(at, held);
+        let line = self.buffer.bytes().get(at..end).unwrap_or_default();
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        self.taker.begins(line.strip_suffix(b"\r").unwrap_or(line))
+    }
+
+    /// Reads some lines on behind a piece, where a record may go on in them.
+    fn more(&mut self, start: u64, held: &mut usize) -> Result<(), Trouble> {
+        let from = *held;
+        let left = usize::try_from(self.length - start).unwrap_or(usize::MAX);
+        if !self.taker.spans() || from >= left {
+            return Ok(());
+        }
+        let mut now = from;
+        loop {
+            let before = now;
+            let want = (before + BEYOND.max(before - from)).min(left);
+            now = self.read(start, before, want)?;
+            let text = self.buffer.bytes().get(from..now).unwrap_or_default();
+            if let Some(end) = memchr::memrchr(b'\n', text) {
+                *held = from + end + 1;
+                return Ok(());
+            }
+            if now <= before || now - from > LONGEST_LINE {
+                *held = now;
+                return Ok(());
+            }
+        }
     }
 
     /// Reads on to `want` bytes from `start`, where `held` are there; gives how many are now.
@@ -220,14 +366,14 @@ fn line_end(text: &[u8], from: usize) -> Option<usize> {
     Some(from + memchr::memchr(b'\n', text.get(from..)?)? + 1)
 }
 
-/// Has the full reader read the line at `at`; gives where the next begins.
-fn ask(
-    vault: &mut Vault,
+/// Has a reader read the line at `at`; gives where the next begins. A line that is too long is
+/// rejected.
+pub(super) fn ask<T>(
     text: &[u8],
     at: usize,
     (name, start): (&Text, u64),
-    scanner: &Scanner,
-    found: &mut Found,
+    found: &mut Found<T>,
+    read: impl FnOnce(&[u8], &Place, &mut Found<T>),
 ) -> usize {
     let next = line_end(text, at).unwrap_or(text.len());
     let line = text.get(at..next).unwrap_or_default();
@@ -239,26 +385,51 @@ fn ask(
     };
     if line.len() > LONGEST_LINE {
         found.rejected.push(too_long(place));
-        return next;
+    } else {
+        read(line.strip_suffix(b"\r").unwrap_or(line), &place, found);
     }
-    vault.line(
-        line.strip_suffix(b"\r").unwrap_or(line),
-        &place,
-        &mut |read| match read {
-            Read::Record(Record::Vault(entry), _) => {
-                let mark = Mark {
-                    time: entry.time,
-                    half: entry.kind,
-                    id: scanner.id(entry.request_id.raw().as_bytes()),
-                };
-                let length = u32::try_from(line.len()).unwrap_or(u32::MAX);
-                found.marks.push((mark, length));
-            }
-            Read::Record(..) => {}
-            Read::Rejected(rejected) => found.rejected.push(rejected),
-        },
-    );
     next
+}
+
+/// Takes the marks of Vault entries with the lengths of their lines; where the scanner gives up
+/// the full reader reads the line.
+pub(super) struct Marks {
+    pub(super) scanner: Scanner,
+    pub(super) vault: Vault,
+}
+
+impl Take for Marks {
+    type Taken = (Mark, u32);
+
+    fn line(
+        &mut self,
+        text: &[u8],
+        at: usize,
+        file: (&Text, u64),
+        found: &mut Found<Self::Taken>,
+    ) -> usize {
+        if let Some((mark, next)) = self.scanner.line(text, at) {
+            let length = u32::try_from(next - at).unwrap_or(u32::MAX);
+            found.taken.push((mark, length));
+            return next;
+        }
+        let Self { scanner, vault } = self;
+        ask(text, at, file, found, |line, place, found| {
+            vault.line(line, place, &mut |read| match read {
+                Read::Record(Record::Vault(entry), _) => {
+                    let mark = Mark {
+                        time: entry.time,
+                        half: entry.kind,
+                        id: scanner.id(entry.request_id.raw().as_bytes()),
+                    };
+                    let length = u32::try_from(line.len()).unwrap_or(u32::MAX);
+                    found.taken.push((mark, length));
+                }
+                Read::Record(..) => {}
+                Read::Rejected(rejected) => found.rejected.push(rejected),
+            });
+        })
+    }
 }
 
 /// The rejection of a line that is not held.
@@ -267,5 +438,136 @@ pub(super) fn too_long(place: Place) -> Rejected {
         place,
         reason: TOO_LONG.into(),
         excerpt: Text::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use crate::audit::{Options, Sighted, open, open_carried};
+
+    /// A log so large that several threads read it, of lines that are told their number.
+    fn large(line: impl Fn(usize) -> String, between: &str) -> String {
+        let mut log = String::new();
+        for n in 0.. {
+            if log.len() > 5 << 20 {
+                break;
+            }
+            if n > 0 {
+                log.push_str(between);
+            }
+            log.push_str(&line(n));
+        }
+        log
+    }
+
+    fn time(n: usize) -> String {
+        let seconds = n / 20;
+        let (hour, minute) = (seconds / 3600, seconds / 60 % 60);
+        format!("2026-11-23T{hour:02}:{minute:02}:{:02}Z", seconds % 60)
+    }
+
+    fn both(name: &str, log: String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, &log).unwrap();
+        let ahead = open(&[&path], &Options::default()).unwrap();
+        let told = ahead.progress();
+        let ahead: Vec<Sighted> = ahead.collect();
+        // What is carried is read by the thread that asks.
+        let log: &'static [u8] = Box::leak(log.into_bytes().into_boxed_slice());
+        let alone = open_carried(&[(path.to_str().unwrap(), log)], &Options::default());
+        let rejected = alone.progress();
+        let alone: Vec<Sighted> = alone.collect();
+        assert!(ahead.len() > 1000, "{name}: {}", ahead.len());
+        assert_eq!(ahead.len(), alone.len(), "{name}");
+        for (nth, (a, b)) in ahead.iter().zip(&alone).enumerate() {
+            assert_eq!(a, b, "{name} {nth}");
+        }
+        let places = |rejections: Vec<super::Rejected>| {
+            let places = rejections.into_iter().map(|r| (r.place, r.reason));
+            places.collect::<Vec<_>>()
+        };
+        let (told, rejected) = (told.rejections(), rejected.rejections());
+        assert_eq!(places(told), places(rejected), "{name}");
+    }
+
+    #[test]
+    fn what_threads_read_is_what_one_reads() {
+        let filler = "x".repeat(300);
+        both(
+            "events",
+            large(
+                |n| {
+                    let time = time(n);
+                    if n % 997 == 5 {
+                        return "{torn".to_owned();
+                    }
+                    format!(
+                        r#"{{"specversion":"1.0","id":"{n}","source":"/x","type":"com.example","time":"{time}","data":{{"a":"{filler}"}}}}"#
+                    )
+                },
+                "\n",
+            ),
+        );
+        let call = |n: usize| {
+            let time = time(n);
+            format!(
+                r#"{{"kind":"Event","auditID":"k-{n}","stage":"ResponseComplete","verb":"get","requestURI":"/{filler}","user":{{"username":"u{}"}},"stageTimestamp":"{time}"}}"#,
+                n % 7
+            )
+        };
+        both("lines", large(call, "\r\n"));
+        let torn = |n: usize| {
+            if n % 997 == 5 {
+                "7".to_owned()
+            } else {
+                call(n)
+            }
+        };
+        let list = large(torn, ",\n");
+        both(
+            "document",
+            format!("{{\"kind\":\"EventList\",\"items\":[{list}]}}"),
+        );
+        both("document that ends early", format!("[{list}"));
+    }
+
+    #[test]
+    fn records_that_go_on_in_other_lines_are_read_whole_wherever_a_piece_ends() {
+        let filler = "x".repeat(200);
+        let record = |n: usize, most: usize| {
+            let time = time(n).replace('T', " ").replace('Z', ".000 UTC");
+            let mut record = format!("{time} [7] app@pay ERROR:  duplicate key {n} {filler}");
+            for line in 0..n % most {
+                let _ = match line % 3 {
+                    0 => write!(record, "\n\tgoes on in {line} {filler}"),
+                    1 => write!(
+                        record,
+                        "\n{time} [7] app@pay DETAIL:  Key {line} exists {filler}"
+                    ),
+                    _ => write!(record, "\n{time} [7] app@pay STATEMENT:  INSERT {filler}"),
+                };
+            }
+            if n % 501 == 3 {
+                let _ = write!(record, "\n{time} no severity\n\tand more of it");
+            }
+            record
+        };
+        both("stderr", large(|n| record(n, 7), "\n"));
+        // Longer than a piece.
+        let long = |n: usize| {
+            if n == 2000 {
+                format!(
+                    "{}\n\t{}",
+                    record(n, 7),
+                    format!("{filler}\n\t").repeat(9_000)
+                )
+            } else {
+                record(n, 3)
+            }
+        };
+        both("a long record", large(long, "\n"));
     }
 }

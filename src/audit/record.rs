@@ -46,6 +46,22 @@ impl Record {
             Self::Access(record) => record.time,
         }
     }
+
+    /// What it is where it stands alone.
+    pub(super) fn item(self) -> Item {
+        match self {
+            Self::Event(event) => Item::Event(event),
+            Self::Postgres(record) => Item::Postgres(record, 0),
+            Self::CloudTrail(record) => Item::CloudTrail(record),
+            Self::Call(call) => Item::Call(call, 0),
+            Self::Journal(record) => Item::Journal(record, 0),
+            Self::Access(record) => Item::Access(record, 0),
+            Self::Vault(entry) => Item::Vault(VaultCall {
+                request: None,
+                response: Some(entry),
+            }),
+        }
+    }
 }
 
 /// Which half of a call a Vault entry tells.

@@ -1,21 +1,25 @@
 //! One input as a stream of records in order of time.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::detect::{Detected, Kind, LONG_SAMPLE, SAMPLE, detect};
 use super::digest::Digest;
+use super::entry::AuditRow;
 use super::format::access::{Access, envoy, nginx};
-use super::format::cloudtrail::{CloudTrail, CloudTrailLines};
-use super::format::document::{Document, Documents, Lines, ReadRecord};
+use super::format::cloudtrail::{self, CloudTrail, CloudTrailLines};
+use super::format::document::{self, Document, Documents, Lines, ReadRecord};
 use super::format::events::Events;
 use super::format::journald::Journald;
-use super::format::postgres::{csv::CsvLog, json::JsonLog, stderr::Stderr};
+use super::format::postgres::stderr::{self, Stderr};
+use super::format::postgres::{csv::CsvLog, json::JsonLog};
+use super::format::split::{Piece, Splitter};
 use super::format::vault::Vault;
 use super::format::{Format, Read, azure, gcp, kubernetes};
 use super::lines::{Line, LineReader};
-use super::parallel::{Found, Pieces, WORTHWHILE, too_long};
+use super::parallel::{Found, Marks, Pieces, Take, WORTHWHILE, ask, too_long};
 use super::progress::Progress;
 use super::recent::Recent;
 use super::record::{
@@ -40,6 +44,9 @@ const DOCUMENT_BYTES: u32 = 2048;
 const MOST_BYTES: u64 = 128 << 20;
 const SHARE: (u64, u64) = (256 << 10, 32 << 20);
 
+/// The most inputs that are read ahead at once: each holds some pieces of its records.
+const READ_AHEAD: u64 = 8;
+
 /// The most records whose how-manieth is remembered.
 const MOST_COUNTED: usize = 200_000;
 
@@ -47,27 +54,42 @@ const MOST_COUNTED: usize = 200_000;
 pub(super) struct Shared {
     pub(super) progress: Arc<Progress>,
     pub(super) scanner: Scanner,
-    /// Records are only counted: they are not kept.
-    pub(super) counting: bool,
+    pub(super) keep: Keep,
     /// See [`super::Options::quiet`].
     pub(super) quiet: Option<Duration>,
     /// The inputs that are being read.
     pub(super) open: AtomicU64,
+    /// So many of them may be read ahead by threads of their own.
+    ahead: u64,
 }
 
 impl Shared {
     pub(super) fn new(
         progress: &Arc<Progress>,
         scanner: Scanner,
-        counting: bool,
+        keep: Keep,
         quiet: Option<Duration>,
     ) -> Arc<Self> {
         Arc::new(Self {
             progress: Arc::clone(progress),
             scanner,
-            counting,
+            keep,
             quiet,
             open: AtomicU64::new(0),
+            ahead: READ_AHEAD,
+        })
+    }
+
+    /// For a look at the beginning of an input: nothing of it is noted, and nothing behind it is
+    /// read.
+    pub(super) fn aside(&self) -> Arc<Self> {
+        Arc::new(Self {
+            progress: Arc::default(),
+            scanner: self.scanner.clone(),
+            keep: Keep::Records,
+            quiet: None,
+            open: AtomicU64::new(0),
+            ahead: 0,
         })
     }
 
@@ -96,10 +118,27 @@ pub(super) struct Item {
 
 /// What is kept of a record that is not only counted.
 pub(super) struct Payload {
-    pub(super) record: Record,
+    pub(super) kept: Kept,
     pub(super) place: Place,
     /// The how-manieth of its input with the same content, from 0.
     pub(super) nth: u32,
+}
+
+/// A record, or what an archive keeps of it.
+pub(super) enum Kept {
+    Record(Record),
+    /// Its row. The halves of a Vault call have one together only.
+    Row(Box<AuditRow>),
+}
+
+/// What is kept of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Nothing: they are only counted.
+    Nothing,
+    Records,
+    /// Their rows, where each has one of its own.
+    Rows,
 }
 
 /// Whether something else belongs to a record.
@@ -110,6 +149,17 @@ pub(super) enum Half {
     /// The answer has begun: it stands for the request, and an end may follow.
     Started,
     Response,
+}
+
+impl Half {
+    /// How far a call is of which this is told.
+    pub(super) fn stage(self) -> CallStage {
+        match self {
+            Self::Request => CallStage::Received,
+            Self::Started => CallStage::Started,
+            Self::Response | Self::Whole => CallStage::Done,
+        }
+    }
 }
 
 impl From<VaultKind> for Half {
@@ -199,10 +249,13 @@ fn recognised(
 enum Feed {
     Lines(LineReader, Box<dyn Format + Send>),
     Bytes(LineReader, Box<dyn Document + Send>),
+    /// The records of a large file, read ahead by other threads, with the number of the next
+    /// piece's first line.
+    Drafts(Pieces<Draft>, u64),
     /// Vault entries that are only counted.
     Scan(LineReader, Vault),
-    /// The same of a large file, with the number of the next piece's first line.
-    Pieces(Pieces, u64),
+    /// The same of a large file.
+    Pieces(Pieces<(Mark, u32)>, u64),
     Ended,
 }
 
@@ -316,9 +369,22 @@ impl Stream {
                 reader.lines(&mut line, &mut |t| self.shared.progress.trouble(t));
                 reader.is_done()
             }
+            Feed::Drafts(pieces, lines) => match pieces.next() {
+                Some(found) => {
+                    let at = *lines;
+                    sink.found(found, lines, |sink, mut draft| {
+                        if let Some(payload) = &mut draft.payload {
+                            payload.place.line += at;
+                        }
+                        sink.draft(draft);
+                    });
+                    false
+                }
+                None => true,
+            },
             Feed::Pieces(pieces, lines) => match pieces.next() {
                 Some(found) => {
-                    sink.found(found, lines);
+                    sink.found(found, lines, |sink, (mark, bytes)| sink.mark(mark, bytes));
                     false
                 }
                 None => true,
@@ -368,29 +434,279 @@ fn early(
 
 impl Feed {
     fn of(kind: Kind, input: &Input, reader: LineReader, shared: &Arc<Shared>) -> Option<Self> {
-        if kind == Kind::Vault && shared.counting {
-            return Self::scan(input, reader, shared);
-        }
-        Some(match Reading::of(kind, reader.name()) {
-            Reading::Lines(format) => Self::Lines(reader, format),
-            Reading::Bytes(format) => Self::Bytes(reader, format),
-        })
-    }
-
-    fn scan(input: &Input, reader: LineReader, shared: &Arc<Shared>) -> Option<Self> {
-        let large = input
+        let length = input
             .bytes
             .filter(|bytes| *bytes >= WORTHWHILE && input.carried.is_none());
-        let Some(length) = large.filter(|_| reader.packing() == Packing::Plain) else {
-            return Some(Self::Scan(reader, Vault::new()));
+        let plain = length.filter(|_| reader.packing() == Packing::Plain);
+        let fed = if kind == Kind::Vault && shared.keep == Keep::Nothing {
+            Self::scan(input, reader, plain, shared)
+        } else if length.is_some() && shared.open.load(Ordering::Relaxed) < shared.ahead {
+            Self::ahead(kind, input, reader, plain, shared)
+        } else {
+            Ok(match Reading::of(kind, reader.name()) {
+                Reading::Lines(format) => Self::Lines(reader, format),
+                Reading::Bytes(format) => Self::Bytes(reader, format),
+            })
         };
-        let counter = &shared.progress.bytes;
-        match Pieces::scan(input, length, &shared.scanner, counter) {
-            Ok(pieces) => Some(Self::Pieces(pieces, 1)),
-            Err(trouble) => {
-                shared.progress.trouble(trouble);
-                None
+        fed.map_err(|trouble| shared.progress.trouble(trouble)).ok()
+    }
+
+    fn scan(
+        input: &Input,
+        reader: LineReader,
+        plain: Option<u64>,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, Trouble> {
+        let Some(length) = plain else {
+            return Ok(Self::Scan(reader, Vault::new()));
+        };
+        let taker = || Marks {
+            scanner: shared.scanner.clone(),
+            vault: Vault::new(),
+        };
+        let pieces = Pieces::read(input, length, &shared.progress.bytes, &taker)?;
+        Ok(Self::Pieces(pieces, 1))
+    }
+
+    /// Reads a large input with threads of its own: with several where every line of a plain file
+    /// can be read by itself.
+    fn ahead(
+        kind: Kind,
+        input: &Input,
+        reader: LineReader,
+        plain: Option<u64>,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, Trouble> {
+        if let Some(length) = plain.filter(|_| kind.is_one_line() || kind == Kind::PostgresStderr) {
+            let taker = || Drafts::of(kind, shared);
+            let pieces = Pieces::read(input, length, &shared.progress.bytes, &taker)?;
+            return Ok(Self::Drafts(pieces, 1));
+        }
+        let mut reader = reader;
+        if let Some((mut splitter, read)) = cut_of(kind, reader.name()) {
+            let cut = move |give: &mut dyn FnMut(Part) -> bool| {
+                while !reader.is_done() {
+                    if !give(Part::cut(&mut reader, &mut splitter)) {
+                        return;
+                    }
+                }
+            };
+            let taker = || {
+                let mut drafts = Drafts::of(kind, shared);
+                move |part| drafts.part(part, read)
+            };
+            return Ok(Self::Drafts(Pieces::spread(input, cut, &taker)?, 0));
+        }
+        let (mut format, mut drafts) = (format_of_lines(kind), Drafts::of(kind, shared));
+        let pieces = Pieces::behind(input, move |to| {
+            while let Some(format) = format.as_mut().filter(|_| !reader.is_done()) {
+                let found = drafts.piece(&mut reader, format.as_mut());
+                if to.send(found).is_err() {
+                    return;
+                }
             }
+        })?;
+        Ok(Self::Drafts(pieces, 0))
+    }
+}
+
+/// Reads what was cut out of a document.
+#[derive(Clone, Copy)]
+enum ReadPiece {
+    CloudTrail,
+    Calls(ReadRecord),
+}
+
+impl ReadPiece {
+    fn read(self, piece: Piece<'_>) -> Read {
+        match self {
+            Self::CloudTrail => cloudtrail::read(piece),
+            Self::Calls(read) => document::read(piece, read),
+        }
+    }
+}
+
+/// What cuts the documents of a format, and who reads their records.
+fn cut_of(kind: Kind, name: &Text) -> Option<(Splitter, ReadPiece)> {
+    match kind {
+        Kind::CloudTrail => Some((Splitter::new(name.clone()), ReadPiece::CloudTrail)),
+        Kind::CallDocuments(provider) => {
+            let (members, read) = of_provider(provider);
+            let splitter = Splitter::of(name.clone(), members);
+            Some((splitter, ReadPiece::Calls(read)))
+        }
+        _ => None,
+    }
+}
+
+/// Records that were cut out of a document: where each lies in the bytes, where it stands, and
+/// why it is none.
+#[derive(Default)]
+struct Part {
+    bytes: Vec<u8>,
+    pieces: Vec<(Range<usize>, Place, Option<&'static str>)>,
+    trouble: Option<Trouble>,
+}
+
+impl Part {
+    fn cut(reader: &mut LineReader, splitter: &mut Splitter) -> Self {
+        const BYTES: usize = 256 << 10;
+        let (mut part, mut trouble) = (Self::default(), None);
+        while part.bytes.len() < BYTES && !reader.is_done() {
+            let mut take = |piece: Piece<'_>| part.take(piece);
+            reader.chunks(&mut |chunk| splitter.feed(chunk, &mut take), &mut |t| {
+                trouble = Some(t);
+            });
+            if reader.is_done() {
+                splitter.end(&mut take);
+            }
+        }
+        part.trouble = trouble;
+        part
+    }
+
+    fn take(&mut self, piece: Piece<'_>) {
+        let (bytes, place, reason) = match piece {
+            Piece::Object(bytes, place) => (bytes, place, None),
+            Piece::Bad(bytes, place, reason) => (bytes, place, Some(reason)),
+        };
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.pieces.push((begin..self.bytes.len(), place, reason));
+    }
+}
+
+/// A record on its way that has no number among those of the same content yet.
+struct Draft {
+    time: Timestamp,
+    name: Name,
+    bytes: u32,
+    payload: Option<Box<Payload>>,
+}
+
+/// What tells a record from others.
+enum Name {
+    /// Its own id, and what else belongs to it.
+    Own(u128, Half),
+    /// Nothing but its content.
+    Content(u128),
+}
+
+/// Makes drafts of records.
+struct Drafts {
+    scanner: Scanner,
+    keep: Keep,
+    /// Room for what is hashed.
+    words: Vec<u8>,
+    /// Reads the lines of a piece.
+    format: Option<Box<dyn Format + Send>>,
+    /// Which lines begin a record, where not all do.
+    begins: Option<fn(&[u8]) -> bool>,
+}
+
+impl Drafts {
+    fn of(kind: Kind, shared: &Shared) -> Self {
+        Self {
+            scanner: shared.scanner.clone(),
+            keep: shared.keep,
+            words: Vec::new(),
+            format: format_of_lines(kind),
+            begins: (kind == Kind::PostgresStderr).then_some(stderr::begins),
+        }
+    }
+
+    fn draft(&mut self, record: Record, place: Place, bytes: u32) -> Draft {
+        draft(
+            &self.scanner,
+            self.keep,
+            &mut self.words,
+            (record, place, bytes),
+        )
+    }
+
+    fn take(&mut self, read: Read, bytes: u32, found: &mut Found<Draft>) {
+        match read {
+            Read::Record(record, place) => found.taken.push(self.draft(record, place, bytes)),
+            Read::Rejected(rejected) => found.rejected.push(rejected),
+        }
+    }
+
+    /// Reads one piece of an input on. Its places are told as they are.
+    fn piece(&mut self, reader: &mut LineReader, format: &mut dyn Format) -> Found<Draft> {
+        let mut found = Found::default();
+        let mut trouble = None;
+        let name = reader.name().clone();
+        let mut held = 0;
+        let mut line = |line: Line<'_>| {
+            let place = Place {
+                file: name.clone(),
+                line: line.number,
+                byte: line.offset,
+            };
+            let Some(bytes) = line.bytes else {
+                found.rejected.push(too_long(place));
+                return;
+            };
+            held = length(bytes);
+            format.line(bytes, &place, &mut |read| self.take(read, held, &mut found));
+        };
+        reader.lines(&mut line, &mut |t| trouble = Some(t));
+        if reader.is_done() {
+            format.finish(&mut |read| self.take(read, held, &mut found));
+        }
+        found.trouble = trouble;
+        found
+    }
+
+    /// Reads records that were cut out of a document.
+    fn part(&mut self, part: Part, read: ReadPiece) -> Found<Draft> {
+        let mut found = Found::default();
+        for (range, place, reason) in part.pieces {
+            let bytes = part.bytes.get(range).unwrap_or_default();
+            let piece = match reason {
+                Some(reason) => Piece::Bad(bytes, place, reason),
+                None => Piece::Object(bytes, place),
+            };
+            self.take(read.read(piece), DOCUMENT_BYTES, &mut found);
+        }
+        found.trouble = part.trouble;
+        found
+    }
+}
+
+impl Take for Drafts {
+    type Taken = Draft;
+
+    fn line(
+        &mut self,
+        text: &[u8],
+        at: usize,
+        file: (&Text, u64),
+        found: &mut Found<Draft>,
+    ) -> usize {
+        let Some(mut format) = self.format.take() else {
+            return text.len();
+        };
+        let next = ask(text, at, file, found, |line, place, found| {
+            let bytes = length(line);
+            format.line(line, place, &mut |read| self.take(read, bytes, found));
+        });
+        self.format = Some(format);
+        next
+    }
+
+    fn spans(&self) -> bool {
+        self.begins.is_some()
+    }
+
+    fn begins(&self, line: &[u8]) -> bool {
+        self.begins.is_none_or(|begins| begins(line))
+    }
+
+    fn end(&mut self, found: &mut Found<Draft>) {
+        if let Some(mut format) = self.format.take() {
+            format.finish(&mut |read| self.take(read, 0, found));
+            self.format = Some(format);
         }
     }
 }
@@ -492,52 +808,39 @@ impl<F: FnMut(Item)> Sink<'_, F> {
     }
 
     fn record(&mut self, record: Record, place: Place) {
-        let time = record.time();
-        let (id, half, nth) = match &record {
-            Record::Vault(entry) => {
-                let id = self.shared.scanner.id(entry.request_id.raw().as_bytes());
-                (id, entry.kind.into(), 0)
-            }
-            Record::Event(event) => {
-                let id = Digest::of("event").word(event.source.raw().as_bytes());
-                (id.word(event.id.raw().as_bytes()).end(), Half::Whole, 0)
-            }
-            Record::Postgres(record) => self.nth(record.identity(), time),
-            Record::CloudTrail(record) => match &record.event_id {
-                Some(id) => {
-                    let id = Digest::of("cloudtrail").word(id.raw().as_bytes()).end();
-                    (id, Half::Whole, 0)
+        let told = (record, place, self.bytes);
+        let draft = draft(&self.shared.scanner, self.shared.keep, self.words, told);
+        self.draft(draft);
+    }
+
+    fn draft(&mut self, draft: Draft) {
+        let Draft {
+            time,
+            name,
+            bytes,
+            mut payload,
+        } = draft;
+        let (id, half) = match name {
+            Name::Own(id, half) => (id, half),
+            Name::Content(content) => {
+                let (id, nth) = self.nth(content, time);
+                if let Some(payload) = &mut payload {
+                    payload.nth = nth;
                 }
-                None => self.nth(content(record), time),
-            },
-            Record::Call(call) => match &call.id {
-                Some(_) if call.provider == Provider::Kubernetes => {
-                    (call.identity(), call.stage.into(), 0)
-                }
-                Some(_) => (call.identity(), Half::Whole, 0),
-                None => self.nth(call.identity(), time),
-            },
-            Record::Journal(record) => match &record.cursor {
-                Some(_) => (record.identity(), Half::Whole, 0),
-                None => self.nth(record.identity(), time),
-            },
-            Record::Access(record) => {
-                let content = self.content(record);
-                self.nth(content, time)
+                (id, Half::Whole)
             }
         };
-        let payload = Payload { record, place, nth };
         self.push(Item {
             time,
             id,
             half,
-            bytes: self.bytes,
-            payload: (!self.shared.counting).then(|| Box::new(payload)),
+            bytes,
+            payload,
         });
     }
 
     /// The name of a record that has none of its own: its content and its how-manieth.
-    fn nth(&mut self, content: u128, time: Timestamp) -> (u128, Half, u32) {
+    fn nth(&mut self, content: u128, time: Timestamp) -> (u128, u32) {
         let count = self.seen.at(content, time);
         let nth = *count;
         *count += 1;
@@ -546,23 +849,7 @@ impl<F: FnMut(Item)> Sink<'_, F> {
         for (to, from) in word.iter_mut().zip(bytes) {
             *to = from;
         }
-        (self.shared.scanner.id(&word), Half::Whole, nth)
-    }
-
-    /// The content of a request, hashed with the key of this process: an access log has millions
-    /// of short lines, and a digest would cost more than reading them.
-    fn content(&mut self, record: &AccessRecord) -> u128 {
-        let name = [record.proxy.name()];
-        let (seconds, nanos) = (record.time.seconds(), record.time.nanos());
-        self.words.clear();
-        self.words.extend(seconds.to_le_bytes());
-        self.words.extend(nanos.to_le_bytes());
-        self.words.extend(record.status.to_le_bytes());
-        for word in name.iter().chain(&record.words()) {
-            self.words.extend((word.len() as u64).to_le_bytes());
-            self.words.extend_from_slice(word.as_bytes());
-        }
-        self.shared.scanner.id(self.words)
+        (self.shared.scanner.id(&word), nth)
     }
 
     fn mark(&mut self, mark: Mark, bytes: u32) {
@@ -575,9 +862,9 @@ impl<F: FnMut(Item)> Sink<'_, F> {
         });
     }
 
-    fn found(&mut self, found: Found, lines: &mut u64) {
-        for (mark, bytes) in found.marks {
-            self.mark(mark, bytes);
+    fn found<T>(&mut self, found: Found<T>, lines: &mut u64, take: impl Fn(&mut Self, T)) {
+        for taken in found.taken {
+            take(self, taken);
         }
         for mut rejected in found.rejected {
             rejected.place.line += *lines;
@@ -644,6 +931,85 @@ impl Live {
             bytes: 0,
         }
     }
+}
+
+/// A record with what tells it from others. All that can be found out of it alone is, so that the
+/// one thread that puts records in order has little left to do.
+fn draft(
+    scanner: &Scanner,
+    keep: Keep,
+    words: &mut Vec<u8>,
+    (record, place, bytes): (Record, Place, u32),
+) -> Draft {
+    let time = record.time();
+    let name = match &record {
+        Record::Vault(entry) => {
+            let id = scanner.id(entry.request_id.raw().as_bytes());
+            Name::Own(id, entry.kind.into())
+        }
+        Record::Event(event) => {
+            let id = Digest::of("event").word(event.source.raw().as_bytes());
+            let id = id.word(event.id.raw().as_bytes()).end();
+            Name::Own(id, Half::Whole)
+        }
+        Record::Postgres(record) => Name::Content(record.identity()),
+        Record::CloudTrail(record) => match &record.event_id {
+            Some(id) => {
+                let id = Digest::of("cloudtrail").word(id.raw().as_bytes()).end();
+                Name::Own(id, Half::Whole)
+            }
+            None => Name::Content(content(record)),
+        },
+        Record::Call(call) => match &call.id {
+            Some(_) if call.provider == Provider::Kubernetes => {
+                Name::Own(call.identity(), call.stage.into())
+            }
+            Some(_) => Name::Own(call.identity(), Half::Whole),
+            None => Name::Content(call.identity()),
+        },
+        Record::Journal(record) => match &record.cursor {
+            Some(_) => Name::Own(record.identity(), Half::Whole),
+            None => Name::Content(record.identity()),
+        },
+        Record::Access(record) => Name::Content(content_of_access(record, scanner, words)),
+    };
+    let kept = match (keep, record) {
+        (Keep::Nothing, _) => None,
+        (Keep::Rows, record) if !matches!(record, Record::Vault(_)) => {
+            let row = AuditRow::of_item(&record.item(), place.clone());
+            row.map(|row| Kept::Row(Box::new(row)))
+        }
+        (_, record) => Some(Kept::Record(record)),
+    };
+    let payload = |kept| {
+        Box::new(Payload {
+            kept,
+            place,
+            nth: 0,
+        })
+    };
+    Draft {
+        time,
+        name,
+        bytes,
+        payload: kept.map(payload),
+    }
+}
+
+/// The content of a request, hashed with the key of this process: an access log has millions of
+/// short lines, and a digest would cost more than reading them.
+fn content_of_access(record: &AccessRecord, scanner: &Scanner, room: &mut Vec<u8>) -> u128 {
+    let name = [record.proxy.name()];
+    let (seconds, nanos) = (record.time.seconds(), record.time.nanos());
+    room.clear();
+    room.extend(seconds.to_le_bytes());
+    room.extend(nanos.to_le_bytes());
+    room.extend(record.status.to_le_bytes());
+    for word in name.iter().chain(&record.words()) {
+        room.extend((word.len() as u64).to_le_bytes());
+        room.extend_from_slice(word.as_bytes());
+    }
+    scanner.id(room)
 }
 
 /// What tells a CloudTrail record without an `eventID` from another.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select, unbounded};
 
-use super::grown::{Grown, Growth};
-use crate::audit::archive::{Archive, Search};
+use super::grown::{Grown, Growth, What};
+use crate::audit::archive::{Archive, Known, Search};
 use crate::audit::{OpenError, Opened, Progress};
 use crate::model::Text;
 use crate::query::page::{Ask, Facet, Histogram, Page};
@@ -143,6 +143,8 @@ struct Looking {
     /// The histogram and the facets of all that was found, and what was asked for them: where only
     /// other rows are asked for, nothing of it changes.
     whole: Option<(usize, Vec<Field>, Histogram, Vec<Facet>)>,
+    /// What the next answer need neither read nor count again.
+    known: Known,
 }
 
 /// Answers over an archive that was read.
@@ -207,10 +209,15 @@ impl Answers {
 
     /// Takes in what was written to a file that is followed.
     fn grow(&mut self, grown: Grown) {
+        let is_other = matches!(grown.what, What::Next(_));
         let row = self.growth.take(&mut self.archive, grown);
         if let Some(looking) = &mut self.looking {
             if let Some(row) = row {
                 looking.search.rewind(row);
+                looking.known.forget(row);
+            }
+            if is_other {
+                looking.known.forget_rows();
             }
             looking.done = false;
             looking.whole = None;
@@ -219,6 +226,9 @@ impl Answers {
     }
 
     fn take(&mut self, ask: Ask) {
+        if let Some(looking) = &mut self.looking {
+            looking.known.forget_rows();
+        }
         self.ask = Some(ask);
         self.owed = true;
     }
@@ -232,6 +242,7 @@ impl Answers {
                 search: Search::new(filter),
                 done: false,
                 whole: None,
+                known: Known::default(),
             });
             // What comes first is soon more than nothing.
             self.told = Instant::now();
@@ -274,9 +285,10 @@ impl Answers {
 
 /// What is known so far. Histogram and facets are counted once where all was looked at.
 fn page(archive: &Archive, ask: &Ask, looking: &mut Looking) -> Page {
-    let known = looking.whole.as_ref();
-    let known = known.filter(|(bins, fields, ..)| *bins == ask.bins && *fields == ask.facets);
-    if let Some((_, _, histogram, facets)) = known {
+    let (search, done) = (&looking.search, looking.done);
+    let whole = looking.whole.as_ref();
+    let whole = whole.filter(|(bins, fields, ..)| *bins == ask.bins && *fields == ask.facets);
+    if let Some((_, _, histogram, facets)) = whole {
         let rows_alone = Ask {
             bins: 0,
             facets: Vec::new(),
@@ -285,11 +297,11 @@ fn page(archive: &Archive, ask: &Ask, looking: &mut Looking) -> Page {
         return Page {
             histogram: histogram.clone(),
             facets: facets.clone(),
-            ..archive.page(&rows_alone, &looking.search, looking.done)
+            ..archive.page_knowing(&rows_alone, search, done, &mut looking.known)
         };
     }
-    let page = archive.page(ask, &looking.search, looking.done);
-    if looking.done {
+    let page = archive.page_knowing(ask, search, done, &mut looking.known);
+    if done {
         let (histogram, facets) = (page.histogram.clone(), page.facets.clone());
         looking.whole = Some((ask.bins, ask.facets.clone(), histogram, facets));
     }

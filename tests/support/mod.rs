@@ -10,6 +10,7 @@
 )]
 
 pub mod engine;
+pub mod large;
 pub mod pty;
 
 use std::path::{Path, PathBuf};

@@ -161,6 +161,16 @@ impl Terminal {
 
     /// Waits until the screen shows what is wanted and answers with it.
     pub fn wait_for(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        self.wait_long_for(PATIENCE, what, wanted)
+    }
+
+    /// The same of what may take longer.
+    pub fn wait_long_for(
+        &mut self,
+        patience: Duration,
+        what: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> String {
         let began = Instant::now();
         loop {
             let text = self.text();
@@ -177,7 +187,7 @@ impl Terminal {
                 panic!("the program ended ({status:?}) before {what}; the screen:\n{text}");
             }
             assert!(
-                began.elapsed() < PATIENCE,
+                began.elapsed() < patience,
                 "{what} did not come; the screen:\n{text}"
             );
             thread::sleep(Duration::from_millis(3));

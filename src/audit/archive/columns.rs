@@ -1,5 +1,7 @@
 //! The index: what is known of each row without looking at its line again.
 
+use std::borrow::Cow;
+
 use super::words::{Codes, Words, reordered};
 use crate::audit::entry::AuditRow;
 use crate::model::{Text, Timestamp};
@@ -99,7 +101,8 @@ impl Columns {
         let mut codes = [0; CODED];
         for ((code, words), field) in codes.iter_mut().zip(words).zip(Field::INDEXED) {
             let said = row.field(field);
-            *code = said.map_or(0, |said| words.code(&said));
+            let code_of = |said: Cow<'_, str>| words.code_of(said.as_bytes()).unwrap_or(0);
+            *code = said.map_or(0, code_of);
         }
         codes
     }

@@ -16,15 +16,15 @@ use super::segment::{Reader, SEGMENT, Segment};
 use super::{Archive, Search};
 use crate::audit::AuditRow;
 use crate::audit::detect::Kind;
-use crate::audit::merge::Merge;
-use crate::audit::open::{Opened, Sighted, sighted};
+use crate::audit::merge::{Merge, Out, Sighting};
+use crate::audit::open::{Opened, sighted};
 use crate::audit::progress::Progress;
-use crate::audit::record::Item;
 use crate::audit::scan::Scanner;
 use crate::audit::source::Input;
-use crate::audit::stream::{Shared, kind_of};
+use crate::audit::stream::{Item, Keep, Kept, Shared, kind_of};
 use crate::audit::trouble::name_of;
 use crate::model::Text;
+use crate::model::rejected::Place;
 use crate::query::Filter;
 
 impl Opened {
@@ -91,15 +91,14 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
         archive.originals.push(original);
     }
     archive.growing = join.finish(&mut archive.columns);
-    let shared = Shared::new(progress, Scanner::new(), false, None);
+    let shared = Shared::new(progress, Scanner::new(), Keep::Rows, None);
     let mut merge = Merge::new(merged, &shared);
     let files = archive.originals.iter().zip(0..);
-    let files: HashMap<Text, u32> = files.map(|(o, n)| (o.name().clone(), n)).collect();
-    while merge.advance(&mut |out| {
-        if let Some(sighted) = sighted(out) {
-            archive.take(&files, &sighted);
-        }
-    }) {}
+    let mut files = Files {
+        numbers: files.map(|(o, n)| (o.name().clone(), n)).collect(),
+        last: None,
+    };
+    while merge.advance(&mut |out| archive.take(&mut files, out)) {}
     archive.columns.sort();
     progress.finish();
     archive
@@ -237,43 +236,96 @@ impl Lines {
     }
 }
 
+/// The numbers of the files.
+struct Files {
+    numbers: HashMap<Text, u32>,
+    /// The one that was asked for last: most rows are of the file that the one before was of.
+    last: Option<(Text, u32)>,
+}
+
+impl Files {
+    fn number(&mut self, name: &Text) -> Option<u32> {
+        if let Some((last, number)) = &self.last
+            && last == name
+        {
+            return Some(*number);
+        }
+        let number = *self.numbers.get(name)?;
+        self.last = Some((name.clone(), number));
+        Some(number)
+    }
+}
+
+/// A row that came out of the merge, and where the answer stands that it was made of.
+fn row(out: Out) -> Option<(Box<AuditRow>, Option<Place>)> {
+    let is_row = |item: &Item| {
+        let payload = item.payload.as_ref();
+        payload.is_some_and(|payload| matches!(payload.kept, Kept::Row(_)))
+    };
+    if !is_row(&out.first) {
+        let sighted = sighted(out)?;
+        return Some((Box::new(AuditRow::of(&sighted)?), sighted.answer));
+    }
+    if out.sighting != Sighting::New {
+        return None;
+    }
+    let first = out.first.payload?;
+    // Of a call that was told in stages the last one counts, where the first one stands.
+    let Some(last) = out.answer.and_then(|answer| answer.payload) else {
+        let Kept::Row(row) = first.kept else {
+            return None;
+        };
+        return Some((row, None));
+    };
+    let Kept::Row(mut row) = last.kept else {
+        return None;
+    };
+    row.place = first.place;
+    Some((row, Some(last.place)))
+}
+
 impl Archive {
     /// Takes a row in that was read in full.
-    fn take(&mut self, files: &HashMap<Text, u32>, sighted: &Sighted) {
-        let Some(row) = AuditRow::of(sighted) else {
+    fn take(&mut self, files: &mut Files, out: Out) {
+        let told = out.answer.as_ref().unwrap_or(&out.first);
+        let (id, half) = (told.id, told.half);
+        let Some((row, answer)) = row(out) else {
             return;
         };
-        let file = |name: &Text| files.get(name).copied();
-        let Some(first) = file(&row.place.file) else {
+        let Some(first) = files.number(&row.place.file) else {
             return;
         };
         let (mut at, mut back) = (row.place.byte, 0);
         let mut of = first;
-        if let Some(answer) = &sighted.answer
-            && let Some(file) = file(&answer.file)
+        if let Some(answer) = &answer
+            && let Some(file) = files.number(&answer.file)
         {
             (at, of) = (answer.byte, file);
             let distance = answer.byte.checked_sub(row.place.byte);
             let near = distance.filter(|far| file == first && *far <= LONGEST_BACK);
             back = near.and_then(|far| u32::try_from(far).ok()).unwrap_or(0);
         }
+        let at = At {
+            file: of,
+            offset: at,
+        };
         let entry = Entry {
             time: nanos(row.time),
-            at: At {
-                file: of,
-                offset: at,
-            },
+            at,
             back,
             has_error: row.error.is_some(),
             codes: self.columns.codes_of(&row),
         };
         self.columns.push(&entry);
-        // More may yet be told of it.
-        if let Item::Call(call, _) = &sighted.merged.item
-            && let Some((id, stage)) = self.growing.service_call(call)
-        {
-            let Entry { time, at, .. } = entry;
-            self.growing.remember(id, Open { time, at, stage });
+        // More may yet be told of a service's call.
+        let tells_calls = |of: &Original| matches!(of.kind, Kind::Calls(_));
+        if self.original(at).is_ok_and(tells_calls) {
+            let open = Open {
+                time: entry.time,
+                at,
+                stage: half.stage(),
+            };
+            self.growing.remember_call(id, open);
         }
     }
 }

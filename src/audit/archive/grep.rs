@@ -63,35 +63,53 @@ impl Needle {
         built.map_or_else(|_| exact(), Self::Either)
     }
 
-    fn find(&self, text: &[u8]) -> Option<usize> {
+    /// Gives where in a text the lines begin that have it. `small` is room for pieces of the text
+    /// in small letters: to write them down and look for words is several times faster than to
+    /// look for a pattern.
+    pub(super) fn lines(&self, text: &[u8], small: &mut Vec<u8>, found: &mut dyn FnMut(usize)) {
         match self {
-            Self::Exact(finder) | Self::Small(finder) => finder.find(text),
-            Self::Either(pattern) => pattern.find(text).map(|found| found.start()),
+            Self::Exact(finder) => each_line(text, |rest| finder.find(rest), found),
+            Self::Either(pattern) => {
+                let find = |rest: &[u8]| pattern.find(rest).map(|found| found.start());
+                each_line(text, find, found);
+            }
+            Self::Small(finder) => {
+                // Every piece ends with its last line, so that no words lie across two.
+                let mut begin = 0;
+                while begin < text.len() {
+                    let rest = text.get(begin..).unwrap_or_default();
+                    let piece = rest.get(..AT_ONCE).unwrap_or(rest);
+                    let length = match memchr::memrchr(b'\n', piece) {
+                        Some(end) => end + 1,
+                        None => memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1),
+                    };
+                    let piece = rest.get(..length).unwrap_or(rest);
+                    small.clear();
+                    small.extend(piece.iter().map(u8::to_ascii_lowercase));
+                    let mut told = |line| found(begin + line);
+                    each_line(small, |rest| finder.find(rest), &mut told);
+                    begin += length;
+                }
+                small.shrink_to(AT_ONCE);
+            }
         }
     }
+}
 
-    /// Gives where in a text the lines begin that have it. `small` is room for the text in small
-    /// letters: to write it down and look for words is several times faster than to look for a
-    /// pattern.
-    pub(super) fn lines(&self, text: &[u8], small: &mut Vec<u8>, found: &mut dyn FnMut(usize)) {
-        let text = match self {
-            Self::Small(_) => {
-                small.clear();
-                small.extend(text.iter().map(u8::to_ascii_lowercase));
-                small
-            }
-            _ => text,
-        };
-        let mut at = 0;
-        while let Some(hit) = text.get(at..).and_then(|rest| self.find(rest)) {
-            let hit = at + hit;
-            let before = text.get(at..hit).unwrap_or_default();
-            found(memchr::memrchr(b'\n', before).map_or(at, |end| at + end + 1));
-            let rest = text.get(hit..).unwrap_or_default();
-            match memchr::memchr(b'\n', rest) {
-                Some(end) => at = hit + end + 1,
-                None => break,
-            }
+/// Written down in small letters at once, in bytes, but for a line that is longer.
+const AT_ONCE: usize = 128 << 10;
+
+/// Gives where the lines begin in which something is found.
+fn each_line(text: &[u8], find: impl Fn(&[u8]) -> Option<usize>, found: &mut dyn FnMut(usize)) {
+    let mut at = 0;
+    while let Some(hit) = text.get(at..).and_then(&find) {
+        let hit = at + hit;
+        let before = text.get(at..hit).unwrap_or_default();
+        found(memchr::memrchr(b'\n', before).map_or(at, |end| at + end + 1));
+        let rest = text.get(hit..).unwrap_or_default();
+        match memchr::memchr(b'\n', rest) {
+            Some(end) => at = hit + end + 1,
+            None => break,
         }
     }
 }

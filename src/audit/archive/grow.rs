@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 use super::Archive;
 use super::columns::{At, Entry, LONGEST_BACK, nanos};
 use super::half::Ids;
-use super::look::item;
 use super::original::Original;
 use super::segment::ById;
 use crate::audit::AuditRow;
@@ -113,6 +112,7 @@ impl Archive {
             self.remember_last();
         }
         let original = self.originals.get_mut(usize::try_from(file).ok()?)?;
+        original.grown(block);
         let (name, kind) = (original.name().clone(), original.kind);
         let torn = original.torn.take_if(|torn| torn.begin == block.offset);
         let formats = &mut self.growing.formats;
@@ -219,7 +219,7 @@ impl Archive {
                 request: request_at.and_then(|at| self.entry(at)),
                 response: Some(entry),
             }),
-            record => item(record),
+            record => record.item(),
         };
         let sighted = Sighted {
             merged: Merged {
@@ -283,7 +283,16 @@ impl Growing {
     /// The same of a call of a service.
     pub(super) fn service_call(&self, call: &ServiceCall) -> Option<(u64, CallStage)> {
         call.id.as_ref()?;
-        Some((self.ids.of(&call.identity().to_be_bytes()), call.stage))
+        Some((self.call_id(call.identity()), call.stage))
+    }
+
+    fn call_id(&self, identity: u128) -> u64 {
+        self.ids.of(&identity.to_be_bytes())
+    }
+
+    /// Remembers how far a service's call in the index is.
+    pub(super) fn remember_call(&mut self, identity: u128, open: Open) {
+        self.remember(self.call_id(identity), open);
     }
 
     /// Remembers how far a call in the index is.

@@ -210,7 +210,7 @@ fn a_line_that_was_torn_when_it_was_read_is_no_rejection_once_it_is_whole() {
                 let mut growing = Growing::keeping(&broken, keep);
                 assert_eq!(growing.archive.progress().rejected(), 2, "{tear}");
                 // While it is torn it stays one.
-                growing.append(&line[tear..tear + 1]);
+                growing.append(&line[tear..=tear]);
                 if tear + 1 < line.len() {
                     assert_eq!(growing.archive.progress().rejected(), 2);
                 }

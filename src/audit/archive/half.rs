@@ -258,19 +258,15 @@ impl Halves {
             _ => return None,
         };
         let time = self.clock.read(line.plain(found.part(Slot::Time))?)?;
-        let who = match last.filter(|_| found.auth_again) {
-            Some(last) => Who {
+        let who = if let Some(last) = last.filter(|_| found.auth_again) {
+            Who {
                 actor: last.said[ACTOR],
                 tells: last.tells_who,
-            },
-            None => {
-                let slots = [Slot::Consumer, Slot::DisplayName, Slot::EntityId];
-                self.who(
-                    &line,
-                    slots.map(|slot| found.part(slot)),
-                    found.has_metadata,
-                )?
             }
+        } else {
+            let slots = [Slot::Consumer, Slot::DisplayName, Slot::EntityId];
+            let parts = slots.map(|slot| found.part(slot));
+            self.who(&line, parts, found.has_metadata)?
         };
         // Logins say who in the response.
         let login = !who.tells && found.logs_in();

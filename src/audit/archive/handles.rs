@@ -52,7 +52,8 @@ pub(super) fn leaves_room(_file: &File) -> bool {
     true
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::collections::HashSet;
     use std::fs;

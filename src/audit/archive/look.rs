@@ -9,7 +9,7 @@ use crate::audit::format::{Read, vault};
 use crate::audit::lines::LONGEST_LINE;
 use crate::audit::merge::Sighting;
 use crate::audit::open::Sighted;
-use crate::audit::record::{Item, Merged, Record, VaultCall, VaultEntry, VaultKind};
+use crate::audit::record::{Item, Merged, VaultCall, VaultEntry, VaultKind};
 use crate::audit::stream::Reading;
 use crate::model::Text;
 use crate::model::rejected::Place;
@@ -109,7 +109,7 @@ fn record(original: &Original, kind: Kind, place: &Place) -> Result<Item, Gone> 
             return Err(Gone::Cut);
         }
         match first_of(kind, &window, place, whole) {
-            Some(Read::Record(record, _)) => return Ok(item(record)),
+            Some(Read::Record(record, _)) => return Ok(record.item()),
             Some(Read::Rejected(rejected)) if whole || want > LONGEST_LINE => {
                 return Err(Gone::Rejected(rejected.reason));
             }
@@ -152,21 +152,6 @@ fn first_of(kind: Kind, window: &[u8], place: &Place, whole: bool) -> Option<Rea
         }
     }
     first
-}
-
-pub(super) fn item(record: Record) -> Item {
-    match record {
-        Record::Event(event) => Item::Event(event),
-        Record::Postgres(record) => Item::Postgres(record, 0),
-        Record::CloudTrail(record) => Item::CloudTrail(record),
-        Record::Call(call) => Item::Call(call, 0),
-        Record::Journal(record) => Item::Journal(record, 0),
-        Record::Access(record) => Item::Access(record, 0),
-        Record::Vault(entry) => Item::Vault(VaultCall {
-            request: None,
-            response: Some(entry),
-        }),
-    }
 }
 
 /// The field `file` of a row.

@@ -22,6 +22,7 @@ mod original;
 mod page;
 mod search;
 mod segment;
+mod tally;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -38,6 +39,7 @@ use grow::Growing;
 use original::Original;
 
 pub use count::Counted;
+pub use page::Known;
 pub use search::Search;
 
 /// Every row of the files that were read, in order of time.

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::handles::leaves_room;
 use crate::audit::detect::Kind;
+use crate::audit::follow::Block;
 use crate::audit::lines::LONGEST_LINE;
 use crate::audit::source::{Bytes, Content, Input, Packing};
 use crate::audit::trouble::{Trouble, name_of};
@@ -160,6 +161,23 @@ impl Original {
     /// Tells how many lines end before each [`STRIDE`], where that is known from reading.
     pub(super) fn set_lines(&self, lines: Vec<u64>) {
         let _ = self.lines.set(lines);
+    }
+
+    /// Counts lines that were written to its end, where the ones before them are counted: a line
+    /// far behind the end that was known is else counted from there, again and again.
+    pub(super) fn grown(&mut self, block: &Block<'_>) {
+        let Some(lines) = self.lines.get_mut() else {
+            return;
+        };
+        let mut next = lines.len() as u64 * STRIDE as u64;
+        while let Some(into) = next.checked_sub(block.offset)
+            && let Some(before) = usize::try_from(into)
+                .ok()
+                .and_then(|n| block.bytes.get(..n))
+        {
+            lines.push(block.line - 1 + ends(before));
+            next += STRIDE as u64;
+        }
     }
 
     /// The line that begins at `offset`, without its line end.

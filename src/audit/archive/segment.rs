@@ -290,16 +290,13 @@ impl Reader {
             let found = found.filter(|found| found.end - from <= LONGEST_LINE);
             let half =
                 found.and_then(|found| Some((halves.found(text, from, found, offset)?, found.end)));
-            let end = match half {
-                Some((half, end)) => {
-                    self.take(half, segment);
-                    end
-                }
-                None => {
-                    let end = walk.end(from);
-                    self.ask(text.get(from..end).unwrap_or_default(), offset, segment);
-                    end
-                }
+            let end = if let Some((half, end)) = half {
+                self.take(half, segment);
+                end
+            } else {
+                let end = walk.end(from);
+                self.ask(text.get(from..end).unwrap_or_default(), offset, segment);
+                end
             };
             if end < close {
                 segment.line_ended(at + end as u64);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Archive, Search};
+use super::{Archive, Known, Search};
 use crate::audit::{AuditRow, Options, open};
 use crate::query::page::{Ask, Rows};
 use crate::query::{Field, Filter, Row};
@@ -194,6 +194,13 @@ fn an_archive_grows_into_what_reading_it_whole_gives() {
     let (file, _, read_to) = grown.growing().remove(0);
     assert_eq!(read_to, half as u64);
     let mut search = grown.search(Filter::parse("outcome:allowed \"update\"").unwrap());
+    let ask = Ask {
+        rows: Rows::Last(40),
+        bins: 30,
+        facets: vec![Field::Outcome, Field::Path, Field::Error, Field::Actor],
+        ..Ask::default()
+    };
+    let mut known = Known::default();
     let mut from = half;
     for ends in ends
         .iter()
@@ -205,12 +212,15 @@ fn an_archive_grows_into_what_reading_it_whole_gives() {
         let block = Block {
             bytes: &text[from..to],
             offset: from as u64,
-            line: 1,
+            line: 1 + memchr::memchr_iter(b'\n', &text[..from]).count() as u64,
         };
         if let Some(row) = grown.grow(file, &block) {
             search.rewind(row);
+            known.forget(row);
         }
         while !search.step(&grown) {}
+        let page = grown.page_knowing(&ask, &search, true, &mut known);
+        assert_eq!(page, grown.page(&ask, &search, true));
         from = to;
     }
     let whole = archive(&path);

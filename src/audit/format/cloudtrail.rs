@@ -56,7 +56,8 @@ impl Format for CloudTrailLines {
     fn finish(&mut self, _out: &mut dyn FnMut(Read)) {}
 }
 
-fn read(piece: Piece<'_>) -> Read {
+/// Reads what was cut out of a document.
+pub(in crate::audit) fn read(piece: Piece<'_>) -> Read {
     let (bytes, place, reason) = match piece {
         Piece::Object(bytes, place) => match record(bytes) {
             Ok(record) => return Read::Record(Record::CloudTrail(Box::new(record)), place),

@@ -40,12 +40,12 @@ impl Documents {
 impl Document for Documents {
     fn bytes(&mut self, bytes: &[u8], out: &mut dyn FnMut(Read)) {
         let read = self.read;
-        self.splitter.feed(bytes, &mut |p| out(one(p, read)));
+        self.splitter.feed(bytes, &mut |p| out(self::read(p, read)));
     }
 
     fn end(&mut self, out: &mut dyn FnMut(Read)) {
         let read = self.read;
-        self.splitter.end(&mut |p| out(one(p, read)));
+        self.splitter.end(&mut |p| out(self::read(p, read)));
     }
 }
 
@@ -77,14 +77,15 @@ impl Format for Lines {
     fn line(&mut self, line: &[u8], place: &Place, out: &mut dyn FnMut(Read)) {
         let line = line.trim_ascii();
         if !line.is_empty() {
-            out(one(Piece::Object(line, place.clone()), self.read));
+            out(read(Piece::Object(line, place.clone()), self.read));
         }
     }
 
     fn finish(&mut self, _out: &mut dyn FnMut(Read)) {}
 }
 
-fn one(piece: Piece<'_>, read: ReadRecord) -> Read {
+/// Reads what was cut out of a document.
+pub(in crate::audit) fn read(piece: Piece<'_>, read: ReadRecord) -> Read {
     let (bytes, place, reason) = match piece {
         Piece::Object(bytes, place) => match read(bytes) {
             Ok(record) => return Read::Record(record, place),

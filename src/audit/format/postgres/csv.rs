@@ -1,6 +1,6 @@
 //! csvlog: 23 to 26 columns; quoted fields may span lines.
 
-use csv::{ByteRecord, ReaderBuilder};
+use std::borrow::Cow;
 
 use crate::audit::format::text::rejected;
 use crate::audit::format::{Format, Read, excerpt};
@@ -106,18 +106,66 @@ fn reject(line: &[u8], place: &Place, reason: &str, out: &mut dyn FnMut(Read)) {
     out(rejected(place, reason, excerpt(line)));
 }
 
-fn fields(line: &[u8]) -> Option<ByteRecord> {
-    let mut fields = ByteRecord::new();
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .buffer_capacity(line.len().max(64))
-        .from_reader(line);
-    matches!(reader.read_byte_record(&mut fields), Ok(true)).then_some(fields)
+/// The fields of one record (RFC 4180); `None` where there is none. A reader of the csv crate costs
+/// more to make than a record to read, and it cannot be kept for the next one.
+fn fields(line: &[u8]) -> Option<Vec<Cow<'_, [u8]>>> {
+    let ends = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let begin = line.iter().position(|byte| !ends(byte))?;
+    let mut rest = line.get(begin..)?;
+    let mut fields = Vec::with_capacity(COLUMNS + 3);
+    loop {
+        let (field, after) = field(rest);
+        fields.push(field);
+        match after.split_first() {
+            Some((b',', after)) => rest = after,
+            // What stands behind the end of a record is another one.
+            _ => return Some(fields),
+        }
+    }
 }
 
-fn column(fields: &ByteRecord, index: usize) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(fields.get(index).unwrap_or_default())
+/// The first field, and what stands behind it from its comma or line end on.
+fn field(rest: &[u8]) -> (Cow<'_, [u8]>, &[u8]) {
+    let plain = |bytes: &[u8]| memchr::memchr3(b',', b'\n', b'\r', bytes).unwrap_or(bytes.len());
+    let Some(inner) = rest.strip_prefix(b"\"") else {
+        let (field, after) = rest.split_at(plain(rest));
+        return (Cow::Borrowed(field), after);
+    };
+    let mut words: Cow<'_, [u8]> = Cow::Borrowed(&[]);
+    let mut rest = inner;
+    loop {
+        let Some(quote) = memchr::memchr(b'"', rest) else {
+            // It never closes.
+            add(&mut words, rest);
+            return (words, &[]);
+        };
+        let (inside, after) = rest.split_at(quote);
+        add(&mut words, inside);
+        match after.get(1..).unwrap_or_default() {
+            [b'"', after @ ..] => {
+                add(&mut words, b"\"");
+                rest = after;
+            }
+            after => {
+                // What stands between the quote and the comma belongs to it.
+                let (more, after) = after.split_at(plain(after));
+                add(&mut words, more);
+                return (words, after);
+            }
+        }
+    }
+}
+
+fn add<'a>(words: &mut Cow<'a, [u8]>, more: &'a [u8]) {
+    if words.is_empty() {
+        *words = Cow::Borrowed(more);
+    } else if !more.is_empty() {
+        words.to_mut().extend_from_slice(more);
+    }
+}
+
+fn column<'a>(fields: &'a [Cow<'_, [u8]>], index: usize) -> Cow<'a, str> {
+    String::from_utf8_lossy(fields.get(index).map(AsRef::as_ref).unwrap_or_default())
 }
 
 fn read(line: &[u8]) -> Result<Record, String> {

@@ -1,0 +1,297 @@
+//! How the rows that fit lie over time and what they say, counted once: what comes at the end is
+//! counted to what is known, so that a row that is appended costs no more beside many than beside
+//! few.
+
+use super::Search;
+use super::columns::{Columns, coded, timestamp};
+use super::words::{Codes, Words};
+use crate::model::{Span, Text, Timestamp};
+use crate::query::Field;
+use crate::query::page::{BINS, Bin, Facet, Histogram, VALUES};
+
+/// The outcomes that a histogram calls bad.
+const BAD: [&str; 3] = ["denied", "error", "unanswered"];
+
+/// The lengths that a column of a histogram may have, in seconds; beyond them whole days.
+const LENGTHS: [i64; 16] = [
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 10_800, 21_600, 43_200,
+];
+
+const DAY: i64 = 86_400;
+
+/// So many of the last rows are counted for each answer and never kept: the response to a request
+/// takes the request's row out, and what comes late stands before others.
+const TAIL: usize = if cfg!(test) { 16 } else { 4096 };
+
+/// What is counted of the rows before the last few.
+#[derive(Default)]
+pub(super) struct Tally {
+    /// How many rows were looked at for it.
+    rows: usize,
+    facets: Vec<Counts>,
+    bars: Bars,
+}
+
+/// How many rows have each code of a field.
+struct Counts {
+    field: Field,
+    of: Vec<u64>,
+}
+
+/// The columns of a histogram.
+#[derive(Default, Clone)]
+struct Bars {
+    /// When the first begins, in seconds, and how many each lasts; of 0 seconds there are none.
+    from: i64,
+    each: i64,
+    bins: Vec<Bin>,
+}
+
+/// Whether rows come or go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Come,
+    Go,
+}
+
+impl Turn {
+    fn count<T: Copy + std::ops::Add<Output = T> + std::ops::Sub<Output = T>>(
+        self,
+        count: &mut T,
+        by: T,
+    ) {
+        *count = match self {
+            Self::Come => *count + by,
+            Self::Go => *count - by,
+        };
+    }
+}
+
+impl Tally {
+    /// Rows from one on are others now.
+    pub(super) fn forget(&mut self, row: usize) {
+        if row < self.rows {
+            *self = Self::default();
+        }
+    }
+
+    /// Counts what a search has found.
+    pub(super) fn count(
+        &mut self,
+        columns: &Columns,
+        search: &Search,
+        bins: usize,
+        fields: &[Field],
+    ) -> (Histogram, Vec<Facet>) {
+        if bins == 0 && fields.is_empty() {
+            return (Histogram::default(), Vec::new());
+        }
+        let wanted = Bars::wanted(columns, search, bins);
+        if self
+            .facets
+            .iter()
+            .map(|counts| counts.field)
+            .ne(fields.iter().copied())
+        {
+            let counts = |field: &Field| Counts {
+                field: *field,
+                of: Vec::new(),
+            };
+            *self = Self {
+                facets: fields.iter().map(counts).collect(),
+                ..Self::default()
+            };
+        }
+        let is_bad = bad(columns);
+        if (self.bars.from, self.bars.each) != (wanted.from, wanted.each) {
+            self.bars = wanted.clone();
+            self.bars
+                .count(columns, search, 0..self.rows, &is_bad, Turn::Come);
+        }
+        // It may have got longer.
+        self.bars.bins.resize(wanted.bins.len(), Bin::default());
+        let looked = search.looked();
+        let keep = looked.saturating_sub(TAIL).max(self.rows);
+        for rows in [self.rows..keep, keep..looked] {
+            self.turn(columns, search, rows, &is_bad, Turn::Come);
+        }
+        let facets = self.facets.iter().map(|counts| counts.facet(columns));
+        let told = (self.bars.histogram(), facets.collect());
+        self.turn(columns, search, keep..looked, &is_bad, Turn::Go);
+        self.rows = keep;
+        told
+    }
+
+    fn turn(
+        &mut self,
+        columns: &Columns,
+        search: &Search,
+        rows: std::ops::Range<usize>,
+        is_bad: &impl Fn(usize) -> bool,
+        turn: Turn,
+    ) {
+        for counts in &mut self.facets {
+            counts.count(columns, search, rows.clone(), turn);
+        }
+        self.bars.count(columns, search, rows, is_bad, turn);
+    }
+}
+
+impl Counts {
+    /// The column of the field; fields that are not indexed tell nothing.
+    fn column<'a>(&self, columns: &'a Columns) -> Option<(&'a Codes, &'a Words)> {
+        let nth = coded(self.field)?;
+        Some((columns.codes.get(nth)?, columns.words.get(nth)?))
+    }
+
+    fn count(
+        &mut self,
+        columns: &Columns,
+        search: &Search,
+        rows: std::ops::Range<usize>,
+        turn: Turn,
+    ) {
+        let Some((codes, words)) = self.column(columns) else {
+            return;
+        };
+        self.of.resize(words.len().max(self.of.len()), 0);
+        if let Codes::Absent(_) = codes {
+            if let Some(absent) = self.of.first_mut() {
+                turn.count(absent, search.rows(rows).count() as u64);
+            }
+            return;
+        }
+        for row in search.rows(rows) {
+            if let Some(count) = self.of.get_mut(codes.get(row) as usize) {
+                turn.count(count, 1);
+            }
+        }
+    }
+
+    fn facet(&self, columns: &Columns) -> Facet {
+        let empty = Facet {
+            field: self.field,
+            values: Vec::new(),
+            others: 0,
+            absent: 0,
+        };
+        let Some((_, words)) = self.column(columns) else {
+            return empty;
+        };
+        let counted = self.of.iter().zip(0_u32..).skip(1);
+        let mut met: Vec<(u32, u64)> = counted
+            .filter(|(count, _)| **count > 0)
+            .map(|(count, code)| (code, *count))
+            .collect();
+        let order = |(code, count): &(u32, u64)| (std::cmp::Reverse(*count), *code);
+        let others = met.len().saturating_sub(VALUES) as u64;
+        if others > 0 {
+            // Only the first few are shown, of what may be a million.
+            met.select_nth_unstable_by_key(VALUES, order);
+            met.truncate(VALUES);
+        }
+        met.sort_by_key(order);
+        let text = |code| words.get(code).map(Text::from).unwrap_or_default();
+        Facet {
+            values: met.into_iter().map(|(code, n)| (text(code), n)).collect(),
+            others,
+            absent: self.of.first().copied().unwrap_or(0),
+            ..empty
+        }
+    }
+}
+
+impl Bars {
+    /// The empty columns that what was found has room in.
+    fn wanted(columns: &Columns, search: &Search, bins: usize) -> Self {
+        let times = &columns.times;
+        let first = search.row(0).and_then(|row| times.get(row));
+        let last = search.found().checked_sub(1);
+        let last = last.and_then(|last| times.get(search.row(last)?));
+        let (Some(first), Some(last), true) = (first, last, bins > 0) else {
+            return Self::default();
+        };
+        let (first, last) = (timestamp(*first).seconds(), timestamp(*last).seconds());
+        let wanted = i64::try_from(bins).unwrap_or(1);
+        let fits = |each: i64| last.div_euclid(each) - first.div_euclid(each) < wanted;
+        let whole_days = || (last - first) / DAY / wanted + 1;
+        let each = LENGTHS.into_iter().find(|each| fits(*each));
+        let each = each.unwrap_or_else(|| {
+            let days = whole_days();
+            (days..days + 3)
+                .map(|d| d * DAY)
+                .find(|each| fits(*each))
+                .unwrap_or((days + 3) * DAY)
+        });
+        let from = first.div_euclid(each) * each;
+        let long = usize::try_from((last - from) / each + 1)
+            .unwrap_or(1)
+            .min(BINS);
+        Self {
+            from,
+            each,
+            bins: vec![Bin::default(); long],
+        }
+    }
+
+    /// Counts rows, which stand in order of time.
+    fn count(
+        &mut self,
+        columns: &Columns,
+        search: &Search,
+        rows: std::ops::Range<usize>,
+        is_bad: &impl Fn(usize) -> bool,
+        turn: Turn,
+    ) {
+        let Some(first) = columns.times.get(rows.start) else {
+            return;
+        };
+        if self.each == 0 {
+            return;
+        }
+        let into = (timestamp(*first).seconds() - self.from).div_euclid(self.each);
+        // Rows before the first that fits are in no column.
+        let mut column = usize::try_from(into).unwrap_or(0);
+        let mut begin = rows.start;
+        while begin < rows.end
+            && let Some(bin) = self.bins.get_mut(column)
+        {
+            column += 1;
+            let end = self.from + i64::try_from(column).unwrap_or(0) * self.each;
+            let end = super::columns::nanos(Timestamp::new(end, 0));
+            let rest = columns.times.get(begin..rows.end).unwrap_or_default();
+            let of = begin..begin + rest.partition_point(|time| *time < end);
+            begin = of.end;
+            for row in search.rows(of) {
+                turn.count(&mut bin.rows, 1);
+                turn.count(&mut bin.bad, u32::from(is_bad(row)));
+            }
+        }
+    }
+
+    fn histogram(&self) -> Histogram {
+        if self.each == 0 {
+            return Histogram::default();
+        }
+        Histogram {
+            from: Timestamp::new(self.from, 0),
+            each: Span::seconds(self.each),
+            bins: self.bins.clone(),
+        }
+    }
+}
+
+/// Whether the outcome of a row is a bad one.
+fn bad(columns: &Columns) -> impl Fn(usize) -> bool {
+    let nth = coded(Field::Outcome).unwrap_or(0);
+    let words = columns.words.get(nth);
+    let all = words.into_iter().flat_map(Words::all);
+    let bad: Vec<bool> = std::iter::once(false)
+        .chain(all.map(|word| BAD.contains(&word)))
+        .collect();
+    let codes = columns.codes.get(nth);
+    move |row| {
+        let code = codes.map_or(0, |codes| codes.get(row));
+        bad.get(code as usize).copied().unwrap_or(false)
+    }
+}
