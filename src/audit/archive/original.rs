@@ -19,7 +19,7 @@ use crate::model::Text;
 const LINE: usize = 4 << 10;
 
 /// Between two places whose line is known, in bytes.
-pub(super) const STRIDE: usize = 64 << 10;
+pub(super) const STRIDE: usize = 16 << 10;
 
 /// Unpacked at once, in bytes.
 const CHUNK: usize = 256 << 10;

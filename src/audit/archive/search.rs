@@ -20,6 +20,9 @@ const SLICE: usize = 1 << 20;
 /// Rows that are asked in one step where each has to be read: about 50 ms.
 const SLOW_SLICE: usize = 4096;
 
+/// Words of 64 rows of which it is kept how many rows fit before them.
+const BLOCK: usize = if cfg!(test) { 2 } else { 64 };
+
 /// A search of an archive. It holds nothing of the archive itself, which may grow meanwhile.
 pub struct Search {
     filter: Arc<Filter>,
@@ -28,6 +31,9 @@ pub struct Search {
     /// For each test of the record as it was written.
     greps: HashMap<usize, Grep>,
     fits: Vec<u64>,
+    /// How many rows fit before each [`BLOCK`] of those words, as far as all before it were looked
+    /// at: which row is the how-manieth is else counted from the first on.
+    ranks: Vec<usize>,
     looked: usize,
     found: usize,
     wrong: Option<String>,
@@ -51,6 +57,7 @@ impl Search {
             greps: greps.collect(),
             fitting: HashMap::new(),
             fits: Vec::new(),
+            ranks: Vec::new(),
             looked: 0,
             found: 0,
             wrong: None,
@@ -84,8 +91,9 @@ impl Search {
     /// The row that is the how-manieth of those that fit, from 0.
     #[must_use]
     pub fn row(&self, nth: usize) -> Option<usize> {
-        let mut left = nth;
-        for (at, word) in self.fits.iter().enumerate() {
+        let block = self.ranks.partition_point(|rank| *rank <= nth).max(1) - 1;
+        let mut left = nth - self.ranks.get(block).copied().unwrap_or(0);
+        for (at, word) in self.fits.iter().enumerate().skip(block * BLOCK) {
             let ones = word.count_ones() as usize;
             if left < ones {
                 let mut word = *word;
@@ -103,8 +111,10 @@ impl Search {
     #[must_use]
     pub fn before(&self, row: usize) -> usize {
         let (whole, over) = (row / 64, row % 64);
+        let block = (whole / BLOCK).min(self.ranks.len().saturating_sub(1));
+        let known = self.ranks.get(block).copied().unwrap_or(0);
         let head = self.fits.get(..whole).unwrap_or(&self.fits);
-        let counted: usize = head.iter().map(|word| word.count_ones() as usize).sum();
+        let counted = known + ones(head.get(block * BLOCK..).unwrap_or_default());
         let last = self.fits.get(whole).copied().unwrap_or(0) & ((1 << over) - 1);
         counted + last.count_ones() as usize
     }
@@ -149,6 +159,7 @@ impl Search {
             filter.keep(&mut slice, &mut among);
             self.take(&among, from);
             self.looked = to;
+            self.rank();
         }
         read && self.looked == archive.len()
     }
@@ -160,11 +171,23 @@ impl Search {
             return;
         }
         self.found = self.before(row);
+        self.ranks.truncate(row / (64 * BLOCK) + 1);
         self.fits.truncate(row.div_ceil(64));
         if let Some(last) = self.fits.last_mut().filter(|_| !row.is_multiple_of(64)) {
             *last &= (1 << (row % 64)) - 1;
         }
         self.looked = row;
+    }
+
+    /// Counts the blocks that were looked at since.
+    fn rank(&mut self) {
+        while self.ranks.len() * BLOCK * 64 <= self.looked {
+            let before = self.ranks.len().saturating_sub(1);
+            let of = before * BLOCK..self.ranks.len() * BLOCK;
+            let known = self.ranks.last().copied().unwrap_or(0);
+            let counted = ones(self.fits.get(of).unwrap_or_default());
+            self.ranks.push(known + counted);
+        }
     }
 
     /// The first row that cannot be decided yet, since its file was not looked through so far.
@@ -196,6 +219,10 @@ impl Search {
             }
         }
     }
+}
+
+fn ones(words: &[u64]) -> usize {
+    words.iter().map(|word| word.count_ones() as usize).sum()
 }
 
 /// True for a test for which rows have to be read.
@@ -375,5 +402,43 @@ impl Archive {
         let mut search = Search::new(filter);
         while !search.step(self) {}
         search
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_fits_is_counted_from_anywhere(
+            fit in prop::collection::vec(prop::bool::weighted(0.3), 0..900),
+            cuts in prop::collection::vec(0_usize..900, 0..4),
+        ) {
+            let mut search = Search::new(Filter::parse("").unwrap());
+            let mut look_to = |search: &mut Search, to: usize| {
+                let from = search.looked;
+                let mut among = Among::none(to - from);
+                let fits = |row: &usize| fit.get(from + row) == Some(&true);
+                (0..to - from).filter(fits).for_each(|row| among.add(row));
+                search.take(&among, from);
+                search.looked = to;
+                search.rank();
+            };
+            for cut in cuts {
+                let to = search.looked.max(cut.min(fit.len()));
+                look_to(&mut search, to);
+                search.rewind(cut / 2);
+            }
+            look_to(&mut search, fit.len());
+            let rows: Vec<usize> = (0..fit.len()).filter(|row| fit[*row]).collect();
+            prop_assert_eq!(search.found(), rows.len());
+            for (nth, row) in rows.iter().enumerate() {
+                prop_assert_eq!(search.row(nth), Some(*row));
+                prop_assert_eq!(search.before(*row), nth);
+            }
+            prop_assert_eq!(search.row(rows.len()), None);
+        }
     }
 }
