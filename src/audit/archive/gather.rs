@@ -329,3 +329,68 @@ impl Archive {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Trouble;
+    use crate::model::rejected::{Place, Rejected};
+
+    fn segment(number: u64, trouble: Option<Trouble>) -> Segment {
+        Segment {
+            number,
+            reader: 0,
+            calls: Vec::new(),
+            requests: Vec::new(),
+            fresh: Default::default(),
+            rejected: vec![Rejected {
+                place: Place {
+                    file: "log".into(),
+                    line: 0,
+                    byte: number * SEGMENT,
+                },
+                reason: "no record".into(),
+                excerpt: Text::default(),
+            }],
+            ends: vec![10],
+            trouble,
+        }
+    }
+
+    /// What was read behind a place that could not be read has no lines that could be counted, and
+    /// is not taken, whichever reader was first.
+    #[test]
+    fn of_a_file_that_fails_there_is_what_comes_before_in_whatever_order_segments_come() {
+        for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+            let progress = Progress::new(10);
+            let (mut join, mut columns) = (Join::new(), Columns::new());
+            let mut taking = Taking {
+                file: 0,
+                join: &mut join,
+                columns: &mut columns,
+                progress: &progress,
+                codes: Codes::new(),
+                lines: Lines::default(),
+                early: BTreeMap::new(),
+                next: 0,
+                ended: false,
+            };
+            let failed = Trouble::Failed {
+                path: "log".into(),
+                byte: SEGMENT + 7,
+                cause: "a bad disk".into(),
+            };
+            for number in order {
+                if !taking.ended {
+                    let trouble = (number == 1).then(|| failed.clone());
+                    taking.take(segment(number, trouble));
+                }
+            }
+            assert!(taking.ended);
+            let lines = progress.rejections();
+            let lines: Vec<u64> = lines.iter().map(|rejected| rejected.place.line).collect();
+            assert_eq!(lines, [1, 11], "{order:?}");
+            assert_eq!(progress.troubles(), [failed]);
+        }
+    }
+}

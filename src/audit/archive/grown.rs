@@ -316,3 +316,15 @@ fn words_in_the_rest_of_a_torn_line_are_found_once_it_is_whole() {
         assert_eq!(search.rows(0..3).collect::<Vec<_>>(), [1, 2], "{tear}");
     }
 }
+
+#[test]
+fn rows_of_one_moment_stay_as_they_came_and_what_is_rejected_has_its_line() {
+    let mut growing = Growing::new(&(vault("response", "a", 1) + &vault("response", "b", 1)));
+    let more = ["c", "d"].map(|id| vault("response", id, 1)).concat();
+    growing.append(&(more + "not json\n" + &vault("response", "e", 1) + "nor this\n"));
+    growing.append(&(vault("response", "f", 1) + "{}\n"));
+    growing.is_what_reading_it_whole_gives();
+    let lines = growing.archive.progress().rejections();
+    let lines: Vec<u64> = lines.iter().map(|rejected| rejected.place.line).collect();
+    assert_eq!(lines, [5, 7, 9]);
+}

@@ -124,6 +124,25 @@ fn calls_that_are_spread_over_files_and_told_twice_are_one_row_each() {
     }
 }
 
+/// Where a request stands is told by how far before its response it does, in one file only.
+#[test]
+fn a_response_far_into_its_file_has_no_request_in_it_that_stands_in_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("a.1"), folder.path().join("a.2"));
+    let others: String = (1..20)
+        .map(|n| line("response", &format!("other-{n}"), n, "app", ""))
+        .collect();
+    let before = line("response", "before", 0, "app", "");
+    fs::write(&first, before + &line("request", "id", 100, "app", "")).unwrap();
+    fs::write(&second, others + &line("response", "id", 200, "", "")).unwrap();
+    let archive = archive(&[&first, &second]);
+    assert_eq!(archive.len(), 21);
+    let row = archive.row(20, true).unwrap();
+    assert_eq!((row.id, row.place.line), (Some("id".into()), 20));
+    let indexed = archive.search(Filter::parse("actor:app").unwrap());
+    assert_eq!(indexed.found(), 21);
+}
+
 /// A large log is read by several, each a part of it: lines that begin where a part does, calls
 /// that begin in one and end in another, and words and places behind all that.
 #[test]
