@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use super::format::vault::Vault;
 use super::format::{Format, Read};
@@ -29,7 +29,7 @@ const PIECE: u64 = 512 << 10;
 const BEYOND: usize = 8 << 10;
 
 /// Pieces that one thread may be ahead.
-const AHEAD: usize = 8;
+const AHEAD: usize = 4;
 
 /// The threads that one file is worth at most.
 const MOST_THREADS: usize = 8;
@@ -70,26 +70,17 @@ pub(super) trait Take: Send + 'static {
         file: (&Text, u64),
         found: &mut Found<Self::Taken>,
     ) -> usize;
-
-    /// True where records go on in other lines.
-    fn spans(&self) -> bool {
-        false
-    }
-
-    /// True for a line that a record begins with: the ones behind it that begin none are taken with
-    /// it, whichever piece they lie in.
-    fn begins(&self, _line: &[u8]) -> bool {
-        true
-    }
-
-    /// The last record of a piece is whole.
-    fn end(&mut self, _found: &mut Found<Self::Taken>) {}
 }
 
 /// The pieces of a file, in order. Dropping it stops the threads.
 pub(super) struct Pieces<T> {
+    name: Text,
     threads: Vec<Receiver<Found<T>>>,
     next: usize,
+    handles: Vec<JoinHandle<()>>,
+    /// True where a piece that cannot be read is the last one: which lines the ones behind it are
+    /// is not known.
+    ends_with_trouble: bool,
 }
 
 impl<T: Send + 'static> Pieces<T> {
@@ -101,7 +92,7 @@ impl<T: Send + 'static> Pieces<T> {
         taker: &dyn Fn() -> R,
     ) -> Result<Self, Trouble> {
         let count = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
-        let mut threads = Vec::with_capacity(count);
+        let (mut threads, mut handles) = (Vec::new(), Vec::new());
         let fail = |e: io::Error| Trouble::opening(&input.path, &e);
         let file = match &input.content {
             Some(content) => Arc::clone(&content.0),
@@ -118,12 +109,14 @@ impl<T: Send + 'static> Pieces<T> {
             };
             let (to, from) = sync_channel(AHEAD);
             let spawn = thread::Builder::new().name(format!("scan-{first}"));
-            spawn
-                .spawn(move || worker.run(first as u64, count as u64, &to))
-                .map_err(fail)?;
+            let run = move || worker.run(first as u64, count as u64, &to);
+            handles.push(spawn.spawn(run).map_err(fail)?);
             threads.push(from);
         }
-        Ok(Self { threads, next: 0 })
+        Ok(Self {
+            ends_with_trouble: true,
+            ..Self::of(input, threads, handles)
+        })
     }
 
     /// What one thread finds that reads an input from its beginning, piece by piece.
@@ -133,13 +126,9 @@ impl<T: Send + 'static> Pieces<T> {
     ) -> Result<Self, Trouble> {
         let (to, from) = sync_channel(AHEAD);
         let spawn = thread::Builder::new().name("read".to_owned());
-        spawn
-            .spawn(move || run(&to))
-            .map_err(|e| Trouble::opening(&input.path, &e))?;
-        Ok(Self {
-            threads: vec![from],
-            next: 0,
-        })
+        let spawned = spawn.spawn(move || run(&to));
+        let handle = spawned.map_err(|e| Trouble::opening(&input.path, &e))?;
+        Ok(Self::of(input, vec![from], vec![handle]))
     }
 
     /// What several threads find in what another one cuts into parts, in the order of the parts.
@@ -154,7 +143,7 @@ impl<T: Send + 'static> Pieces<T> {
     {
         let count = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
         let fail = |e: io::Error| Trouble::opening(&input.path, &e);
-        let (mut parts, mut threads) = (Vec::new(), Vec::new());
+        let (mut parts, mut threads, mut handles) = (Vec::new(), Vec::new(), Vec::new());
         for nth in 0..count {
             let (part, given) = sync_channel::<C>(1);
             let (to, from) = sync_channel(AHEAD);
@@ -167,7 +156,7 @@ impl<T: Send + 'static> Pieces<T> {
                 }
             };
             let spawn = thread::Builder::new().name(format!("read-{nth}"));
-            spawn.spawn(run).map_err(fail)?;
+            handles.push(spawn.spawn(run).map_err(fail)?);
             parts.push(part);
             threads.push(from);
         }
@@ -176,15 +165,41 @@ impl<T: Send + 'static> Pieces<T> {
             cut(&mut |part| turn.next().is_some_and(|to| to.send(part).is_ok()));
         };
         let spawn = thread::Builder::new().name("cut".to_owned());
-        spawn.spawn(run).map_err(fail)?;
-        Ok(Self { threads, next: 0 })
+        handles.push(spawn.spawn(run).map_err(fail)?);
+        Ok(Self::of(input, threads, handles))
+    }
+
+    fn of(input: &Input, threads: Vec<Receiver<Found<T>>>, handles: Vec<JoinHandle<()>>) -> Self {
+        Self {
+            name: name_of(&input.path),
+            threads,
+            next: 0,
+            handles,
+            ends_with_trouble: false,
+        }
     }
 
     /// The next piece; `None` at the end.
     pub(super) fn next(&mut self) -> Option<Found<T>> {
-        let found = self.threads.get(self.next)?.recv().ok()?;
-        self.next = (self.next + 1) % self.threads.len();
-        Some(found)
+        if let Ok(found) = self.threads.get(self.next)?.recv() {
+            self.next = (self.next + 1) % self.threads.len();
+            if self.ends_with_trouble && found.trouble.is_some() {
+                self.threads.clear();
+            }
+            return Some(found);
+        }
+        // It is the end, unless a thread has died. Those that wait to give something end now.
+        self.threads.clear();
+        let ended = self.handles.drain(..).map(JoinHandle::join);
+        let died = ended.filter(Result::is_err).count() > 0;
+        died.then(|| Found {
+            trouble: Some(Trouble::Failed {
+                path: self.name.clone(),
+                byte: 0,
+                cause: Text::from("a thread that read it ended early"),
+            }),
+            ..Found::default()
+        })
     }
 }
 
@@ -252,75 +267,22 @@ impl<R: Take> Worker<R> {
                 }
             }
         }
-        let mut held = close.unwrap_or(held);
+        let held = close.unwrap_or(held);
         let last = start + whole >= self.length;
-        let is_own = |at: usize| at < end || (at == end && !last);
-        if start > 0 {
-            // What a record before goes on with is its piece's.
-            while at < held && is_own(at) && !self.begins(at, held) {
-                at = self.next(at, held);
-            }
-            if at >= held || !is_own(at) {
-                return found;
-            }
-        }
-        loop {
-            if at >= held
-                && let Err(trouble) = self.more(start, &mut held)
-            {
-                found.trouble = Some(trouble);
-            }
-            if at >= held || !(is_own(at) || (!last && !self.begins(at, held))) {
-                break;
-            }
-            let text = self.buffer.bytes().get(..held).unwrap_or_default();
+        let text = self.buffer.bytes().get(..held).unwrap_or_default();
+        while at < held && (at < end || (at == end && !last)) {
             let file = (&self.name, start);
             at = self.taker.line(text, at, file, &mut found);
             found.lines += 1;
         }
-        self.taker.end(&mut found);
         found
-    }
-
-    /// Where the line ends that begins at `at`.
-    fn next(&self, at: usize, held: usize) -> usize {
-        let text = self.buffer.bytes().get(..held).unwrap_or_default();
-        line_end(text, at).unwrap_or(held)
-    }
-
-    fn begins(&self, at: usize, held: usize) -> bool {
-        let end = self.next(at, held);
-        let line = self.buffer.bytes().get(at..end).unwrap_or_default();
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        self.taker.begins(line.strip_suffix(b"\r").unwrap_or(line))
-    }
-
-    /// Reads some lines on behind a piece, where a record may go on in them.
-    fn more(&mut self, start: u64, held: &mut usize) -> Result<(), Trouble> {
-        let from = *held;
-        let left = usize::try_from(self.length - start).unwrap_or(usize::MAX);
-        if !self.taker.spans() || from >= left {
-            return Ok(());
-        }
-        let mut now = from;
-        loop {
-            let before = now;
-            let want = (before + BEYOND.max(before - from)).min(left);
-            now = self.read(start, before, want)?;
-            let text = self.buffer.bytes().get(from..now).unwrap_or_default();
-            if let Some(end) = memchr::memrchr(b'\n', text) {
-                *held = from + end + 1;
-                return Ok(());
-            }
-            if now <= before || now - from > LONGEST_LINE {
-                *held = now;
-                return Ok(());
-            }
-        }
     }
 
     /// Reads on to `want` bytes from `start`, where `held` are there; gives how many are now.
     fn read(&mut self, start: u64, held: usize, want: usize) -> Result<usize, Trouble> {
+        // What is written from now on is not read here.
+        let left = usize::try_from(self.length - start).unwrap_or(usize::MAX);
+        let want = want.min(left);
         if self.buffer.bytes().len() < want {
             let mut larger = Aligned::new(want);
             let (to, from) = (larger.bytes_mut(), self.buffer.bytes());

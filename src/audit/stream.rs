@@ -13,7 +13,7 @@ use super::format::cloudtrail::{self, CloudTrail, CloudTrailLines};
 use super::format::document::{self, Document, Documents, Lines, ReadRecord};
 use super::format::events::Events;
 use super::format::journald::Journald;
-use super::format::postgres::stderr::{self, Stderr};
+use super::format::postgres::stderr::Stderr;
 use super::format::postgres::{csv::CsvLog, json::JsonLog};
 use super::format::split::{Piece, Splitter};
 use super::format::vault::Vault;
@@ -45,7 +45,7 @@ const MOST_BYTES: u64 = 128 << 20;
 const SHARE: (u64, u64) = (256 << 10, 32 << 20);
 
 /// The most inputs that are read ahead at once: each holds some pieces of its records.
-const READ_AHEAD: u64 = 8;
+const READ_AHEAD: u64 = 4;
 
 /// The most records whose how-manieth is remembered.
 const MOST_COUNTED: usize = 200_000;
@@ -477,7 +477,7 @@ impl Feed {
         plain: Option<u64>,
         shared: &Arc<Shared>,
     ) -> Result<Self, Trouble> {
-        if let Some(length) = plain.filter(|_| kind.is_one_line() || kind == Kind::PostgresStderr) {
+        if let Some(length) = plain.filter(|_| kind.is_one_line()) {
             let taker = || Drafts::of(kind, shared);
             let pieces = Pieces::read(input, length, &shared.progress.bytes, &taker)?;
             return Ok(Self::Drafts(pieces, 1));
@@ -600,8 +600,6 @@ struct Drafts {
     words: Vec<u8>,
     /// Reads the lines of a piece.
     format: Option<Box<dyn Format + Send>>,
-    /// Which lines begin a record, where not all do.
-    begins: Option<fn(&[u8]) -> bool>,
 }
 
 impl Drafts {
@@ -611,7 +609,6 @@ impl Drafts {
             keep: shared.keep,
             words: Vec::new(),
             format: format_of_lines(kind),
-            begins: (kind == Kind::PostgresStderr).then_some(stderr::begins),
         }
     }
 
@@ -693,21 +690,6 @@ impl Take for Drafts {
         });
         self.format = Some(format);
         next
-    }
-
-    fn spans(&self) -> bool {
-        self.begins.is_some()
-    }
-
-    fn begins(&self, line: &[u8]) -> bool {
-        self.begins.is_none_or(|begins| begins(line))
-    }
-
-    fn end(&mut self, found: &mut Found<Draft>) {
-        if let Some(mut format) = self.format.take() {
-            format.finish(&mut |read| self.take(read, 0, found));
-            self.format = Some(format);
-        }
     }
 }
 
@@ -870,10 +852,10 @@ impl<F: FnMut(Item)> Sink<'_, F> {
             rejected.place.line += *lines;
             self.shared.progress.reject(rejected);
         }
+        *lines += found.lines;
         if let Some(trouble) = found.trouble {
             self.shared.progress.trouble(trouble);
         }
-        *lines += found.lines;
     }
 
     fn push(&mut self, item: Item) {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::alone::alone;
 use super::{Archive, Search};
+use crate::audit::lines::LONGEST_LINE;
 use crate::audit::{AuditRow, Options, Trouble, open};
 use crate::query::page::{Ask, Rows};
 use crate::query::{By, Field, Filter};
@@ -56,7 +57,9 @@ fn plain(n: u32) -> String {
 }
 
 fn lines(lines: &[String]) -> String {
-    lines.join("\n") + "\n"
+    lines
+        .iter()
+        .fold(String::new(), |all, line| all + line + "\n")
 }
 
 fn search(archive: &Archive, filter: &str) -> Search {
@@ -175,15 +178,30 @@ fn a_line_of_100_mb_takes_no_such_memory() {
     assert!(took < 150, "{took} MiB");
 }
 
+/// What it says is not taken for what was found of the line before it.
+#[test]
+fn a_line_may_repeat_what_one_that_was_too_long_says() {
+    let of = |line: String, who: &str| line.replace("\"app\"", &format!("\"{who}\""));
+    let long = format!("\"{}\"", "a".repeat(LONGEST_LINE));
+    let archive = Log::new(lines(&[
+        of(plain(1), "alice"),
+        of(response(2, &long, "null"), "bob"),
+        of(plain(3), "bob"),
+    ]))
+    .archive();
+    assert_eq!((archive.len(), rejections(&archive).len()), (2, 1));
+    assert_eq!(found(&archive, "actor:alice"), [0]);
+    assert_eq!(found(&archive, "actor:bob"), [1]);
+}
+
 /// Whether a line is too long is no matter of where it stands and of which reader has it.
 #[test]
 fn a_line_just_beyond_the_limit_is_rejected_wherever_it_begins() {
-    const LIMIT: usize = 16 << 20;
     for before in [0_u32, 2000] {
         for (over, taken) in [(0, true), (1, false), (1 << 20, false)] {
             let mut text = lines(&(0..before).map(plain).collect::<Vec<_>>());
             let bare = response(before, "\"\"", "null").len();
-            let filler = "a".repeat(LIMIT + over - bare);
+            let filler = "a".repeat(LONGEST_LINE + over - bare);
             text += &lines(&[response(before, &format!("\"{filler}\""), "null")]);
             text += &lines(&[plain(before + 1)]);
             let log = Log::new(&text);

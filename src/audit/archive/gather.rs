@@ -353,6 +353,7 @@ mod tests {
                 excerpt: Text::default(),
             }],
             ends: vec![10],
+            hits: Vec::new(),
             trouble,
         }
     }
@@ -374,6 +375,8 @@ mod tests {
                 early: BTreeMap::new(),
                 next: 0,
                 ended: false,
+                whole: 0,
+                greps: &mut [],
             };
             let failed = Trouble::Failed {
                 path: "log".into(),

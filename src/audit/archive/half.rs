@@ -166,6 +166,9 @@ struct Clock {
     minute: Option<([u8; MINUTE], i64)>,
 }
 
+/// In nanoseconds.
+const A_MINUTE: i64 = 60_000_000_000;
+
 /// The bytes of a time up to its seconds.
 const MINUTE: usize = 17;
 
@@ -186,7 +189,8 @@ impl Clock {
         if let Some((minute, rest)) = words.split_first_chunk()
             && let Some(past) = past_minute(rest)
             && let Some(begins) = time.checked_sub(past)
-            && begins.checked_add(60_000_000_000).is_some()
+            && begins.checked_add(A_MINUTE).is_some()
+            && begins.checked_sub(A_MINUTE).is_some()
         {
             self.minute = Some((*minute, begins));
         }

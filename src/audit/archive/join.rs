@@ -132,7 +132,9 @@ impl Join {
         left.sort_unstable_by_key(|(file, half)| (half.time, *file, half.offset));
         let mut growing = Growing::new(self.ids.clone());
         for (file, half) in left {
-            self.put(&Call::alone(half), file, columns);
+            if !self.put(&Call::alone(half), file, columns) {
+                continue;
+            }
             let at = At {
                 file,
                 offset: half.offset,
@@ -149,9 +151,10 @@ impl Join {
         growing
     }
 
-    fn put(&mut self, call: &Call, file: u32, columns: &mut Columns) {
+    /// Puts a call into the index; false where it is there already.
+    fn put(&mut self, call: &Call, file: u32, columns: &mut Columns) -> bool {
         if !self.seen.insert(call.last.id) {
-            return;
+            return false;
         }
         let mut codes = [0; CODED];
         for (place, code) in PLACES.into_iter().zip(call.last.said) {
@@ -178,6 +181,7 @@ impl Join {
             has_error: call.last.end != End::Fine,
             codes,
         });
+        true
     }
 
     fn outcome(&mut self, word: &'static str, columns: &mut Columns) -> u32 {

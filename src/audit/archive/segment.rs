@@ -287,9 +287,10 @@ impl Reader {
             let offset = at + from as u64;
             let halves = &mut self.halves;
             let found = walk.line(from);
-            let found = found.filter(|found| found.end - from <= LONGEST_LINE);
             let half =
                 found.and_then(|found| Some((halves.found(text, from, found, offset)?, found.end)));
+            // Only now: what was found of a line is what the next one may repeat.
+            let half = half.filter(|(_, end)| end - from <= LONGEST_LINE);
             let end = if let Some((half, end)) = half {
                 self.take(half, segment);
                 end

@@ -9,7 +9,7 @@
 use super::cursor::Cursor;
 use super::found::{Found, Object, Part, Slot};
 use super::marks::{BLOCK, Marked};
-use super::shape::{Shapes, Trace, Value};
+use super::shape::{Shapes, Trace, Value, logs_in};
 
 /// A text with the marks of its bytes, and with the last line that was taken of it.
 pub(in crate::audit) struct Walk<'a> {
@@ -178,9 +178,7 @@ impl<'a> Line<'a> {
 
     /// Only a response that begins with who logs in is looked into.
     fn response(&mut self, member: &Member<'a>) -> Option<usize> {
-        const LOGIN: &[u8] = b"{\"auth\":";
-        let rest = self.cursor.text.get(member.at..)?;
-        if !rest.starts_with(LOGIN) {
+        if !logs_in(self.cursor.text, member.at) {
             return self.object_or_null(member, (), Slot::Response);
         }
         let mut seen = 0;

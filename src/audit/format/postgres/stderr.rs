@@ -46,13 +46,6 @@ pub fn sniff(sample: &[u8]) -> bool {
         })
 }
 
-/// True for a line that a record begins with, of which nothing before it is needed.
-pub(in crate::audit) fn begins(line: &[u8]) -> bool {
-    let line = String::from_utf8_lossy(line);
-    let label = opening(&line).map(|opening| opening.label);
-    label.is_some_and(|label| label.is_none_or(|(label, _)| !FURTHER.contains(&label)))
-}
-
 /// Reads stderr logs.
 #[derive(Debug, Default)]
 pub struct Stderr {
