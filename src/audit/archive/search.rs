@@ -417,7 +417,7 @@ mod tests {
             cuts in prop::collection::vec(0_usize..900, 0..4),
         ) {
             let mut search = Search::new(Filter::parse("").unwrap());
-            let mut look_to = |search: &mut Search, to: usize| {
+            let look_to = |search: &mut Search, to: usize| {
                 let from = search.looked;
                 let mut among = Among::none(to - from);
                 let fits = |row: &usize| fit.get(from + row) == Some(&true);
