@@ -38,8 +38,36 @@ fn number(name: &str, otherwise: u64) -> u64 {
     given.unwrap_or(otherwise)
 }
 
-/// Runs one lab, keeps its recording, and says what is wrong with what was found.
+/// Runs one lab, and says what is wrong with what was found.
+///
+/// By chance the engine's own health rule takes a cutover back before anybody was hurt, so that
+/// there is nothing to be found: that lab is run once more with another seed.
 async fn recorded(fault: Option<Cause>, seed: u64) -> Result<(), String> {
+    const ANOTHER: u64 = 1000;
+    match recorded_once(fault, seed).await {
+        Err(Wrong { why, taken_back }) if taken_back => {
+            say(&format!("a cutover was taken back, so once more: {why}"));
+            let again = recorded_once(fault, seed + ANOTHER).await;
+            again.map_err(|wrong| wrong.why)
+        }
+        ended => ended.map_err(|wrong| wrong.why),
+    }
+}
+
+/// What is wrong with what was found.
+struct Wrong {
+    why: String,
+    /// True where the engine failed a cutover, which it then takes back.
+    taken_back: bool,
+}
+
+fn is_failed_cutover(event: &Event) -> bool {
+    matches!(&event.data, Data::RotationStage(stage)
+        if stage.stage == Stage::Cutover && stage.status == StageStatus::Failed)
+}
+
+/// Runs one lab and keeps its recording.
+async fn recorded_once(fault: Option<Cause>, seed: u64) -> Result<(), Wrong> {
     let scale = number("ROTASCOPE_LAB_SCALE", SCALE);
     let run = Run::start(fault, seed, f64::from(u32::try_from(scale).unwrap())).await;
     let began = run.lab.clock().now();
@@ -61,6 +89,8 @@ async fn recorded(fault: Option<Cause>, seed: u64) -> Result<(), String> {
     run.end().await;
     let findings = diagnose(&events);
     let label = format!("{}-{seed}", fault.map_or("none", Cause::mode));
+    let taken_back = fault.is_some() && events.iter().any(is_failed_cutover);
+    let wrong = |why| Wrong { why, taken_back };
     let verdict = verdict(fault, &findings, &hurt);
     if let Some(found) = findings.first() {
         let after = |at: Timestamp| at.since(began).as_seconds();
@@ -75,9 +105,10 @@ async fn recorded(fault: Option<Cause>, seed: u64) -> Result<(), String> {
     let folder = keep.clone().unwrap_or_else(std::env::temp_dir);
     if keep.is_some() || verdict.is_err() {
         let path = record(&folder, &format!("lab-{label}"), &events);
-        return verdict.map_err(|why| format!("{label}: {why}; see {}", path.display()));
+        let see = |why| format!("{label}: {why}; see {}", path.display());
+        return verdict.map_err(|why| wrong(see(why)));
     }
-    verdict
+    verdict.map_err(wrong)
 }
 
 fn is_cutover(event: &Event) -> bool {

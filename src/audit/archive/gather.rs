@@ -35,8 +35,8 @@ impl Opened {
         gather(inputs, &self.progress(), &mut [])
     }
 
-    /// Reads everything into an archive with a question at hand, which reads no file twice; gives
-    /// the rows that fit as well.
+    /// Reads everything into an archive with a question at hand, so that no plain Vault log is read
+    /// a second time for its words; gives the rows that fit as well.
     #[must_use]
     pub fn asked(mut self, filter: Filter) -> (Archive, Search) {
         let mut search = Search::new(filter);
