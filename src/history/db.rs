@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
-use super::ahead::{Ahead, read_ahead};
-use super::detail::{Numbers, Words, decode, encode};
+use super::detail::{Numbers, Words, decode, encode, visit};
 use super::error::{HistoryError, What};
 use super::layout::{LAYOUT, check_layout, lay_out, private};
 use super::names::{self, Names};
@@ -365,25 +364,16 @@ impl History {
             let told: BTreeMap<&Day, &DaySummary> = told.collect();
             let none = BTreeSet::new();
             days.extend(told.keys().copied().copied());
-            let stored = days.iter().copied().filter(|day| !told.contains_key(day));
-            read_ahead(
-                stored,
-                &self.catalogue,
-                |day| body(&tx, day),
-                |ahead| {
-                    for day in &days {
-                        let Some(told) = told.get(day) else {
-                            count(&tx, *day, ahead, &mut tally)?;
-                            continue;
-                        };
-                        let mut stored = load(&tx, &self.catalogue, *day)?;
-                        let own = self.told.get(day).unwrap_or(&none);
-                        stored.join(told, live.and_then(|live| live.knows), own);
-                        tally.add(&stored);
-                    }
-                    Ok(())
-                },
-            )?;
+            for day in days {
+                let Some(told) = told.get(&day) else {
+                    count(&tx, &self.catalogue, day, &mut tally)?;
+                    continue;
+                };
+                let mut stored = load(&tx, &self.catalogue, day)?;
+                let own = self.told.get(&day).unwrap_or(&none);
+                stored.join(told, live.and_then(|live| live.knows), own);
+                tally.add(&stored);
+            }
             if let Some(live) = live {
                 tally.tellers(live.tellers.iter().cloned());
             }
@@ -405,14 +395,16 @@ fn load(db: &Connection, catalogue: &Catalogue, day: Day) -> Result<DaySummary, 
 /// Adds a day to a tally; of its rotations only the cases are read.
 fn count(
     db: &Connection,
+    catalogue: &Catalogue,
     day: Day,
-    ahead: &mut Ahead<'_>,
     tally: &mut Tally<'_>,
 ) -> Result<(), What> {
-    let (cases, mut rest) = ahead()?;
-    for (part, case) in &cases {
-        tally.case(*part, case);
-    }
+    let mut rest = match body(db, day)? {
+        Some(body) => visit(day, &body, catalogue, &mut |part, case| {
+            tally.case(part, &case);
+        })?,
+        None => DaySummary::default(),
+    };
     rest.findings = own_findings(db, day)?;
     tally.rest(&rest);
     Ok(())

@@ -5,7 +5,6 @@
 //! once. Only live sessions feed it. Nothing here stops a session: whoever opens or feeds it gets
 //! an error that says plainly what is wrong, and goes on without.
 
-mod ahead;
 mod db;
 mod detail;
 mod error;
