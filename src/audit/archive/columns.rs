@@ -68,6 +68,13 @@ pub(super) struct Entry {
     pub(super) codes: [u32; CODED],
 }
 
+impl Entry {
+    fn packed_back(&self) -> u32 {
+        let error = if self.has_error { ERROR } else { 0 };
+        self.back & !ERROR | error
+    }
+}
+
 /// The rows, a column each, and the words that their codes stand for.
 pub(super) struct Columns {
     pub(super) times: Vec<i64>,
@@ -111,10 +118,26 @@ impl Columns {
         self.in_order &= self.times.last().is_none_or(|last| *last <= entry.time);
         self.times.push(entry.time);
         self.places.push(entry.at.pack());
-        let error = if entry.has_error { ERROR } else { 0 };
-        self.backs.push(entry.back & !ERROR | error);
+        self.backs.push(entry.packed_back());
         for (column, code) in self.codes.iter_mut().zip(entry.codes) {
             column.push(code);
+        }
+    }
+
+    /// Puts rows behind those that are there, a column after the other.
+    pub(super) fn extend(&mut self, entries: &[Entry]) {
+        let mut last = self.times.last().copied().unwrap_or(i64::MIN);
+        for entry in entries {
+            self.in_order &= last <= entry.time;
+            last = entry.time;
+        }
+        self.times.extend(entries.iter().map(|entry| entry.time));
+        self.places
+            .extend(entries.iter().map(|entry| entry.at.pack()));
+        self.backs.extend(entries.iter().map(Entry::packed_back));
+        for (nth, column) in self.codes.iter_mut().enumerate() {
+            let of = |entry: &Entry| entry.codes.get(nth).copied().unwrap_or(0);
+            column.extend(entries.iter().map(of));
         }
     }
 

@@ -45,6 +45,9 @@ pub(super) struct Half {
     pub(super) said: [u32; SAID],
 }
 
+/// The words for how a call ended.
+pub(super) const OUTCOMES: [&str; 4] = ["denied", "error", "unanswered", "allowed"];
+
 /// A call: a response with its request, or one of them alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Call {
@@ -72,13 +75,13 @@ impl Call {
         }
     }
 
-    /// The word for how it ended.
-    pub(super) fn outcome(&self) -> &'static str {
+    /// The how-manieth of [`OUTCOMES`] it ended with.
+    pub(super) fn outcome(&self) -> usize {
         match (self.last.end, self.last.kind) {
-            (End::Denied, _) => "denied",
-            (End::Error, _) => "error",
-            (End::Fine, VaultKind::Request) => "unanswered",
-            (End::Fine, VaultKind::Response) => "allowed",
+            (End::Denied, _) => 0,
+            (End::Error, _) => 1,
+            (End::Fine, VaultKind::Request) => 2,
+            (End::Fine, VaultKind::Response) => 3,
         }
     }
 }
@@ -200,22 +203,30 @@ impl Clock {
 
 /// The nanoseconds of `SS.fffffffffZ`.
 fn past_minute(words: &[u8]) -> Option<i64> {
-    let (seconds, rest) = words.split_at_checked(2)?;
-    let digit = |byte: &u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
-    let number = |digits: &[u8]| {
-        digits
-            .iter()
-            .try_fold(0, |sum, byte| Some(sum * 10 + digit(byte)?))
-    };
+    let (seconds, rest) = words.split_first_chunk::<2>()?;
     let seconds = number(seconds).filter(|seconds| *seconds < 60)?;
     let fraction = rest.strip_prefix(b".")?.strip_suffix(b"Z")?;
-    let scale = match fraction.len() {
-        9 => 1,
-        6 => 1_000,
-        3 => 1_000_000,
+    let nanos = match fraction {
+        [most @ .., last] if most.len() == 8 => {
+            number(most.first_chunk::<8>()?)? * 10 + number(&[*last])?
+        }
+        _ if fraction.len() == 6 => number(fraction.first_chunk::<6>()?)? * 1_000,
+        _ if fraction.len() == 3 => number(fraction.first_chunk::<3>()?)? * 1_000_000,
         _ => return None,
     };
-    Some(seconds * 1_000_000_000 + number(fraction)? * scale)
+    Some(seconds * 1_000_000_000 + nanos)
+}
+
+/// A number of so many digits.
+#[inline]
+fn number<const DIGITS: usize>(digits: &[u8; DIGITS]) -> Option<i64> {
+    let (mut sum, mut all) = (0, true);
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        all &= digit < 10;
+        sum = sum * 10 + i64::from(digit);
+    }
+    all.then_some(sum)
 }
 
 /// Reads lines into halves; keeps the words that it met.
@@ -242,19 +253,12 @@ impl Halves {
         }
     }
 
-    /// What was found in the line that begins at `from`; `None` where the full reader has to be
-    /// asked. Every line that was found is told here, in the order of the text.
-    pub(super) fn found(
-        &mut self,
-        text: &[u8],
-        from: usize,
-        found: &Found,
-        offset: u64,
-    ) -> Option<Half> {
+    /// What was found in a line; `None` where the full reader has to be asked. Every line that was
+    /// found is told here, in the order of the text.
+    pub(super) fn found(&mut self, text: &[u8], found: &Found, offset: u64) -> Option<Half> {
         let last = self.last.take();
         // An escape in a word that is needed is for the full reader.
-        let line = text.get(from..found.end).unwrap_or_default();
-        let escapes = memchr::memchr(b'\\', line).is_some();
+        let escapes = found.escapes;
         let line = Line { text, escapes };
         let kind = match line.plain(found.part(Slot::Kind))? {
             b"request" => VaultKind::Request,

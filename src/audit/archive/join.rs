@@ -1,14 +1,11 @@
 //! Puts what was read of Vault logs into the index: the halves that different segments and files
 //! have of one call are joined, and what was met before is left out.
 
-use std::collections::HashSet;
-use std::hash::BuildHasherDefault;
-
 use super::columns::{At, CODED, Columns, Entry, coded};
 use super::grow::{Growing, Open};
-use super::half::{Call, End, Half, Ids, SAID};
+use super::half::{Call, End, Half, Ids, OUTCOMES, SAID};
+use super::seen::Seen;
 use super::segment::{ById, Segment};
-use crate::audit::recent::Taken;
 use crate::audit::record::CallStage;
 use crate::query::Field;
 
@@ -44,11 +41,13 @@ pub(super) struct Join {
     /// Requests that wait for their response, with their file; codes are the index's.
     waiting: ById<(u32, Half)>,
     /// The calls that are in the index.
-    seen: HashSet<u64, BuildHasherDefault<Taken>>,
-    /// The codes of the words for outcomes that were met, and of the format: asking for them for
+    seen: Seen,
+    /// The codes of [`OUTCOMES`] that were met, and of the format, 0 before: asking for them for
     /// every call would be a good part of the work.
-    outcomes: Vec<(&'static str, u32)>,
+    outcomes: [u32; OUTCOMES.len()],
     format: u32,
+    /// On their way into the index.
+    batch: Vec<Entry>,
 }
 
 impl Join {
@@ -56,9 +55,10 @@ impl Join {
         Self {
             ids: Ids::new(),
             waiting: ById::default(),
-            seen: HashSet::default(),
-            outcomes: Vec::new(),
+            seen: Seen::new(),
+            outcomes: [0; OUTCOMES.len()],
             format: 0,
+            batch: Vec::new(),
         }
     }
 
@@ -102,6 +102,8 @@ impl Join {
             }
             half
         };
+        self.seen
+            .expect(segment.calls.iter().map(|call| call.last.id));
         for call in &segment.calls {
             let mut call = Call {
                 last: of_index(&call.last),
@@ -118,9 +120,11 @@ impl Join {
             }
             self.put(&call, file, columns);
         }
+        columns.extend(&self.batch);
+        self.batch.clear();
         for request in &segment.requests {
             let request = of_index(request);
-            if !self.seen.contains(&request.id) {
+            if !self.seen.contains(request.id) {
                 self.waiting.entry(request.id).or_insert((file, request));
             }
         }
@@ -148,10 +152,11 @@ impl Join {
                 },
             );
         }
+        columns.extend(&self.batch);
         growing
     }
 
-    /// Puts a call into the index; false where it is there already.
+    /// Has a call put into the index; false where it is there already.
     fn put(&mut self, call: &Call, file: u32, columns: &mut Columns) -> bool {
         if !self.seen.insert(call.last.id) {
             return false;
@@ -171,7 +176,7 @@ impl Join {
                 *to = code;
             }
         }
-        columns.push(&Entry {
+        self.batch.push(Entry {
             time: call.last.time,
             at: At {
                 file,
@@ -184,13 +189,16 @@ impl Join {
         true
     }
 
-    fn outcome(&mut self, word: &'static str, columns: &mut Columns) -> u32 {
-        if let Some((_, code)) = self.outcomes.iter().find(|(met, _)| *met == word) {
-            return *code;
+    fn outcome(&mut self, nth: usize, columns: &mut Columns) -> u32 {
+        match (self.outcomes.get_mut(nth), OUTCOMES.get(nth)) {
+            (Some(known), Some(word)) => {
+                if *known == 0 {
+                    *known = code(Field::Outcome, word, columns);
+                }
+                *known
+            }
+            _ => 0,
         }
-        let code = code(Field::Outcome, word, columns);
-        self.outcomes.push((word, code));
-        code
     }
 }
 

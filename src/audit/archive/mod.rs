@@ -21,6 +21,7 @@ mod made;
 mod original;
 mod page;
 mod search;
+mod seen;
 mod segment;
 mod tally;
 #[cfg(test)]

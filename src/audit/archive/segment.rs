@@ -16,7 +16,6 @@ use crate::audit::lines::{Aligned, LONGEST_LINE};
 use crate::audit::parallel::too_long;
 use crate::audit::recent::Taken;
 use crate::audit::record::VaultKind;
-use crate::audit::scan::marks::Marked;
 use crate::audit::scan::shape::Shapes;
 use crate::audit::scan::walk::Walk;
 use crate::audit::source::Content;
@@ -27,8 +26,8 @@ use crate::model::rejected::{Place, Rejected};
 /// The bytes of a segment.
 pub(super) const SEGMENT: u64 = 16 << 20;
 
-/// Read at once: with its marks it fits the second-level cache.
-const PIECE: usize = 256 << 10;
+/// Read at once: it fits the second-level cache.
+const PIECE: usize = 128 << 10;
 
 /// A map whose keys are hashes already.
 pub(super) type ById<V> = HashMap<u64, V, BuildHasherDefault<Taken>>;
@@ -63,9 +62,11 @@ pub(super) struct Reader {
     halves: Halves,
     told: [usize; SAID],
     buffer: Aligned,
-    marked: Marked,
     shapes: Shapes,
     waiting: ById<Half>,
+    /// The request that was read last: most are answered by the next line, and need not be put
+    /// into the map and taken out again.
+    latest: Option<Half>,
     counter: Arc<AtomicU64>,
     needles: Vec<Arc<Needle>>,
     small: Vec<u8>,
@@ -86,9 +87,9 @@ impl Reader {
             halves: Halves::new(ids),
             told: [0; SAID],
             buffer: Aligned::new(PIECE),
-            marked: Marked::default(),
             shapes: Shapes::default(),
             waiting: ById::default(),
+            latest: None,
             counter: Arc::clone(counter),
             needles: Vec::new(),
             small: Vec::new(),
@@ -138,6 +139,9 @@ impl Reader {
         };
         if let Err(trouble) = self.read(&bytes, &mut segment) {
             segment.trouble = Some(trouble);
+        }
+        if let Some(latest) = self.latest.take() {
+            self.waiting.entry(latest.id).or_insert(latest);
         }
         segment.requests = self.waiting.drain().map(|(_, half)| half).collect();
         segment.requests.sort_unstable_by_key(|half| half.offset);
@@ -277,18 +281,16 @@ impl Reader {
     /// bytes; gives where the next begins.
     fn piece(&mut self, at: u64, close: usize, bytes: &Range<u64>, segment: &mut Segment) -> u64 {
         let buffer = std::mem::replace(&mut self.buffer, Aligned::new(0));
-        let mut marked = std::mem::take(&mut self.marked);
         let mut shapes = std::mem::take(&mut self.shapes);
         let text = buffer.bytes().get(..close).unwrap_or_default();
-        marked.mark(text);
-        let mut walk = Walk::new(text, &marked, &mut shapes);
+        let mut walk = Walk::new(text, &mut shapes);
         let mut from = 0;
         while from < close && at + (from as u64) < bytes.end {
             let offset = at + from as u64;
             let halves = &mut self.halves;
             let found = walk.line(from);
             let half =
-                found.and_then(|found| Some((halves.found(text, from, found, offset)?, found.end)));
+                found.and_then(|found| Some((halves.found(text, found, offset)?, found.end)));
             // Only now: what was found of a line is what the next one may repeat.
             let half = half.filter(|(_, end)| end - from <= LONGEST_LINE);
             let end = if let Some((half, end)) = half {
@@ -311,7 +313,6 @@ impl Reader {
             });
         }
         self.buffer = buffer;
-        self.marked = marked;
         self.shapes = shapes;
         at + from as u64
     }
@@ -345,13 +346,27 @@ impl Reader {
         match half.kind {
             // The same request again, of a second device, adds nothing.
             VaultKind::Request => {
-                self.waiting.entry(half.id).or_insert(half);
+                let again = self.latest.is_some_and(|latest| latest.id == half.id);
+                if !again && let Some(before) = self.latest.replace(half) {
+                    self.waiting.entry(before.id).or_insert(before);
+                }
             }
-            VaultKind::Response => segment.calls.push(match self.waiting.remove(&half.id) {
+            VaultKind::Response => segment.calls.push(match self.request(half.id) {
                 Some(request) => Call::of(&request, half),
                 None => Call::alone(half),
             }),
         }
+    }
+}
+
+impl Reader {
+    /// Takes the request with an id out of those that wait; of two the first.
+    fn request(&mut self, id: u64) -> Option<Half> {
+        let latest = self.latest.take_if(|latest| latest.id == id);
+        if self.waiting.is_empty() {
+            return latest;
+        }
+        self.waiting.remove(&id).or(latest)
     }
 }
 

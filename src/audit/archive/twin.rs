@@ -3,7 +3,6 @@
 use super::half::{Half, Halves, Ids};
 use crate::audit::format::vault;
 use crate::audit::scan::found::Found;
-use crate::audit::scan::marks::Marked;
 use crate::audit::scan::shape::Shapes;
 use crate::audit::scan::walk::Walk;
 
@@ -58,16 +57,14 @@ fn damaged(dice: &mut Dice) -> Vec<u8> {
 /// What the fast reader reads of the lines of a text, each with what the full reader reads.
 fn both(text: &[u8], shapes: &mut Shapes) -> Vec<(Option<Half>, Option<Half>)> {
     let mut halves = Halves::new(Ids::new());
-    let mut marked = Marked::default();
-    marked.mark(text);
-    let mut walk = Walk::new(text, &marked, shapes);
+    let mut walk = Walk::new(text, shapes);
     let mut from = 0;
     let mut out = Vec::new();
     while from < text.len() {
         let end = walk.end(from);
         let fast = walk.line(from);
         let mut nothing = Shapes::default();
-        let mut afresh = Walk::new(text, &marked, &mut nothing);
+        let mut afresh = Walk::new(text, &mut nothing);
         assert_eq!(
             fast.map(Found::alone),
             afresh.line(from).map(Found::alone),
@@ -79,7 +76,7 @@ fn both(text: &[u8], shapes: &mut Shapes) -> Vec<(Option<Half>, Option<Half>)> {
             "{}",
             text.escape_ascii()
         );
-        let fast = fast.and_then(|found| halves.found(text, from, found, 7));
+        let fast = fast.and_then(|found| halves.found(text, found, 7));
         let full = vault::entry(text[from..end].trim_ascii()).ok();
         out.push((fast, full.map(|entry| halves.read(&entry, 7))));
         from = end + 1;

@@ -154,6 +154,17 @@ impl Codes {
         }
     }
 
+    /// The same for several.
+    pub(super) fn extend(&mut self, more: impl ExactSizeIterator<Item = u32> + Clone) {
+        self.hold(more.clone().max().unwrap_or(0));
+        match self {
+            Self::Absent(len) => *len += more.len(),
+            Self::Narrow(codes) => codes.extend(more.map(|code| u8::try_from(code).unwrap_or(0))),
+            Self::Middle(codes) => codes.extend(more.map(|code| u16::try_from(code).unwrap_or(0))),
+            Self::Wide(codes) => codes.extend(more),
+        }
+    }
+
     /// Makes it wide enough for a code.
     #[inline]
     fn hold(&mut self, code: u32) {

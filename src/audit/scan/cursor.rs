@@ -1,68 +1,156 @@
-//! Goes over a text by the marks of its bytes.
+//! Goes over a text by what stands in its next bytes.
 
 #![expect(
     clippy::inline_always,
-    reason = "these few lines are called for each member of each line; out of line they cost a third more"
+    reason = "these few lines are called for each value of each line, and have to become part of the loop that is built for vectors"
 )]
 
-use super::marks::{BLOCK, Marks};
+use std::cell::Cell;
 
-/// A text below 4 GiB with its marks.
+use super::vectors::{BLOCK, Bytes, Vectors};
+
+/// A text below 4 GiB.
 #[derive(Clone, Copy)]
-pub(super) struct Cursor<'a> {
+pub(super) struct Cursor<'a, V> {
     pub(super) text: &'a [u8],
-    marks: &'a [Marks],
+    pub(super) vectors: V,
+    pub(super) passed: &'a Passed,
 }
 
-impl<'a> Cursor<'a> {
-    pub(super) fn new(text: &'a [u8], marks: &'a [Marks]) -> Self {
-        Self { text, marks }
-    }
+/// What was passed over in a line.
+#[derive(Default)]
+pub(super) struct Passed {
+    /// Bytes beyond ASCII: whether they are words is to be seen.
+    pub(super) beyond: Cell<bool>,
+    pub(super) escapes: Cell<bool>,
+}
 
+/// What goes on from one block to the next.
+#[derive(Clone, Copy, Default)]
+struct Carry {
+    /// All ones inside a string.
+    inside: u64,
+    /// 1 where the first byte is escaped.
+    escaped: u64,
+}
+
+impl<V: Vectors> Cursor<'_, V> {
     #[inline(always)]
     pub(super) fn byte(self, at: usize) -> u8 {
         self.text.get(at).copied().unwrap_or(0)
     }
 
-    /// The next quote that opens or closes a string.
+    /// The quote that closes a string, from a place within it on.
     #[inline(always)]
-    pub(super) fn quote(self, from: usize) -> Option<usize> {
-        self.next(from, |marks| marks.quotes)
+    pub(super) fn quote(self, mut at: usize) -> Option<usize> {
+        loop {
+            let rest = self.text.get(at..)?;
+            let stops = match rest.first_chunk() {
+                Some(block) => self.vectors.stops(block),
+                None => self.vectors.stops(&filled(rest)?),
+            };
+            if stops == 0 {
+                at += BLOCK;
+                continue;
+            }
+            at += stops.trailing_zeros() as usize;
+            if self.byte(at) == b'"' {
+                return Some(at);
+            }
+            at = self.pass(at)?;
+        }
+    }
+
+    /// Behind what is not plain in a string: an escape, or bytes beyond ASCII.
+    #[cold]
+    #[inline(never)]
+    fn pass(self, mut at: usize) -> Option<usize> {
+        if self.byte(at) == b'\\' {
+            self.passed.escapes.set(true);
+            at += 1;
+            if (0x20..0x80).contains(&self.byte(at)) {
+                return Some(at + 1);
+            }
+        }
+        let begin = at;
+        while self.byte(at) >= 0x80 {
+            at += 1;
+        }
+        self.passed.beyond.set(true);
+        // What is left is a control.
+        (at > begin).then_some(at)
     }
 
     /// Behind an object or a list that opens at `at`; none goes on behind its line.
-    #[inline]
+    #[inline(always)]
     pub(super) fn brackets(self, mut at: usize) -> Option<usize> {
         // A bit for each that is open: 1 for an object. The full reader goes deeper.
         let (mut open, mut depth) = (0_u64, 0_u32);
+        let mut carry = Carry::default();
         loop {
-            let (opens, object) = match self.byte(at) {
-                b'{' => (true, 1),
-                b'[' => (true, 0),
-                b'}' => (false, 1),
-                b']' => (false, 0),
-                _ => return None,
+            let rest = self.text.get(at..)?;
+            let bytes = match rest.first_chunk() {
+                Some(block) => self.vectors.bytes(block),
+                None => self.vectors.bytes(&filled(rest)?),
             };
-            if opens {
-                open = open << 1 | object;
-                depth += 1;
-            } else {
-                if open & 1 != object {
+            if bytes.slashes != 0 {
+                self.passed.escapes.set(true);
+            }
+            let inside = self.vectors.prefix(bytes.plain_quotes(&mut carry)) ^ carry.inside;
+            carry.inside = (inside.cast_signed() >> 63).cast_unsigned();
+            let wrong = bytes.odd | bytes.slashes & !inside;
+            let mut left = bytes.brackets & !inside;
+            while left != 0 {
+                let bit = left & left.wrapping_neg();
+                left ^= bit;
+                let (opens, object) = match self.byte(at + bit.trailing_zeros() as usize) {
+                    b'{' => (true, 1),
+                    b'[' => (true, 0),
+                    b'}' => (false, 1),
+                    _ => (false, 0),
+                };
+                if opens {
+                    open = open << 1 | object;
+                    depth += 1;
+                    if depth >= 64 {
+                        return None;
+                    }
+                    continue;
+                }
+                if depth == 0 || open & 1 != object {
                     return None;
                 }
                 open >>= 1;
                 depth -= 1;
+                if depth == 0 {
+                    let before = wrong & (bit - 1);
+                    let is_plain = before == 0 || self.is_plain(at, before);
+                    return is_plain.then_some(at + bit.trailing_zeros() as usize + 1);
+                }
             }
-            match depth {
-                0 => return Some(at + 1),
-                64.. => return None,
-                _ => at = self.next(at + 1, |marks| marks.stops)?,
+            if wrong != 0 && !self.is_plain(at, wrong) {
+                return None;
             }
+            at += BLOCK;
         }
     }
 
+    /// True where some bytes of the block at a place are all beyond ASCII.
+    #[cold]
+    #[inline(never)]
+    fn is_plain(self, at: usize, mut bits: u64) -> bool {
+        while bits != 0 {
+            if self.byte(at + bits.trailing_zeros() as usize) < 0x80 {
+                return false;
+            }
+            bits &= bits - 1;
+        }
+        self.passed.beyond.set(true);
+        true
+    }
+
     /// Behind a word or a short plain number.
-    #[inline]
+    #[inline(always)]
     pub(super) fn scalar(self, from: usize) -> Option<usize> {
         let rest = self.text.get(from..)?;
         let word: &[u8] = match rest.first()? {
@@ -87,21 +175,130 @@ impl<'a> Cursor<'a> {
     pub(super) fn is_end(self, at: usize) -> bool {
         at == self.text.len() || self.byte(at) == b'\n'
     }
+}
 
-    /// The next marked byte, `from` itself included. How often it goes round depends on how far
-    /// that is, and not on where blocks begin: values of one kind are of one length, so that the
-    /// processor guesses right.
+/// The last bytes of a text, filled up with spaces; `None` where there is none.
+#[cold]
+#[inline(never)]
+fn filled(rest: &[u8]) -> Option<[u8; BLOCK]> {
+    let mut block = [b' '; BLOCK];
+    for (to, from) in block.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    (!rest.is_empty()).then_some(block)
+}
+
+impl Bytes {
+    /// The quotes that are not escaped.
     #[inline(always)]
-    fn next(self, mut from: usize, of: impl Fn(&Marks) -> u64) -> Option<usize> {
+    fn plain_quotes(self, carry: &mut Carry) -> u64 {
+        if self.slashes | carry.escaped == 0 {
+            self.quotes
+        } else {
+            self.quotes & !escaped(self.slashes, carry)
+        }
+    }
+}
+
+/// The bytes that stand behind an odd number of backslashes.
+#[inline]
+fn escaped(slashes: u64, carry: &mut Carry) -> u64 {
+    const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+    let begin = slashes & !carry.escaped;
+    let runs = ((begin << 1) | ODD).wrapping_sub(begin) ^ ODD;
+    let escaped = runs ^ (slashes | carry.escaped);
+    carry.escaped = (runs & slashes) >> 63;
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::scan::vectors::{self, Plain, Work};
+    use proptest::prelude::*;
+
+    /// Where a string ends, a byte at a time.
+    fn string(text: &[u8], mut at: usize) -> Option<usize> {
         loop {
-            let two: &[Marks; 2] = self.marks.get(from / BLOCK..)?.first_chunk()?;
-            let [low, high] = two;
-            let shift = from % BLOCK;
-            let bits = of(low) >> shift | of(high) << 1 << (BLOCK - 1 - shift);
-            if bits != 0 {
-                return Some(from + bits.trailing_zeros() as usize);
+            match text.get(at)? {
+                b'"' => return Some(at),
+                b'\\' if *text.get(at + 1)? >= 0x20 => at += 2,
+                b'\\' | ..0x20 => return None,
+                _ => at += 1,
             }
-            from += BLOCK;
+        }
+    }
+
+    /// Where brackets end, a byte at a time.
+    fn nested(text: &[u8], mut at: usize) -> Option<usize> {
+        let mut open = Vec::new();
+        loop {
+            match text.get(at)? {
+                b'"' => at = string(text, at + 1)?,
+                b'{' => open.push(b'}'),
+                b'[' => open.push(b']'),
+                close @ (b'}' | b']') => {
+                    if open.pop()? != *close {
+                        return None;
+                    }
+                    if open.is_empty() {
+                        return Some(at + 1);
+                    }
+                }
+                b'\\' | ..0x20 => return None,
+                _ => {}
+            }
+            if open.len() >= 64 {
+                return None;
+            }
+            at += 1;
+        }
+    }
+
+    struct Both<'a>(&'a [u8]);
+
+    impl Work for Both<'_> {
+        /// The ends of a string and of brackets, and whether there were bytes beyond ASCII and
+        /// escapes in the latter.
+        type Out = (Option<usize>, Option<usize>, bool, bool);
+
+        #[inline(always)]
+        fn with<V: Vectors>(self, vectors: V) -> Self::Out {
+            let (text, passed) = (self.0, Passed::default());
+            let cursor = Cursor {
+                text,
+                vectors,
+                passed: &passed,
+            };
+            let quote = cursor.quote(1);
+            passed.beyond.set(false);
+            passed.escapes.set(false);
+            let brackets = cursor.brackets(0);
+            (quote, brackets, passed.beyond.get(), passed.escapes.get())
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn strings_and_brackets_end_where_the_grammar_has_it(middle in prop::collection::vec(prop_oneof![
+            4 => Just(b"\"".to_vec()),
+            2 => prop::sample::select(b"\\{}[]\n,:".to_vec()).prop_map(|byte| vec![byte]),
+            3 => prop::sample::select(vec!["{\"a\":[", "]}", "\"b\\\"c\"", "\u{e9}", "\\\\"])
+                .prop_map(|some| some.as_bytes().to_vec()),
+            4 => prop::collection::vec(0x20..0x7f_u8, 0..70),
+            1 => any::<u8>().prop_map(|byte| vec![byte]),
+        ], 0..20)) {
+            let text = [b"{".to_vec(), middle.concat(), b"}".to_vec()].concat();
+            let fast = vectors::run(Both(&text));
+            prop_assert_eq!(fast, Both(&text).with(Plain));
+            let (quote, brackets, beyond, escapes) = fast;
+            prop_assert_eq!(quote, string(&text, 1));
+            prop_assert_eq!(brackets, nested(&text, 0));
+            if let Some(end) = brackets {
+                prop_assert_eq!(beyond, !text[..end].is_ascii());
+                prop_assert!(escapes || !text[..end].contains(&b'\\'));
+            }
         }
     }
 }

@@ -106,6 +106,8 @@ pub(in crate::audit) struct Found {
     pub(in crate::audit) auth_again: bool,
     /// True where `request` does.
     pub(in crate::audit) request_again: bool,
+    /// True where an escape may stand anywhere in the line.
+    pub(in crate::audit) escapes: bool,
     /// Where the line ends.
     pub(in crate::audit) end: usize,
 }
@@ -128,6 +130,8 @@ impl Found {
         let mut alone = Self {
             auth_again: false,
             request_again: false,
+            // Of what is repeated it is only known that one was somewhere in the line before.
+            escapes: false,
             ..*self
         };
         alone.set(Slot::Nothing, Part::default());

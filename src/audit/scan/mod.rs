@@ -9,8 +9,8 @@
 
 mod cursor;
 pub(super) mod found;
-pub(super) mod marks;
 pub(super) mod shape;
+mod vectors;
 pub(super) mod walk;
 
 use std::ops::Range;

@@ -5,10 +5,16 @@
 //! What was learned is a graph: at each node one of several texts may stand, with a value behind
 //! it that leads to the next node. All shapes of one object meet again behind it.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what reads a line has to become part of the function that is built for vectors"
+)]
+
 use std::ops::Range;
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Passed};
 use super::found::{Found, Object, Part, Slot};
+use super::vectors::{CHUNK, Chunk, Plain, Vectors, Work};
 
 /// Nodes that are kept, so that they fit the processor's caches.
 const MOST_NODES: usize = 512;
@@ -21,9 +27,6 @@ const PATIENCE: u32 = 4096;
 
 /// The longest text between two values, in bytes.
 const LONGEST: usize = 4 << 10;
-
-/// Compared at once, in bytes.
-const CHUNK: usize = 16;
 
 /// What stands at a place of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,51 +52,6 @@ pub(super) struct Trace(Vec<(Value, usize, usize)>);
 impl Trace {
     pub(super) fn push(&mut self, value: Value, from: usize, to: usize) {
         self.0.push((value, from, to));
-    }
-}
-
-/// Some bytes, and which of their bits count.
-#[derive(Clone, Copy)]
-struct Chunk {
-    bytes: u128,
-    mask: u128,
-}
-
-impl Chunk {
-    fn of(some: &[u8]) -> Self {
-        let (mut held, mut mask) = ([0; CHUNK], [0; CHUNK]);
-        for ((held, mask), byte) in held.iter_mut().zip(&mut mask).zip(some) {
-            (*held, *mask) = (*byte, u8::MAX);
-        }
-        Self {
-            bytes: u128::from_ne_bytes(held),
-            mask: u128::from_ne_bytes(mask),
-        }
-    }
-
-    #[inline]
-    fn stands(self, text: &[u8], at: usize) -> bool {
-        let rest = text.get(at..).unwrap_or_default();
-        match rest.first_chunk() {
-            Some(some) => self.is(some),
-            None => self.is_filled(rest),
-        }
-    }
-
-    #[inline]
-    fn is(self, some: &[u8; CHUNK]) -> bool {
-        (u128::from_ne_bytes(*some) ^ self.bytes) & self.mask == 0
-    }
-
-    /// The same of the last few bytes of a text.
-    #[cold]
-    #[inline(never)]
-    fn is_filled(self, rest: &[u8]) -> bool {
-        let mut held = [0; CHUNK];
-        for (to, from) in held.iter_mut().zip(rest) {
-            *to = *from;
-        }
-        self.is(&held)
     }
 }
 
@@ -127,24 +85,77 @@ impl Default for Shapes {
     }
 }
 
+/// Whether a chunk of a text stands at a place.
+#[inline(always)]
+fn stands<V: Vectors>(vectors: V, chunk: &Chunk, text: &[u8], at: usize) -> bool {
+    let rest = text.get(at..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(some) => vectors.is(some, chunk),
+        None => is_filled(chunk, rest),
+    }
+}
+
+/// The same of the last few bytes of a text.
+#[cold]
+#[inline(never)]
+fn is_filled(chunk: &Chunk, rest: &[u8]) -> bool {
+    let mut held = [0; CHUNK];
+    for (to, from) in held.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    Plain.is(&held, chunk)
+}
+
+/// Reads a line.
+pub(super) struct Reading<'a> {
+    pub(super) shapes: &'a Shapes,
+    pub(super) text: &'a [u8],
+    pub(super) passed: &'a Passed,
+    /// Where the line begins.
+    pub(super) at: usize,
+    /// What was found in the line before.
+    pub(super) last: Option<&'a Found>,
+    pub(super) found: &'a mut Found,
+}
+
+impl Work for Reading<'_> {
+    /// `None` where the line's shape is not known.
+    type Out = Option<()>;
+
+    #[inline(always)]
+    fn with<V: Vectors>(self, vectors: V) -> Option<()> {
+        let cursor = Cursor {
+            text: self.text,
+            vectors,
+            passed: self.passed,
+        };
+        self.shapes.read(cursor, self.at, self.last, self.found)
+    }
+}
+
 impl Shapes {
-    #[inline]
-    fn stands(&self, step: &Step, text: &[u8], at: usize) -> bool {
-        if !step.first.stands(text, at) {
-            return false;
-        }
+    #[inline(always)]
+    fn stands<V: Vectors>(&self, vectors: V, step: &Step, text: &[u8], at: usize) -> bool {
+        stands(vectors, &step.first, text, at)
+            && (step.length <= CHUNK || self.others_stand(vectors, step, text, at))
+    }
+
+    #[inline(always)]
+    fn others_stand<V: Vectors>(&self, vectors: V, step: &Step, text: &[u8], at: usize) -> bool {
         let others = self.chunks.get(step.others.clone()).unwrap_or_default();
         let mut places = (at + CHUNK..).step_by(CHUNK);
-        others
-            .iter()
-            .all(|chunk| places.next().is_some_and(|at| chunk.stands(text, at)))
+        others.iter().all(|chunk| {
+            places
+                .next()
+                .is_some_and(|at| stands(vectors, chunk, text, at))
+        })
     }
 
     /// Reads the line that begins at a place; `None` where its shape is not known.
-    #[inline]
-    pub(super) fn read(
+    #[inline(always)]
+    fn read<V: Vectors>(
         &self,
-        cursor: Cursor,
+        cursor: Cursor<V>,
         mut at: usize,
         last: Option<&Found>,
         found: &mut Found,
@@ -153,7 +164,7 @@ impl Shapes {
         let mut node = 0;
         loop {
             let steps = self.nodes.get(node)?;
-            let fits = |step: &&Step| self.stands(step, cursor.text, at);
+            let fits = |step: &&Step| self.stands(cursor.vectors, step, cursor.text, at);
             let step = steps.iter().find(fits)?;
             at += step.length;
             node = step.next;
@@ -178,6 +189,9 @@ impl Shapes {
                         && let Some(end) = same(cursor.text, last.object(object), at)
                     {
                         found.repeat(object, last, at, end);
+                        if last.escapes {
+                            cursor.passed.escapes.set(true);
+                        }
                         at = end;
                         node = step.behind;
                     } else {
@@ -229,7 +243,9 @@ impl Shapes {
     /// no more are kept.
     fn step(&mut self, node: usize, between: &[u8], value: Value, behind: usize) -> Option<&Step> {
         let known = self.nodes.get(node)?.iter().position(|step| {
-            step.value == value && step.length == between.len() && self.stands(step, between, 0)
+            step.value == value
+                && step.length == between.len()
+                && self.stands(Plain, step, between, 0)
         });
         let nth = match known {
             Some(nth) => nth,
@@ -254,7 +270,7 @@ impl Shapes {
         self.nodes
             .resize_with(next.max(behind).max(nodes - 1) + 1, Vec::new);
         let mut chunks = between.chunks(CHUNK).map(Chunk::of);
-        let first = chunks.next().unwrap_or(Chunk { bytes: 0, mask: 0 });
+        let first = chunks.next().unwrap_or_else(|| Chunk::of(&[]));
         let begin = self.chunks.len();
         self.chunks.extend(chunks);
         let steps = self.nodes.get_mut(node)?;

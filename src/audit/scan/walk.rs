@@ -1,37 +1,31 @@
-//! Finds in a Vault audit line what the index needs, from the marks of its bytes and without
-//! parsing it whole: what stands in objects that the index does not need is passed over by its
+//! Finds in a Vault audit line what the index needs, without parsing it whole: what stands in objects that the index does not need is passed over by its
 //! brackets alone. Members may stand in any order.
 //!
 //! Whatever is out of the ordinary (white space, a member twice, an unusual shape) it leaves to the
 //! full reader. A line that is taken here and that the full reader takes too is read the same; the
 //! inside of what is passed over is looked at when its row is.
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Passed};
 use super::found::{Found, Object, Part, Slot};
-use super::marks::{BLOCK, Marked};
-use super::shape::{Shapes, Trace, Value, logs_in};
+use super::shape::{Reading, Shapes, Trace, Value, logs_in};
+use super::vectors::{self, Plain};
 
-/// A text with the marks of its bytes, and with the last line that was taken of it.
+/// A text, with the last line that was taken of it.
 pub(in crate::audit) struct Walk<'a> {
-    cursor: Cursor<'a>,
-    /// For each block the bytes that want a second look; `None` where there are none.
-    odd: Option<&'a [u64]>,
+    text: &'a [u8],
     shapes: &'a mut Shapes,
+    passed: Passed,
     found: Found,
     last: Option<Found>,
 }
 
 impl<'a> Walk<'a> {
-    /// `marked` are the marks of `text`, which is below 4 GiB. `shapes` are learned by the way.
-    pub(in crate::audit) fn new(
-        text: &'a [u8],
-        marked: &'a Marked,
-        shapes: &'a mut Shapes,
-    ) -> Self {
+    /// `text` is below 4 GiB. `shapes` are learned by the way.
+    pub(in crate::audit) fn new(text: &'a [u8], shapes: &'a mut Shapes) -> Self {
         Self {
-            cursor: Cursor::new(text, marked.marks()),
-            odd: marked.odd(),
+            text,
             shapes,
+            passed: Passed::default(),
             found: Found::default(),
             last: None,
         }
@@ -40,63 +34,68 @@ impl<'a> Walk<'a> {
     /// The line that begins at `from`; `None` where the full reader has to be asked.
     #[inline]
     pub(in crate::audit) fn line(&mut self, from: usize) -> Option<&Found> {
-        if self.odd.is_some() && self.is_odd(from, self.end(from)) {
-            return None;
+        self.passed = Passed::default();
+        let known = vectors::run(Reading {
+            shapes: self.shapes,
+            text: self.text,
+            passed: &self.passed,
+            at: from,
+            last: self.last.as_ref(),
+            found: &mut self.found,
+        });
+        match known {
+            None => self.walk(from)?,
+            Some(()) if self.passed.beyond.get() => self.words(from, self.found.end)?,
+            Some(()) => {}
         }
-        let last = self.last.as_ref();
-        let known = self.shapes.read(self.cursor, from, last, &mut self.found);
-        if known.is_none() {
-            self.walk(from)?;
-        }
+        self.found.escapes = self.passed.escapes.get();
         // What was taken before is not asked for again.
         Some(self.last.insert(self.found))
     }
 
     /// Where the line that begins at `from` ends: its line end, or the end of the text.
     pub(in crate::audit) fn end(&self, from: usize) -> usize {
-        let text = self.cursor.text;
-        let rest = text.get(from..).unwrap_or_default();
-        memchr::memchr(b'\n', rest).map_or(text.len(), |at| from + at)
+        let rest = self.text.get(from..).unwrap_or_default();
+        memchr::memchr(b'\n', rest).map_or(self.text.len(), |at| from + at)
     }
 
     /// Goes over a line member by member, and learns its shape.
+    #[cold]
     fn walk(&mut self, from: usize) -> Option<()> {
+        self.passed = Passed::default();
+        let cursor = Cursor {
+            text: self.text,
+            vectors: Plain,
+            passed: &self.passed,
+        };
         let mut line = Line {
-            cursor: self.cursor,
+            cursor,
             found: Found::default(),
             trace: Trace::default(),
         };
-        if line.cursor.byte(from) != b'{' {
+        if cursor.byte(from) != b'{' {
             return None;
         }
         let mut seen = 0;
         let end = line.members(from + 1, &mut |line, member| line.root(member, &mut seen))?;
-        if !self.cursor.is_end(end) {
+        if !cursor.is_end(end) {
             return None;
         }
-        line.found.end = end;
-        self.found = line.found;
-        self.shapes.learn(self.cursor.text, (from, end), line.trace);
+        let (mut found, trace) = (line.found, line.trace);
+        if self.passed.beyond.get() {
+            self.words(from, end)?;
+        }
+        found.end = end;
+        self.found = found;
+        self.shapes.learn(self.text, (from, end), trace);
         Some(())
     }
 
-    /// True where a line has a byte that the full reader has to look at: everything odd but what is
-    /// beyond ASCII and valid.
-    fn is_odd(&self, from: usize, to: usize) -> bool {
-        let odd = self.odd.unwrap_or_default();
-        let blocks = odd.get(from / BLOCK..=to / BLOCK);
-        let blocks = blocks.or_else(|| odd.get(from / BLOCK..));
-        if blocks.unwrap_or_default().iter().all(|odd| *odd == 0) {
-            return false;
-        }
-        let marked = |at: usize| {
-            let bits = odd.get(at / BLOCK).copied().unwrap_or(0);
-            bits >> (at % BLOCK) & 1 == 1
-        };
-        let line = self.cursor.text.get(from..to).unwrap_or_default();
-        let is_wrong = |(at, byte): (usize, &u8)| *byte < 0x80 && marked(from + at);
-        // A string that the line leaves open is told at its end.
-        marked(to) || line.iter().enumerate().any(is_wrong) || std::str::from_utf8(line).is_err()
+    /// `None` where some bytes are no words.
+    #[cold]
+    fn words(&self, from: usize, to: usize) -> Option<()> {
+        std::str::from_utf8(self.text.get(from..to)?).ok()?;
+        Some(())
     }
 }
 
@@ -111,7 +110,7 @@ struct Member<'a> {
 
 /// A line that is gone over.
 struct Line<'a> {
-    cursor: Cursor<'a>,
+    cursor: Cursor<'a, Plain>,
     found: Found,
     trace: Trace,
 }
