@@ -1,6 +1,8 @@
 //! What is asked of an archive, and what it answers: a page of the rows that fit a filter, with
 //! how they lie over time and what they say. Plain data; whoever has an archive answers.
 
+use std::sync::Arc;
+
 use crate::model::rejected::Place;
 use crate::model::{Span, Text, Timestamp};
 
@@ -76,7 +78,7 @@ pub struct Page {
     /// The how-manieth of the rows that fit the first of `rows` is, from 0.
     pub first: u64,
     /// The rows, in order of time.
-    pub rows: Vec<PageRow>,
+    pub rows: Vec<Arc<PageRow>>,
     /// How the rows that fit lie over time.
     pub histogram: Histogram,
     /// What they say, in the order that was asked for.

@@ -1,5 +1,7 @@
 //! Answers the explorer: a page of rows, how they lie over time, what they say.
 
+use std::sync::Arc;
+
 use super::columns::coded;
 use super::tally::Tally;
 use super::{Archive, Search};
@@ -12,14 +14,14 @@ use crate::query::{Field, Row};
 #[derive(Default)]
 pub struct Known {
     /// The rows that were shown, in order.
-    rows: Vec<PageRow>,
+    rows: Vec<Arc<PageRow>>,
     tally: Tally,
 }
 
 impl Known {
     /// Rows from one on are others now, or new.
     pub fn forget(&mut self, row: usize) {
-        let before = |known: &PageRow| known.number < row as u64;
+        let before = |known: &Arc<PageRow>| known.number < row as u64;
         self.rows.truncate(self.rows.partition_point(before));
         self.tally.forget(row);
     }
@@ -29,8 +31,8 @@ impl Known {
         self.rows.clear();
     }
 
-    fn row(&self, row: usize) -> Option<&PageRow> {
-        let of = |known: &PageRow| known.number.cmp(&(row as u64));
+    fn row(&self, row: usize) -> Option<&Arc<PageRow>> {
+        let of = |known: &Arc<PageRow>| known.number.cmp(&(row as u64));
         let at = self.rows.binary_search_by(of).ok()?;
         self.rows.get(at)
     }
@@ -107,13 +109,16 @@ impl Archive {
         first: usize,
         count: usize,
         known: &mut Known,
-    ) -> Vec<PageRow> {
+    ) -> Vec<Arc<PageRow>> {
         let Some(row) = search.row(first).filter(|_| count > 0) else {
             return Vec::new();
         };
         let rows = search.rows(row..self.len()).take(count);
-        let shown = |row| known.row(row).cloned().unwrap_or_else(|| self.shown(row));
-        let rows: Vec<PageRow> = rows.map(shown).collect();
+        let shown = |row| {
+            let known = known.row(row).cloned();
+            known.unwrap_or_else(|| Arc::new(self.shown(row)))
+        };
+        let rows: Vec<Arc<PageRow>> = rows.map(shown).collect();
         // What could not be read may be there again.
         let read = rows.iter().filter(|row| row.wrong.is_none());
         known.rows = read.cloned().collect();

@@ -2,6 +2,8 @@
 //! counted to what is known, so that a row that is appended costs no more beside many than beside
 //! few.
 
+use std::collections::VecDeque;
+
 use super::Search;
 use super::columns::{Columns, coded, timestamp};
 use super::words::{Codes, Words};
@@ -19,17 +21,36 @@ const LENGTHS: [i64; 16] = [
 
 const DAY: i64 = 86_400;
 
-/// So many of the last rows are counted for each answer and never kept: the response to a request
+/// So many of the last rows at least can be taken out of what is counted: the response to a request
 /// takes the request's row out, and what comes late stands before others.
 const TAIL: usize = if cfg!(test) { 16 } else { 4096 };
 
-/// What is counted of the rows before the last few.
+/// What is counted of the rows.
 #[derive(Default)]
 pub(super) struct Tally {
     /// How many rows were looked at for it.
     rows: usize,
     facets: Vec<Counts>,
     bars: Bars,
+    last: Last,
+}
+
+/// The last rows that were counted, as they were then.
+#[derive(Default)]
+struct Last {
+    /// Rows before this one are counted for good.
+    from: usize,
+    rows: VecDeque<One>,
+    /// For each of them its code of each field.
+    codes: VecDeque<u32>,
+}
+
+/// A row that was counted.
+#[derive(Clone, Copy)]
+struct One {
+    row: usize,
+    time: i64,
+    is_bad: bool,
 }
 
 /// How many rows have each code of a field.
@@ -47,31 +68,25 @@ struct Bars {
     bins: Vec<Bin>,
 }
 
-/// Whether rows come or go.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    Come,
-    Go,
-}
-
-impl Turn {
-    fn count<T: Copy + std::ops::Add<Output = T> + std::ops::Sub<Output = T>>(
-        self,
-        count: &mut T,
-        by: T,
-    ) {
-        *count = match self {
-            Self::Come => *count + by,
-            Self::Go => *count - by,
-        };
-    }
-}
-
 impl Tally {
     /// Rows from one on are others now.
     pub(super) fn forget(&mut self, row: usize) {
-        if row < self.rows {
+        if row < self.last.from {
             *self = Self::default();
+            return;
+        }
+        self.rows = self.rows.min(row);
+        while let Some(one) = self.last.rows.pop_back_if(|one| one.row >= row) {
+            if let Some(bin) = self.bars.bin(one.time) {
+                bin.rows = bin.rows.saturating_sub(1);
+                bin.bad = bin.bad.saturating_sub(u32::from(one.is_bad));
+            }
+            for counts in self.facets.iter_mut().rev() {
+                let code = self.last.codes.pop_back().unwrap_or(0);
+                if let Some(count) = counts.of.get_mut(code as usize) {
+                    *count = count.saturating_sub(1);
+                }
+            }
         }
     }
 
@@ -86,13 +101,8 @@ impl Tally {
         if bins == 0 && fields.is_empty() {
             return (Histogram::default(), Vec::new());
         }
-        let wanted = Bars::wanted(columns, search, bins);
-        if self
-            .facets
-            .iter()
-            .map(|counts| counts.field)
-            .ne(fields.iter().copied())
-        {
+        let known = self.facets.iter().map(|counts| counts.field);
+        if known.ne(fields.iter().copied()) {
             let counts = |field: &Field| Counts {
                 field: *field,
                 of: Vec::new(),
@@ -103,37 +113,66 @@ impl Tally {
             };
         }
         let is_bad = bad(columns);
-        if (self.bars.from, self.bars.each) != (wanted.from, wanted.each) {
-            self.bars = wanted.clone();
-            self.bars
-                .count(columns, search, 0..self.rows, &is_bad, Turn::Come);
+        let wanted = Bars::wanted(columns, search, bins);
+        if (self.bars.from, self.bars.each) == (wanted.from, wanted.each) {
+            // It may have got longer.
+            self.bars.bins.resize(wanted.bins.len(), Bin::default());
+        } else {
+            self.bars = wanted;
+            self.bars.count(columns, search, 0..self.rows, &is_bad);
         }
-        // It may have got longer.
-        self.bars.bins.resize(wanted.bins.len(), Bin::default());
         let looked = search.looked();
-        let keep = looked.saturating_sub(TAIL).max(self.rows);
-        for rows in [self.rows..keep, keep..looked] {
-            self.turn(columns, search, rows, &is_bad, Turn::Come);
+        let firm = looked.saturating_sub(TAIL);
+        if firm > self.rows {
+            // More than can be taken out again has come: what could be until now is for good.
+            let more = self.rows..firm;
+            for counts in &mut self.facets {
+                counts.count(columns, search, more.clone());
+            }
+            self.bars.count(columns, search, more, &is_bad);
+            self.last = Last {
+                from: firm,
+                ..Last::default()
+            };
+            self.rows = firm;
         }
+        for row in search.rows(self.rows..looked) {
+            self.take(columns, row, is_bad(row));
+        }
+        self.rows = looked;
+        self.settle();
         let facets = self.facets.iter().map(|counts| counts.facet(columns));
-        let told = (self.bars.histogram(), facets.collect());
-        self.turn(columns, search, keep..looked, &is_bad, Turn::Go);
-        self.rows = keep;
-        told
+        (self.bars.histogram(), facets.collect())
     }
 
-    fn turn(
-        &mut self,
-        columns: &Columns,
-        search: &Search,
-        rows: std::ops::Range<usize>,
-        is_bad: &impl Fn(usize) -> bool,
-        turn: Turn,
-    ) {
-        for counts in &mut self.facets {
-            counts.count(columns, search, rows.clone(), turn);
+    /// Counts one row more.
+    fn take(&mut self, columns: &Columns, row: usize, is_bad: bool) {
+        let time = columns.times.get(row).copied().unwrap_or(0);
+        self.last.rows.push_back(One { row, time, is_bad });
+        if let Some(bin) = self.bars.bin(time) {
+            bin.rows += 1;
+            bin.bad += u32::from(is_bad);
         }
-        self.bars.count(columns, search, rows, is_bad, turn);
+        for counts in &mut self.facets {
+            let (code, codes) = match counts.column(columns) {
+                Some((codes, words)) => (codes.get(row), words.len()),
+                None => (0, 0),
+            };
+            counts.of.resize(codes.max(counts.of.len()), 0);
+            if let Some(count) = counts.of.get_mut(code as usize) {
+                *count += 1;
+            }
+            self.last.codes.push_back(code);
+        }
+    }
+
+    /// Of many rows that can be taken out the first are counted for good.
+    fn settle(&mut self) {
+        while self.last.rows.len() > 2 * TAIL {
+            let first = self.last.rows.pop_front();
+            self.last.from = first.map_or(self.rows, |one| one.row + 1);
+            self.last.codes.drain(..self.facets.len());
+        }
     }
 }
 
@@ -144,26 +183,20 @@ impl Counts {
         Some((columns.codes.get(nth)?, columns.words.get(nth)?))
     }
 
-    fn count(
-        &mut self,
-        columns: &Columns,
-        search: &Search,
-        rows: std::ops::Range<usize>,
-        turn: Turn,
-    ) {
+    fn count(&mut self, columns: &Columns, search: &Search, rows: std::ops::Range<usize>) {
         let Some((codes, words)) = self.column(columns) else {
             return;
         };
         self.of.resize(words.len().max(self.of.len()), 0);
         if let Codes::Absent(_) = codes {
             if let Some(absent) = self.of.first_mut() {
-                turn.count(absent, search.rows(rows).count() as u64);
+                *absent += search.rows(rows).count() as u64;
             }
             return;
         }
         for row in search.rows(rows) {
             if let Some(count) = self.of.get_mut(codes.get(row) as usize) {
-                turn.count(count, 1);
+                *count += 1;
             }
         }
     }
@@ -178,19 +211,25 @@ impl Counts {
         let Some((_, words)) = self.column(columns) else {
             return empty;
         };
-        let counted = self.of.iter().zip(0_u32..).skip(1);
-        let mut met: Vec<(u32, u64)> = counted
-            .filter(|(count, _)| **count > 0)
-            .map(|(count, code)| (code, *count))
-            .collect();
         let order = |(code, count): &(u32, u64)| (std::cmp::Reverse(*count), *code);
-        let others = met.len().saturating_sub(VALUES) as u64;
-        if others > 0 {
-            // Only the first few are shown, of what may be a million.
-            met.select_nth_unstable_by_key(VALUES, order);
-            met.truncate(VALUES);
+        // Only the first few are shown, of what may be a million: of as many again at most it is
+        // not yet known whether they are among them.
+        let mut met: Vec<(u32, u64)> = Vec::with_capacity(2 * VALUES);
+        let (mut all, mut least) = (0_u64, 0);
+        for (count, code) in self.of.iter().zip(0_u32..).skip(1) {
+            all += u64::from(*count > 0);
+            if *count > least {
+                met.push((code, *count));
+                if met.len() == 2 * VALUES {
+                    met.select_nth_unstable_by_key(VALUES - 1, order);
+                    met.truncate(VALUES);
+                    least = met.last().map_or(0, |(_, count)| *count);
+                }
+            }
         }
-        met.sort_by_key(order);
+        met.sort_unstable_by_key(order);
+        met.truncate(VALUES);
+        let others = all.saturating_sub(VALUES as u64);
         let text = |code| words.get(code).map(Text::from).unwrap_or_default();
         Facet {
             values: met.into_iter().map(|(code, n)| (text(code), n)).collect(),
@@ -241,7 +280,6 @@ impl Bars {
         search: &Search,
         rows: std::ops::Range<usize>,
         is_bad: &impl Fn(usize) -> bool,
-        turn: Turn,
     ) {
         let Some(first) = columns.times.get(rows.start) else {
             return;
@@ -263,10 +301,17 @@ impl Bars {
             let of = begin..begin + rest.partition_point(|time| *time < end);
             begin = of.end;
             for row in search.rows(of) {
-                turn.count(&mut bin.rows, 1);
-                turn.count(&mut bin.bad, u32::from(is_bad(row)));
+                bin.rows += 1;
+                bin.bad += u32::from(is_bad(row));
             }
         }
+    }
+
+    /// The column of a time.
+    fn bin(&mut self, time: i64) -> Option<&mut Bin> {
+        let into = timestamp(time).seconds() - self.from;
+        let into = into.checked_div_euclid(self.each)?;
+        self.bins.get_mut(usize::try_from(into).ok()?)
     }
 
     fn histogram(&self) -> Histogram {

@@ -1,5 +1,7 @@
 //! Rows as comma-separated values (RFC 4180), with no cell that a spreadsheet would run.
 
+use std::sync::Arc;
+
 use csv::{QuoteStyle, Terminator, WriterBuilder};
 
 use crate::model::Text;
@@ -25,7 +27,7 @@ pub(super) fn file(page: &Page) -> Option<Effect> {
     })
 }
 
-fn csv(rows: &[PageRow]) -> String {
+fn csv(rows: &[Arc<PageRow>]) -> String {
     let mut table = WriterBuilder::new()
         .terminator(Terminator::CRLF)
         .quote_style(QuoteStyle::NonNumeric)
