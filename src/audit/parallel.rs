@@ -31,8 +31,15 @@ const BEYOND: usize = 8 << 10;
 /// Pieces that one thread may be ahead.
 const AHEAD: usize = 4;
 
-/// The threads that one file is worth at most.
+/// The threads that one file is worth at most: what they find is put in order by a single one,
+/// which more of them would not make faster, and each holds pieces that wait for it.
 const MOST_THREADS: usize = 8;
+
+/// How many threads shall read a file, or look through an index, of so many pieces.
+pub(super) fn threads(pieces: usize) -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    cores.min(pieces).clamp(1, MOST_THREADS)
+}
 
 /// What was found in one piece.
 pub(super) struct Found<T> {
@@ -91,7 +98,7 @@ impl<T: Send + 'static> Pieces<T> {
         counter: &Arc<AtomicU64>,
         taker: &dyn Fn() -> R,
     ) -> Result<Self, Trouble> {
-        let count = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
+        let count = threads(usize::MAX);
         let (mut threads, mut handles) = (Vec::new(), Vec::new());
         let fail = |e: io::Error| Trouble::opening(&input.path, &e);
         let file = match &input.content {
@@ -141,7 +148,7 @@ impl<T: Send + 'static> Pieces<T> {
     where
         R: FnMut(C) -> Found<T> + Send + 'static,
     {
-        let count = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
+        let count = threads(usize::MAX);
         let fail = |e: io::Error| Trouble::opening(&input.path, &e);
         let (mut parts, mut threads, mut handles) = (Vec::new(), Vec::new(), Vec::new());
         for nth in 0..count {

@@ -18,6 +18,7 @@ use crate::audit::AuditRow;
 use crate::audit::detect::Kind;
 use crate::audit::merge::{Merge, Out, Sighting};
 use crate::audit::open::{Opened, sighted};
+use crate::audit::parallel::threads;
 use crate::audit::progress::Progress;
 use crate::audit::scan::Scanner;
 use crate::audit::source::Input;
@@ -104,9 +105,6 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
     archive
 }
 
-/// The threads that one file is worth at most.
-const MOST_THREADS: u64 = 8;
-
 /// Segments that may wait to be joined.
 const AHEAD: usize = 4;
 
@@ -121,8 +119,8 @@ fn vault(
     progress.readable();
     join.expect(length);
     let needles: Vec<_> = greps.iter().map(|grep| grep.needle()).collect();
-    let cores = thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    let readers = cores.min(length.div_ceil(SEGMENT)).clamp(1, MOST_THREADS);
+    let segments = usize::try_from(length.div_ceil(SEGMENT)).unwrap_or(usize::MAX);
+    let readers = threads(segments);
     let next = AtomicU64::new(0);
     let (to, from) = sync_channel(AHEAD);
     let ids = join.ids().clone();
@@ -142,7 +140,6 @@ fn vault(
     thread::scope(|scope| {
         for number in 0..readers {
             let of = (original.name(), &original.content, length);
-            let number = usize::try_from(number).unwrap_or(0);
             let reader = Reader::new(number, of, ids.clone(), &progress.bytes);
             let reader = reader.looking_for(&needles);
             let (to, next) = (to.clone(), &next);

@@ -9,6 +9,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::original::{Gone, Original};
 use crate::audit::lines::{Aligned, LONGEST_LINE};
+use crate::audit::parallel::threads;
 use crate::query::{Case, Words};
 
 /// What one thread takes at once, in bytes: it fits the second-level cache.
@@ -253,12 +254,12 @@ fn lines_with(
             all.push((piece, lines));
         }
     };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads(pieces);
     let done = if pieces < 4 || threads == 1 {
         work()
     } else {
         thread::scope(|scope| {
-            let others: Vec<_> = (1..threads.min(8)).map(|_| scope.spawn(work)).collect();
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
             let mine = work();
             let theirs = others.into_iter().map(|other| match other.join() {
                 Ok(result) => result,
