@@ -871,8 +871,13 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn new() -> Self {
+        Self::counting(MOST_COUNTED)
+    }
+
+    /// The same, which remembers the how-manieth of so many records at least.
+    pub(super) fn counting(most: usize) -> Self {
         Self {
-            seen: Recent::new(WATERMARK_CLOUD, MOST_COUNTED),
+            seen: Recent::new(WATERMARK_CLOUD, most),
             words: Vec::new(),
         }
     }

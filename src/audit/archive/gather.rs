@@ -20,7 +20,6 @@ use crate::audit::merge::{Merge, Out, Sighting};
 use crate::audit::open::{Opened, sighted};
 use crate::audit::parallel::threads;
 use crate::audit::progress::Progress;
-use crate::audit::scan::Scanner;
 use crate::audit::source::Input;
 use crate::audit::stream::{Item, Keep, Kept, Shared, kind_of};
 use crate::audit::trouble::name_of;
@@ -92,7 +91,12 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
         archive.originals.push(original);
     }
     archive.growing = join.finish(&mut archive.columns);
-    let shared = Shared::new(progress, Scanner::new(), Keep::Rows, None);
+    let shared = Shared::new(
+        progress,
+        archive.growing.scanner().clone(),
+        Keep::Rows,
+        None,
+    );
     let mut merge = Merge::new(merged, &shared);
     let files = archive.originals.iter().zip(0..);
     let mut files = Files {
@@ -101,6 +105,7 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
     };
     while merge.advance(&mut |out| archive.take(&mut files, out)) {}
     archive.columns.sort();
+    archive.growing.latest.settle();
     progress.finish();
     archive
 }
@@ -314,16 +319,12 @@ impl Archive {
             codes: self.columns.codes_of(&row),
         };
         self.columns.push(&entry);
-        // More may yet be told of a service's call.
-        let tells_calls = |of: &Original| matches!(of.kind, Kind::Calls(_));
-        if self.original(at).is_ok_and(tells_calls) {
-            let open = Open {
-                time: entry.time,
-                at,
-                stage: half.stage(),
-            };
-            self.growing.remember_call(id, open);
-        }
+        let met = Open {
+            time: entry.time,
+            at,
+            stage: half.stage(),
+        };
+        self.growing.met(id, half, met);
     }
 }
 

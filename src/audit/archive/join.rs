@@ -7,6 +7,7 @@ use std::hash::BuildHasherDefault;
 use super::columns::{At, CODED, Columns, Entry, coded};
 use super::grow::{Growing, Open};
 use super::half::{Call, End, Half, Ids, SAID};
+use super::known::Latest;
 use super::segment::{ById, Segment};
 use crate::audit::recent::Taken;
 use crate::audit::record::CallStage;
@@ -45,6 +46,8 @@ pub(super) struct Join {
     waiting: ById<(u32, Half)>,
     /// The calls that are in the index.
     seen: HashSet<u64, BuildHasherDefault<Taken>>,
+    /// Of those that have ended the latest.
+    latest: Latest,
     /// The codes of the words for outcomes that were met, and of the format: asking for them for
     /// every call would be a good part of the work.
     outcomes: Vec<(&'static str, u32)>,
@@ -57,6 +60,7 @@ impl Join {
             ids: Ids::new(),
             waiting: ById::default(),
             seen: HashSet::default(),
+            latest: Latest::default(),
             outcomes: Vec::new(),
             format: 0,
         }
@@ -116,7 +120,9 @@ impl Join {
                     ..joined
                 };
             }
-            self.put(&call, file, columns);
+            if self.put(&call, file, columns) {
+                self.latest.push(call.last.time, call.last.id);
+            }
         }
         for request in &segment.requests {
             let request = of_index(request);
@@ -131,6 +137,7 @@ impl Join {
         let mut left: Vec<(u32, Half)> = self.waiting.drain().map(|(_, waits)| waits).collect();
         left.sort_unstable_by_key(|(file, half)| (half.time, *file, half.offset));
         let mut growing = Growing::new(self.ids.clone());
+        growing.latest = std::mem::take(&mut self.latest);
         for (file, half) in left {
             if !self.put(&Call::alone(half), file, columns) {
                 continue;
@@ -139,7 +146,7 @@ impl Join {
                 file,
                 offset: half.offset,
             };
-            growing.remember(
+            growing.waits(
                 half.id,
                 Open {
                     time: half.time,

@@ -15,13 +15,17 @@ mod grown;
 mod half;
 mod handles;
 mod join;
+mod known;
 mod look;
 #[cfg(test)]
 mod made;
 mod original;
 mod page;
+#[cfg(test)]
+mod repeats;
 mod search;
 mod segment;
+mod tail;
 mod tally;
 #[cfg(test)]
 mod tests;

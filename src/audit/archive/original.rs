@@ -53,6 +53,11 @@ pub(super) struct Torn {
 }
 
 impl Torn {
+    /// Where it ended.
+    pub(super) fn end(self) -> u64 {
+        self.begin + self.length
+    }
+
     /// True where it has got an end and nothing else. `bytes` begin where it does.
     pub(super) fn only_ended(self, bytes: &[u8]) -> bool {
         let length = usize::try_from(self.length).unwrap_or(usize::MAX);
