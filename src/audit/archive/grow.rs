@@ -104,11 +104,7 @@ impl Archive {
         // A last line without an end was taken as it was; now it may have become another.
         let ended = torn.filter(|torn| torn.only_ended(block.bytes));
         let torn = torn.filter(|_| ended.is_none());
-        let mut first = torn.and_then(|torn| {
-            self.progress.forgive(original.name(), torn.begin);
-            let offset = torn.begin;
-            self.columns.remove_behind(At { file, offset })
-        });
+        let mut first = torn.and_then(|torn| self.untake(file, torn, block));
         let original = self.originals.get(nth)?;
         let tail = match self.growing.tails.entry(file) {
             Slot::Occupied(known) => known.into_mut(),
@@ -126,6 +122,43 @@ impl Archive {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
             };
+        }
+        first
+    }
+
+    /// Takes the row out that a last line without an end was taken for, now that the line has
+    /// become another; gives its number. The line is read once more as it was then, which tells
+    /// where its row is.
+    fn untake(&mut self, file: u32, torn: Torn, block: &Block<'_>) -> Option<usize> {
+        let original = self.originals.get(usize::try_from(file).ok()?)?;
+        self.progress.forgive(original.name(), torn.begin);
+        let aside = self.growing.shared(&self.progress).aside();
+        let mut tail = Tail::behind(original, torn.begin, &aside)?;
+        let was = Block {
+            bytes: torn.of(block.bytes),
+            ..*block
+        };
+        let mut items = Vec::new();
+        tail.lines(&aside, &was, 0, &mut |item| items.push(item));
+        let mut first = None;
+        for item in items {
+            let (time, identity, half) = (nanos(item.time), item.id, item.half);
+            let Some(payload) = item.payload else {
+                continue;
+            };
+            let at = At {
+                file,
+                offset: payload.place.byte,
+            };
+            let removed = self.columns.remove(time, at);
+            if let Kept::Record(record) = &payload.kept
+                && removed.is_some()
+            {
+                // Of one that is no row of its own another line has told.
+                let name = self.growing.name(record, identity, half);
+                self.growing.forget(name, time);
+            }
+            first = first.or(removed);
         }
         first
     }
@@ -277,6 +310,11 @@ impl Growing {
         } else {
             self.waits(name.id, open);
         }
+    }
+
+    fn forget(&mut self, name: Name, time: i64) {
+        self.open.forget(name.id);
+        self.known.forget(name.key(time));
     }
 }
 

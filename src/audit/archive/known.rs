@@ -101,6 +101,11 @@ impl Known {
         }
         self.newer.insert(id, time);
     }
+
+    pub(super) fn forget(&mut self, id: u64) {
+        self.newer.remove(&id);
+        self.older.remove(&id);
+    }
 }
 
 /// What is remembered of calls by their ids, of the last so many.
@@ -183,5 +188,7 @@ mod tests {
         assert_eq!(known.get(700), None);
         known.put(999, 8);
         assert_eq!(known.get(999), Some(8));
+        known.forget(999);
+        assert_eq!(known.get(999), None);
     }
 }

@@ -58,6 +58,12 @@ impl Torn {
         self.begin + self.length
     }
 
+    /// The line as it was. `bytes` begin where it does.
+    pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
+        let length = usize::try_from(self.length).unwrap_or(usize::MAX);
+        bytes.get(..length).unwrap_or(bytes)
+    }
+
     /// True where it has got an end and nothing else. `bytes` begin where it does.
     pub(super) fn only_ended(self, bytes: &[u8]) -> bool {
         let length = usize::try_from(self.length).unwrap_or(usize::MAX);

@@ -246,6 +246,31 @@ fn calls_of_long_before_a_file_grew_are_known_again() {
     assert_eq!(grown, anew);
 }
 
+/// Its row is taken out wherever it is by time.
+#[test]
+fn a_torn_line_that_was_a_row_is_replaced_whatever_its_time() {
+    let nginx = FORMATS[8].1;
+    let old = |n: u32| nginx(n, 0).replace("2026", "2019") + "\n";
+    let others: String = (0..6000).map(|n| nginx(n, n / 100) + "\n").collect();
+    let whole = old(2);
+    let size = whole.find("179").unwrap();
+    // Behind the status, within the size, within the browser's name.
+    for tear in [size, size + 1, size + 2, size + 4, whole.len() - 4] {
+        let torn = old(1) + &old(2) + &old(2) + &whole[..tear];
+        let mut logs = Logs::new(&[torn, others.clone()]);
+        logs.append(1, &(nginx(7000, 0) + "\n"));
+        logs.append(0, &whole[tear..]);
+        logs.append(0, &old(3));
+        let anew = open(&logs.paths, &Options::default()).unwrap().archive();
+        assert_eq!(logs.archive.len(), anew.len(), "{tear}");
+        let rejected = |archive: &Archive| archive.progress().rejected();
+        assert_eq!(rejected(&logs.archive), rejected(&anew), "{tear}");
+        for row in 0..6 {
+            assert_eq!(logs.archive.row(row, true), anew.row(row, true), "{tear}");
+        }
+    }
+}
+
 /// A line that only got its end is the row that it was, and is counted as such.
 #[test]
 fn a_torn_line_that_only_got_its_end_is_counted_among_those_of_the_same_content() {
