@@ -16,6 +16,8 @@ mod half;
 mod handles;
 mod join;
 mod known;
+#[cfg(test)]
+mod length;
 mod look;
 #[cfg(test)]
 mod made;
