@@ -303,6 +303,12 @@ impl Growing {
         self.open.put(id, open);
     }
 
+    /// True where the end of a call may yet come.
+    #[cfg(test)]
+    pub(super) fn waits_for(&self, id: u64) -> bool {
+        self.open.get(id).is_some()
+    }
+
     fn remember(&mut self, name: Name, open: Open) {
         if open.stage == CallStage::Done {
             self.open.forget(name.id);

@@ -206,3 +206,67 @@ fn code(field: Field, word: &str, columns: &mut Columns) -> u32 {
     let words = coded(field).and_then(|nth| columns.words.get_mut(nth));
     words.map_or(0, |words| words.code(word))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::archive::half::Halves;
+    use crate::audit::format::vault;
+
+    /// The lines of a call, each so far into its file.
+    fn half(join: &Join, kind: &str, id: &str, offset: u64) -> Half {
+        let line = format!(
+            r#"{{"time":"2026-01-01T00:00:00Z","type":"{kind}","request":{{"id":"{id}","operation":"read","path":"secret/{id}"}}}}"#
+        );
+        let entry = vault::entry(line.as_bytes()).unwrap();
+        Halves::new(join.ids().clone()).read(&entry, offset)
+    }
+
+    fn segment(number: u64, calls: Vec<Call>, requests: Vec<Half>) -> Segment {
+        Segment {
+            number,
+            reader: 0,
+            calls,
+            requests,
+            fresh: Default::default(),
+            rejected: Vec::new(),
+            ends: Vec::new(),
+            hits: Vec::new(),
+            trouble: None,
+        }
+    }
+
+    /// As of a second device whose log is read behind the first one's, or of lines that are not in
+    /// order.
+    #[test]
+    fn a_request_that_comes_behind_its_answer_is_no_row_and_waits_for_nothing() {
+        for first_asked in [true, false] {
+            let (mut join, mut columns) = (Join::new(), Columns::new());
+            let mut codes = Codes::new();
+            let [request, response] =
+                [("request", 0), ("response", 300)].map(|(kind, at)| half(&join, kind, "a", at));
+            let requests = if first_asked { vec![request] } else { vec![] };
+            join.take(&segment(0, vec![], requests), 0, &mut codes, &mut columns);
+            let answered = segment(1, vec![Call::alone(response)], vec![]);
+            join.take(&answered, 0, &mut codes, &mut columns);
+            let again = half(&join, "request", "a", 900);
+            let other = half(&join, "request", "b", 1200);
+            let late = segment(2, vec![], vec![again, other]);
+            join.take(&late, 0, &mut codes, &mut columns);
+            // And told whole once more, by another file.
+            let told = segment(0, vec![Call::of(&again, response)], vec![again]);
+            join.take(&told, 1, &mut codes, &mut columns);
+            assert!(!join.waiting.contains_key(&again.id));
+            assert!(join.waiting.contains_key(&other.id));
+            let growing = join.finish(&mut columns);
+            assert!(growing.waits_for(other.id) && !growing.waits_for(again.id));
+            assert_eq!(columns.len(), 2);
+            let back = first_asked.then_some(At { file: 0, offset: 0 });
+            let at = At {
+                file: 0,
+                offset: 300,
+            };
+            assert_eq!(columns.lines(0), Some((at, back)));
+        }
+    }
+}
