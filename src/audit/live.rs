@@ -271,10 +271,10 @@ impl Reader {
                 }
             };
             match (news, &mut lines) {
-                (Followed::Lines(b) | Followed::Late(b) | Followed::Torn(b), Some(lines)) => {
+                (Followed::Lines(b) | Followed::Late(b, _) | Followed::Torn(b, _), Some(lines)) => {
                     lines.take(b, &self.shared, &mut items);
                 }
-                (Followed::Lines(b) | Followed::Late(b) | Followed::Torn(b), None) => {
+                (Followed::Lines(b) | Followed::Late(b, _) | Followed::Torn(b, _), None) => {
                     match self.first(&name, b, &mut sample, &mut items) {
                         Ok(known) => lines = known,
                         Err(Unknown) => return,

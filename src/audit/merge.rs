@@ -19,7 +19,7 @@ use crate::model::{Span, Timestamp};
 const HOLD: Span = Span::seconds(90);
 
 /// How long ids are remembered at least: the longest watermark.
-const REMEMBER: Span = Span::seconds(600);
+pub(super) const REMEMBER: Span = Span::seconds(600);
 
 /// The most ids of one generation.
 const MOST_REMEMBERED: usize = 400_000;

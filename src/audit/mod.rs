@@ -22,6 +22,8 @@ pub mod detect;
 
 pub mod scan;
 
+mod keyed;
+
 mod parallel;
 pub mod progress;
 mod recent;

@@ -31,8 +31,15 @@ const BEYOND: usize = 8 << 10;
 /// Pieces that one thread may be ahead.
 const AHEAD: usize = 4;
 
-/// The threads that one file is worth at most.
+/// The threads that one file is worth at most: what they find is put in order by a single one,
+/// which more of them would not make faster, and each holds pieces that wait for it.
 const MOST_THREADS: usize = 8;
+
+/// How many threads shall read a file, or look through an index, of so many pieces.
+pub(super) fn threads(pieces: usize) -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    cores.min(pieces).clamp(1, MOST_THREADS)
+}
 
 /// What was found in one piece.
 pub(super) struct Found<T> {
@@ -91,7 +98,7 @@ impl<T: Send + 'static> Pieces<T> {
         counter: &Arc<AtomicU64>,
         taker: &dyn Fn() -> R,
     ) -> Result<Self, Trouble> {
-        let count = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
+        let count = threads(usize::MAX);
         let (mut threads, mut handles) = (Vec::new(), Vec::new());
         let fail = |e: io::Error| Trouble::opening(&input.path, &e);
         let file = match &input.content {
@@ -141,7 +148,7 @@ impl<T: Send + 'static> Pieces<T> {
     where
         R: FnMut(C) -> Found<T> + Send + 'static,
     {
-        let count = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
+        let count = threads(usize::MAX);
         let fail = |e: io::Error| Trouble::opening(&input.path, &e);
         let (mut parts, mut threads, mut handles) = (Vec::new(), Vec::new(), Vec::new());
         for nth in 0..count {
@@ -407,6 +414,7 @@ pub(super) fn too_long(place: Place) -> Rejected {
 mod tests {
     use std::fmt::Write as _;
 
+    use super::*;
     use crate::audit::{Options, Sighted, open, open_carried};
 
     /// A log so large that several threads read it, of lines that are told their number.
@@ -531,5 +539,103 @@ mod tests {
             }
         };
         both("a long record", large(long, "\n"));
+    }
+
+    /// What was taken, and that it ends with the death of a thread.
+    fn taken<T: Send + 'static>(mut pieces: Pieces<T>) -> Vec<T> {
+        let (mut taken, mut troubles) = (Vec::new(), Vec::new());
+        while let Some(found) = pieces.next() {
+            assert_eq!(troubles, [], "nothing comes behind it");
+            taken.extend(found.taken);
+            troubles.extend(found.trouble);
+        }
+        let died = Trouble::Failed {
+            path: "log".into(),
+            byte: 0,
+            cause: "a thread that read it ended early".into(),
+        };
+        assert_eq!(troubles, [died]);
+        assert!(pieces.next().is_none());
+        taken
+    }
+
+    fn found<T>(taken: T) -> Found<T> {
+        Found {
+            taken: vec![taken],
+            ..Found::default()
+        }
+    }
+
+    #[test]
+    fn a_thread_that_dies_while_it_reads_ahead_is_told_behind_what_it_read() {
+        let input = Input::at("log".into(), None);
+        let pieces = Pieces::behind(&input, |to| {
+            for n in 0..9 {
+                to.send(found(n)).unwrap();
+            }
+            panic!("as a test wants it");
+        });
+        assert_eq!(taken(pieces.unwrap()), (0..9).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_thread_that_dies_at_a_part_is_told_behind_the_parts_before() {
+        let input = Input::at("log".into(), None);
+        let cut = |give: &mut dyn FnMut(i32) -> bool| {
+            let mut parts = 0..;
+            while parts.next().is_some_and(&mut *give) {}
+        };
+        let taker = || {
+            |part| {
+                assert!(part != 25, "as a test wants it");
+                found(part)
+            }
+        };
+        let pieces = Pieces::spread(&input, cut, &taker).unwrap();
+        assert_eq!(taken(pieces), (0..25).collect::<Vec<_>>());
+        // Whoever cuts may die as well.
+        let cut = |give: &mut dyn FnMut(i32) -> bool| {
+            assert!((0..25).all(&mut *give));
+            panic!("as a test wants it");
+        };
+        let pieces = Pieces::spread(&input, cut, &|| found).unwrap();
+        assert_eq!(taken(pieces), (0..25).collect::<Vec<_>>());
+    }
+
+    /// Takes the offsets of lines and dies at one of them.
+    struct Dies(u64);
+
+    impl Take for Dies {
+        type Taken = u64;
+
+        fn line(
+            &mut self,
+            text: &[u8],
+            at: usize,
+            (_, start): (&Text, u64),
+            found: &mut Found<u64>,
+        ) -> usize {
+            let offset = start + at as u64;
+            assert!(offset != self.0, "as a test wants it");
+            found.taken.push(offset);
+            line_end(text, at).unwrap_or(text.len())
+        }
+    }
+
+    #[test]
+    fn a_thread_that_dies_at_a_line_is_told_behind_the_pieces_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        // Lines of 64 bytes, so that one begins wherever a piece does.
+        let line = [&[b'x'; 63][..], b"\n"].concat();
+        let length = 4 * PIECE;
+        std::fs::write(&path, line.repeat(usize::try_from(length / 64).unwrap())).unwrap();
+        let mut input = Input::at(path.clone(), Some(length));
+        input.content = Some(crate::audit::Content(Arc::new(File::open(&path).unwrap())));
+        input.path = "log".into();
+        let dies = || Dies(2 * PIECE + 640);
+        let pieces = Pieces::read(&input, length, &Arc::default(), &dies).unwrap();
+        let before: Vec<u64> = (0..=2 * PIECE).step_by(64).collect();
+        assert_eq!(taken(pieces), before);
     }
 }

@@ -871,8 +871,13 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn new() -> Self {
+        Self::counting(MOST_COUNTED)
+    }
+
+    /// The same, which remembers the how-manieth of so many records at least.
+    pub(super) fn counting(most: usize) -> Self {
         Self {
-            seen: Recent::new(WATERMARK_CLOUD, MOST_COUNTED),
+            seen: Recent::new(WATERMARK_CLOUD, most),
             words: Vec::new(),
         }
     }
@@ -1016,4 +1021,68 @@ fn content(record: &CloudTrailRecord) -> u128 {
 
 fn length(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What it had read comes out, and that more may be missing is told.
+    #[test]
+    fn a_thread_that_dies_is_told_as_trouble_of_its_input() {
+        let input = Input::at("log".into(), None);
+        let feeds: [fn(&Input) -> Feed; 2] = [
+            |input| {
+                let pieces = Pieces::behind(input, |to| {
+                    let draft = Draft {
+                        time: Timestamp::new(7, 0),
+                        name: Name::Content(7),
+                        bytes: 7,
+                        payload: None,
+                    };
+                    let mut found = Found::default();
+                    found.taken.push(draft);
+                    to.send(found).unwrap();
+                    panic!("as a test wants it");
+                });
+                Feed::Drafts(pieces.unwrap(), 0)
+            },
+            |input| {
+                let pieces = Pieces::behind(input, |to| {
+                    let mark = Mark {
+                        time: Timestamp::new(7, 0),
+                        half: VaultKind::Request,
+                        id: 7,
+                    };
+                    let mut found = Found::default();
+                    found.taken.push((mark, 7));
+                    to.send(found).unwrap();
+                    panic!("as a test wants it");
+                });
+                Feed::Pieces(pieces.unwrap(), 1)
+            },
+        ];
+        for feed in feeds {
+            let progress = Arc::new(Progress::new(10));
+            let shared = Shared::new(&progress, Scanner::new(), Keep::Nothing, None);
+            shared.open.fetch_add(1, Ordering::Relaxed);
+            let mut stream = Stream {
+                feed: feed(&input),
+                shared,
+                order: Reorder::new(WATERMARK),
+                seen: Recent::new(WATERMARK, MOST_COUNTED),
+                words: Vec::new(),
+            };
+            assert_eq!(stream.head(), Some(Timestamp::new(7, 0)));
+            assert!(stream.pop().is_some());
+            assert_eq!(stream.head(), None);
+            let troubles = progress.troubles();
+            let [Trouble::Failed { path, cause, .. }] = &troubles[..] else {
+                panic!("{troubles:?}");
+            };
+            assert_eq!(path.raw(), "log");
+            assert!(cause.raw().contains("ended early"), "{cause:?}");
+            assert!(!progress.went_well(1));
+        }
+    }
 }

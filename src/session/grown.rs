@@ -7,8 +7,10 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::audit::archive::Archive;
-use crate::audit::follow::{Block, Followed, Follower, Start, Stop};
+use crate::audit::follow::{Back, Block, Followed, Follower, Start, Stop};
+use crate::audit::trouble::name_of;
 use crate::audit::{Content, Trouble};
+use crate::model::Text;
 
 /// The most files that are followed: each has a thread.
 const MOST: usize = 64;
@@ -27,22 +29,42 @@ pub(super) struct Grown {
 }
 
 pub(super) enum What {
-    /// Whole lines, where they begin, and the number of the first.
-    Lines(Vec<u8>, u64, u64),
-    /// The same, of the file before the last [`What::Next`].
-    Late(Vec<u8>, u64, u64),
-    /// Another file has come in the place of the one before.
-    Next(Content),
+    Lines(Lines),
+    /// Another file has come in the place of the one before; `None` where it cannot be held open,
+    /// so that nothing of it can be looked up.
+    Next(Option<Content>),
     /// Something is wrong.
     Trouble(Trouble),
+}
+
+/// Lines of a file.
+pub(super) struct Lines {
+    bytes: Vec<u8>,
+    /// Where they begin, and the number of the first.
+    offset: u64,
+    line: u64,
+    /// How many [`What::Next`] ago their file was begun.
+    back: Back,
+}
+
+impl Lines {
+    fn of(block: Block<'_>, back: Back) -> Self {
+        Self {
+            bytes: block.bytes.to_vec(),
+            offset: block.offset,
+            line: block.line,
+            back,
+        }
+    }
 }
 
 /// The files of an archive that are followed. Dropping it ends that.
 pub(super) struct Growth {
     grown: Receiver<Grown>,
     stop: Stop,
-    /// For each followed file its number in the archive now, and the one before.
-    numbers: Vec<(u32, u32)>,
+    /// For each followed name the numbers in the archive of the files that had it, the last one
+    /// last.
+    numbers: Vec<Vec<Option<u32>>>,
 }
 
 impl Growth {
@@ -59,7 +81,7 @@ impl Growth {
             let path = PathBuf::from(name.raw());
             let (nth, tell, stop) = (numbers.len(), tell.clone(), stop.clone());
             thread::spawn(move || follow(&path, from, nth, &tell, &stop));
-            numbers.push((number, number));
+            numbers.push(vec![Some(number)]);
         }
         Self {
             grown,
@@ -79,22 +101,23 @@ impl Growth {
 
     /// Takes what has come into the archive; gives the first row that is another one now.
     pub(super) fn take(&mut self, archive: &mut Archive, grown: Grown) -> Option<usize> {
-        let (now, before) = self.numbers.get_mut(grown.nth)?;
-        let grow = |archive: &mut Archive, file: u32, bytes: &[u8], offset, line| {
-            let block = Block {
-                bytes,
-                offset,
-                line,
-            };
-            archive.grow(file, &block)
-        };
+        let numbers = self.numbers.get_mut(grown.nth)?;
         match grown.what {
-            What::Lines(bytes, offset, line) => grow(archive, *now, &bytes, offset, line),
-            What::Late(bytes, offset, line) => grow(archive, *before, &bytes, offset, line),
+            What::Lines(lines) => {
+                let at = numbers.len().checked_sub(lines.back + 1)?;
+                let file = numbers.get(at).copied().flatten()?;
+                let block = Block {
+                    bytes: &lines.bytes,
+                    offset: lines.offset,
+                    line: lines.line,
+                };
+                archive.grow(file, &block)
+            }
             What::Next(content) => {
-                if let Some(next) = archive.succeed(*now, content) {
-                    (*before, *now) = (*now, next);
-                }
+                // It is read as those before it were.
+                let before = numbers.iter().rev().flatten().next().copied();
+                let next = before.zip(content);
+                numbers.push(next.and_then(|(before, content)| archive.succeed(before, content)));
                 None
             }
             What::Trouble(trouble) => {
@@ -121,32 +144,104 @@ fn follow(path: &Path, from: Start, nth: usize, tell: &Sender<Grown>, stop: &Sto
         }
     };
     loop {
-        let mut is_other = false;
-        let what = match follower.next(LOOK) {
-            Ok(Followed::Lines(block)) => {
-                Some(What::Lines(block.bytes.to_vec(), block.offset, block.line))
-            }
-            Ok(Followed::Late(block) | Followed::Torn(block)) => {
-                Some(What::Late(block.bytes.to_vec(), block.offset, block.line))
+        let told = match follower.next(LOOK) {
+            Ok(Followed::Lines(block)) => tell(What::Lines(Lines::of(block, 0))),
+            Ok(Followed::Late(block, back) | Followed::Torn(block, back)) => {
+                tell(What::Lines(Lines::of(block, back)))
             }
             // What was cut is written anew from its beginning: its rows are others.
-            Ok(Followed::Rotated | Followed::Cut { .. }) => {
-                is_other = true;
-                None
-            }
+            Ok(Followed::Rotated | Followed::Cut { .. }) => match follower.content() {
+                Ok(content) => tell(What::Next(Some(content))),
+                Err(error) => {
+                    let trouble = Trouble::Failed {
+                        path: name_of(path),
+                        byte: 0,
+                        cause: Text::from(error.to_string()),
+                    };
+                    tell(What::Trouble(trouble)) && tell(What::Next(None))
+                }
+            },
             Ok(Followed::Ended | Followed::Stopped) => return,
-            Ok(_) => None,
+            Ok(_) => true,
             Err(trouble) => {
                 thread::sleep(LOOK);
-                Some(What::Trouble(trouble))
+                tell(What::Trouble(trouble))
             }
         };
-        let what = match (what, is_other) {
-            (_, true) => follower.content().ok().map(What::Next),
-            (what, false) => what,
-        };
-        if what.is_some_and(|what| !tell(what)) {
+        if !told {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::audit::{Options, open};
+
+    fn line(id: &str, second: u32) -> String {
+        format!(
+            r#"{{"time":"2026-01-01T00:00:{second:02}Z","type":"response","auth":{{"display_name":"app"}},"request":{{"id":"{id}","operation":"read","path":"secret/{id}"}}}}"#
+        )
+    }
+
+    fn content(text: &str) -> Content {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        Content(Arc::new(file))
+    }
+
+    /// A line that was torn before its file was cut is of that file, and what comes late of the one
+    /// before: each row is found again where it stands.
+    #[test]
+    fn what_comes_late_and_what_is_torn_is_put_to_the_file_that_it_is_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.log");
+        // The file has grown already by what is told late.
+        let first = [line("first", 1), line("late", 2), line("later", 3)].map(|l| l + "\n");
+        std::fs::write(&path, &first[0]).unwrap();
+        let mut archive = open(&[&path], &Options::default()).unwrap().archive();
+        let mut growth = Growth::of(&archive);
+        growth.stop.stop();
+        std::fs::write(&path, first.concat()).unwrap();
+        let mut take = |what| growth.take(&mut archive, Grown { nth: 0, what });
+        let lines = |text: &str, offset: usize, line, back| {
+            What::Lines(Lines {
+                bytes: text.as_bytes().to_vec(),
+                offset: offset as u64,
+                line,
+                back,
+            })
+        };
+        let (second, torn) = (line("second", 4) + "\n", line("torn", 5));
+        take(What::Next(Some(content(&format!("{second}{torn}")))));
+        take(lines(&second, 0, 1, 0));
+        take(lines(&first[1], first[0].len(), 2, 1));
+        take(lines(&torn, second.len(), 2, 0));
+        // It was cut.
+        let third = line("third", 6) + "\n";
+        take(What::Next(Some(content(&third))));
+        take(lines(&third, 0, 1, 0));
+        take(lines(&first[2], first[0].len() + first[1].len(), 3, 2));
+        // One that cannot be held open, and one that was never begun.
+        take(What::Next(None));
+        take(lines(&third, 0, 1, 0));
+        take(lines(&third, 0, 1, 9));
+        let rows = (0..archive.len()).map(|row| archive.row(row, true).unwrap());
+        let rows: Vec<_> = rows
+            .map(|row| (row.id.unwrap().raw().to_owned(), row.place.line))
+            .collect();
+        let wanted = [
+            ("first", 1),
+            ("late", 2),
+            ("later", 3),
+            ("second", 1),
+            ("torn", 2),
+            ("third", 1),
+        ];
+        assert_eq!(rows, wanted.map(|(id, line)| (id.to_owned(), line)));
     }
 }

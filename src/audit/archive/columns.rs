@@ -184,27 +184,6 @@ impl Columns {
         Some(row)
     }
 
-    /// Takes the rows out that stand at or behind a place of a file, of the last few; gives the
-    /// first of them.
-    pub(super) fn remove_behind(&mut self, at: At) -> Option<usize> {
-        const FEW: usize = 4096;
-        let len = self.len();
-        let last = (len.saturating_sub(FEW)..len).rev();
-        let behind = |row: &usize| {
-            let of = self.lines(*row).map(|(of, _)| of);
-            of.is_some_and(|of| of.file == at.file && of.offset >= at.offset)
-        };
-        let rows: Vec<usize> = last.filter(behind).collect();
-        let mut first = None;
-        for row in rows {
-            let known = self.times.get(row).copied().zip(self.lines(row));
-            first = known
-                .and_then(|(time, (at, _))| self.remove(time, at))
-                .or(first);
-        }
-        first
-    }
-
     /// Where a row's last line stands, and its request; `None` for a request without an answer.
     pub(super) fn lines(&self, row: usize) -> Option<(At, Option<At>)> {
         let at = At::unpack(*self.places.get(row)?);

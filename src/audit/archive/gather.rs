@@ -18,8 +18,8 @@ use crate::audit::AuditRow;
 use crate::audit::detect::Kind;
 use crate::audit::merge::{Merge, Out, Sighting};
 use crate::audit::open::{Opened, sighted};
+use crate::audit::parallel::threads;
 use crate::audit::progress::Progress;
-use crate::audit::scan::Scanner;
 use crate::audit::source::Input;
 use crate::audit::stream::{Item, Keep, Kept, Shared, kind_of};
 use crate::audit::trouble::name_of;
@@ -91,7 +91,12 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
         archive.originals.push(original);
     }
     archive.growing = join.finish(&mut archive.columns);
-    let shared = Shared::new(progress, Scanner::new(), Keep::Rows, None);
+    let shared = Shared::new(
+        progress,
+        archive.growing.scanner().clone(),
+        Keep::Rows,
+        None,
+    );
     let mut merge = Merge::new(merged, &shared);
     let files = archive.originals.iter().zip(0..);
     let mut files = Files {
@@ -100,12 +105,10 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
     };
     while merge.advance(&mut |out| archive.take(&mut files, out)) {}
     archive.columns.sort();
+    archive.growing.latest.settle();
     progress.finish();
     archive
 }
-
-/// The threads that one file is worth at most.
-const MOST_THREADS: u64 = 8;
 
 /// Segments that may wait to be joined.
 const AHEAD: usize = 4;
@@ -121,8 +124,8 @@ fn vault(
     progress.readable();
     join.expect(length);
     let needles: Vec<_> = greps.iter().map(|grep| grep.needle()).collect();
-    let cores = thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    let readers = cores.min(length.div_ceil(SEGMENT)).clamp(1, MOST_THREADS);
+    let segments = usize::try_from(length.div_ceil(SEGMENT)).unwrap_or(usize::MAX);
+    let readers = threads(segments);
     let next = AtomicU64::new(0);
     let (to, from) = sync_channel(AHEAD);
     let ids = join.ids().clone();
@@ -142,7 +145,6 @@ fn vault(
     thread::scope(|scope| {
         for number in 0..readers {
             let of = (original.name(), &original.content, length);
-            let number = usize::try_from(number).unwrap_or(0);
             let reader = Reader::new(number, of, ids.clone(), &progress.bytes);
             let reader = reader.looking_for(&needles);
             let (to, next) = (to.clone(), &next);
@@ -317,16 +319,12 @@ impl Archive {
             codes: self.columns.codes_of(&row),
         };
         self.columns.push(&entry);
-        // More may yet be told of a service's call.
-        let tells_calls = |of: &Original| matches!(of.kind, Kind::Calls(_));
-        if self.original(at).is_ok_and(tells_calls) {
-            let open = Open {
-                time: entry.time,
-                at,
-                stage: half.stage(),
-            };
-            self.growing.remember_call(id, open);
-        }
+        let met = Open {
+            time: entry.time,
+            at,
+            stage: half.stage(),
+        };
+        self.growing.met(id, half, met);
     }
 }
 

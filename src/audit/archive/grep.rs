@@ -9,6 +9,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::original::{Gone, Original};
 use crate::audit::lines::{Aligned, LONGEST_LINE};
+use crate::audit::parallel::threads;
 use crate::query::{Case, Words};
 
 /// What one thread takes at once, in bytes: it fits the second-level cache.
@@ -253,24 +254,29 @@ fn lines_with(
             all.push((piece, lines));
         }
     };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads(pieces);
     let done = if pieces < 4 || threads == 1 {
         work()
     } else {
-        thread::scope(|scope| {
-            let others: Vec<_> = (1..threads.min(8)).map(|_| scope.spawn(work)).collect();
-            let mine = work();
-            let theirs = others.into_iter().map(|other| match other.join() {
-                Ok(result) => result,
-                Err(_) => Err(Gone::Failed("a thread that read it ended early".to_owned())),
-            });
-            theirs.fold(mine, Result::and)
-        })
+        together(threads, work)
     };
     let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
     all.sort_unstable_by_key(|(piece, _)| *piece);
     let lines = all.into_iter().flat_map(|(_, lines)| lines);
     (lines.collect(), done.err())
+}
+
+/// Has so many threads do the same work, this one among them.
+fn together(threads: usize, work: impl Fn() -> Result<(), Gone> + Copy + Send) -> Result<(), Gone> {
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mine = work();
+        let theirs = others.into_iter().map(|other| match other.join() {
+            Ok(result) => result,
+            Err(_) => Err(Gone::Failed("a thread that read it ended early".to_owned())),
+        });
+        theirs.fold(mine, Result::and)
+    })
 }
 
 /// The lines that begin in a piece. The one that runs over its end belongs to it.
@@ -362,5 +368,28 @@ mod tests {
             let before = begins.iter().filter(|begin| **begin < whole_pieces);
             assert_eq!(found, before.copied().collect::<Vec<_>>());
         }
+    }
+
+    /// Its piece is missing then.
+    #[test]
+    fn a_thread_that_dies_is_why_not_all_could_be_read() {
+        let this = thread::current().id();
+        let dies = || {
+            assert!(thread::current().id() == this, "as a test wants it");
+            Ok(())
+        };
+        let ended_early = Gone::Failed("a thread that read it ended early".to_owned());
+        assert_eq!(together(3, dies), Err(ended_early));
+        assert_eq!(together(3, || Ok(())), Ok(()));
+        assert_eq!(together(1, dies), Ok(()));
+        // What went wrong first is told.
+        let cut = || {
+            if thread::current().id() == this {
+                Err(Gone::Cut)
+            } else {
+                dies()
+            }
+        };
+        assert_eq!(together(3, cut), Err(Gone::Cut));
     }
 }

@@ -1,52 +1,48 @@
 //! Takes in what is written to the files of an archive while it is open.
+//!
+//! What comes is what opening the grown files anew would give, as far as this is remembered: the
+//! last [`KNOWN`] records, however they are named, and the last [`OPEN`] calls without an end.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Archive;
 use super::columns::{At, Entry, LONGEST_BACK, nanos};
 use super::half::Ids;
-use super::original::Original;
-use super::segment::ById;
+use super::known::{KNOWN, Known, Latest, Recalled};
+use super::original::{Original, Torn};
+use super::tail::Tail;
 use crate::audit::AuditRow;
-use crate::audit::detect::Kind;
 use crate::audit::follow::Block;
-use crate::audit::format::{Format, Read, vault};
-use crate::audit::lines::LONGEST_LINE;
-use crate::audit::merge::Sighting;
+use crate::audit::format::vault;
+use crate::audit::merge::{REMEMBER, Sighting};
 use crate::audit::open::Sighted;
-use crate::audit::parallel::too_long;
-use crate::audit::record::{
-    CallStage, Item, Merged, Record, ServiceCall, VaultCall, VaultEntry, VaultKind,
-};
+use crate::audit::progress::Progress;
+use crate::audit::record::{CallStage, Item, Merged, Record, VaultCall, VaultEntry, VaultKind};
+use crate::audit::scan::Scanner;
 use crate::audit::source::Content;
-use crate::audit::stream::Reading;
+use crate::audit::stream::{self, Half, Keep, Kept, Shared};
 use crate::audit::trouble::Trouble;
 use crate::model::Text;
-use crate::model::rejected::Place;
 
 /// Calls whose end may yet come that are remembered; beyond that the oldest stay as they are.
 pub(super) const OPEN: usize = 10_000;
 
-/// The last rows that are looked at when files begin to grow: a second audit device may yet tell of
-/// them.
-const LAST: usize = 1000;
-
-/// Calls that have ended that are remembered, so that one that is told twice is one row.
-const ENDED: usize = 100_000;
-
 /// What goes on where reading left off.
 pub(super) struct Growing {
     ids: Ids,
+    /// What names the records that have no id of Vault's, the same as when files are read at first.
+    scanner: Scanner,
     /// The readers of the files that grow, by their numbers. Locked by nobody: searches share the
     /// archive, and a reader alone could not be shared.
-    formats: HashMap<u32, Mutex<Box<dyn Format + Send>>>,
+    tails: HashMap<u32, Mutex<Tail>>,
     /// The calls whose end may yet come, by their ids.
     open: Recalled<Open>,
-    ended: Recalled<()>,
-    /// True once the calls are known that had ended last when files began to grow.
-    begun: bool,
+    /// The records that are whole.
+    known: Known,
+    /// Those that were met last before files began to grow.
+    pub(super) latest: Latest,
 }
 
 /// A call that is in the index, whose end may yet come.
@@ -56,16 +52,6 @@ pub(super) struct Open {
     pub(super) at: At,
     /// How far it is.
     pub(super) stage: CallStage,
-}
-
-/// What is remembered of calls by their ids, of the last so many.
-struct Recalled<V> {
-    most: usize,
-    turn: u64,
-    /// With the turn at which it was put down.
-    by_id: ById<(u64, V)>,
-    /// What was put down in order. What was put down anew since, or taken out, is passed over.
-    order: VecDeque<(u64, u64)>,
 }
 
 impl Archive {
@@ -101,67 +87,38 @@ impl Archive {
         let before = self.originals.get(usize::try_from(file).ok()?)?;
         let next = Original::new(before.name().clone(), before.kind, content);
         let number = u32::try_from(self.originals.len()).ok()?;
+        // What comes late of the one before is read with a new reader.
+        self.growing.tails.remove(&file);
         self.originals.push(next);
         Some(number)
     }
 
     /// Takes new lines of a file in; gives the first row that is another one now, if any is.
     pub fn grow(&mut self, file: u32, block: &Block<'_>) -> Option<usize> {
-        if !self.growing.begun {
-            self.growing.begun = true;
-            self.remember_last();
-        }
-        let original = self.originals.get_mut(usize::try_from(file).ok()?)?;
+        self.growing.begin();
+        let shared = self.growing.shared(&self.progress);
+        let nth = usize::try_from(file).ok()?;
+        let original = self.originals.get_mut(nth)?;
         original.grown(block);
-        let (name, kind) = (original.name().clone(), original.kind);
         let torn = original.torn.take_if(|torn| torn.begin == block.offset);
-        let formats = &mut self.growing.formats;
-        let format = match formats.entry(file) {
-            Slot::Occupied(known) => known.into_mut(),
-            Slot::Vacant(new) => match Reading::of(kind, &name) {
-                Reading::Lines(format) => new.insert(Mutex::new(format)),
-                Reading::Bytes(_) => return None,
-            },
-        };
-        let format = format.get_mut().unwrap_or_else(PoisonError::into_inner);
         // A last line without an end was taken as it was; now it may have become another.
         let ended = torn.filter(|torn| torn.only_ended(block.bytes));
         let torn = torn.filter(|_| ended.is_none());
-        let mut first = torn.and_then(|torn| {
-            self.progress.forgive(&name, torn.begin);
-            let offset = torn.begin;
-            self.columns.remove_behind(At { file, offset })
-        });
-        let mut reads = Vec::new();
-        let (mut byte, mut number) = (block.offset, block.line);
-        for line in block.bytes.split_inclusive(|byte| *byte == b'\n') {
-            let place = Place {
-                file: name.clone(),
-                line: number,
-                byte,
-            };
-            byte += line.len() as u64;
-            number += 1;
-            if ended.is_some_and(|torn| torn.begin == place.byte) {
-                continue;
+        let mut first = torn.and_then(|torn| self.untake(file, torn, block));
+        let original = self.originals.get(nth)?;
+        let tail = match self.growing.tails.entry(file) {
+            Slot::Occupied(known) => known.into_mut(),
+            Slot::Vacant(new) => {
+                let until = ended.map_or(block.offset, Torn::end);
+                new.insert(Mutex::new(Tail::behind(original, until, &shared)?))
             }
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            if line.len() > LONGEST_LINE {
-                self.progress.reject(too_long(place));
-            } else {
-                format.line(line, &place, &mut |read| reads.push(read));
-            }
-        }
-        for read in reads {
-            let changed = match read {
-                Read::Record(record, place) => self.put(file, record, &place),
-                Read::Rejected(rejected) => {
-                    self.progress.reject(rejected);
-                    None
-                }
-            };
-            first = match (first, changed) {
+        };
+        let tail = tail.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut items = Vec::new();
+        let from = ended.map_or(0, Torn::end);
+        tail.lines(&shared, block, from, &mut |item| items.push(item));
+        for item in items {
+            first = match (first, self.put(file, item)) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
             };
@@ -169,22 +126,41 @@ impl Archive {
         first
     }
 
-    /// Remembers the calls of Vault that have ended last. Those of services are remembered when
-    /// they are read.
-    fn remember_last(&mut self) {
-        for row in self.len().saturating_sub(LAST)..self.len() {
-            let Some((at, _)) = self.columns.lines(row) else {
+    /// Takes the row out that a last line without an end was taken for, now that the line has
+    /// become another; gives its number. The line is read once more as it was then, which tells
+    /// where its row is.
+    fn untake(&mut self, file: u32, torn: Torn, block: &Block<'_>) -> Option<usize> {
+        let original = self.originals.get(usize::try_from(file).ok()?)?;
+        self.progress.forgive(original.name(), torn.begin);
+        let aside = self.growing.shared(&self.progress).aside();
+        let mut tail = Tail::behind(original, torn.begin, &aside)?;
+        let was = Block {
+            bytes: torn.of(block.bytes),
+            ..*block
+        };
+        let mut items = Vec::new();
+        tail.lines(&aside, &was, 0, &mut |item| items.push(item));
+        let mut first = None;
+        for item in items {
+            let (time, identity, half) = (nanos(item.time), item.id, item.half);
+            let Some(payload) = item.payload else {
                 continue;
             };
-            let is_vault = self.original(at).is_ok_and(|of| of.kind == Kind::Vault);
-            let Some(entry) = is_vault.then(|| self.entry(at)).flatten() else {
-                continue;
+            let at = At {
+                file,
+                offset: payload.place.byte,
             };
-            if entry.kind == VaultKind::Response {
-                let id = self.growing.ids.of(entry.request_id.raw().as_bytes());
-                self.growing.ended.put(id, ());
+            let removed = self.columns.remove(time, at);
+            if let Kept::Record(record) = &payload.kept
+                && removed.is_some()
+            {
+                // Of one that is no row of its own another line has told.
+                let name = self.growing.name(record, identity, half);
+                self.growing.forget(name, time);
             }
+            first = first.or(removed);
         }
+        first
     }
 
     /// What a line of a Vault log says.
@@ -194,19 +170,22 @@ impl Archive {
     }
 
     /// Puts a record where it belongs; gives the first row that is another one now.
-    fn put(&mut self, file: u32, record: Record, place: &Place) -> Option<usize> {
+    fn put(&mut self, file: u32, item: stream::Item) -> Option<usize> {
+        let (identity, half, stage) = (item.id, item.half, item.half.stage());
+        let payload = *item.payload?;
+        let Kept::Record(record) = payload.kept else {
+            return None;
+        };
+        let place = payload.place;
         let at = At {
             file,
             offset: place.byte,
         };
-        let call = self.growing.call(&record);
-        let mut open = None;
-        if let Some((id, stage)) = call {
-            open = self.growing.open.get(id);
-            let known = open.is_some_and(|open| open.stage >= stage);
-            if known || self.growing.ended.get(id).is_some() {
-                return None;
-            }
+        let name = self.growing.name(&record, identity, half);
+        let open = self.growing.open.get(name.id);
+        let further = open.is_some_and(|open| open.stage >= stage);
+        if further || self.growing.knows(name, nanos(record.time())) {
+            return None;
         }
         let removed = open.and_then(|open| self.columns.remove(open.time, open.at));
         let request_at = open.map(|open| open.at);
@@ -226,14 +205,14 @@ impl Archive {
                 item,
                 duplicate: false,
             },
-            place: place.clone(),
+            place,
             answer: None,
             sighting: Sighting::New,
         };
         let Some(row) = AuditRow::of(&sighted) else {
             return removed;
         };
-        let is_done = call.is_some_and(|(_, stage)| stage == CallStage::Done);
+        let is_done = stage == CallStage::Done;
         let back = request_at.filter(|of| of.file == file && is_done);
         let back = back.and_then(|of| at.offset.checked_sub(of.offset));
         let back = back.filter(|back| *back <= LONGEST_BACK);
@@ -245,10 +224,8 @@ impl Archive {
             codes: self.columns.codes_of(&row),
         };
         let put = self.columns.insert(&entry);
-        if let Some((id, stage)) = call {
-            let time = entry.time;
-            self.growing.remember(id, Open { time, at, stage });
-        }
+        let time = entry.time;
+        self.growing.remember(name, Open { time, at, stage });
         Some(removed.map_or(put, |removed| removed.min(put)))
     }
 }
@@ -257,90 +234,119 @@ impl Growing {
     pub(super) fn new(ids: Ids) -> Self {
         Self {
             ids,
-            formats: HashMap::new(),
+            scanner: Scanner::new(),
+            tails: HashMap::new(),
             open: Recalled::new(OPEN),
-            ended: Recalled::new(ENDED),
-            begun: false,
+            known: Known::new(KNOWN),
+            latest: Latest::default(),
         }
     }
 
-    /// The id of the call that a record tells of, where it may be told in several, and how far it
-    /// is then.
-    pub(super) fn call(&self, record: &Record) -> Option<(u64, CallStage)> {
+    /// What names records.
+    pub(super) fn scanner(&self) -> &Scanner {
+        &self.scanner
+    }
+
+    /// Where what is read is noted.
+    fn shared(&self, progress: &Arc<Progress>) -> Arc<Shared> {
+        Shared::new(progress, self.scanner.clone(), Keep::Records, None)
+    }
+
+    /// What was met last is looked up from now on.
+    fn begin(&mut self) {
+        for (time, id) in self.latest.take() {
+            self.known.put(id, time);
+        }
+    }
+
+    /// By what a record is remembered. Calls of Vault are named as where their logs are read in
+    /// parts, all others as the streams name them.
+    fn name(&self, record: &Record, identity: u128, half: Half) -> Name {
         match record {
-            Record::Vault(entry) => {
-                let id = self.ids.of(entry.request_id.raw().as_bytes());
-                Some(match entry.kind {
-                    VaultKind::Request => (id, CallStage::Received),
-                    VaultKind::Response => (id, CallStage::Done),
-                })
-            }
-            Record::Call(call) => self.service_call(call),
-            _ => None,
+            Record::Vault(entry) => Name {
+                id: self.ids.of(entry.request_id.raw().as_bytes()),
+                is_whole: false,
+            },
+            _ => self.stream_name(identity, half),
         }
     }
 
-    /// The same of a call of a service.
-    pub(super) fn service_call(&self, call: &ServiceCall) -> Option<(u64, CallStage)> {
-        call.id.as_ref()?;
-        Some((self.call_id(call.identity()), call.stage))
+    fn stream_name(&self, identity: u128, half: Half) -> Name {
+        Name {
+            id: self.ids.of(&identity.to_be_bytes()),
+            is_whole: half == Half::Whole,
+        }
     }
 
-    fn call_id(&self, identity: u128) -> u64 {
-        self.ids.of(&identity.to_be_bytes())
+    /// True where a record was met before.
+    fn knows(&self, name: Name, time: i64) -> bool {
+        let around = [time.saturating_sub(LONG), time, time.saturating_add(LONG)];
+        let mut met = around
+            .map(|time| self.known.get(name.key(time)))
+            .into_iter();
+        let again = |met: i64| !name.is_whole || met.abs_diff(time) <= LONG.unsigned_abs();
+        met.any(|met| met.is_some_and(again))
     }
 
-    /// Remembers how far a service's call in the index is.
-    pub(super) fn remember_call(&mut self, identity: u128, open: Open) {
-        self.remember(self.call_id(identity), open);
-    }
-
-    /// Remembers how far a call in the index is.
-    pub(super) fn remember(&mut self, id: u64, open: Open) {
-        if open.stage == CallStage::Done {
-            self.open.forget(id);
-            self.ended.put(id, ());
+    /// Remembers a record that was met while files were read at first.
+    pub(super) fn met(&mut self, identity: u128, half: Half, met: Open) {
+        let name = self.stream_name(identity, half);
+        if met.stage == CallStage::Done {
+            self.latest.push(met.time, name.key(met.time));
         } else {
-            self.open.put(id, open);
+            self.waits(name.id, met);
         }
+    }
+
+    /// Remembers a call in the index whose end may yet come.
+    pub(super) fn waits(&mut self, id: u64, open: Open) {
+        self.open.put(id, open);
+    }
+
+    /// True where the end of a call may yet come.
+    #[cfg(test)]
+    pub(super) fn waits_for(&self, id: u64) -> bool {
+        self.open.get(id).is_some()
+    }
+
+    fn remember(&mut self, name: Name, open: Open) {
+        if open.stage == CallStage::Done {
+            self.open.forget(name.id);
+            self.known.put(name.key(open.time), open.time);
+        } else {
+            self.waits(name.id, open);
+        }
+    }
+
+    fn forget(&mut self, name: Name, time: i64) {
+        self.open.forget(name.id);
+        self.known.forget(name.key(time));
     }
 }
 
-impl<V: Copy> Recalled<V> {
-    fn new(most: usize) -> Self {
-        Self {
-            most,
-            turn: 0,
-            by_id: ById::default(),
-            order: VecDeque::new(),
-        }
-    }
+/// By what a record is known again.
+#[derive(Clone, Copy)]
+struct Name {
+    id: u64,
+    /// False of a call that is told in several records: these may be any time apart, and their id
+    /// is one for all time. Other records that share an id are two where they are as far apart as
+    /// it is where files are merged.
+    is_whole: bool,
+}
 
-    fn get(&self, id: u64) -> Option<V> {
-        self.by_id.get(&id).map(|(_, value)| *value)
-    }
+/// In nanoseconds.
+const LONG: i64 = REMEMBER.as_micros() * 1000;
 
-    fn forget(&mut self, id: u64) {
-        self.by_id.remove(&id);
-    }
-
-    fn put(&mut self, id: u64, value: V) {
-        self.turn += 1;
-        self.by_id.insert(id, (self.turn, value));
-        self.order.push_back((id, self.turn));
-        let by_id = &mut self.by_id;
-        let holds = |by_id: &ById<(u64, V)>, (id, turn): (u64, u64)| {
-            by_id.get(&id).is_some_and(|(last, _)| *last == turn)
-        };
-        while by_id.len() > self.most {
-            match self.order.pop_front() {
-                Some(oldest) if holds(by_id, oldest) => drop(by_id.remove(&oldest.0)),
-                Some(_) => {}
-                None => return,
-            }
+impl Name {
+    /// Under what it is put down: records of one id that are long apart each have a key of their
+    /// own.
+    fn key(self, time: i64) -> u64 {
+        /// Spreads small numbers over all that there are.
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        if !self.is_whole {
+            return self.id;
         }
-        if self.order.len() > 2 * self.most {
-            self.order.retain(|one| holds(by_id, *one));
-        }
+        let long = time.div_euclid(LONG).cast_unsigned();
+        self.id.wrapping_add(long.wrapping_mul(SPREAD))
     }
 }

@@ -1,11 +1,10 @@
 //! What the index keeps of one line of a Vault audit log, and of the two that belong together.
 
-use std::hash::{BuildHasher, RandomState};
-
 use super::columns::{LONGEST_BACK, nanos};
 use super::words::Words;
 use crate::audit::derive::{secret_at, secret_of};
 use crate::audit::entry::{correlation_of, is_denied};
+use crate::audit::keyed::keyed;
 use crate::audit::record::{VaultEntry, VaultKind};
 use crate::audit::scan::found::{Found, Part, Slot};
 use crate::model::{Text, Timestamp};
@@ -107,13 +106,7 @@ pub(super) struct Ids(ahash::RandomState);
 
 impl Ids {
     pub(super) fn new() -> Self {
-        let seed = |n: u64| RandomState::new().hash_one(n);
-        Self(ahash::RandomState::with_seeds(
-            seed(1),
-            seed(2),
-            seed(3),
-            seed(4),
-        ))
+        Self(keyed())
     }
 
     pub(super) fn of(&self, id: &[u8]) -> u64 {

@@ -4,6 +4,7 @@
 use super::columns::{At, CODED, Columns, Entry, coded};
 use super::grow::{Growing, Open};
 use super::half::{Call, End, Half, Ids, OUTCOMES, SAID};
+use super::known::Latest;
 use super::seen::Seen;
 use super::segment::{ById, Segment};
 use crate::audit::record::CallStage;
@@ -42,6 +43,8 @@ pub(super) struct Join {
     waiting: ById<(u32, Half)>,
     /// The calls that are in the index.
     seen: Seen,
+    /// Of those that have ended the latest.
+    latest: Latest,
     /// The codes of [`OUTCOMES`] that were met, and of the format, 0 before: asking for them for
     /// every call would be a good part of the work.
     outcomes: [u32; OUTCOMES.len()],
@@ -56,6 +59,7 @@ impl Join {
             ids: Ids::new(),
             waiting: ById::default(),
             seen: Seen::new(),
+            latest: Latest::default(),
             outcomes: [0; OUTCOMES.len()],
             format: 0,
             batch: Vec::new(),
@@ -118,7 +122,9 @@ impl Join {
                     ..joined
                 };
             }
-            self.put(&call, file, columns);
+            if self.put(&call, file, columns) {
+                self.latest.push(call.last.time, call.last.id);
+            }
         }
         columns.extend(&self.batch);
         self.batch.clear();
@@ -135,6 +141,7 @@ impl Join {
         let mut left: Vec<(u32, Half)> = self.waiting.drain().map(|(_, waits)| waits).collect();
         left.sort_unstable_by_key(|(file, half)| (half.time, *file, half.offset));
         let mut growing = Growing::new(self.ids.clone());
+        growing.latest = std::mem::take(&mut self.latest);
         for (file, half) in left {
             if !self.put(&Call::alone(half), file, columns) {
                 continue;
@@ -143,7 +150,7 @@ impl Join {
                 file,
                 offset: half.offset,
             };
-            growing.remember(
+            growing.waits(
                 half.id,
                 Open {
                     time: half.time,
@@ -206,4 +213,68 @@ impl Join {
 fn code(field: Field, word: &str, columns: &mut Columns) -> u32 {
     let words = coded(field).and_then(|nth| columns.words.get_mut(nth));
     words.map_or(0, |words| words.code(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::archive::half::Halves;
+    use crate::audit::format::vault;
+
+    /// The lines of a call, each so far into its file.
+    fn half(join: &Join, kind: &str, id: &str, offset: u64) -> Half {
+        let line = format!(
+            r#"{{"time":"2026-01-01T00:00:00Z","type":"{kind}","request":{{"id":"{id}","operation":"read","path":"secret/{id}"}}}}"#
+        );
+        let entry = vault::entry(line.as_bytes()).unwrap();
+        Halves::new(join.ids().clone()).read(&entry, offset)
+    }
+
+    fn segment(number: u64, calls: Vec<Call>, requests: Vec<Half>) -> Segment {
+        Segment {
+            number,
+            reader: 0,
+            calls,
+            requests,
+            fresh: Default::default(),
+            rejected: Vec::new(),
+            ends: Vec::new(),
+            hits: Vec::new(),
+            trouble: None,
+        }
+    }
+
+    /// As of a second device whose log is read behind the first one's, or of lines that are not in
+    /// order.
+    #[test]
+    fn a_request_that_comes_behind_its_answer_is_no_row_and_waits_for_nothing() {
+        for first_asked in [true, false] {
+            let (mut join, mut columns) = (Join::new(), Columns::new());
+            let mut codes = Codes::new();
+            let [request, response] =
+                [("request", 0), ("response", 300)].map(|(kind, at)| half(&join, kind, "a", at));
+            let requests = if first_asked { vec![request] } else { vec![] };
+            join.take(&segment(0, vec![], requests), 0, &mut codes, &mut columns);
+            let answered = segment(1, vec![Call::alone(response)], vec![]);
+            join.take(&answered, 0, &mut codes, &mut columns);
+            let again = half(&join, "request", "a", 900);
+            let other = half(&join, "request", "b", 1200);
+            let late = segment(2, vec![], vec![again, other]);
+            join.take(&late, 0, &mut codes, &mut columns);
+            // And told whole once more, by another file.
+            let told = segment(0, vec![Call::of(&again, response)], vec![again]);
+            join.take(&told, 1, &mut codes, &mut columns);
+            assert!(!join.waiting.contains_key(&again.id));
+            assert!(join.waiting.contains_key(&other.id));
+            let growing = join.finish(&mut columns);
+            assert!(growing.waits_for(other.id) && !growing.waits_for(again.id));
+            assert_eq!(columns.len(), 2);
+            let back = first_asked.then_some(At { file: 0, offset: 0 });
+            let at = At {
+                file: 0,
+                offset: 300,
+            };
+            assert_eq!(columns.lines(0), Some((at, back)));
+        }
+    }
 }

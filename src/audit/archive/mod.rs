@@ -15,14 +15,20 @@ mod grown;
 mod half;
 mod handles;
 mod join;
+mod known;
+#[cfg(test)]
+mod length;
 mod look;
 #[cfg(test)]
 mod made;
 mod original;
 mod page;
+#[cfg(test)]
+mod repeats;
 mod search;
 mod seen;
 mod segment;
+mod tail;
 mod tally;
 #[cfg(test)]
 mod tests;

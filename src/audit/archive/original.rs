@@ -53,6 +53,17 @@ pub(super) struct Torn {
 }
 
 impl Torn {
+    /// Where it ended.
+    pub(super) fn end(self) -> u64 {
+        self.begin + self.length
+    }
+
+    /// The line as it was. `bytes` begin where it does.
+    pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
+        let length = usize::try_from(self.length).unwrap_or(usize::MAX);
+        bytes.get(..length).unwrap_or(bytes)
+    }
+
     /// True where it has got an end and nothing else. `bytes` begin where it does.
     pub(super) fn only_ended(self, bytes: &[u8]) -> bool {
         let length = usize::try_from(self.length).unwrap_or(usize::MAX);

@@ -11,6 +11,7 @@ use super::columns::{Columns, coded, nanos};
 use super::grep::Grep;
 use super::look::file_name;
 use super::words::Codes;
+use crate::audit::parallel::threads;
 use crate::model::{Text, Timestamp};
 use crate::query::{Among, Field, Filter, Table, Test};
 
@@ -340,10 +341,7 @@ impl Slice<'_> {
             }
             (fit, wrong)
         };
-        let threads = thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(8);
-        let share = rows.len().div_ceil(threads).max(64);
+        let share = rows.len().div_ceil(threads(rows.len())).max(64);
         let found: Vec<_> = if rows.len() <= 64 {
             vec![ask(&rows)]
         } else {

@@ -138,6 +138,29 @@ fn ordinary_lines_need_no_full_reader() {
     }
 }
 
+/// What stands between two values may be longer than what is learned of a shape: the line is read
+/// nonetheless, each time anew, and so are those around it.
+#[test]
+fn a_line_with_a_long_way_between_two_values_is_read_as_others_are() {
+    let mut shapes = Shapes::default();
+    for length in [100, 4000, 4096, 4097, 5000, 20_000] {
+        let name = format!("\"{}\":\"x\",", "n".repeat(length));
+        let mut text = String::new();
+        for before in ["\"time\"", "\"display_name\"", "\"operation\"", "\"role\""] {
+            let long = LINES[0].replacen(before, &format!("{name}{before}"), 1);
+            assert_eq!(long.len(), LINES[0].len() + name.len());
+            for line in [LINES[0], &long, &long, LINES[1], &long] {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+        for (fast, full) in both(text.as_bytes(), &mut shapes) {
+            assert!(fast.is_some(), "{length} {full:?}");
+            assert_eq!(fast, full, "{length}");
+        }
+    }
+}
+
 /// Who logged in and for what rotation is told, however its name is written.
 #[test]
 fn white_space_escapes_and_nulls_hide_nobody() {

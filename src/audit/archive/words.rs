@@ -1,9 +1,10 @@
 //! Words that are met again and again, each kept once.
 
-use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 use hashbrown::HashTable;
+
+use crate::audit::keyed::keyed;
 
 /// A dictionary. Code 0 is what was not told; words have codes from 1 in the order in which they
 /// were first met.
@@ -21,9 +22,8 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) fn new() -> Self {
-        let seed = |n: u64| RandomState::new().hash_one(n);
         Self {
-            hasher: ahash::RandomState::with_seeds(seed(1), seed(2), seed(3), seed(4)),
+            hasher: keyed(),
             codes: HashTable::new(),
             ends: Vec::new(),
             all: String::new(),

@@ -66,11 +66,11 @@ pub struct Block<'a> {
 pub enum Followed<'a> {
     /// New lines.
     Lines(Block<'a>),
-    /// Lines that were written to the file before this one after the new one had begun.
-    Late(Block<'a>),
+    /// Lines that were written to a file before this one after the new one had begun.
+    Late(Block<'a>, Back),
     /// A last line without an end that no longer can come: its file was rotated or cut, the pipe
     /// has ended, or reading was stopped.
-    Torn(Block<'a>),
+    Torn(Block<'a>, Back),
     /// A line longer than 16 MiB was left out.
     TooLong {
         /// The offset of its first byte.
@@ -96,6 +96,10 @@ pub enum Followed<'a> {
     /// Reading was stopped.
     Stopped,
 }
+
+/// How many files before the one that is read now: 0 is that one. Each [`Followed::Rotated`] and
+/// each [`Followed::Cut`] begins another.
+pub type Back = usize;
 
 /// Stops a [`Follower`] from another thread.
 #[derive(Clone, Debug, Default)]
@@ -124,6 +128,8 @@ pub struct Follower {
     /// Generations that follow it and are known already.
     next: VecDeque<Tail>,
     lingering: Vec<Lingering>,
+    /// How many files were begun before the one that is read.
+    begun: usize,
     watch: Watch,
     stop: Stop,
     news: VecDeque<News>,
@@ -136,6 +142,8 @@ pub struct Follower {
 struct Lingering {
     tail: Tail,
     until: Instant,
+    /// How many files were begun before it.
+    begun: usize,
 }
 
 /// What is to be told before anything else.
@@ -203,6 +211,7 @@ impl Follower {
             tail,
             next: VecDeque::new(),
             lingering: Vec::new(),
+            begun: 0,
             watch: Watch::new(None),
             stop: stop.clone(),
             news: VecDeque::new(),
@@ -248,13 +257,13 @@ impl Follower {
         Ok(match step {
             Step::Event(event) => event,
             Step::Lines(piece) => Followed::Lines(block(&self.tail, piece)),
-            Step::Torn(piece) => Followed::Torn(block(&self.tail, piece)),
+            Step::Torn(piece) => Followed::Torn(block(&self.tail, piece), 0),
             Step::Late(at, piece) => match self.lingering.get(at) {
-                Some(old) => Followed::Late(block(&old.tail, piece)),
+                Some(old) => Followed::Late(block(&old.tail, piece), self.begun - old.begun),
                 None => Followed::Quiet,
             },
             Step::LateTorn(at, piece) => match self.lingering.get(at) {
-                Some(old) => Followed::Torn(block(&old.tail, piece)),
+                Some(old) => Followed::Torn(block(&old.tail, piece), self.begun - old.begun),
                 None => Followed::Quiet,
             },
         })
@@ -334,6 +343,7 @@ impl Follower {
             return;
         }
         self.tail.again();
+        self.begun += 1;
         self.news.push_back(News::Event(Followed::Cut { read }));
     }
 
@@ -447,7 +457,9 @@ impl Follower {
         self.lingering.push(Lingering {
             tail: old,
             until: Instant::now() + LINGER,
+            begun: self.begun,
         });
+        self.begun += 1;
         if self.lingering.len() > LINGERING
             && let Some(oldest) = self.lingering.first_mut()
         {

@@ -11,8 +11,8 @@ use super::*;
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Seen {
     Lines(Vec<u8>, u64, u64),
-    Late(Vec<u8>),
-    Torn(Vec<u8>),
+    Late(Vec<u8>, Back),
+    Torn(Vec<u8>, Back),
     TooLong(u64, u64),
     Rotated,
     Cut(u64),
@@ -26,8 +26,8 @@ impl Seen {
     fn of(followed: Followed<'_>) -> Option<Self> {
         Some(match followed {
             Followed::Lines(b) => Self::Lines(b.bytes.to_vec(), b.offset, b.line),
-            Followed::Late(b) => Self::Late(b.bytes.to_vec()),
-            Followed::Torn(b) => Self::Torn(b.bytes.to_vec()),
+            Followed::Late(b, back) => Self::Late(b.bytes.to_vec(), back),
+            Followed::Torn(b, back) => Self::Torn(b.bytes.to_vec(), back),
             Followed::TooLong { offset, line } => Self::TooLong(offset, line),
             Followed::Rotated => Self::Rotated,
             Followed::Cut { read } => Self::Cut(read),
@@ -143,15 +143,50 @@ fn a_rotated_file_is_read_to_its_end_before_the_new_one_begins() {
     assert_eq!(next(&mut follower), lines(b"d\n", 0, 1));
     // Another process goes over a moment later, and leaves a line without an end behind.
     old.write_all(b"e\nf").unwrap();
-    assert_eq!(next(&mut follower), Seen::Late(b"e\n".to_vec()));
-    assert_eq!(next(&mut follower), Seen::Torn(b"f".to_vec()));
+    assert_eq!(next(&mut follower), Seen::Late(b"e\n".to_vec(), 1));
+    assert_eq!(next(&mut follower), Seen::Torn(b"f".to_vec(), 1));
 }
 
 fn bytes(seen: &Seen) -> Vec<u8> {
     match seen {
-        Seen::Lines(bytes, ..) | Seen::Late(bytes) | Seen::Torn(bytes) => bytes.clone(),
+        Seen::Lines(bytes, ..) | Seen::Late(bytes, _) | Seen::Torn(bytes, _) => bytes.clone(),
         _ => Vec::new(),
     }
+}
+
+/// Which file a line is of that comes late, and whose line was torn, though several files are read
+/// at the same time.
+#[test]
+fn what_comes_late_and_what_is_torn_is_told_with_the_file_that_it_is_of() {
+    let log = Log::new(b"a\n");
+    let mut follower = log.follow();
+    assert_eq!(next(&mut follower), lines(b"a\n", 0, 1));
+    let mut first = OpenOptions::new().append(true).open(&log.path).unwrap();
+    fs::rename(&log.path, log.named("log.1")).unwrap();
+    fs::write(&log.path, b"b\ntorn").unwrap();
+    assert_eq!(next(&mut follower), Seen::Rotated);
+    assert_eq!(next(&mut follower), lines(b"b\n", 0, 1));
+    // The new one is cut while the old one is still read.
+    let file = OpenOptions::new().write(true).open(&log.path).unwrap();
+    file.set_len(0).unwrap();
+    assert_eq!(next(&mut follower), Seen::Torn(b"torn".to_vec(), 0));
+    assert_eq!(next(&mut follower), Seen::Cut(6));
+    first.write_all(b"c\n").unwrap();
+    assert_eq!(next(&mut follower), Seen::Late(b"c\n".to_vec(), 2));
+    log.append(b"d\n");
+    assert_eq!(next(&mut follower), lines(b"d\n", 0, 1));
+    let mut second = OpenOptions::new().append(true).open(&log.path).unwrap();
+    fs::rename(&log.path, log.named("log.2")).unwrap();
+    fs::write(&log.path, b"e\n").unwrap();
+    assert_eq!(next(&mut follower), Seen::Rotated);
+    assert_eq!(next(&mut follower), lines(b"e\n", 0, 1));
+    second.write_all(b"f\ng").unwrap();
+    first.write_all(b"h\ni").unwrap();
+    let late = [next(&mut follower), next(&mut follower)];
+    assert!(late.contains(&Seen::Late(b"f\n".to_vec(), 1)), "{late:?}");
+    assert!(late.contains(&Seen::Late(b"h\n".to_vec(), 3)), "{late:?}");
+    assert_eq!(next(&mut follower), Seen::Torn(b"i".to_vec(), 3));
+    assert_eq!(next(&mut follower), Seen::Torn(b"g".to_vec(), 1));
 }
 
 #[test]
@@ -180,7 +215,7 @@ fn a_file_that_is_cut_begins_again() {
     assert_eq!(all(&mut follower).len(), 1);
     let file = OpenOptions::new().write(true).open(&log.path).unwrap();
     file.set_len(0).unwrap();
-    assert_eq!(next(&mut follower), Seen::Torn(b"thr".to_vec()));
+    assert_eq!(next(&mut follower), Seen::Torn(b"thr".to_vec(), 0));
     assert_eq!(next(&mut follower), Seen::Cut(11));
     log.append(b"new\n");
     assert_eq!(next(&mut follower), lines(b"new\n", 0, 1));
@@ -258,7 +293,7 @@ fn a_pipe_is_followed_to_its_end() {
     writer.write_all(b"o\nthree").unwrap();
     assert_eq!(next(&mut follower), lines(b"two\n", 4, 2));
     drop(writer);
-    assert_eq!(next(&mut follower), Seen::Torn(b"three".to_vec()));
+    assert_eq!(next(&mut follower), Seen::Torn(b"three".to_vec(), 0));
     assert_eq!(next(&mut follower), Seen::Ended);
     assert_eq!(next(&mut follower), Seen::Ended);
 }
@@ -275,7 +310,7 @@ fn reading_stops_when_it_is_told_to_and_gives_what_is_left() {
         other.stop();
     });
     let begun = Instant::now();
-    assert_eq!(next(&mut follower), Seen::Torn(b"two".to_vec()));
+    assert_eq!(next(&mut follower), Seen::Torn(b"two".to_vec(), 0));
     assert!(begun.elapsed() < Duration::from_secs(2));
     assert_eq!(next(&mut follower), Seen::Stopped);
     stopper.join().unwrap();

@@ -15,6 +15,7 @@ pub(super) mod walk;
 
 use std::ops::Range;
 
+use super::keyed::keyed;
 use super::record::VaultKind;
 use crate::model::Timestamp;
 
@@ -46,12 +47,8 @@ impl Scanner {
     /// A scanner. Marks of different scanners do not compare; clones of one do.
     #[must_use]
     pub fn new() -> Self {
-        use std::hash::{BuildHasher, RandomState};
-        // The standard library's keys are random; ahash without its own source of them is not.
-        let seed = |n: u64| RandomState::new().hash_one(n);
-        let key = |n| ahash::RandomState::with_seeds(seed(n), seed(n + 1), seed(n + 2), seed(n));
         Self {
-            keys: [key(1), key(5)],
+            keys: [keyed(), keyed()],
         }
     }
 

@@ -304,3 +304,33 @@ fn same(text: &[u8], last: Part, at: usize) -> Option<usize> {
     let again = !before.is_empty() && text.get(at..end) == Some(before);
     again.then_some(end)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::scan::walk::Walk;
+
+    /// Reads a line; gives how many chunks and nodes are known, and how many lines were strange.
+    fn read(line: &str, shapes: &mut Shapes) -> (usize, usize, u32) {
+        let mut walk = Walk::new(line.as_bytes(), shapes);
+        assert_eq!(walk.line(0).unwrap().end, line.len());
+        (shapes.chunks.len(), shapes.nodes.len(), shapes.strange)
+    }
+
+    /// Nobody can fill the memory, or the processor's caches, with what stands between values.
+    #[test]
+    fn a_text_that_is_too_long_is_not_learned() {
+        let line = |name: usize| format!(r#"{{"time":"t","{}":1}}"#, "n".repeat(name));
+        let mut shapes = Shapes::default();
+        // Three quotes, a comma and a colon stand beside the name.
+        let (chunks, nodes, strange) = read(&line(LONGEST - 5), &mut shapes);
+        assert!(chunks >= LONGEST / CHUNK - 1);
+        assert_eq!(strange, 0);
+        for more in 1..5 {
+            let (now, _, strange) = read(&line(LONGEST - 5 + 1), &mut shapes);
+            assert_eq!((now, strange), (chunks, more));
+        }
+        // What was learned before is known still.
+        assert_eq!(read(&line(LONGEST - 5), &mut shapes), (chunks, nodes, 4));
+    }
+}
