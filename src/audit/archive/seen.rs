@@ -35,8 +35,8 @@ impl Seen {
     /// Brings the places of some into the processor's caches. Each lies somewhere else in memory,
     /// and the processor waits for several at a time if nothing is made of them.
     pub(super) fn expect(&self, ids: impl Iterator<Item = u64>) {
-        let at = ids.map(|id| self.places.get(self.place(number(id))).copied().flatten());
-        std::hint::black_box(at.filter(Option::is_some).count());
+        let there = |id| self.places.get(self.place(number(id))).copied().flatten();
+        std::hint::black_box(ids.filter_map(there).count());
     }
 
     pub(super) fn contains(&self, id: u64) -> bool {

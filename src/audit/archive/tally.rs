@@ -76,7 +76,10 @@ impl Tally {
             return;
         }
         self.rows = self.rows.min(row);
-        while let Some(one) = self.last.rows.pop_back_if(|one| one.row >= row) {
+        while let Some(one) = self.last.rows.back().copied()
+            && one.row >= row
+        {
+            self.last.rows.pop_back();
             if let Some(bin) = self.bars.bin(one.time) {
                 bin.rows = bin.rows.saturating_sub(1);
                 bin.bad = bin.bad.saturating_sub(u32::from(one.is_bad));

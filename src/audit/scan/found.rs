@@ -95,6 +95,10 @@ impl Object {
 
 /// What was found in a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each tells another thing of a line"
+)]
 pub(in crate::audit) struct Found {
     parts: [Part; SLOTS],
     auth: Part,

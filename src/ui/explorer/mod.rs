@@ -155,7 +155,8 @@ impl Explorer {
     /// A row by how-manieth it is, where it is at hand.
     pub fn at(&self, nth: u64) -> Option<&PageRow> {
         let at = nth.checked_sub(self.page.first)?;
-        self.page.rows.get(usize::try_from(at).ok()?)
+        let row = self.page.rows.get(usize::try_from(at).ok()?)?;
+        Some(row)
     }
 
     /// The selected row, where it is at hand.

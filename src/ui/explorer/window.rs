@@ -85,7 +85,7 @@ impl Explorer {
             Want::Last => self.row = self.page.found.saturating_sub(1),
             Want::Number(_) | Want::Time(_) => {
                 let rows = &self.page.rows;
-                let at = rows.iter().position(is_it);
+                let at = rows.iter().position(|row| is_it(row));
                 let at = at.unwrap_or(rows.len().saturating_sub(1));
                 self.row = self.page.first + at as u64;
                 self.top = self.row.saturating_sub(line);
