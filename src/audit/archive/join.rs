@@ -70,8 +70,9 @@ impl Join {
     /// filled everything is put in twice.
     pub(super) fn expect(&mut self, bytes: u64) {
         let calls = bytes / BYTES_OF_A_CALL;
-        self.seen
-            .reserve(usize::try_from(calls).unwrap_or(0).min(MOST_EXPECTED));
+        let calls = usize::try_from(calls).unwrap_or(0).min(MOST_EXPECTED);
+        self.seen.reserve(calls);
+        self.latest.reserve(calls);
     }
 
     /// How ids are hashed, the same for all files.

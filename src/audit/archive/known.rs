@@ -33,6 +33,12 @@ impl Latest {
         }
     }
 
+    /// Makes room for so many more.
+    pub(super) fn reserve(&mut self, more: usize) {
+        let room = (2 * self.most).saturating_sub(self.held.len());
+        self.held.reserve(more.min(room));
+    }
+
     pub(super) fn push(&mut self, time: i64, id: u64) {
         if time < self.from {
             return;
