@@ -22,10 +22,22 @@ pub mod detect;
 
 pub mod scan;
 
+mod entry;
+
+mod words;
+
+mod coded;
+
+mod item;
+
 mod parallel;
 pub mod progress;
 mod recent;
 mod reorder;
+
+mod reading;
+
+mod draft;
 
 mod stream;
 
@@ -34,8 +46,6 @@ mod merge;
 mod open;
 
 pub mod live;
-
-mod entry;
 
 pub mod archive;
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use super::coded::Fresh;
 use super::format::vault::Vault;
 use super::format::{Format, Read};
 use super::lines::{Aligned, LONGEST_LINE, TOO_LONG};
@@ -38,6 +39,8 @@ const MOST_THREADS: usize = 8;
 pub(super) struct Found<T> {
     /// What was taken, in order.
     pub(super) taken: Vec<T>,
+    /// The words that their codes stand for, where they have codes.
+    pub(super) words: Option<Box<Fresh>>,
     /// With the line counted from 0 within the piece.
     pub(super) rejected: Vec<Rejected>,
     /// Lines that begin in the piece.
@@ -49,6 +52,7 @@ impl<T> Default for Found<T> {
     fn default() -> Self {
         Self {
             taken: Vec::new(),
+            words: None,
             rejected: Vec::new(),
             lines: 0,
             trouble: None,
@@ -70,6 +74,9 @@ pub(super) trait Take: Send + 'static {
         file: (&Text, u64),
         found: &mut Found<Self::Taken>,
     ) -> usize;
+
+    /// The piece has no more lines.
+    fn end(&mut self, _found: &mut Found<Self::Taken>) {}
 }
 
 /// The pieces of a file, in order. Dropping it stops the threads.
@@ -275,6 +282,7 @@ impl<R: Take> Worker<R> {
             at = self.taker.line(text, at, file, &mut found);
             found.lines += 1;
         }
+        self.taker.end(&mut found);
         found
     }
 

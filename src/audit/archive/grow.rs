@@ -17,11 +17,11 @@ use crate::audit::lines::LONGEST_LINE;
 use crate::audit::merge::Sighting;
 use crate::audit::open::Sighted;
 use crate::audit::parallel::too_long;
+use crate::audit::reading::Reading;
 use crate::audit::record::{
     CallStage, Item, Merged, Record, ServiceCall, VaultCall, VaultEntry, VaultKind,
 };
 use crate::audit::source::Content;
-use crate::audit::stream::Reading;
 use crate::audit::trouble::Trouble;
 use crate::model::Text;
 use crate::model::rejected::Place;
@@ -34,7 +34,7 @@ pub(super) const OPEN: usize = 10_000;
 const LAST: usize = 1000;
 
 /// Calls that have ended that are remembered, so that one that is told twice is one row.
-const ENDED: usize = 100_000;
+pub(super) const ENDED: usize = 100_000;
 
 /// What goes on where reading left off.
 pub(super) struct Growing {
@@ -242,7 +242,7 @@ impl Archive {
             at,
             back: back.and_then(|back| u32::try_from(back).ok()).unwrap_or(0),
             has_error: row.error.is_some(),
-            codes: self.columns.codes_of(&row),
+            codes: self.columns.dictionary.codes_of(&row),
         };
         let put = self.columns.insert(&entry);
         if let Some((id, stage)) = call {

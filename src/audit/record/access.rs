@@ -84,16 +84,21 @@ impl AccessRecord {
             .end()
     }
 
+    /// What went wrong, where something did.
+    pub(in crate::audit) fn failure(&self) -> Option<&'static str> {
+        match self.ending {
+            CallEnding::Granted | CallEnding::Open => None,
+            CallEnding::Unauthenticated => Some("Unauthorized"),
+            CallEnding::Forbidden => Some("Forbidden"),
+            CallEnding::Throttled => Some("Too Many Requests"),
+            CallEnding::Failed => Some("server error"),
+        }
+    }
+
     /// The status in words, where the end was not well.
     #[must_use]
     pub fn error(&self) -> Option<Text> {
-        let name = match self.ending {
-            CallEnding::Granted | CallEnding::Open => return None,
-            CallEnding::Unauthenticated => "Unauthorized",
-            CallEnding::Forbidden => "Forbidden",
-            CallEnding::Throttled => "Too Many Requests",
-            CallEnding::Failed => "server error",
-        };
+        let name = self.failure()?;
         let note = self.note.as_ref().map_or("", Text::raw);
         let between = if note.is_empty() { "" } else { ", " };
         let status = self.status;
