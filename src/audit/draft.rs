@@ -2,15 +2,15 @@
 
 use super::coded::{Coded, Dictionary};
 use super::detect::Kind;
-use super::digest::Digest;
-use super::entry::Indexed;
+use super::entry::{Indexed, access_indexed};
 use super::format::split::Piece;
-use super::format::{Format, Read};
+use super::format::{Access, Format, Read, Told};
 use super::item::{Half, Keep, Kept, Payload};
-use super::lines::{Line, LineReader};
-use super::parallel::{Found, Take, ask, too_long};
+use super::parallel::{Found, Take, ask};
 use super::reading::{Part, ReadPiece, format_of_lines};
-use super::record::{AccessRecord, CloudTrailRecord, Provider, Record};
+use super::record::{
+    AccessWords, CloudTrailRecord, JournalRecord, PostgresRecord, Provider, Record, ServiceCall,
+};
 use super::scan::Scanner;
 use crate::model::rejected::Place;
 use crate::model::{Text, Timestamp};
@@ -71,6 +71,26 @@ impl Drafter {
         }
     }
 
+    /// The same of a request that is told in words of its line.
+    fn access(
+        &mut self,
+        dictionary: &mut Dictionary,
+        (said, byte, bytes): (&AccessWords<'_>, u64, u32),
+    ) -> Draft {
+        let indexed = access_indexed(said);
+        Draft {
+            time: said.time,
+            name: Name::Content(access(Hash::new(&self.scanner, &mut self.room), said)),
+            bytes,
+            kept: Kept::Row(Coded {
+                file: self.file,
+                byte,
+                has_error: indexed.has_error,
+                codes: dictionary.codes(&indexed),
+            }),
+        }
+    }
+
     fn kept(&self, dictionary: Option<&mut Dictionary>, record: Record, place: Place) -> Kept {
         if self.keep == Keep::Nothing {
             return Kept::Nothing;
@@ -94,40 +114,44 @@ impl Drafter {
     }
 
     fn name(&mut self, record: &Record) -> Name {
+        let mut hash = Hash::new(&self.scanner, &mut self.room);
         match record {
             Record::Vault(entry) => {
                 let id = self.scanner.id(entry.request_id.raw().as_bytes());
                 Name::Own(id, entry.kind.into())
             }
             Record::Event(event) => {
-                let id = Digest::of("event").word(event.source.raw().as_bytes());
-                let id = id.word(event.id.raw().as_bytes()).end();
-                Name::Own(id, Half::Whole)
+                hash.word("event").word(event.source.raw());
+                Name::Own(hash.word(event.id.raw()).end(), Half::Whole)
             }
-            Record::Postgres(record) => Name::Content(record.identity()),
+            Record::Postgres(record) => Name::Content(postgres(hash, record)),
             Record::CloudTrail(record) => match &record.event_id {
-                Some(id) => {
-                    let id = Digest::of("cloudtrail").word(id.raw().as_bytes()).end();
-                    Name::Own(id, Half::Whole)
+                Some(id) => Name::Own(hash.word("cloudtrail").text(id).end(), Half::Whole),
+                None => Name::Content(cloudtrail(hash, record)),
+            },
+            Record::Call(call) => {
+                let id = call_name(hash, call);
+                match &call.id {
+                    Some(_) if call.provider == Provider::Kubernetes => {
+                        Name::Own(id, call.stage.into())
+                    }
+                    Some(_) => Name::Own(id, Half::Whole),
+                    None => Name::Content(id),
                 }
-                None => Name::Content(content(record)),
-            },
-            Record::Call(call) => match &call.id {
-                Some(_) if call.provider == Provider::Kubernetes => {
-                    Name::Own(call.identity(), call.stage.into())
-                }
-                Some(_) => Name::Own(call.identity(), Half::Whole),
-                None => Name::Content(call.identity()),
-            },
-            Record::Journal(record) => match &record.cursor {
-                Some(_) => Name::Own(record.identity(), Half::Whole),
-                None => Name::Content(record.identity()),
-            },
-            Record::Access(record) => {
-                Name::Content(content_of_access(record, &self.scanner, &mut self.room))
             }
+            Record::Journal(record) => match &record.cursor {
+                Some(cursor) => Name::Own(hash.word("cursor").text(cursor).end(), Half::Whole),
+                None => Name::Content(journal(hash, record)),
+            },
+            Record::Access(record) => Name::Content(access(hash, &record.said())),
         }
     }
+}
+
+/// What tells the call of a service, for whoever takes calls in one by one: the stages of one
+/// share it.
+pub(super) fn name_of_call(scanner: &Scanner, call: &ServiceCall) -> u128 {
+    call_name(Hash::new(scanner, &mut Vec::new()), call)
 }
 
 /// Makes drafts of what is read in a thread of its own, with a dictionary for each piece.
@@ -148,7 +172,7 @@ impl Drafts {
         }
     }
 
-    fn take(&mut self, read: Read, bytes: u32, found: &mut Found<Draft>) {
+    pub(super) fn take(&mut self, read: Read, bytes: u32, found: &mut Found<Draft>) {
         match read {
             Read::Record(record, place) => {
                 let dictionary = self.dictionary.as_deref_mut();
@@ -159,36 +183,39 @@ impl Drafts {
         }
     }
 
-    /// Reads one piece of an input on. Its places are told as they are.
-    pub(super) fn piece(
+    /// Reads a line.
+    pub(super) fn line_of(
         &mut self,
-        reader: &mut LineReader,
+        line: &[u8],
+        place: &Place,
         format: &mut dyn Format,
-    ) -> Found<Draft> {
-        let mut found = Found::default();
-        let mut trouble = None;
-        let name = reader.name().clone();
-        let mut held = 0;
-        let mut line = |line: Line<'_>| {
-            let place = Place {
-                file: name.clone(),
-                line: line.number,
-                byte: line.offset,
-            };
-            let Some(bytes) = line.bytes else {
-                found.rejected.push(too_long(place));
-                return;
-            };
-            held = length(bytes);
-            format.line(bytes, &place, &mut |read| self.take(read, held, &mut found));
-        };
-        reader.lines(&mut line, &mut |t| trouble = Some(t));
-        if reader.is_done() {
-            format.finish(&mut |read| self.take(read, held, &mut found));
+        found: &mut Found<Draft>,
+    ) {
+        let bytes = length(line);
+        if self.dictionary.is_none() {
+            return format.line(line, place, &mut |read| self.take(read, bytes, found));
         }
-        self.end(&mut found);
-        found.trouble = trouble;
-        found
+        format.tell(
+            line,
+            place,
+            &mut |told| match (told, self.dictionary.as_deref_mut()) {
+                (Told::Access(Access(said)), Some(dictionary)) => {
+                    let told = (&said, place.byte, bytes);
+                    found.taken.push(self.drafter.access(dictionary, told));
+                }
+                (Told::Access(Access(said)), None) => {
+                    let record = Record::Access(Box::new(said.record()));
+                    self.take(Read::Record(record, place.clone()), bytes, found);
+                }
+                (Told::Read(read), _) => self.take(read, bytes, found),
+            },
+        );
+    }
+
+    /// The records so far are a piece: what comes next has codes of its own.
+    pub(super) fn end_piece(&mut self, found: &mut Found<Draft>) {
+        let dictionary = self.dictionary.as_deref_mut();
+        found.words = dictionary.map(|dictionary| Box::new(dictionary.drain()));
     }
 
     /// Reads records that were cut out of a document.
@@ -202,7 +229,7 @@ impl Drafts {
             };
             self.take(read.read(piece), DOCUMENT_BYTES, &mut found);
         }
-        self.end(&mut found);
+        self.end_piece(&mut found);
         found.trouble = part.trouble;
         found
     }
@@ -222,37 +249,72 @@ impl Take for Drafts {
             return text.len();
         };
         let next = ask(text, at, file, found, |line, place, found| {
-            let bytes = length(line);
-            format.line(line, place, &mut |read| self.take(read, bytes, found));
+            self.line_of(line, place, format.as_mut(), found);
         });
         self.format = Some(format);
         next
     }
 
     fn end(&mut self, found: &mut Found<Draft>) {
-        let dictionary = self.dictionary.as_deref_mut();
-        found.words = dictionary.map(|dictionary| Box::new(dictionary.drain()));
+        self.end_piece(found);
     }
 }
 
-/// The content of a request, hashed with the key of this process: an access log has millions of
-/// short lines, and a digest would cost more than reading them.
-fn content_of_access(record: &AccessRecord, scanner: &Scanner, room: &mut Vec<u8>) -> u128 {
-    let name = [record.proxy.name()];
-    let (seconds, nanos) = (record.time.seconds(), record.time.nanos());
-    room.clear();
-    room.extend(seconds.to_le_bytes());
-    room.extend(nanos.to_le_bytes());
-    room.extend(record.status.to_le_bytes());
-    for word in name.iter().chain(&record.words()) {
-        room.extend((word.len() as u64).to_le_bytes());
-        room.extend_from_slice(word.as_bytes());
+/// A hash with the key of this process: logs have millions of short records, and a digest that
+/// is the same everywhere would cost as much as reading them. Where a word ends and the next one
+/// begins counts.
+struct Hash<'a> {
+    scanner: &'a Scanner,
+    room: &'a mut Vec<u8>,
+}
+
+impl<'a> Hash<'a> {
+    fn new(scanner: &'a Scanner, room: &'a mut Vec<u8>) -> Self {
+        room.clear();
+        Self { scanner, room }
     }
-    scanner.id(room)
+
+    fn number(&mut self, number: u64) -> &mut Self {
+        self.room.extend(number.to_le_bytes());
+        self
+    }
+
+    fn word(&mut self, word: &str) -> &mut Self {
+        self.number(word.len() as u64);
+        self.room.extend_from_slice(word.as_bytes());
+        self
+    }
+
+    fn text(&mut self, text: &Text) -> &mut Self {
+        self.word(text.raw())
+    }
+
+    /// A text that is absent is as if it was empty.
+    fn some(&mut self, text: Option<&Text>) -> &mut Self {
+        self.word(text.map_or("", Text::raw))
+    }
+
+    fn time(&mut self, time: Timestamp) -> &mut Self {
+        let seconds = time.seconds().cast_unsigned();
+        self.number(seconds).number(u64::from(time.nanos()))
+    }
+
+    fn end(&self) -> u128 {
+        self.scanner.id(self.room)
+    }
+}
+
+/// As [`PostgresRecord::identity`] has it.
+fn postgres(mut hash: Hash<'_>, record: &PostgresRecord) -> u128 {
+    let seconds = record.time.seconds().cast_unsigned();
+    hash.word("postgres").number(seconds);
+    hash.number(u64::from(record.time.nanos() / 1_000_000));
+    hash.number(record.pid.unwrap_or(u64::MAX));
+    hash.some(record.user.as_ref()).text(&record.message).end()
 }
 
 /// What tells a CloudTrail record without an `eventID` from another.
-fn content(record: &CloudTrailRecord) -> u128 {
+fn cloudtrail(mut hash: Hash<'_>, record: &CloudTrailRecord) -> u128 {
     let words = [
         Some(&record.event_source),
         Some(&record.event_name),
@@ -264,11 +326,60 @@ fn content(record: &CloudTrailRecord) -> u128 {
         record.error_message.as_ref(),
         record.resource.as_ref(),
     ];
-    let time = Digest::of("cloudtrail content").word(&record.time.seconds().to_be_bytes());
-    let all = words.iter().fold(time, |digest, word| {
-        digest.word(word.map_or("", |w| w.raw()).as_bytes())
-    });
-    all.end()
+    let seconds = record.time.seconds().cast_unsigned();
+    hash.word("cloudtrail content").number(seconds);
+    for word in words {
+        hash.some(word);
+    }
+    hash.end()
+}
+
+/// As [`ServiceCall::identity`] has it.
+fn call_name(mut hash: Hash<'_>, call: &ServiceCall) -> u128 {
+    hash.word(call.provider.name());
+    if let Some(id) = &call.id {
+        hash.text(id);
+        if call.provider != Provider::Kubernetes {
+            // Unique among those of one log and one time only.
+            hash.time(call.time);
+        }
+        return hash.end();
+    }
+    let words = [
+        Some(&call.api),
+        Some(&call.method),
+        call.actor.as_ref(),
+        call.acting_as.as_ref(),
+        call.remote_address.as_ref(),
+        call.user_agent.as_ref(),
+        call.resource.as_ref(),
+        call.region.as_ref(),
+        call.error.as_ref(),
+    ];
+    hash.time(call.time);
+    for word in words {
+        hash.some(word);
+    }
+    hash.word(call.ending.outcome()).end()
+}
+
+/// As [`JournalRecord::identity`] has it, of one without a cursor.
+fn journal(mut hash: Hash<'_>, record: &JournalRecord) -> u128 {
+    hash.word("journald").time(record.time);
+    for word in [&record.host, &record.unit, &record.program] {
+        hash.some(word.as_ref());
+    }
+    hash.text(&record.message).end()
+}
+
+/// As [`AccessRecord::identity`] has it.
+fn access(mut hash: Hash<'_>, record: &AccessWords<'_>) -> u128 {
+    hash.word(record.proxy.name()).time(record.time);
+    hash.number(u64::from(record.status));
+    for word in record.words() {
+        hash.word(word);
+    }
+    hash.end()
 }
 
 pub(super) fn length(bytes: &[u8]) -> u32 {

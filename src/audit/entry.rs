@@ -10,8 +10,8 @@ use super::derive::{cloudtrail, secret_of, service};
 use super::merge::Sighting;
 use super::open::Sighted;
 use super::record::{
-    AccessRecord, CloudTrailRecord, Item, JournalRecord, PostgresRecord, Record, ServiceCall,
-    VaultCall, VaultEntry,
+    AccessRecord, AccessWords, CloudTrailRecord, Item, JournalRecord, PostgresRecord, Record,
+    ServiceCall, VaultCall, VaultEntry, failure,
 };
 use crate::model::rejected::Place;
 use crate::model::{Data, Event, RotationId, Text, Timestamp};
@@ -182,7 +182,7 @@ impl Indexed<'_> {
             Record::CloudTrail(record) => told(&cloudtrail_indexed(record)),
             Record::Call(call) => told(&call_indexed(call)),
             Record::Journal(record) => told(&journal_indexed(record)),
-            Record::Access(record) => told(&access_indexed(record)),
+            Record::Access(record) => told(&access_indexed(&record.said())),
         })
     }
 
@@ -489,17 +489,18 @@ fn journal_row(record: &JournalRecord, place: Place) -> AuditRow {
     journal_indexed(record).row(rest, place)
 }
 
-fn access_indexed(record: &AccessRecord) -> Indexed<'_> {
+/// What is kept of a request.
+pub(super) fn access_indexed<'a>(said: &'a AccessWords<'_>) -> Indexed<'a> {
     Indexed {
-        format: record.proxy.name(),
-        outcome: Some(record.ending.outcome()),
-        operation: record.method.raw(),
-        actor: raw(record.user.as_ref()),
-        path: Some(record.path.raw()),
-        source: raw(record.service.as_ref()),
+        format: said.proxy.name(),
+        outcome: Some(said.ending.outcome()),
+        operation: said.method,
+        actor: said.user,
+        path: Some(&said.path),
+        source: said.service,
         rotation: None,
         secret: None,
-        has_error: record.failure().is_some(),
+        has_error: failure(said.ending).is_some(),
     }
 }
 
@@ -511,5 +512,5 @@ fn access_row(record: &AccessRecord, place: Place) -> AuditRow {
         error: record.error(),
         message: None,
     };
-    access_indexed(record).row(rest, place)
+    access_indexed(&record.said()).row(rest, place)
 }

@@ -39,6 +39,8 @@ mod reading;
 
 mod draft;
 
+mod lots;
+
 mod stream;
 
 mod merge;

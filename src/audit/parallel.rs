@@ -126,18 +126,6 @@ impl<T: Send + 'static> Pieces<T> {
         })
     }
 
-    /// What one thread finds that reads an input from its beginning, piece by piece.
-    pub(super) fn behind(
-        input: &Input,
-        run: impl FnOnce(&SyncSender<Found<T>>) + Send + 'static,
-    ) -> Result<Self, Trouble> {
-        let (to, from) = sync_channel(AHEAD);
-        let spawn = thread::Builder::new().name("read".to_owned());
-        let spawned = spawn.spawn(move || run(&to));
-        let handle = spawned.map_err(|e| Trouble::opening(&input.path, &e))?;
-        Ok(Self::of(input, vec![from], vec![handle]))
-    }
-
     /// What several threads find in what another one cuts into parts, in the order of the parts.
     /// `cut` gives each part to the sink, which says whether anybody wants more.
     pub(super) fn spread<C: Send + 'static, R>(
@@ -526,18 +514,32 @@ mod tests {
             record
         };
         both("stderr", large(|n| record(n, 7), "\n"));
+        let quoted = |n: usize| {
+            let time = time(n).replace('T', " ").replace('Z', ".000 UTC");
+            let message =
+                format!("duplicate \"\"key\"\" {n} {filler}") + &"\n, goes on".repeat(n % 5);
+            let end = if n % 997 == 8 { "" } else { "\"" };
+            format!(
+                "{time},\"app\",\"pay\",7,\"10.1.0.10:5432\",6b,1,\"x\",{time},,0,ERROR,23505,\"{message}{end},,,,,,\"insert\",,,\"psql\",\"client backend\",,0"
+            )
+        };
+        both("csv", large(quoted, "\n"));
         // Longer than a piece.
-        let long = |n: usize| {
+        let long = |n: usize, huge: bool| {
             if n == 2000 {
                 format!(
                     "{}\n\t{}",
                     record(n, 7),
-                    format!("{filler}\n\t").repeat(9_000)
+                    format!("{filler}\n\t").repeat(if huge { 60_000 } else { 9_000 })
                 )
             } else {
                 record(n, 3)
             }
         };
-        both("a long record", large(long, "\n"));
+        both("a long record", large(|n| long(n, false), "\n"));
+        both(
+            "one that is too long to hold",
+            large(|n| long(n, true), "\n"),
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! What was seen lately, in bounded memory.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use crate::model::{Span, Timestamp};
 
@@ -11,11 +11,32 @@ use crate::model::{Span, Timestamp};
 /// Two generations are kept; when the newer one is full or old, the older one is forgotten. A
 /// record from long ago does not turn time back: it joins the newer generation.
 pub(super) struct Recent<V> {
-    newer: Keyed<V>,
-    older: Keyed<V>,
+    newer: Generation<V>,
+    older: Generation<V>,
     begun: Option<Timestamp>,
     length: Span,
     most: usize,
+}
+
+type Generation<V> = HashMap<Short, V, BuildHasherDefault<Taken>>;
+
+/// 96 bits of a hash: as safe as all of it, and with a small value they are half as large, so
+/// that more of what is looked up all over the memory is in a cache.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Short([u32; 3]);
+
+impl Short {
+    #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is one")]
+    fn of(key: u128) -> Self {
+        Self([key as u32, (key >> 32) as u32, (key >> 64) as u32])
+    }
+}
+
+impl Hash for Short {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [low, high, _] = self.0;
+        state.write_u64(u64::from(high) << 32 | u64::from(low));
+    }
 }
 
 /// A map whose keys are hashes already.
@@ -24,8 +45,8 @@ pub(super) type Keyed<V> = HashMap<u128, V, BuildHasherDefault<Taken>>;
 impl<V: Default> Recent<V> {
     pub(super) fn new(length: Span, most: usize) -> Self {
         Self {
-            newer: Keyed::default(),
-            older: Keyed::default(),
+            newer: Generation::default(),
+            older: Generation::default(),
             begun: None,
             length,
             most,
@@ -45,6 +66,7 @@ impl<V: Default> Recent<V> {
             }
             self.begun = Some(begun.max(time));
         }
+        let key = Short::of(key);
         if self.older.contains_key(&key) {
             return self.older.entry(key).or_default();
         }

@@ -12,9 +12,10 @@ use super::format::vault::Vault;
 use super::format::{Format, Read};
 use super::item::{Half, Item, Keep, Kept};
 use super::lines::{Line, LineReader};
+use super::lots::{Cutter, Lot};
 use super::parallel::{Found, Marks, Pieces, WORTHWHILE, too_long};
 use super::progress::Progress;
-use super::reading::{Part, Reading, WATERMARK_CLOUD, cut_of, format_of_lines, watermark};
+use super::reading::{Part, Reading, WATERMARK_CLOUD, cut_of, watermark};
 use super::recent::Recent;
 use super::record::Record;
 use super::reorder::Reorder;
@@ -418,16 +419,14 @@ impl Feed {
             };
             return Ok(Self::Drafts(Pieces::spread(input, cut, &taker)?, 0));
         }
-        let (mut format, mut drafts) = (format_of_lines(kind), Drafts::of(kind, drafter));
-        let pieces = Pieces::behind(input, move |to| {
-            while let Some(format) = format.as_mut().filter(|_| !reader.is_done()) {
-                let found = drafts.piece(&mut reader, format.as_mut());
-                if to.send(found).is_err() {
-                    return;
-                }
-            }
-        })?;
-        Ok(Self::Drafts(pieces, 0))
+        let name = reader.name().clone();
+        let cutter = Cutter::new(kind, &name, Drafts::of(kind, drafter));
+        let cut = move |give: &mut dyn FnMut(Lot) -> bool| cutter.run(reader, give);
+        let taker = || {
+            let (mut drafts, name) = (Drafts::of(kind, drafter), name.clone());
+            move |lot: Lot| lot.found(kind, &name, &mut drafts)
+        };
+        Ok(Self::Drafts(Pieces::spread(input, cut, &taker)?, 0))
     }
 }
 

@@ -22,7 +22,6 @@ use crate::audit::merge::{Merge, Out, Sighting};
 use crate::audit::open::{Opened, sighted};
 use crate::audit::progress::Progress;
 use crate::audit::record::CallStage;
-use crate::audit::scan::Scanner;
 use crate::audit::source::Input;
 use crate::audit::stream::{Shared, kind_of};
 use crate::audit::trouble::name_of;
@@ -95,7 +94,8 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
         archive.originals.push(original);
     }
     archive.growing = join.finish(&mut archive.columns);
-    let shared = Shared::new(progress, Scanner::new(), Keep::Rows, None);
+    let scanner = archive.growing.scanner.clone();
+    let shared = Shared::new(progress, scanner, Keep::Rows, None);
     std::mem::swap(&mut *shared.dictionary(), &mut archive.columns.dictionary);
     let mut merge = Merge::new(merged, &shared);
     let mut files = Files::of(&archive.originals);

@@ -11,6 +11,7 @@ use super::original::Original;
 use super::segment::ById;
 use crate::audit::AuditRow;
 use crate::audit::detect::Kind;
+use crate::audit::draft::name_of_call;
 use crate::audit::follow::Block;
 use crate::audit::format::{Format, Read, vault};
 use crate::audit::lines::LONGEST_LINE;
@@ -21,6 +22,7 @@ use crate::audit::reading::Reading;
 use crate::audit::record::{
     CallStage, Item, Merged, Record, ServiceCall, VaultCall, VaultEntry, VaultKind,
 };
+use crate::audit::scan::Scanner;
 use crate::audit::source::Content;
 use crate::audit::trouble::Trouble;
 use crate::model::Text;
@@ -39,6 +41,8 @@ pub(super) const ENDED: usize = 100_000;
 /// What goes on where reading left off.
 pub(super) struct Growing {
     ids: Ids,
+    /// Names the calls of services as they were named when the archive was made.
+    pub(super) scanner: Scanner,
     /// The readers of the files that grow, by their numbers. Locked by nobody: searches share the
     /// archive, and a reader alone could not be shared.
     formats: HashMap<u32, Mutex<Box<dyn Format + Send>>>,
@@ -257,6 +261,7 @@ impl Growing {
     pub(super) fn new(ids: Ids) -> Self {
         Self {
             ids,
+            scanner: Scanner::new(),
             formats: HashMap::new(),
             open: Recalled::new(OPEN),
             ended: Recalled::new(ENDED),
@@ -283,16 +288,17 @@ impl Growing {
     /// The same of a call of a service.
     pub(super) fn service_call(&self, call: &ServiceCall) -> Option<(u64, CallStage)> {
         call.id.as_ref()?;
-        Some((self.call_id(call.identity()), call.stage))
+        let name = name_of_call(&self.scanner, call);
+        Some((self.call_id(name), call.stage))
     }
 
-    fn call_id(&self, identity: u128) -> u64 {
-        self.ids.of(&identity.to_be_bytes())
+    fn call_id(&self, name: u128) -> u64 {
+        self.ids.of(&name.to_be_bytes())
     }
 
     /// Remembers how far a service's call in the index is.
-    pub(super) fn remember_call(&mut self, identity: u128, open: Open) {
-        self.remember(self.call_id(identity), open);
+    pub(super) fn remember_call(&mut self, name: u128, open: Open) {
+        self.remember(self.call_id(name), open);
     }
 
     /// Remembers how far a call in the index is.

@@ -31,6 +31,15 @@ pub(crate) fn beginning(words: &str) -> &str {
     }
 }
 
+/// Bytes as words, with a mark where they are none. Nearly all are, and telling that is faster
+/// than looking for what is not.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(words) => Cow::Borrowed(words),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
 /// The beginning of a line of which only the shape can be trusted: a broken line may begin
 /// anywhere, so no quote tells a name from a value. Words that are not in `known` are masked.
 pub(crate) fn shape(line: &str, known: &[&str]) -> String {

@@ -40,6 +40,36 @@ const BEGINNINGS: &[&str] = &[
 /// The shortest word that is taken for a token by its beginning.
 const SHORTEST_TOKEN: usize = 16;
 
+/// The letters that tokens of a known kind begin with: most words begin with another.
+const FIRST_LETTERS: [bool; 256] = {
+    // A signed JWT and Vault's old kind begin so.
+    let mut letters = [false; 256];
+    letters[b'e' as usize] = true;
+    letters[b's' as usize] = true;
+    let mut begins = BEGINNINGS;
+    while let [first, others @ ..] = begins {
+        letters[first.as_bytes()[0] as usize] = true;
+        begins = others;
+    }
+    letters
+};
+
+/// The bytes that a word may hold.
+const IN_WORD: [bool; 256] = {
+    let mut letters = [false; 256];
+    let mut byte = 0;
+    while byte < letters.len() {
+        letters[byte] = byte >= 0x80
+            || matches!(
+                byte as u8,
+                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
+                    | b'_' | b'-' | b'.' | b'/' | b'+' | b'~' | b'%'
+            );
+        byte += 1;
+    }
+    letters
+};
+
 /// The ends of names whose values are secrets, in lower case and without `-` and `_`.
 const SECRET_NAMES: &[&str] = &[
     "password",
@@ -109,7 +139,8 @@ const PLAIN_PARAMETERS: &[&str] = &[
 /// signed JWT.
 #[must_use]
 pub fn is_token(word: &str) -> bool {
-    if word.len() < SHORTEST_TOKEN {
+    let first = word.bytes().next().map_or(0, usize::from);
+    if word.len() < SHORTEST_TOKEN || FIRST_LETTERS.get(first) != Some(&true) {
         return false;
     }
     let is_jwt = || word.starts_with("eyJ") && word.bytes().filter(|b| *b == b'.').count() >= 2;
@@ -154,11 +185,15 @@ pub fn cut(words: &str) -> &str {
 #[must_use]
 pub fn target(words: &str) -> Cow<'_, str> {
     let words = cut(words);
-    let (path, query) = match words.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
+    let (path, query) = match memchr::memchr(b'?', words.as_bytes()) {
+        Some(at) => (words.get(..at).unwrap_or_default(), words.get(at + 1..)),
         None => (words, None),
     };
-    let plain_path = !path.contains("://") && !path.split(['/', ';', '=']).any(is_token);
+    let names_scheme = || memchr::memchr(b':', path.as_bytes()).is_some() && path.contains("://");
+    let holds_token = || {
+        path.len() >= SHORTEST_TOKEN && path.split(|c| matches!(c, '/' | ';' | '=')).any(is_token)
+    };
+    let plain_path = !names_scheme() && !holds_token();
     if query.is_none() && plain_path {
         return Cow::Borrowed(words);
     }
@@ -217,9 +252,7 @@ struct Masker<'a> {
 
 /// True for a byte that a word may hold.
 fn in_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || byte >= 0x80
-        || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'+' | b'~' | b'%')
+    IN_WORD.get(usize::from(byte)) == Some(&true)
 }
 
 impl<'a> Masker<'a> {
@@ -230,9 +263,9 @@ impl<'a> Masker<'a> {
     /// What begins here and goes on while `is` holds; passes it.
     fn take(&mut self, is: impl Fn(u8) -> bool) -> (usize, &'a str) {
         let begin = self.at;
-        while self.peek().is_some_and(&is) {
-            self.at += 1;
-        }
+        let rest = self.words.as_bytes().get(begin..).unwrap_or_default();
+        let taken = rest.iter().position(|byte| !is(*byte));
+        self.at += taken.unwrap_or(rest.len());
         (begin, self.words.get(begin..self.at).unwrap_or_default())
     }
 
@@ -255,7 +288,7 @@ impl<'a> Masker<'a> {
     fn run(&mut self) {
         while let Some(byte) = self.peek() {
             if !in_word(byte) {
-                if self.rest().starts_with("://") {
+                if byte == b':' && self.rest().starts_with("://") {
                     self.authority();
                 } else {
                     self.at += 1;
@@ -374,7 +407,8 @@ impl<'a> Masker<'a> {
 }
 
 fn is_scheme(word: &str) -> bool {
-    word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic")
+    matches!(word.len(), 5 | 6)
+        && (word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::audit::format::text::rejected;
+use crate::audit::format::text::{lossy, rejected};
 use crate::audit::format::{Format, Read, excerpt};
 use crate::audit::record::Record;
 use crate::model::Text;
@@ -95,6 +95,25 @@ impl Format for CsvLog {
     }
 }
 
+/// Tells at which lines [`CsvLog`] holds nothing back, by their quotes alone.
+#[derive(Debug, Default)]
+pub struct Quotes {
+    is_open: bool,
+    bytes: usize,
+}
+
+impl Quotes {
+    /// Takes the next line; true where no record above it is open.
+    pub fn pass(&mut self, line: &[u8]) -> bool {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let was_open = self.is_open;
+        let turns = memchr::memchr_iter(b'"', line).count() % 2 == 1;
+        self.bytes = if was_open { self.bytes + 1 } else { 0 } + line.len();
+        self.is_open = was_open != turns && (!was_open || self.bytes <= RECORD_BYTES);
+        !was_open
+    }
+}
+
 fn record(line: &[u8], place: &Place, out: &mut dyn FnMut(Read)) {
     match read(line) {
         Ok(record) => out(Read::Record(record, place.clone())),
@@ -172,7 +191,7 @@ fn add<'a>(words: &mut Cow<'a, [u8]>, more: &'a [u8]) {
 }
 
 fn column<'a>(fields: &'a [Cow<'_, [u8]>], index: usize) -> Cow<'a, str> {
-    String::from_utf8_lossy(fields.get(index).map(AsRef::as_ref).unwrap_or_default())
+    lossy(fields.get(index).map(AsRef::as_ref).unwrap_or_default())
 }
 
 fn read(line: &[u8]) -> Result<Record, String> {
