@@ -169,12 +169,11 @@ fn main() {
     let wanted: Vec<String> = args.collect();
     println!("{megabytes} MB of each, best of {RUNS}");
     let folder = tempfile::tempdir().unwrap();
+    let exact = |name: &String| SAMPLES.iter().any(|sample| sample.name == name);
     for sample in &SAMPLES {
-        if !wanted.is_empty()
-            && !wanted
-                .iter()
-                .any(|name| sample.name.contains(name.as_str()))
-        {
+        let is_meant =
+            |name: &String| sample.name == name || (!exact(name) && sample.name.contains(name));
+        if !wanted.is_empty() && !wanted.iter().any(is_meant) {
             continue;
         }
         let path = folder.path().join("log");

@@ -142,6 +142,11 @@ pub(crate) fn part<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<
 pub(crate) fn json<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &str) -> Result<T, String> {
     let words = std::str::from_utf8(bytes)
         .map_err(|e| format!("not UTF-8 at byte {} of the record", e.valid_up_to()))?;
+    json_words(words, what)
+}
+
+/// The same of words.
+pub(crate) fn json_words<'a, T: Deserialize<'a>>(words: &'a str, what: &str) -> Result<T, String> {
     serde_json::from_str(words).map_err(|error| match error.classify() {
         serde_json::error::Category::Eof => "the JSON object ends early".to_owned(),
         serde_json::error::Category::Data => {

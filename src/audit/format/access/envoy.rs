@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Draft, divided, host, quoted, request, sniff as sniffed, status};
 use crate::audit::format::Access;
-use crate::audit::format::text::{Words, json as parse};
+use crate::audit::format::text::{Words, json_words as parse};
 use crate::audit::record::Proxy;
 use crate::model::Timestamp;
 
@@ -35,7 +35,7 @@ pub fn line(line: &str, out: &mut dyn FnMut(Access<'_>)) -> Result<(), String> {
     let shape: [bool; 9] = [false, false, false, false, true, true, true, true, true];
     let begins = fields
         .windows(shape.len())
-        .position(|window| window.iter().map(|f| f.is_quoted).eq(shape))
+        .position(|window| window.iter().zip(shape).all(|(f, is)| f.is_quoted == is))
         .ok_or("not the fields of Envoy's or Istio's format")?;
     let quoted_at = begins + 4;
     let (forwarded, agent, id, authority) = (
@@ -69,7 +69,7 @@ struct Field<'a> {
 }
 
 fn fields(rest: &str) -> Vec<Field<'_>> {
-    let mut fields = Vec::new();
+    let mut fields = Vec::with_capacity(MOST_FIELDS);
     let mut rest = rest.trim_start();
     while !rest.is_empty() && fields.len() < MOST_FIELDS {
         let (words, is_quoted, after) = if let Some((words, after)) = quoted(rest) {
@@ -142,7 +142,7 @@ fn words<'w>(words: Option<&'w Words<'_>>) -> &'w str {
 /// # Errors
 /// The reason, for a person, and without any of the line's words.
 pub fn json(line: &str, out: &mut dyn FnMut(Access<'_>)) -> Result<(), String> {
-    let raw: Raw<'_> = parse(line.as_bytes(), "line of an access log")?;
+    let raw: Raw<'_> = parse(line, "line of an access log")?;
     let time =
         Timestamp::parse(words(raw.start_time.as_ref())).map_err(|e| format!("start_time: {e}"))?;
     let draft = Draft {

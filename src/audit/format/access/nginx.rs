@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{Draft, divided, host, quoted, request, sniff as sniffed, status};
 use crate::audit::format::Access;
-use crate::audit::format::text::{Words, json as parse};
+use crate::audit::format::text::{Words, json_words as parse};
 use crate::audit::record::Proxy;
 use crate::model::{Span, Timestamp};
 
@@ -208,7 +208,7 @@ struct Raw<'a> {
 /// # Errors
 /// The reason, for a person, and without any of the line's words.
 pub fn json(line: &str, out: &mut dyn FnMut(Access<'_>)) -> Result<(), String> {
-    let raw: Raw<'_> = parse(line.as_bytes(), "line of an access log")?;
+    let raw: Raw<'_> = parse(line, "line of an access log")?;
     let time = raw
         .time_iso8601
         .as_ref()
