@@ -275,7 +275,7 @@ impl<'a> Hash<'a> {
     }
 
     fn number(&mut self, number: u64) -> &mut Self {
-        self.room.extend(number.to_le_bytes());
+        self.room.extend_from_slice(&number.to_le_bytes());
         self
     }
 

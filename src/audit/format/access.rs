@@ -9,6 +9,8 @@ use super::text::{beginning, rejected};
 use std::borrow::Cow;
 
 use super::{Format, Read, Told, excerpt};
+#[cfg(test)]
+use crate::audit::record::AccessRecord;
 use crate::audit::record::Record;
 use crate::audit::record::{AccessWords, CallEnding, Proxy};
 use crate::model::Timestamp;
@@ -203,6 +205,14 @@ fn host(address: &str) -> &str {
         Some((host, port)) if !host.contains(':') && port.parse::<u16>().is_ok() => host,
         _ => address,
     }
+}
+
+/// The record that a line is.
+#[cfg(test)]
+pub(in crate::audit) fn record(read: ReadLine, line: &str) -> Result<AccessRecord, String> {
+    let mut records = Vec::new();
+    read(line, &mut |super::Access(said)| records.push(said.record()))?;
+    records.pop().ok_or_else(|| "no record".to_owned())
 }
 
 #[cfg(test)]

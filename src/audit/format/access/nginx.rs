@@ -95,60 +95,46 @@ fn local_time(words: &str) -> Option<Timestamp> {
     if [at(2), at(6), at(11), at(20)] != [b'/', b'/', b':', b' '].map(Some) {
         return None;
     }
-    let clock = words.get(12..20)?;
-    let date = [
-        number(words.get(7..11)?),
-        Some(month(words.get(3..6)?)?),
-        number(words.get(..2)?),
-    ];
-    let shown = if let ([Some(year), Some(month), Some(day)], [Some(b':'), Some(b':')]) =
-        (date, [at(14), at(17)])
-        && let (Some(hour), Some(minute), Some(second)) = (
-            number(words.get(12..14)?),
-            number(words.get(15..17)?),
-            number(words.get(18..20)?),
-        ) {
-        Timestamp::of_clock([year, month, day], [hour, minute, second], 0)
-    } else {
-        None
-    };
-    let utc = match shown {
+    let month = month(bytes.get(3..6)?)?;
+    let utc = match shown(bytes, month) {
         Some(utc) => utc,
         // A leap second, and what is none.
         None => {
             let (year, day) = (words.get(7..11)?, words.get(..2)?);
-            let month = month(words.get(3..6)?)?;
+            let clock = words.get(12..20)?;
             Timestamp::parse(&format!("{year}-{month:02}-{day}T{clock}Z")).ok()?
         }
     };
     Some(utc - Span::seconds(east(words.get(21..)?)?))
 }
 
-/// From 1.
-fn month(name: &str) -> Option<u32> {
-    Some(match name {
-        "Jan" => 1,
-        "Feb" => 2,
-        "Mar" => 3,
-        "Apr" => 4,
-        "May" => 5,
-        "Jun" => 6,
-        "Jul" => 7,
-        "Aug" => 8,
-        "Sep" => 9,
-        "Oct" => 10,
-        "Nov" => 11,
-        "Dec" => 12,
-        _ => return None,
-    })
+/// The moment at which a clock in UTC shows this, in the usual spelling.
+fn shown(bytes: &[u8], month: u32) -> Option<Timestamp> {
+    let number = |begin: usize, end: usize| {
+        let digits = bytes.get(begin..end)?;
+        digits.iter().try_fold(0, |sum: u32, byte| {
+            let digit = u32::from(byte.wrapping_sub(b'0'));
+            (digit < 10).then_some(sum * 10 + digit)
+        })
+    };
+    if bytes.get(14) != Some(&b':') || bytes.get(17) != Some(&b':') {
+        return None;
+    }
+    let date = [number(7, 11)?, month, number(0, 2)?];
+    let clock = [number(12, 14)?, number(15, 17)?, number(18, 20)?];
+    Timestamp::of_clock(date, clock, 0)
 }
 
-/// Of digits and nothing else.
-fn number(digits: &str) -> Option<u32> {
-    digits.bytes().try_fold(0, |sum: u32, byte| {
-        let digit = u32::from(byte.wrapping_sub(b'0'));
-        (digit < 10).then_some(sum * 10 + digit)
-    })
+/// From 1.
+fn month(name: &[u8]) -> Option<u32> {
+    const MONTHS: [&[u8]; 12] = [
+        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
+        b"Dec",
+    ];
+    (1..)
+        .zip(MONTHS)
+        .find(|(_, month)| *month == name)
+        .map(|(nth, _)| nth)
 }
 
 /// The seconds that a zone, such as `-0700`, is east of UTC.
