@@ -32,9 +32,6 @@ const MOST_HELD_BYTES: u64 = 64 << 20;
 /// Up to so many inputs are simply kept open.
 const KEPT_OPEN: usize = 48;
 
-/// So many records are looked up together.
-const WARMED: usize = 16;
-
 /// How far ahead of the stream an input is opened: its first record may come late by this much.
 const AHEAD: Span = Span::seconds(600);
 
@@ -67,8 +64,6 @@ pub(super) struct Merge {
     /// The stream that is being drained, until another has something earlier.
     current: Option<usize>,
     pairs: Pairs,
-    /// So many records more have been looked up.
-    warm: usize,
     ended: bool,
 }
 
@@ -99,7 +94,6 @@ impl Merge {
             heads: BinaryHeap::new(),
             current: None,
             pairs: Pairs::new(),
-            warm: 0,
             ended: false,
         }
     }
@@ -141,13 +135,7 @@ impl Merge {
                 self.current = None;
                 continue;
             }
-            let stream = stream.as_mut()?;
-            if self.warm == 0 {
-                self.warm = WARMED;
-                self.pairs.seen.warm(stream.coming(WARMED));
-            }
-            self.warm -= 1;
-            return stream.pop();
+            return stream.as_mut().and_then(Stream::pop);
         }
     }
 

@@ -93,11 +93,6 @@ impl<T> Reorder<T> {
         (self.ended || passed || full).then_some(head)
     }
 
-    /// The next few of those that came in order: nearly all did.
-    pub(super) fn coming(&self, most: usize) -> impl Iterator<Item = &T> {
-        self.queue.iter().take(most).map(|held| &held.what)
-    }
-
     /// Takes the earliest out, whether or not it may go.
     pub(super) fn pop(&mut self) -> Option<(Timestamp, T)> {
         let stray_first = match (self.queue.front(), self.strays.peek()) {

@@ -244,11 +244,6 @@ impl Stream {
         quiet.is_some_and(|quiet| reader.is_quiet(quiet))
     }
 
-    /// The ids of about so many records that come next.
-    pub(super) fn coming(&self, most: usize) -> impl Iterator<Item = u128> {
-        self.order.coming(most).map(|item| item.id)
-    }
-
     /// Takes the record that [`Self::head`] told of.
     pub(super) fn pop(&mut self) -> Option<Item> {
         self.order.pop().map(|(_, item)| item)
