@@ -344,7 +344,7 @@ impl Splitter {
         let mut at = 0;
         while let Some(byte) = rest.get(at) {
             match (self.quote, byte) {
-                (Quote::Escaped, _) => self.quote = Quote::Inside,
+                (Quote::Escaped, _) | (Quote::Outside, b'"') => self.quote = Quote::Inside,
                 (Quote::Inside, _) => {
                     let inside = rest.get(at..).unwrap_or_default();
                     match memchr::memchr2(b'"', b'\\', inside) {
@@ -357,7 +357,6 @@ impl Splitter {
                         Quote::Escaped
                     };
                 }
-                (Quote::Outside, b'"') => self.quote = Quote::Inside,
                 (Quote::Outside, b'{' | b'[') => self.depth += 1,
                 (Quote::Outside, b'}' | b']') => {
                     self.depth -= 1;

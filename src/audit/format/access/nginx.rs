@@ -96,14 +96,13 @@ fn local_time(words: &str) -> Option<Timestamp> {
         return None;
     }
     let month = month(bytes.get(3..6)?)?;
-    let utc = match shown(bytes, month) {
-        Some(utc) => utc,
+    let utc = if let Some(utc) = shown(bytes, month) {
+        utc
+    } else {
         // A leap second, and what is none.
-        None => {
-            let (year, day) = (words.get(7..11)?, words.get(..2)?);
-            let clock = words.get(12..20)?;
-            Timestamp::parse(&format!("{year}-{month:02}-{day}T{clock}Z")).ok()?
-        }
+        let (year, day) = (words.get(7..11)?, words.get(..2)?);
+        let clock = words.get(12..20)?;
+        Timestamp::parse(&format!("{year}-{month:02}-{day}T{clock}Z")).ok()?
     };
     Some(utc - Span::seconds(east(words.get(21..)?)?))
 }
