@@ -1,20 +1,23 @@
 //! One uniform row an event, whatever its format, for lists and tables.
 
+mod picked;
+
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
 use super::derive::{cloudtrail, secret_of, service};
 use super::merge::Sighting;
 use super::open::Sighted;
 use super::record::{
-    AccessRecord, CloudTrailRecord, Item, JournalRecord, PostgresRecord, ServiceCall, VaultCall,
-    VaultEntry,
+    AccessRecord, AccessWords, CloudTrailRecord, Item, JournalRecord, PostgresRecord, Record,
+    ServiceCall, VaultCall, VaultEntry, failure,
 };
 use crate::model::rejected::Place;
-use crate::model::{Data, Event, Text, Timestamp};
+use crate::model::{Data, Event, RotationId, Text, Timestamp};
 use crate::query::{Field, Row};
+
+use picked::Picked;
 
 /// What can be said of an event in the same words whatever its format. What its format does not
 /// tell is absent.
@@ -144,72 +147,122 @@ impl Row for AuditRow {
     }
 }
 
-/// What the payloads of events say in common. Building a value of each took longer than reading it.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Said<'a> {
-    #[serde(borrow)]
-    actor: Option<&'a RawValue>,
-    #[serde(borrow)]
-    by: Option<&'a RawValue>,
-    #[serde(borrow)]
-    consumer: Option<&'a RawValue>,
-    #[serde(borrow)]
-    path: Option<&'a RawValue>,
-    #[serde(borrow)]
-    secret: Option<&'a RawValue>,
-    #[serde(borrow)]
-    outcome: Option<&'a RawValue>,
-    #[serde(borrow)]
-    status: Option<&'a RawValue>,
-    #[serde(borrow)]
-    state: Option<&'a RawValue>,
-    #[serde(borrow)]
-    phase: Option<&'a RawValue>,
-    #[serde(borrow)]
-    remote_addr: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    reason: Option<&'a RawValue>,
-    #[serde(borrow)]
-    stage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    summary: Option<&'a RawValue>,
-    #[serde(borrow)]
-    version: Option<&'a RawValue>,
+/// What a list and an index show of a record, in its own words.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Indexed<'a> {
+    pub(super) format: &'static str,
+    pub(super) outcome: Option<&'a str>,
+    pub(super) operation: &'a str,
+    pub(super) actor: Option<&'a str>,
+    pub(super) path: Option<&'a str>,
+    pub(super) source: Option<&'a str>,
+    pub(super) rotation: Option<&'a str>,
+    pub(super) secret: Option<Cow<'a, str>>,
+    /// True where something went wrong of which it tells more.
+    pub(super) has_error: bool,
 }
 
-/// The first of these that is a string.
-fn first<const N: usize>(said: [Option<&RawValue>; N]) -> Option<Text> {
-    let string = |raw: &RawValue| serde_json::from_str::<Text>(raw.get()).ok();
-    said.into_iter().flatten().find_map(string)
+/// What a row says besides.
+struct Rest {
+    time: Timestamp,
+    id: Option<Text>,
+    remote_addr: Option<Text>,
+    error: Option<Text>,
+    message: Option<Text>,
+}
+
+impl Indexed<'_> {
+    /// Tells what is kept of a record; `None` of a half of a Vault call, which is shown with the
+    /// other.
+    pub(super) fn tell<T>(record: &Record, told: impl FnOnce(&Indexed<'_>) -> T) -> Option<T> {
+        Some(match record {
+            Record::Event(event) => told(&event_indexed(event, &Picked::of(event))),
+            Record::Vault(_) => return None,
+            Record::Postgres(record) => told(&postgres_indexed(record)),
+            Record::CloudTrail(record) => told(&cloudtrail_indexed(record)),
+            Record::Call(call) => told(&call_indexed(call)),
+            Record::Journal(record) => told(&journal_indexed(record)),
+            Record::Access(record) => told(&access_indexed(&record.said())),
+        })
+    }
+
+    /// Its words, in the order of [`Field::INDEXED`].
+    pub(super) fn words(&self) -> [Option<&str>; Field::INDEXED.len()] {
+        Field::INDEXED.map(|field| match field {
+            Field::Format => Some(self.format),
+            Field::Outcome => self.outcome,
+            Field::Operation => Some(self.operation),
+            Field::Actor => self.actor,
+            Field::Path => self.path,
+            Field::Source => self.source,
+            Field::Rotation => self.rotation,
+            Field::Secret => self.secret.as_deref(),
+            Field::Time
+            | Field::Id
+            | Field::RemoteAddr
+            | Field::Error
+            | Field::Message
+            | Field::File => None,
+        })
+    }
+
+    fn row(self, rest: Rest, place: Place) -> AuditRow {
+        AuditRow {
+            time: rest.time,
+            format: self.format,
+            id: rest.id,
+            source: self.source.map(Text::from),
+            actor: self.actor.map(Text::from),
+            operation: self.operation.into(),
+            path: self.path.map(Text::from),
+            outcome: self.outcome.map(Text::from),
+            remote_addr: rest.remote_addr,
+            error: rest.error,
+            message: rest.message,
+            rotation: self.rotation.map(Text::from),
+            secret: self.secret.map(Text::from),
+            place,
+        }
+    }
+}
+
+fn raw(text: Option<&Text>) -> Option<&str> {
+    text.map(Text::raw)
+}
+
+const EVENT_ERROR: [&str; 2] = ["error", "reason"];
+
+/// The payloads share words for who, what and how; what a type lacks is absent.
+fn event_indexed<'a>(event: &'a Event, said: &'a Picked) -> Indexed<'a> {
+    Indexed {
+        format: "event",
+        outcome: said.first(&["outcome", "status", "state", "phase"]),
+        operation: match &event.data {
+            Data::AuditEntry(entry) => entry.operation.raw(),
+            data => data.type_name(),
+        },
+        actor: said.first(&["actor", "by", "consumer"]),
+        path: said
+            .first(&["path", "secret"])
+            .or_else(|| raw(event.subject.as_ref())),
+        source: Some(event.source.raw()),
+        rotation: event.rotation.as_ref().map(RotationId::raw),
+        secret: said.first(&["secret"]).map(Cow::Borrowed),
+        has_error: said.first(&EVENT_ERROR).is_some(),
+    }
 }
 
 fn event_row(event: &Event, place: Place) -> AuditRow {
-    // The payloads share words for who, what and how; what a type lacks is absent.
-    let data = serde_json::to_string(&event.data).unwrap_or_default();
-    let said: Said<'_> = serde_json::from_str(&data).unwrap_or_default();
-    let operation = match &event.data {
-        Data::AuditEntry(entry) => Text::from(entry.operation.raw()),
-        data => Text::from(data.type_name()),
-    };
-    AuditRow {
+    let said = Picked::of(event);
+    let first = |names: &[&str]| said.first(names).map(Text::from);
+    let rest = Rest {
         time: event.time,
-        format: "event",
         id: Some(event.id.0.clone()),
-        source: Some(event.source.0.clone()),
-        actor: first([said.actor, said.by, said.consumer]),
-        operation,
-        path: first([said.path, said.secret]).or_else(|| event.subject.clone()),
-        outcome: first([said.outcome, said.status, said.state, said.phase]),
-        remote_addr: first([said.remote_addr]),
-        error: first([said.error, said.reason]),
-        message: first([said.stage, said.summary, said.version]),
-        rotation: event.rotation.as_ref().map(|rotation| rotation.0.clone()),
-        secret: first([said.secret]),
-        place,
-    }
+        remote_addr: first(&["remote_addr"]),
+        error: first(&EVENT_ERROR),
+        message: first(&["stage", "summary", "version"]),
+    };
+    event_indexed(event, &said).row(rest, place)
 }
 
 fn vault_row(call: &VaultCall, place: Place) -> Option<AuditRow> {
@@ -274,18 +327,20 @@ pub(super) fn is_denied(error: &str) -> bool {
     .any(|words| error.contains(words))
 }
 
-fn postgres_row(record: &PostgresRecord, place: Place) -> AuditRow {
-    let severity = record.severity.raw();
-    let failed = matches!(severity, "ERROR" | "FATAL" | "PANIC");
+fn is_failed(record: &PostgresRecord) -> bool {
+    matches!(record.severity.raw(), "ERROR" | "FATAL" | "PANIC")
+}
+
+fn postgres_indexed(record: &PostgresRecord) -> Indexed<'_> {
+    let failed = is_failed(record);
     let denied = record
         .sqlstate
         .as_ref()
         .is_some_and(|code| code.raw().starts_with("28") || code.raw() == "42501");
-    let message = record.message.raw();
-    let operation = if denied || message.starts_with("connection auth") {
+    let operation = if denied || record.message.raw().starts_with("connection auth") {
         "login"
     } else {
-        severity
+        record.severity.raw()
     };
     let outcome = match (denied, failed) {
         (true, _) => Some("denied"),
@@ -293,130 +348,169 @@ fn postgres_row(record: &PostgresRecord, place: Place) -> AuditRow {
         _ if operation == "login" => Some("allowed"),
         _ => None,
     };
-    AuditRow {
-        time: record.time,
+    Indexed {
         format: "postgres",
-        id: None,
-        source: None,
-        actor: record.user.clone(),
-        operation: operation.into(),
-        path: record.database.clone(),
-        outcome: outcome.map(Text::from),
-        remote_addr: record.remote_host.clone(),
-        error: failed.then(|| record.message.clone()),
-        message: (!failed).then(|| record.message.clone()),
-        rotation: None,
-        secret: None,
-        place,
+        outcome,
+        operation,
+        actor: raw(record.user.as_ref()),
+        path: raw(record.database.as_ref()),
+        has_error: failed,
+        ..Indexed::default()
     }
 }
 
-fn cloudtrail_row(record: &CloudTrailRecord, place: Place) -> AuditRow {
-    let code = record.error_code.as_ref();
-    let outcome = match code.map(Text::raw) {
+fn postgres_row(record: &PostgresRecord, place: Place) -> AuditRow {
+    let failed = is_failed(record);
+    let rest = Rest {
+        time: record.time,
+        id: None,
+        remote_addr: record.remote_host.clone(),
+        error: failed.then(|| record.message.clone()),
+        message: (!failed).then(|| record.message.clone()),
+    };
+    postgres_indexed(record).row(rest, place)
+}
+
+fn cloudtrail_indexed(record: &CloudTrailRecord) -> Indexed<'_> {
+    let outcome = match raw(record.error_code.as_ref()) {
         Some(code) if code.contains("AccessDenied") || code.contains("Unauthorized") => "denied",
         Some(_) => "error",
         // A failed rotation has a message and no code.
         None if record.error_message.is_some() => "error",
         None => "allowed",
     };
-    let error = match (code, &record.error_message) {
-        (Some(code), Some(words)) => Some(Text::from(format!("{}: {}", code.raw(), words.raw()))),
-        (code, words) => code.or(words.as_ref()).cloned(),
-    };
-    AuditRow {
-        time: record.time,
+    Indexed {
         format: "cloudtrail",
+        outcome: Some(outcome),
+        operation: record.event_name.raw(),
+        actor: Some(record.actor.raw()).filter(|actor| !actor.is_empty()),
+        path: raw(record.resource.as_ref()),
+        source: Some(record.event_source.raw()),
+        rotation: None,
+        secret: cloudtrail::secret(record).map(Cow::Borrowed),
+        has_error: record.error_code.is_some() || record.error_message.is_some(),
+    }
+}
+
+fn cloudtrail_row(record: &CloudTrailRecord, place: Place) -> AuditRow {
+    let error = match (&record.error_code, &record.error_message) {
+        (Some(code), Some(words)) => Some(Text::from(format!("{}: {}", code.raw(), words.raw()))),
+        (code, words) => code.as_ref().or(words.as_ref()).cloned(),
+    };
+    let rest = Rest {
+        time: record.time,
         id: record.event_id.clone(),
-        source: Some(record.event_source.clone()),
-        actor: (!record.actor.is_empty()).then(|| record.actor.clone()),
-        operation: record.event_name.clone(),
-        path: record.resource.clone(),
-        outcome: Some(outcome.into()),
         remote_addr: record.remote_address.clone(),
         error,
         message: None,
+    };
+    cloudtrail_indexed(record).row(rest, place)
+}
+
+fn call_indexed(call: &ServiceCall) -> Indexed<'_> {
+    Indexed {
+        format: call.provider.name(),
+        outcome: Some(call.ending.outcome()),
+        operation: call.method.raw(),
+        actor: raw(call.actor.as_ref()),
+        path: raw(call.resource.as_ref()),
+        source: Some(call.api.raw()),
         rotation: None,
-        secret: cloudtrail::secret(record).map(|secret| secret.0),
-        place,
+        secret: service::secret(call),
+        has_error: call.error.is_some(),
     }
 }
 
 fn call_row(call: &ServiceCall, place: Place) -> AuditRow {
-    let acting_as = call.acting_as.as_ref().map(Text::raw);
-    AuditRow {
+    let acting_as = raw(call.acting_as.as_ref());
+    let rest = Rest {
         time: call.time,
-        format: call.provider.name(),
         id: call.id.clone(),
-        source: Some(call.api.clone()),
-        actor: call.actor.clone(),
-        operation: call.method.clone(),
-        path: call.resource.clone(),
-        outcome: Some(call.ending.outcome().into()),
         remote_addr: call.remote_address.clone(),
         error: call.error.clone(),
         message: acting_as.map(|name| Text::from(format!("acting as {name}"))),
+    };
+    call_indexed(call).row(rest, place)
+}
+
+/// RFC 5424: 3 is an error, and what is less is worse.
+fn is_bad(record: &JournalRecord) -> bool {
+    record.priority.is_some_and(|priority| priority <= 3)
+}
+
+/// What of its words tells of something that went wrong, and what of anything else.
+fn journal_words(record: &JournalRecord) -> (Option<&Text>, Option<&Text>) {
+    let refused = record.login.as_ref().is_some_and(|login| !login.granted);
+    let words = Some(&record.message).filter(|words| !words.is_empty());
+    if is_bad(record) || refused {
+        (words, None)
+    } else {
+        (None, words)
+    }
+}
+
+fn journal_indexed(record: &JournalRecord) -> Indexed<'_> {
+    let login = record.login.as_ref();
+    let outcome = match login {
+        Some(login) if login.granted => Some("allowed"),
+        Some(_) => Some("denied"),
+        None => is_bad(record).then_some("error"),
+    };
+    let program = raw(record.program.as_ref());
+    Indexed {
+        format: "journald",
+        outcome,
+        operation: match login {
+            Some(_) => "login",
+            None => record.level(),
+        },
+        actor: match login {
+            Some(login) => Some(login.user.raw()),
+            None => program,
+        },
+        path: raw(record.unit.as_ref()).or(program),
+        source: raw(record.host.as_ref()),
         rotation: None,
-        secret: service::meaning(call).secret.map(|secret| secret.0),
-        place,
+        secret: None,
+        has_error: journal_words(record).0.is_some(),
     }
 }
 
 fn journal_row(record: &JournalRecord, place: Place) -> AuditRow {
     let login = record.login.as_ref();
-    // RFC 5424: 3 is an error, and what is less is worse.
-    let failed = record.priority.is_some_and(|priority| priority <= 3);
-    let outcome = match login {
-        Some(login) if login.granted => Some("allowed"),
-        Some(_) => Some("denied"),
-        None => failed.then_some("error"),
-    };
-    let is_error = failed || login.is_some_and(|login| !login.granted);
-    let words = (!record.message.is_empty()).then(|| record.message.clone());
-    let (error, message) = if is_error {
-        (words, None)
-    } else {
-        (None, words)
-    };
-    AuditRow {
+    let (error, message) = journal_words(record);
+    let rest = Rest {
         time: record.time,
-        format: "journald",
         id: record.cursor.clone(),
-        source: record.host.clone(),
-        actor: match login {
-            Some(login) => Some(login.user.clone()),
-            None => record.program.clone(),
-        },
-        operation: match login {
-            Some(_) => "login".into(),
-            None => record.level().into(),
-        },
-        path: record.unit.clone().or_else(|| record.program.clone()),
-        outcome: outcome.map(Text::from),
         remote_addr: login.and_then(|login| login.remote_address.clone()),
-        error,
-        message,
+        error: error.cloned(),
+        message: message.cloned(),
+    };
+    journal_indexed(record).row(rest, place)
+}
+
+/// What is kept of a request.
+pub(super) fn access_indexed<'a>(said: &'a AccessWords<'_>) -> Indexed<'a> {
+    Indexed {
+        format: said.proxy.name(),
+        outcome: Some(said.ending.outcome()),
+        operation: said.method,
+        actor: said.user,
+        path: Some(&said.path),
+        source: said.service,
         rotation: None,
         secret: None,
-        place,
+        has_error: failure(said.ending).is_some(),
     }
 }
 
 fn access_row(record: &AccessRecord, place: Place) -> AuditRow {
-    AuditRow {
+    let rest = Rest {
         time: record.time,
-        format: record.proxy.name(),
         id: record.request_id.clone(),
-        source: record.service.clone(),
-        actor: record.user.clone(),
-        operation: record.method.clone(),
-        path: Some(record.path.clone()),
-        outcome: Some(record.ending.outcome().into()),
         remote_addr: record.remote_address.clone(),
         error: record.error(),
         message: None,
-        rotation: None,
-        secret: None,
-        place,
-    }
+    };
+    access_indexed(&record.said()).row(rest, place)
 }

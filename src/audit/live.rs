@@ -15,14 +15,16 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::detect::{Detected, SAMPLE, detect};
 use super::follow::{Block, Followed, Follower, Start, Stop};
 use super::format::Format;
+use super::item::{Item, Keep};
 use super::lines::{LONGEST_LINE, Line};
 use super::merge::Pairs;
 use super::open::{OpenError, Options, Sighted, sighted};
 use super::parallel::too_long;
 use super::progress::Progress;
+use super::reading::format_of_lines;
 use super::scan::Scanner;
 use super::source::{Input, Packing, walk};
-use super::stream::{Item, Keep, Live, Shared, Stream, format_of_lines};
+use super::stream::{Live, Shared, Stream};
 use super::trouble::{Trouble, name_of};
 use crate::model::rejected::{Place, Rejected};
 use crate::model::{Span, Text, Timestamp};
@@ -253,7 +255,7 @@ impl Reader {
 
     fn follow(&mut self, follower: &mut Follower, format: Option<Box<dyn Format + Send>>) {
         let name = follower.name().clone();
-        let mut lines = format.map(|format| Lines::new(name.clone(), format));
+        let mut lines = format.map(|format| Lines::new(name.clone(), format, &self.shared));
         let (mut items, mut sample) = (Vec::new(), Vec::new());
         loop {
             let patience = if self.done.is_some() {
@@ -315,7 +317,7 @@ impl Reader {
         let Some(format) = self.detected(name, sample)? else {
             return Ok(None);
         };
-        let mut lines = Lines::new(name.clone(), format);
+        let mut lines = Lines::new(name.clone(), format, &self.shared);
         let whole = Block {
             bytes: sample,
             offset: block.offset.saturating_sub(bytes),
@@ -391,11 +393,11 @@ impl Reader {
 }
 
 impl Lines {
-    fn new(name: Text, format: Box<dyn Format + Send>) -> Self {
+    fn new(name: Text, format: Box<dyn Format + Send>, shared: &Shared) -> Self {
         Self {
             name,
             format,
-            live: Live::new(),
+            live: Live::new(shared),
             since: None,
         }
     }

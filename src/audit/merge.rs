@@ -8,9 +8,10 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+use super::item::{Half, Item};
 use super::recent::{Keyed, Recent};
 use super::source::Input;
-use super::stream::{Half, Item, Shared, Stream};
+use super::stream::{Shared, Stream};
 use crate::model::{Span, Timestamp};
 
 /// How long a request waits for its response: as long as Vault lets a request take unless it is

@@ -24,10 +24,24 @@ pub mod scan;
 
 mod keyed;
 
+mod entry;
+
+mod words;
+
+mod coded;
+
+mod item;
+
 mod parallel;
 pub mod progress;
 mod recent;
 mod reorder;
+
+mod reading;
+
+mod draft;
+
+mod lots;
 
 mod stream;
 
@@ -36,8 +50,6 @@ mod merge;
 mod open;
 
 pub mod live;
-
-mod entry;
 
 pub mod archive;
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::item::{Item, Keep, Kept, Payload};
 use super::merge::{Merge, Out, Sighting};
 use super::progress::Progress;
 use super::record::{
@@ -12,7 +13,7 @@ use super::record::{
 };
 use super::scan::Scanner;
 use super::source::{Input, STDIN, walk};
-use super::stream::{Keep, Kept, Payload, Shared};
+use super::stream::Shared;
 use super::trouble::Trouble;
 use crate::model::rejected::Place;
 
@@ -200,11 +201,12 @@ impl Iterator for Opened {
 
 /// Puts what came out of the merge into the words of the derivation.
 pub(super) fn sighted(out: Out) -> Option<Sighted> {
-    let Payload { kept, place, nth } = *out.first.payload?;
-    let Kept::Record(record) = kept else {
-        return None;
+    let payload = |item: Item| match item.kept {
+        Kept::Record(payload) => Some(payload),
+        Kept::Nothing | Kept::Row(_) => None,
     };
-    let payload = out.answer.and_then(|answer| answer.payload);
+    let Payload { record, place, nth } = *payload(out.first)?;
+    let payload = out.answer.and_then(payload);
     let answer = payload.as_ref().map(|payload| payload.place.clone());
     let item = match record {
         Record::Event(event) => MergedItem::Event(event),
@@ -236,8 +238,8 @@ pub(super) fn sighted(out: Out) -> Option<Sighted> {
 
 /// The record of a call at its last stage.
 fn last_stage(first: Box<ServiceCall>, answer: Option<Box<Payload>>) -> Box<ServiceCall> {
-    match answer.map(|payload| payload.kept) {
-        Some(Kept::Record(Record::Call(last))) => last,
+    match answer.map(|payload| payload.record) {
+        Some(Record::Call(last)) => last,
         _ => first,
     }
 }
@@ -250,8 +252,8 @@ fn call(first: Box<VaultEntry>, answer: Option<Box<Payload>>) -> VaultCall {
         },
         VaultKind::Request => VaultCall {
             request: Some(first),
-            response: answer.and_then(|payload| match payload.kept {
-                Kept::Record(Record::Vault(entry)) => Some(entry),
+            response: answer.and_then(|payload| match payload.record {
+                Record::Vault(entry) => Some(entry),
                 _ => None,
             }),
         },

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use super::coded::Fresh;
 use super::format::vault::Vault;
 use super::format::{Format, Read};
 use super::lines::{Aligned, LONGEST_LINE, TOO_LONG};
@@ -45,6 +46,8 @@ pub(super) fn threads(pieces: usize) -> usize {
 pub(super) struct Found<T> {
     /// What was taken, in order.
     pub(super) taken: Vec<T>,
+    /// The words that their codes stand for, where they have codes.
+    pub(super) words: Option<Box<Fresh>>,
     /// With the line counted from 0 within the piece.
     pub(super) rejected: Vec<Rejected>,
     /// Lines that begin in the piece.
@@ -56,6 +59,7 @@ impl<T> Default for Found<T> {
     fn default() -> Self {
         Self {
             taken: Vec::new(),
+            words: None,
             rejected: Vec::new(),
             lines: 0,
             trouble: None,
@@ -77,6 +81,9 @@ pub(super) trait Take: Send + 'static {
         file: (&Text, u64),
         found: &mut Found<Self::Taken>,
     ) -> usize;
+
+    /// The piece has no more lines.
+    fn end(&mut self, _found: &mut Found<Self::Taken>) {}
 }
 
 /// The pieces of a file, in order. Dropping it stops the threads.
@@ -124,18 +131,6 @@ impl<T: Send + 'static> Pieces<T> {
             ends_with_trouble: true,
             ..Self::of(input, threads, handles)
         })
-    }
-
-    /// What one thread finds that reads an input from its beginning, piece by piece.
-    pub(super) fn behind(
-        input: &Input,
-        run: impl FnOnce(&SyncSender<Found<T>>) + Send + 'static,
-    ) -> Result<Self, Trouble> {
-        let (to, from) = sync_channel(AHEAD);
-        let spawn = thread::Builder::new().name("read".to_owned());
-        let spawned = spawn.spawn(move || run(&to));
-        let handle = spawned.map_err(|e| Trouble::opening(&input.path, &e))?;
-        Ok(Self::of(input, vec![from], vec![handle]))
     }
 
     /// What several threads find in what another one cuts into parts, in the order of the parts.
@@ -282,6 +277,7 @@ impl<R: Take> Worker<R> {
             at = self.taker.line(text, at, file, &mut found);
             found.lines += 1;
         }
+        self.taker.end(&mut found);
         found
     }
 
@@ -526,19 +522,33 @@ mod tests {
             record
         };
         both("stderr", large(|n| record(n, 7), "\n"));
+        let quoted = |n: usize| {
+            let time = time(n).replace('T', " ").replace('Z', ".000 UTC");
+            let message =
+                format!("duplicate \"\"key\"\" {n} {filler}") + &"\n, goes on".repeat(n % 5);
+            let end = if n % 997 == 8 { "" } else { "\"" };
+            format!(
+                "{time},\"app\",\"pay\",7,\"10.1.0.10:5432\",6b,1,\"x\",{time},,0,ERROR,23505,\"{message}{end},,,,,,\"insert\",,,\"psql\",\"client backend\",,0"
+            )
+        };
+        both("csv", large(quoted, "\n"));
         // Longer than a piece.
-        let long = |n: usize| {
+        let long = |n: usize, huge: bool| {
             if n == 2000 {
                 format!(
                     "{}\n\t{}",
                     record(n, 7),
-                    format!("{filler}\n\t").repeat(9_000)
+                    format!("{filler}\n\t").repeat(if huge { 60_000 } else { 9_000 })
                 )
             } else {
                 record(n, 3)
             }
         };
-        both("a long record", large(long, "\n"));
+        both("a long record", large(|n| long(n, false), "\n"));
+        both(
+            "one that is too long to hold",
+            large(|n| long(n, true), "\n"),
+        );
     }
 
     /// What was taken, and that it ends with the death of a thread.
@@ -564,18 +574,6 @@ mod tests {
             taken: vec![taken],
             ..Found::default()
         }
-    }
-
-    #[test]
-    fn a_thread_that_dies_while_it_reads_ahead_is_told_behind_what_it_read() {
-        let input = Input::at("log".into(), None);
-        let pieces = Pieces::behind(&input, |to| {
-            for n in 0..9 {
-                to.send(found(n)).unwrap();
-            }
-            panic!("as a test wants it");
-        });
-        assert_eq!(taken(pieces.unwrap()), (0..9).collect::<Vec<_>>());
     }
 
     #[test]

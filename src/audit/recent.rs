@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use hashbrown::HashTable;
+
 use crate::model::{Span, Timestamp};
 
 /// Remembers a value by key for at least `length` of record time and at most twice that, or
@@ -11,11 +13,81 @@ use crate::model::{Span, Timestamp};
 /// Two generations are kept; when the newer one is full or old, the older one is forgotten. A
 /// record from long ago does not turn time back: it joins the newer generation.
 pub(super) struct Recent<V> {
-    newer: Keyed<V>,
-    older: Keyed<V>,
+    newer: Generation<V>,
+    older: Generation<V>,
     begun: Option<Timestamp>,
     length: Span,
     most: usize,
+}
+
+/// What was put down, in order, and where each key is. The places are looked up all over the
+/// memory and are small, so that they stay in a cache; the rest is written one behind the other.
+struct Generation<V> {
+    places: HashTable<u32>,
+    all: Vec<(Short, V)>,
+    /// Where there is no place for more.
+    spare: V,
+}
+
+impl<V: Default> Generation<V> {
+    fn new() -> Self {
+        Self {
+            places: HashTable::new(),
+            all: Vec::new(),
+            spare: V::default(),
+        }
+    }
+
+    fn place(&self, key: Short) -> Option<u32> {
+        let is_it = |at: &u32| self.all.get(*at as usize).is_some_and(|(k, _)| *k == key);
+        self.places.find(key.hash(), is_it).copied()
+    }
+
+    fn value(&mut self, place: u32) -> &mut V {
+        match self.all.get_mut(place as usize) {
+            Some((_, value)) => value,
+            None => &mut self.spare,
+        }
+    }
+
+    /// Puts a key down that is not there.
+    fn put(&mut self, key: Short) -> &mut V {
+        let Ok(place) = u32::try_from(self.all.len()) else {
+            self.spare = V::default();
+            return &mut self.spare;
+        };
+        self.all.push((key, V::default()));
+        let all = &self.all;
+        let hash = |at: &u32| all.get(*at as usize).map_or(0, |(key, _)| key.hash());
+        self.places.insert_unique(key.hash(), place, hash);
+        self.value(place)
+    }
+
+    fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    fn clear(&mut self) {
+        self.places.clear();
+        self.all.clear();
+    }
+}
+
+/// 96 bits of a hash: as safe as all of it, and with a small value they are half as large, so
+/// that more of what is looked up all over the memory is in a cache.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Short([u32; 3]);
+
+impl Short {
+    #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is one")]
+    fn of(key: u128) -> Self {
+        Self([key as u32, (key >> 32) as u32, (key >> 64) as u32])
+    }
+
+    fn hash(self) -> u64 {
+        let [low, high, _] = self.0;
+        u64::from(high) << 32 | u64::from(low)
+    }
 }
 
 /// A map whose keys are hashes already.
@@ -24,8 +96,8 @@ pub(super) type Keyed<V> = HashMap<u128, V, BuildHasherDefault<Taken>>;
 impl<V: Default> Recent<V> {
     pub(super) fn new(length: Span, most: usize) -> Self {
         Self {
-            newer: Keyed::default(),
-            older: Keyed::default(),
+            newer: Generation::new(),
+            older: Generation::new(),
             begun: None,
             length,
             most,
@@ -45,10 +117,14 @@ impl<V: Default> Recent<V> {
             }
             self.begun = Some(begun.max(time));
         }
-        if self.older.contains_key(&key) {
-            return self.older.entry(key).or_default();
+        let key = Short::of(key);
+        if let Some(place) = self.older.place(key) {
+            return self.older.value(place);
         }
-        self.newer.entry(key).or_default()
+        match self.newer.place(key) {
+            Some(place) => self.newer.value(place),
+            None => self.newer.put(key),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::audit::digest::Digest;
 use crate::model::{Event, Text, Timestamp};
 
 pub use access::{AccessRecord, Proxy};
+pub(super) use access::{AccessWords, failure};
 pub use call::{CallEnding, CallStage, Provider, ServiceCall};
 pub use journal::{JournalRecord, Login};
 

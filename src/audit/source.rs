@@ -30,6 +30,8 @@ pub struct Input {
     /// Its unpacked content, where somebody has it open already; nothing else is read then, and of
     /// it the first `bytes`.
     pub content: Option<Content>,
+    /// Its number in an archive, where it is read into one.
+    pub number: Option<u32>,
 }
 
 /// A file that is open and may be read at any place by several at once.
@@ -112,6 +114,7 @@ impl Input {
             bytes,
             carried: None,
             content: None,
+            number: None,
         }
     }
 
@@ -123,6 +126,7 @@ impl Input {
             bytes: Some(content.len() as u64),
             carried: Some(content),
             content: None,
+            number: None,
         }
     }
 

@@ -1,44 +1,29 @@
 //! One input as a stream of records in order of time.
 
-use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::coded::{Dictionary, Known};
 use super::detect::{Detected, Kind, LONG_SAMPLE, SAMPLE, detect};
-use super::digest::Digest;
-use super::entry::AuditRow;
-use super::format::access::{Access, envoy, nginx};
-use super::format::cloudtrail::{self, CloudTrail, CloudTrailLines};
-use super::format::document::{self, Document, Documents, Lines, ReadRecord};
-use super::format::events::Events;
-use super::format::journald::Journald;
-use super::format::postgres::stderr::Stderr;
-use super::format::postgres::{csv::CsvLog, json::JsonLog};
-use super::format::split::{Piece, Splitter};
+use super::draft::{DOCUMENT_BYTES, Draft, Drafter, Drafts, Name, length};
+use super::format::document::Document;
 use super::format::vault::Vault;
-use super::format::{Format, Read, azure, gcp, kubernetes};
+use super::format::{Format, Read};
+use super::item::{Half, Item, Keep, Kept};
 use super::lines::{Line, LineReader};
-use super::parallel::{Found, Marks, Pieces, Take, WORTHWHILE, ask, too_long};
+use super::lots::{Cutter, Lot};
+use super::parallel::{Found, Marks, Pieces, WORTHWHILE, too_long};
 use super::progress::Progress;
+use super::reading::{Part, Reading, WATERMARK_CLOUD, cut_of, watermark};
 use super::recent::Recent;
-use super::record::{
-    AccessRecord, CallStage, CloudTrailRecord, Provider, Proxy, Record, VaultKind,
-};
+use super::record::Record;
 use super::reorder::Reorder;
 use super::scan::{Mark, Scanner};
 use super::source::{Bytes, Input, Packing};
 use super::trouble::Trouble;
 use crate::model::rejected::{Place, Rejected};
-use crate::model::{Span, Text, Timestamp};
-
-/// How late a record may come behind the newest one of its input.
-const WATERMARK: Span = Span::seconds(30);
-/// The same for CloudTrail and what other clouds deliver.
-const WATERMARK_CLOUD: Span = Span::seconds(600);
-
-/// About what a record of a document costs to hold, in bytes.
-const DOCUMENT_BYTES: u32 = 2048;
+use crate::model::{Text, Timestamp};
 
 /// The most bytes of records that all inputs together hold back, and the bounds of one's share.
 const MOST_BYTES: u64 = 128 << 20;
@@ -55,6 +40,8 @@ pub(super) struct Shared {
     pub(super) progress: Arc<Progress>,
     pub(super) scanner: Scanner,
     pub(super) keep: Keep,
+    /// The words that the codes of all inputs stand for, where rows are kept.
+    dictionary: Mutex<Dictionary>,
     /// See [`super::Options::quiet`].
     pub(super) quiet: Option<Duration>,
     /// The inputs that are being read.
@@ -74,10 +61,18 @@ impl Shared {
             progress: Arc::clone(progress),
             scanner,
             keep,
+            dictionary: Mutex::new(Dictionary::new()),
             quiet,
             open: AtomicU64::new(0),
             ahead: READ_AHEAD,
         })
+    }
+
+    /// The words that codes stand for.
+    pub(super) fn dictionary(&self) -> MutexGuard<'_, Dictionary> {
+        self.dictionary
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// For a look at the beginning of an input: nothing of it is noted, and nothing behind it is
@@ -87,6 +82,7 @@ impl Shared {
             progress: Arc::default(),
             scanner: self.scanner.clone(),
             keep: Keep::Records,
+            dictionary: Mutex::new(Dictionary::new()),
             quiet: None,
             open: AtomicU64::new(0),
             ahead: 0,
@@ -107,87 +103,13 @@ impl Drop for Stream {
     }
 }
 
-/// A record on its way, or the trace of one that is only counted.
-pub(super) struct Item {
-    pub(super) time: Timestamp,
-    pub(super) id: u128,
-    pub(super) half: Half,
-    pub(super) bytes: u32,
-    pub(super) payload: Option<Box<Payload>>,
-}
-
-/// What is kept of a record that is not only counted.
-pub(super) struct Payload {
-    pub(super) kept: Kept,
-    pub(super) place: Place,
-    /// The how-manieth of its input with the same content, from 0.
-    pub(super) nth: u32,
-}
-
-/// A record, or what an archive keeps of it.
-pub(super) enum Kept {
-    Record(Record),
-    /// Its row. The halves of a Vault call have one together only.
-    Row(Box<AuditRow>),
-}
-
-/// What is kept of records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// Nothing: they are only counted.
-    Nothing,
-    Records,
-    /// Their rows, where each has one of its own.
-    Rows,
-}
-
-/// Whether something else belongs to a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Half {
-    Whole,
-    Request,
-    /// The answer has begun: it stands for the request, and an end may follow.
-    Started,
-    Response,
-}
-
-impl Half {
-    /// How far a call is of which this is told.
-    pub(super) fn stage(self) -> CallStage {
-        match self {
-            Self::Request => CallStage::Received,
-            Self::Started => CallStage::Started,
-            Self::Response | Self::Whole => CallStage::Done,
-        }
-    }
-}
-
-impl From<VaultKind> for Half {
-    fn from(kind: VaultKind) -> Self {
-        match kind {
-            VaultKind::Request => Self::Request,
-            VaultKind::Response => Self::Response,
-        }
-    }
-}
-
-impl From<CallStage> for Half {
-    fn from(stage: CallStage) -> Self {
-        match stage {
-            CallStage::Received => Self::Request,
-            CallStage::Started => Self::Started,
-            CallStage::Done => Self::Response,
-        }
-    }
-}
-
 /// An input that is being read.
 pub(super) struct Stream {
     feed: Feed,
     shared: Arc<Shared>,
     order: Reorder<Item>,
     seen: Recent<u32>,
-    words: Vec<u8>,
+    drafter: Drafter,
 }
 
 /// The format of an input; `None` where there is nothing to read. The reason is not noted: whoever
@@ -266,14 +188,15 @@ impl Stream {
         let (reader, kind) = recognised(input, &shared.progress, shared.quiet)?;
         let kind = kind?;
         let watermark = watermark(kind);
-        let feed = Feed::of(kind, input, reader, shared)?;
+        let drafter = Drafter::new(&shared.scanner, shared.keep, input.number);
+        let feed = Feed::of((kind, input, &drafter), reader, shared)?;
         shared.open.fetch_add(1, Ordering::Relaxed);
         Some(Self {
             feed,
             shared: Arc::clone(shared),
             order: Reorder::new(watermark),
             seen: Recent::new(watermark, MOST_COUNTED),
-            words: Vec::new(),
+            drafter,
         })
     }
 
@@ -334,7 +257,9 @@ impl Stream {
             out: |item: Item| order.push(item.time, item.bytes, item),
             seen: &mut self.seen,
             bytes: 0,
-            words: &mut self.words,
+            drafter: &mut self.drafter,
+            // Only the one thread that makes an archive needs it.
+            dictionary: (self.shared.keep == Keep::Rows).then(|| self.shared.dictionary()),
         };
         let done = match &mut self.feed {
             Feed::Lines(reader, format) => {
@@ -371,13 +296,7 @@ impl Stream {
             }
             Feed::Drafts(pieces, lines) => match pieces.next() {
                 Some(found) => {
-                    let at = *lines;
-                    sink.found(found, lines, |sink, mut draft| {
-                        if let Some(payload) = &mut draft.payload {
-                            payload.place.line += at;
-                        }
-                        sink.draft(draft);
-                    });
+                    sink.drafts(found, lines);
                     false
                 }
                 None => true,
@@ -433,7 +352,11 @@ fn early(
 }
 
 impl Feed {
-    fn of(kind: Kind, input: &Input, reader: LineReader, shared: &Arc<Shared>) -> Option<Self> {
+    fn of(
+        (kind, input, drafter): (Kind, &Input, &Drafter),
+        reader: LineReader,
+        shared: &Arc<Shared>,
+    ) -> Option<Self> {
         let length = input
             .bytes
             .filter(|bytes| *bytes >= WORTHWHILE && input.carried.is_none());
@@ -441,7 +364,7 @@ impl Feed {
         let fed = if kind == Kind::Vault && shared.keep == Keep::Nothing {
             Self::scan(input, reader, plain, shared)
         } else if length.is_some() && shared.open.load(Ordering::Relaxed) < shared.ahead {
-            Self::ahead(kind, input, reader, plain, shared)
+            Self::ahead((kind, input, drafter), reader, plain, shared)
         } else {
             Ok(match Reading::of(kind, reader.name()) {
                 Reading::Lines(format) => Self::Lines(reader, format),
@@ -471,14 +394,13 @@ impl Feed {
     /// Reads a large input with threads of its own: with several where every line of a plain file
     /// can be read by itself.
     fn ahead(
-        kind: Kind,
-        input: &Input,
+        (kind, input, drafter): (Kind, &Input, &Drafter),
         reader: LineReader,
         plain: Option<u64>,
         shared: &Arc<Shared>,
     ) -> Result<Self, Trouble> {
         if let Some(length) = plain.filter(|_| kind.is_one_line()) {
-            let taker = || Drafts::of(kind, shared);
+            let taker = || Drafts::of(kind, drafter);
             let pieces = Pieces::read(input, length, &shared.progress.bytes, &taker)?;
             return Ok(Self::Drafts(pieces, 1));
         }
@@ -492,266 +414,19 @@ impl Feed {
                 }
             };
             let taker = || {
-                let mut drafts = Drafts::of(kind, shared);
+                let mut drafts = Drafts::of(kind, drafter);
                 move |part| drafts.part(part, read)
             };
             return Ok(Self::Drafts(Pieces::spread(input, cut, &taker)?, 0));
         }
-        let (mut format, mut drafts) = (format_of_lines(kind), Drafts::of(kind, shared));
-        let pieces = Pieces::behind(input, move |to| {
-            while let Some(format) = format.as_mut().filter(|_| !reader.is_done()) {
-                let found = drafts.piece(&mut reader, format.as_mut());
-                if to.send(found).is_err() {
-                    return;
-                }
-            }
-        })?;
-        Ok(Self::Drafts(pieces, 0))
-    }
-}
-
-/// Reads what was cut out of a document.
-#[derive(Clone, Copy)]
-enum ReadPiece {
-    CloudTrail,
-    Calls(ReadRecord),
-}
-
-impl ReadPiece {
-    fn read(self, piece: Piece<'_>) -> Read {
-        match self {
-            Self::CloudTrail => cloudtrail::read(piece),
-            Self::Calls(read) => document::read(piece, read),
-        }
-    }
-}
-
-/// What cuts the documents of a format, and who reads their records.
-fn cut_of(kind: Kind, name: &Text) -> Option<(Splitter, ReadPiece)> {
-    match kind {
-        Kind::CloudTrail => Some((Splitter::new(name.clone()), ReadPiece::CloudTrail)),
-        Kind::CallDocuments(provider) => {
-            let (members, read) = of_provider(provider);
-            let splitter = Splitter::of(name.clone(), members);
-            Some((splitter, ReadPiece::Calls(read)))
-        }
-        _ => None,
-    }
-}
-
-/// Records that were cut out of a document: where each lies in the bytes, where it stands, and
-/// why it is none.
-#[derive(Default)]
-struct Part {
-    bytes: Vec<u8>,
-    pieces: Vec<(Range<usize>, Place, Option<&'static str>)>,
-    trouble: Option<Trouble>,
-}
-
-impl Part {
-    fn cut(reader: &mut LineReader, splitter: &mut Splitter) -> Self {
-        const BYTES: usize = 256 << 10;
-        let (mut part, mut trouble) = (Self::default(), None);
-        while part.bytes.len() < BYTES && !reader.is_done() {
-            let mut take = |piece: Piece<'_>| part.take(piece);
-            reader.chunks(&mut |chunk| splitter.feed(chunk, &mut take), &mut |t| {
-                trouble = Some(t);
-            });
-            if reader.is_done() {
-                splitter.end(&mut take);
-            }
-        }
-        part.trouble = trouble;
-        part
-    }
-
-    fn take(&mut self, piece: Piece<'_>) {
-        let (bytes, place, reason) = match piece {
-            Piece::Object(bytes, place) => (bytes, place, None),
-            Piece::Bad(bytes, place, reason) => (bytes, place, Some(reason)),
-        };
-        let begin = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        self.pieces.push((begin..self.bytes.len(), place, reason));
-    }
-}
-
-/// A record on its way that has no number among those of the same content yet.
-struct Draft {
-    time: Timestamp,
-    name: Name,
-    bytes: u32,
-    payload: Option<Box<Payload>>,
-}
-
-/// What tells a record from others.
-enum Name {
-    /// Its own id, and what else belongs to it.
-    Own(u128, Half),
-    /// Nothing but its content.
-    Content(u128),
-}
-
-/// Makes drafts of records.
-struct Drafts {
-    scanner: Scanner,
-    keep: Keep,
-    /// Room for what is hashed.
-    words: Vec<u8>,
-    /// Reads the lines of a piece.
-    format: Option<Box<dyn Format + Send>>,
-}
-
-impl Drafts {
-    fn of(kind: Kind, shared: &Shared) -> Self {
-        Self {
-            scanner: shared.scanner.clone(),
-            keep: shared.keep,
-            words: Vec::new(),
-            format: format_of_lines(kind),
-        }
-    }
-
-    fn draft(&mut self, record: Record, place: Place, bytes: u32) -> Draft {
-        draft(
-            &self.scanner,
-            self.keep,
-            &mut self.words,
-            (record, place, bytes),
-        )
-    }
-
-    fn take(&mut self, read: Read, bytes: u32, found: &mut Found<Draft>) {
-        match read {
-            Read::Record(record, place) => found.taken.push(self.draft(record, place, bytes)),
-            Read::Rejected(rejected) => found.rejected.push(rejected),
-        }
-    }
-
-    /// Reads one piece of an input on. Its places are told as they are.
-    fn piece(&mut self, reader: &mut LineReader, format: &mut dyn Format) -> Found<Draft> {
-        let mut found = Found::default();
-        let mut trouble = None;
         let name = reader.name().clone();
-        let mut held = 0;
-        let mut line = |line: Line<'_>| {
-            let place = Place {
-                file: name.clone(),
-                line: line.number,
-                byte: line.offset,
-            };
-            let Some(bytes) = line.bytes else {
-                found.rejected.push(too_long(place));
-                return;
-            };
-            held = length(bytes);
-            format.line(bytes, &place, &mut |read| self.take(read, held, &mut found));
+        let cutter = Cutter::new(kind, &name, Drafts::of(kind, drafter));
+        let cut = move |give: &mut dyn FnMut(Lot) -> bool| cutter.run(reader, give);
+        let taker = || {
+            let (mut drafts, name) = (Drafts::of(kind, drafter), name.clone());
+            move |lot: Lot| lot.found(kind, &name, &mut drafts)
         };
-        reader.lines(&mut line, &mut |t| trouble = Some(t));
-        if reader.is_done() {
-            format.finish(&mut |read| self.take(read, held, &mut found));
-        }
-        found.trouble = trouble;
-        found
-    }
-
-    /// Reads records that were cut out of a document.
-    fn part(&mut self, part: Part, read: ReadPiece) -> Found<Draft> {
-        let mut found = Found::default();
-        for (range, place, reason) in part.pieces {
-            let bytes = part.bytes.get(range).unwrap_or_default();
-            let piece = match reason {
-                Some(reason) => Piece::Bad(bytes, place, reason),
-                None => Piece::Object(bytes, place),
-            };
-            self.take(read.read(piece), DOCUMENT_BYTES, &mut found);
-        }
-        found.trouble = part.trouble;
-        found
-    }
-}
-
-impl Take for Drafts {
-    type Taken = Draft;
-
-    fn line(
-        &mut self,
-        text: &[u8],
-        at: usize,
-        file: (&Text, u64),
-        found: &mut Found<Draft>,
-    ) -> usize {
-        let Some(mut format) = self.format.take() else {
-            return text.len();
-        };
-        let next = ask(text, at, file, found, |line, place, found| {
-            let bytes = length(line);
-            format.line(line, place, &mut |read| self.take(read, bytes, found));
-        });
-        self.format = Some(format);
-        next
-    }
-}
-
-/// What reads a format.
-pub(super) enum Reading {
-    /// Line by line.
-    Lines(Box<dyn Format + Send>),
-    /// Documents, as their bytes come.
-    Bytes(Box<dyn Document + Send>),
-}
-
-impl Reading {
-    /// The reader of a format, for an input of this name.
-    pub(super) fn of(kind: Kind, name: &Text) -> Self {
-        Self::Lines(match kind {
-            Kind::CloudTrail => return Self::Bytes(Box::new(CloudTrail::new(name.clone()))),
-            Kind::CallDocuments(provider) => {
-                let (members, read) = of_provider(provider);
-                return Self::Bytes(Box::new(Documents::new(name.clone(), members, read)));
-            }
-            Kind::Calls(provider) => Box::new(Lines::new(of_provider(provider).1)),
-            Kind::Journald => Box::new(Journald::new()),
-            Kind::Access(Proxy::Nginx) => Box::new(Access::new(nginx::line)),
-            Kind::Access(Proxy::Envoy) => Box::new(Access::new(envoy::line)),
-            Kind::AccessJson(Proxy::Nginx) => Box::new(Access::new(nginx::json)),
-            Kind::AccessJson(Proxy::Envoy) => Box::new(Access::new(envoy::json)),
-            Kind::Vault => Box::new(Vault::new()),
-            Kind::Events => Box::new(Events),
-            Kind::CloudTrailLines => Box::new(CloudTrailLines),
-            Kind::PostgresJson => Box::new(JsonLog::new()),
-            Kind::PostgresCsv => Box::new(CsvLog::new()),
-            Kind::PostgresStderr => Box::new(Stderr::new()),
-        })
-    }
-}
-
-/// What reads the lines of a format; `None` of one whose records are not lines.
-pub(super) fn format_of_lines(kind: Kind) -> Option<Box<dyn Format + Send>> {
-    match Reading::of(kind, &Text::default()) {
-        Reading::Lines(format) => Some(format),
-        Reading::Bytes(_) => None,
-    }
-}
-
-/// How late a record may come behind the newest one of an input. What the clouds deliver in
-/// files is in no order within some minutes.
-fn watermark(kind: Kind) -> Span {
-    match kind {
-        Kind::CloudTrail
-        | Kind::CloudTrailLines
-        | Kind::Calls(Provider::Gcp | Provider::Azure)
-        | Kind::CallDocuments(Provider::Gcp | Provider::Azure) => WATERMARK_CLOUD,
-        _ => WATERMARK,
-    }
-}
-
-/// The members of a provider's envelopes, and who reads its records.
-fn of_provider(provider: Provider) -> (&'static [&'static str], ReadRecord) {
-    match provider {
-        Provider::Kubernetes => (kubernetes::MEMBERS, kubernetes::read),
-        Provider::Gcp => (gcp::MEMBERS, gcp::read),
-        Provider::Azure => (azure::MEMBERS, azure::read),
+        Ok(Self::Drafts(Pieces::spread(input, cut, &taker)?, 0))
     }
 }
 
@@ -762,8 +437,9 @@ struct Sink<'a, F: FnMut(Item)> {
     seen: &'a mut Recent<u32>,
     /// About what the next record costs to hold.
     bytes: u32,
-    /// Room for what is hashed.
-    words: &'a mut Vec<u8>,
+    drafter: &'a mut Drafter,
+    /// Where the words of rows go.
+    dictionary: Option<MutexGuard<'a, Dictionary>>,
 }
 
 impl<F: FnMut(Item)> Sink<'_, F> {
@@ -791,7 +467,7 @@ impl<F: FnMut(Item)> Sink<'_, F> {
 
     fn record(&mut self, record: Record, place: Place) {
         let told = (record, place, self.bytes);
-        let draft = draft(&self.shared.scanner, self.shared.keep, self.words, told);
+        let draft = self.drafter.draft(self.dictionary.as_deref_mut(), told);
         self.draft(draft);
     }
 
@@ -800,13 +476,13 @@ impl<F: FnMut(Item)> Sink<'_, F> {
             time,
             name,
             bytes,
-            mut payload,
+            mut kept,
         } = draft;
         let (id, half) = match name {
             Name::Own(id, half) => (id, half),
             Name::Content(content) => {
                 let (id, nth) = self.nth(content, time);
-                if let Some(payload) = &mut payload {
+                if let Kept::Record(payload) = &mut kept {
                     payload.nth = nth;
                 }
                 (id, Half::Whole)
@@ -817,7 +493,24 @@ impl<F: FnMut(Item)> Sink<'_, F> {
             id,
             half,
             bytes,
-            payload,
+            kept,
+        });
+    }
+
+    /// Takes the drafts of a piece, whose codes are its own.
+    fn drafts(&mut self, found: Found<Draft>, lines: &mut u64) {
+        let at = *lines;
+        let known = match (&mut self.dictionary, &found.words) {
+            (Some(dictionary), Some(words)) => dictionary.learn(words),
+            _ => Known::default(),
+        };
+        self.found(found, lines, |sink, mut draft| {
+            match &mut draft.kept {
+                Kept::Nothing => {}
+                Kept::Record(payload) => payload.place.line += at,
+                Kept::Row(coded) => known.translate(&mut coded.codes),
+            }
+            sink.draft(draft);
         });
     }
 
@@ -840,7 +533,7 @@ impl<F: FnMut(Item)> Sink<'_, F> {
             id: mark.id,
             half: mark.half.into(),
             bytes,
-            payload: None,
+            kept: Kept::Nothing,
         });
     }
 
@@ -866,19 +559,19 @@ impl<F: FnMut(Item)> Sink<'_, F> {
 /// Turns the lines of one input that grows into records, as they come.
 pub(super) struct Live {
     seen: Recent<u32>,
-    words: Vec<u8>,
+    drafter: Drafter,
 }
 
 impl Live {
-    pub(super) fn new() -> Self {
-        Self::counting(MOST_COUNTED)
+    pub(super) fn new(shared: &Shared) -> Self {
+        Self::counting(shared, MOST_COUNTED)
     }
 
     /// The same, which remembers the how-manieth of so many records at least.
-    pub(super) fn counting(most: usize) -> Self {
+    pub(super) fn counting(shared: &Shared, most: usize) -> Self {
         Self {
             seen: Recent::new(WATERMARK_CLOUD, most),
-            words: Vec::new(),
+            drafter: Drafter::new(&shared.scanner, shared.keep, None),
         }
     }
 
@@ -914,118 +607,30 @@ impl Live {
             shared,
             out,
             seen: &mut self.seen,
-            words: &mut self.words,
+            drafter: &mut self.drafter,
+            dictionary: None,
             bytes: 0,
         }
     }
 }
-
-/// A record with what tells it from others. All that can be found out of it alone is, so that the
-/// one thread that puts records in order has little left to do.
-fn draft(
-    scanner: &Scanner,
-    keep: Keep,
-    words: &mut Vec<u8>,
-    (record, place, bytes): (Record, Place, u32),
-) -> Draft {
-    let time = record.time();
-    let name = match &record {
-        Record::Vault(entry) => {
-            let id = scanner.id(entry.request_id.raw().as_bytes());
-            Name::Own(id, entry.kind.into())
-        }
-        Record::Event(event) => {
-            let id = Digest::of("event").word(event.source.raw().as_bytes());
-            let id = id.word(event.id.raw().as_bytes()).end();
-            Name::Own(id, Half::Whole)
-        }
-        Record::Postgres(record) => Name::Content(record.identity()),
-        Record::CloudTrail(record) => match &record.event_id {
-            Some(id) => {
-                let id = Digest::of("cloudtrail").word(id.raw().as_bytes()).end();
-                Name::Own(id, Half::Whole)
-            }
-            None => Name::Content(content(record)),
-        },
-        Record::Call(call) => match &call.id {
-            Some(_) if call.provider == Provider::Kubernetes => {
-                Name::Own(call.identity(), call.stage.into())
-            }
-            Some(_) => Name::Own(call.identity(), Half::Whole),
-            None => Name::Content(call.identity()),
-        },
-        Record::Journal(record) => match &record.cursor {
-            Some(_) => Name::Own(record.identity(), Half::Whole),
-            None => Name::Content(record.identity()),
-        },
-        Record::Access(record) => Name::Content(content_of_access(record, scanner, words)),
-    };
-    let kept = match (keep, record) {
-        (Keep::Nothing, _) => None,
-        (Keep::Rows, record) if !matches!(record, Record::Vault(_)) => {
-            let row = AuditRow::of_item(&record.item(), place.clone());
-            row.map(|row| Kept::Row(Box::new(row)))
-        }
-        (_, record) => Some(Kept::Record(record)),
-    };
-    let payload = |kept| {
-        Box::new(Payload {
-            kept,
-            place,
-            nth: 0,
-        })
-    };
-    Draft {
-        time,
-        name,
-        bytes,
-        payload: kept.map(payload),
-    }
-}
-
-/// The content of a request, hashed with the key of this process: an access log has millions of
-/// short lines, and a digest would cost more than reading them.
-fn content_of_access(record: &AccessRecord, scanner: &Scanner, room: &mut Vec<u8>) -> u128 {
-    let name = [record.proxy.name()];
-    let (seconds, nanos) = (record.time.seconds(), record.time.nanos());
-    room.clear();
-    room.extend(seconds.to_le_bytes());
-    room.extend(nanos.to_le_bytes());
-    room.extend(record.status.to_le_bytes());
-    for word in name.iter().chain(&record.words()) {
-        room.extend((word.len() as u64).to_le_bytes());
-        room.extend_from_slice(word.as_bytes());
-    }
-    scanner.id(room)
-}
-
-/// What tells a CloudTrail record without an `eventID` from another.
-fn content(record: &CloudTrailRecord) -> u128 {
-    let words = [
-        Some(&record.event_source),
-        Some(&record.event_name),
-        record.region.as_ref(),
-        Some(&record.actor),
-        record.remote_address.as_ref(),
-        record.user_agent.as_ref(),
-        record.error_code.as_ref(),
-        record.error_message.as_ref(),
-        record.resource.as_ref(),
-    ];
-    let time = Digest::of("cloudtrail content").word(&record.time.seconds().to_be_bytes());
-    let all = words.iter().fold(time, |digest, word| {
-        digest.word(word.map_or("", |w| w.raw()).as_bytes())
-    });
-    all.end()
-}
-
-fn length(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::draft::Name;
+    use crate::audit::record::VaultKind;
+
+    fn found<T>(taken: T) -> Found<T> {
+        Found {
+            taken: vec![taken],
+            ..Found::default()
+        }
+    }
+
+    /// Cuts one part and dies.
+    fn cut(give: &mut dyn FnMut(()) -> bool) {
+        assert!(give(()));
+        panic!("as a test wants it");
+    }
 
     /// What it had read comes out, and that more may be missing is told.
     #[test]
@@ -1033,33 +638,30 @@ mod tests {
         let input = Input::at("log".into(), None);
         let feeds: [fn(&Input) -> Feed; 2] = [
             |input| {
-                let pieces = Pieces::behind(input, |to| {
-                    let draft = Draft {
-                        time: Timestamp::new(7, 0),
-                        name: Name::Content(7),
-                        bytes: 7,
-                        payload: None,
-                    };
-                    let mut found = Found::default();
-                    found.taken.push(draft);
-                    to.send(found).unwrap();
-                    panic!("as a test wants it");
-                });
-                Feed::Drafts(pieces.unwrap(), 0)
+                let taker = || {
+                    |()| {
+                        found(Draft {
+                            time: Timestamp::new(7, 0),
+                            name: Name::Content(7),
+                            bytes: 7,
+                            kept: Kept::Nothing,
+                        })
+                    }
+                };
+                Feed::Drafts(Pieces::spread(input, cut, &taker).unwrap(), 0)
             },
             |input| {
-                let pieces = Pieces::behind(input, |to| {
-                    let mark = Mark {
-                        time: Timestamp::new(7, 0),
-                        half: VaultKind::Request,
-                        id: 7,
-                    };
-                    let mut found = Found::default();
-                    found.taken.push((mark, 7));
-                    to.send(found).unwrap();
-                    panic!("as a test wants it");
-                });
-                Feed::Pieces(pieces.unwrap(), 1)
+                let taker = || {
+                    |()| {
+                        let mark = Mark {
+                            time: Timestamp::new(7, 0),
+                            half: VaultKind::Request,
+                            id: 7,
+                        };
+                        found((mark, 7))
+                    }
+                };
+                Feed::Pieces(Pieces::spread(input, cut, &taker).unwrap(), 1)
             },
         ];
         for feed in feeds {
@@ -1068,10 +670,10 @@ mod tests {
             shared.open.fetch_add(1, Ordering::Relaxed);
             let mut stream = Stream {
                 feed: feed(&input),
+                order: Reorder::new(WATERMARK_CLOUD),
+                seen: Recent::new(WATERMARK_CLOUD, MOST_COUNTED),
+                drafter: Drafter::new(&shared.scanner, Keep::Nothing, None),
                 shared,
-                order: Reorder::new(WATERMARK),
-                seen: Recent::new(WATERMARK, MOST_COUNTED),
-                words: Vec::new(),
             };
             assert_eq!(stream.head(), Some(Timestamp::new(7, 0)));
             assert!(stream.pop().is_some());

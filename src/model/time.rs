@@ -66,7 +66,7 @@ impl Timestamp {
         }
     }
 
-    /// The one spelling that logs are full of, `YYYY-MM-DDTHH:MM:SS[.fraction]Z`, an order of
+    /// The one spelling that logs are full of, `YYYY-MM-DDTHH:MM:SS[.fraction]Z` (or `+02:00`), an order of
     /// magnitude faster than the general parser. `None` sends the caller there.
     fn parse_utc(b: &[u8]) -> Option<Self> {
         let pair = |at: usize| -> Option<u32> {
@@ -80,15 +80,9 @@ impl Timestamp {
         if !(is(4, b'-') && is(7, b'-') && is(10, b'T') && is(13, b':') && is(16, b':')) {
             return None;
         }
-        let year = i64::from(pair(0)? * 100 + pair(2)?);
+        let year = pair(0)? * 100 + pair(2)?;
         let (month, day) = (pair(5)?, pair(8)?);
         let (hour, minute, second) = (pair(11)?, pair(14)?, pair(17)?);
-        if !(1..=12).contains(&month) || hour > 23 || minute > 59 || second > 59 {
-            return None;
-        }
-        if day == 0 || day > days_in_month(year, month) {
-            return None;
-        }
         let mut nanos = 0_u32;
         let mut at = 19;
         if is(19, b'.') {
@@ -103,15 +97,38 @@ impl Timestamp {
                 return None;
             }
         }
-        if !is(at, b'Z') || b.len() != at + 1 {
+        let east = match b.get(at)? {
+            b'Z' if b.len() == at + 1 => 0,
+            sign @ (b'+' | b'-') if b.len() == at + 6 && is(at + 3, b':') => {
+                let (hours, minutes) = (i64::from(pair(at + 1)?), i64::from(pair(at + 4)?));
+                if hours > 23 || minutes > 59 {
+                    return None;
+                }
+                let east = hours * 3600 + minutes * 60;
+                if *sign == b'-' { -east } else { east }
+            }
+            _ => return None,
+        };
+        let shown = Self::of_clock([year, month, day], [hour, minute, second], nanos)?;
+        Some(Self::new(shown.seconds - east, shown.nanos))
+    }
+
+    /// The moment at which a calendar and a clock in UTC show this, and so many nanoseconds past
+    /// it; `None` where they never do.
+    #[must_use]
+    pub fn of_clock(date: [u32; 3], clock: [u32; 3], nanos: u32) -> Option<Self> {
+        let [year, month, day] = date;
+        let [hour, minute, second] = clock;
+        let year = i64::from(year);
+        if !(1..=12).contains(&month) || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        if year > 9999 || day == 0 || day > days_in_month(year, month) {
             return None;
         }
         let days = days_from_civil(year, i64::from(month), i64::from(day));
         let clock = i64::from(hour * 3600 + minute * 60 + second);
-        Some(Self {
-            seconds: days * 86_400 + clock,
-            nanos,
-        })
+        Some(Self::new(days * 86_400 + clock, nanos))
     }
 
     /// The same moment as a `chrono` value; moments out of its range become its nearest.
@@ -350,6 +367,13 @@ mod tests {
             let words = time.to_string();
             let general = DateTime::parse_from_rfc3339(&words).unwrap().to_utc();
             prop_assert_eq!(Timestamp::parse_utc(words.as_bytes()), Some(Timestamp::from(general)));
+            for offset in ["+00:00", "-00:00", "+05:45", "-23:59", "+14:00", "+24:00", "+05:60"] {
+                let words = words.replace('Z', offset);
+                let general = DateTime::parse_from_rfc3339(&words).ok();
+                let general = general.map(|time| Timestamp::from(time.to_utc()));
+                let fast = Timestamp::parse_utc(words.as_bytes());
+                prop_assert!(fast.is_none() || fast == general, "{words}: {fast:?} {general:?}");
+            }
         }
 
         #[test]

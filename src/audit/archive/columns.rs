@@ -1,14 +1,10 @@
 //! The index: what is known of each row without looking at its line again.
 
-use std::borrow::Cow;
-
-use super::words::{Codes, Words, reordered};
-use crate::audit::entry::AuditRow;
+use super::codes::{Codes, reordered};
+use crate::audit::coded::{CODED, Dictionary};
+use crate::audit::words::Words;
 use crate::model::{Text, Timestamp};
-use crate::query::{Field, Row};
-
-/// How many fields are kept as codes.
-pub(super) const CODED: usize = Field::INDEXED.len();
+use crate::query::Field;
 
 /// Where among [`Field::INDEXED`] a field is; `None` where a row's line has to be looked at.
 pub(super) const fn coded(field: Field) -> Option<usize> {
@@ -81,7 +77,7 @@ pub(super) struct Columns {
     places: Vec<u64>,
     backs: Vec<u32>,
     pub(super) codes: [Codes; CODED],
-    pub(super) words: [Words; CODED],
+    pub(super) dictionary: Dictionary,
     /// False once a row is earlier than one before it.
     in_order: bool,
 }
@@ -93,7 +89,7 @@ impl Columns {
             places: Vec::new(),
             backs: Vec::new(),
             codes: std::array::from_fn(|_| Codes::Absent(0)),
-            words: std::array::from_fn(|_| Words::new()),
+            dictionary: Dictionary::new(),
             in_order: true,
         }
     }
@@ -102,16 +98,13 @@ impl Columns {
         self.times.len()
     }
 
-    /// The codes of a row that was read in full.
-    pub(super) fn codes_of(&mut self, row: &AuditRow) -> [u32; CODED] {
-        let Self { words, .. } = self;
-        let mut codes = [0; CODED];
-        for ((code, words), field) in codes.iter_mut().zip(words).zip(Field::INDEXED) {
-            let said = row.field(field);
-            let code_of = |said: Cow<'_, str>| words.code_of(said.as_bytes()).unwrap_or(0);
-            *code = said.map_or(0, code_of);
-        }
-        codes
+    /// The words of the how-manieth coded field.
+    pub(super) fn words(&self, nth: usize) -> Option<&Words> {
+        self.dictionary.words.get(nth)
+    }
+
+    pub(super) fn words_mut(&mut self, nth: usize) -> Option<&mut Words> {
+        self.dictionary.words.get_mut(nth)
     }
 
     pub(super) fn push(&mut self, entry: &Entry) {
@@ -209,7 +202,7 @@ impl Columns {
     /// What a row says in the how-manieth coded field.
     pub(super) fn word(&self, nth: usize, row: usize) -> Option<&str> {
         let code = self.codes.get(nth)?.get(row);
-        self.words.get(nth)?.get(code)
+        self.words(nth)?.get(code)
     }
 
     /// The same as a text.
@@ -240,7 +233,7 @@ impl Columns {
         let rows =
             self.times.capacity() * 8 + self.places.capacity() * 8 + self.backs.capacity() * 4;
         let codes: usize = self.codes.iter().map(Codes::bytes).sum();
-        let words: usize = self.words.iter().map(Words::bytes).sum();
+        let words: usize = self.dictionary.words.iter().map(Words::bytes).sum();
         rows + codes + words
     }
 }

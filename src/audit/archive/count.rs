@@ -89,7 +89,7 @@ impl Archive {
             return Key::Every(span.as_micros().max(1).saturating_mul(1000));
         }
         let column = by.field().and_then(coded);
-        let words = column.and_then(|nth| Some((nth, self.columns.words.get(nth)?)));
+        let words = column.and_then(|nth| Some((nth, self.columns.words(nth)?)));
         let Some((nth, words)) = words else {
             return Key::Read(by, HashMap::new());
         };

@@ -15,13 +15,15 @@ use super::original::{Original, STRIDE, content};
 use super::segment::{Reader, SEGMENT, Segment};
 use super::{Archive, Search};
 use crate::audit::AuditRow;
+use crate::audit::coded::Coded;
 use crate::audit::detect::Kind;
+use crate::audit::item::{Half, Keep, Kept};
 use crate::audit::merge::{Merge, Out, Sighting};
 use crate::audit::open::{Opened, sighted};
 use crate::audit::parallel::threads;
 use crate::audit::progress::Progress;
 use crate::audit::source::Input;
-use crate::audit::stream::{Item, Keep, Kept, Shared, kind_of};
+use crate::audit::stream::{Shared, kind_of};
 use crate::audit::trouble::name_of;
 use crate::model::Text;
 use crate::model::rejected::Place;
@@ -67,6 +69,7 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
         let length = content.length().unwrap_or(0);
         input.content = Some(content.clone());
         input.bytes = Some(length);
+        input.number = u32::try_from(archive.originals.len()).ok();
         let Some(kind) = kind_of(&input) else {
             // The merge will say why.
             merged.push(input);
@@ -91,19 +94,17 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
         archive.originals.push(original);
     }
     archive.growing = join.finish(&mut archive.columns);
-    let shared = Shared::new(
-        progress,
-        archive.growing.scanner().clone(),
-        Keep::Rows,
-        None,
-    );
+    let scanner = archive.growing.scanner().clone();
+    let shared = Shared::new(progress, scanner, Keep::Rows, None);
+    std::mem::swap(&mut *shared.dictionary(), &mut archive.columns.dictionary);
     let mut merge = Merge::new(merged, &shared);
-    let files = archive.originals.iter().zip(0..);
-    let mut files = Files {
-        numbers: files.map(|(o, n)| (o.name().clone(), n)).collect(),
-        last: None,
-    };
-    while merge.advance(&mut |out| archive.take(&mut files, out)) {}
+    let mut files = Files::of(&archive.originals);
+    while merge.advance(&mut |out| {
+        if let Some(row) = row(out, &mut files, &shared) {
+            archive.take(&row);
+        }
+    }) {}
+    std::mem::swap(&mut *shared.dictionary(), &mut archive.columns.dictionary);
     archive.columns.sort();
     archive.growing.latest.settle();
     progress.finish();
@@ -238,93 +239,99 @@ impl Lines {
     }
 }
 
-/// The numbers of the files.
-struct Files {
-    numbers: HashMap<Text, u32>,
-    /// The one that was asked for last: most rows are of the file that the one before was of.
-    last: Option<(Text, u32)>,
-}
+/// The numbers of the files by their names, for the few rows that come as records.
+struct Files(HashMap<Text, u32>);
 
 impl Files {
-    fn number(&mut self, name: &Text) -> Option<u32> {
-        if let Some((last, number)) = &self.last
-            && last == name
-        {
-            return Some(*number);
-        }
-        let number = *self.numbers.get(name)?;
-        self.last = Some((name.clone(), number));
-        Some(number)
+    fn of(originals: &[Original]) -> Self {
+        let numbered = originals.iter().zip(0..);
+        Self(numbered.map(|(o, n)| (o.name().clone(), n)).collect())
+    }
+
+    fn at(&self, place: &Place) -> Option<At> {
+        Some(At {
+            file: *self.0.get(&place.file)?,
+            offset: place.byte,
+        })
     }
 }
 
-/// A row that came out of the merge, and where the answer stands that it was made of.
-fn row(out: Out) -> Option<(Box<AuditRow>, Option<Place>)> {
-    let is_row = |item: &Item| {
-        let payload = item.payload.as_ref();
-        payload.is_some_and(|payload| matches!(payload.kept, Kept::Row(_)))
+/// A row on its way into the index.
+struct Arrived {
+    entry: Entry,
+    /// What names it, and whether something else belongs to it.
+    id: u128,
+    half: Half,
+}
+
+/// A row that came out of the merge.
+fn row(out: Out, files: &mut Files, shared: &Shared) -> Option<Arrived> {
+    let told = out.answer.as_ref().unwrap_or(&out.first);
+    let (id, half, time) = (told.id, told.half, told.time);
+    let arrived = |entry| Arrived { entry, id, half };
+    let Kept::Row(first) = out.first.kept else {
+        let entry = full(out, files, shared)?;
+        return Some(arrived(entry));
     };
-    if !is_row(&out.first) {
-        let sighted = sighted(out)?;
-        return Some((Box::new(AuditRow::of(&sighted)?), sighted.answer));
-    }
     if out.sighting != Sighting::New {
         return None;
     }
-    let first = out.first.payload?;
     // Of a call that was told in stages the last one counts, where the first one stands.
-    let Some(last) = out.answer.and_then(|answer| answer.payload) else {
-        let Kept::Row(row) = first.kept else {
-            return None;
-        };
-        return Some((row, None));
+    let last = match out.answer.map(|answer| answer.kept) {
+        Some(Kept::Row(last)) => last,
+        Some(_) => return None,
+        None => first,
     };
-    let Kept::Row(mut row) = last.kept else {
-        return None;
+    let at = |coded: &Coded| At {
+        file: coded.file,
+        offset: coded.byte,
     };
-    row.place = first.place;
-    Some((row, Some(last.place)))
+    Some(arrived(Entry {
+        time: nanos(time),
+        at: at(&last),
+        back: way_back(at(&first), at(&last)),
+        has_error: last.has_error,
+        codes: last.codes,
+    }))
+}
+
+/// The same of one that came as a record: a Vault call that stands in another log.
+fn full(out: Out, files: &Files, shared: &Shared) -> Option<Entry> {
+    let sighted = sighted(out)?;
+    let row = AuditRow::of(&sighted)?;
+    let first = files.at(&row.place)?;
+    let last = sighted.answer.and_then(|answer| files.at(&answer));
+    let last = last.unwrap_or(first);
+    Some(Entry {
+        time: nanos(row.time),
+        at: last,
+        back: way_back(first, last),
+        has_error: row.error.is_some(),
+        codes: shared.dictionary().codes_of(&row),
+    })
+}
+
+/// How many bytes before the last line of a call its first one stands; 0 where that is not kept.
+fn way_back(first: At, last: At) -> u32 {
+    let distance = last.offset.checked_sub(first.offset);
+    let near = distance.filter(|far| first.file == last.file && *far <= LONGEST_BACK);
+    near.and_then(|far| u32::try_from(far).ok()).unwrap_or(0)
 }
 
 impl Archive {
-    /// Takes a row in that was read in full.
-    fn take(&mut self, files: &mut Files, out: Out) {
-        let told = out.answer.as_ref().unwrap_or(&out.first);
-        let (id, half) = (told.id, told.half);
-        let Some((row, answer)) = row(out) else {
+    /// Takes a row in.
+    fn take(&mut self, row: &Arrived) {
+        let Arrived { entry, id, half } = row;
+        if self.original(entry.at).is_err() {
             return;
-        };
-        let Some(first) = files.number(&row.place.file) else {
-            return;
-        };
-        let (mut at, mut back) = (row.place.byte, 0);
-        let mut of = first;
-        if let Some(answer) = &answer
-            && let Some(file) = files.number(&answer.file)
-        {
-            (at, of) = (answer.byte, file);
-            let distance = answer.byte.checked_sub(row.place.byte);
-            let near = distance.filter(|far| file == first && *far <= LONGEST_BACK);
-            back = near.and_then(|far| u32::try_from(far).ok()).unwrap_or(0);
         }
-        let at = At {
-            file: of,
-            offset: at,
-        };
-        let entry = Entry {
-            time: nanos(row.time),
-            at,
-            back,
-            has_error: row.error.is_some(),
-            codes: self.columns.codes_of(&row),
-        };
-        self.columns.push(&entry);
         let met = Open {
             time: entry.time,
-            at,
+            at: entry.at,
             stage: half.stage(),
         };
-        self.growing.met(id, half, met);
+        self.columns.push(entry);
+        self.growing.met(*id, *half, met);
     }
 }
 

@@ -16,13 +16,14 @@ use super::tail::Tail;
 use crate::audit::AuditRow;
 use crate::audit::follow::Block;
 use crate::audit::format::vault;
+use crate::audit::item::{self, Half, Keep, Kept, Payload};
 use crate::audit::merge::{REMEMBER, Sighting};
 use crate::audit::open::Sighted;
 use crate::audit::progress::Progress;
 use crate::audit::record::{CallStage, Item, Merged, Record, VaultCall, VaultEntry, VaultKind};
 use crate::audit::scan::Scanner;
 use crate::audit::source::Content;
-use crate::audit::stream::{self, Half, Keep, Kept, Shared};
+use crate::audit::stream::Shared;
 use crate::audit::trouble::Trouble;
 use crate::model::Text;
 
@@ -143,7 +144,7 @@ impl Archive {
         let mut first = None;
         for item in items {
             let (time, identity, half) = (nanos(item.time), item.id, item.half);
-            let Some(payload) = item.payload else {
+            let Kept::Record(payload) = item.kept else {
                 continue;
             };
             let at = At {
@@ -151,11 +152,9 @@ impl Archive {
                 offset: payload.place.byte,
             };
             let removed = self.columns.remove(time, at);
-            if let Kept::Record(record) = &payload.kept
-                && removed.is_some()
-            {
+            if removed.is_some() {
                 // Of one that is no row of its own another line has told.
-                let name = self.growing.name(record, identity, half);
+                let name = self.growing.name(&payload.record, identity, half);
                 self.growing.forget(name, time);
             }
             first = first.or(removed);
@@ -170,13 +169,12 @@ impl Archive {
     }
 
     /// Puts a record where it belongs; gives the first row that is another one now.
-    fn put(&mut self, file: u32, item: stream::Item) -> Option<usize> {
+    fn put(&mut self, file: u32, item: item::Item) -> Option<usize> {
         let (identity, half, stage) = (item.id, item.half, item.half.stage());
-        let payload = *item.payload?;
-        let Kept::Record(record) = payload.kept else {
+        let Kept::Record(payload) = item.kept else {
             return None;
         };
-        let place = payload.place;
+        let Payload { record, place, .. } = *payload;
         let at = At {
             file,
             offset: place.byte,
@@ -221,7 +219,7 @@ impl Archive {
             at,
             back: back.and_then(|back| u32::try_from(back).ok()).unwrap_or(0),
             has_error: row.error.is_some(),
-            codes: self.columns.codes_of(&row),
+            codes: self.columns.dictionary.codes_of(&row),
         };
         let put = self.columns.insert(&entry);
         let time = entry.time;

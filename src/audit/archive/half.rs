@@ -1,12 +1,12 @@
 //! What the index keeps of one line of a Vault audit log, and of the two that belong together.
 
 use super::columns::{LONGEST_BACK, nanos};
-use super::words::Words;
 use crate::audit::derive::{secret_at, secret_of};
 use crate::audit::entry::{correlation_of, is_denied};
 use crate::audit::keyed::keyed;
 use crate::audit::record::{VaultEntry, VaultKind};
 use crate::audit::scan::found::{Found, Part, Slot};
+use crate::audit::words::Words;
 use crate::model::{Text, Timestamp};
 
 /// The fields of a Vault row that are told in words of the log's own.

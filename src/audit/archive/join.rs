@@ -1,12 +1,13 @@
 //! Puts what was read of Vault logs into the index: the halves that different segments and files
 //! have of one call are joined, and what was met before is left out.
 
-use super::columns::{At, CODED, Columns, Entry, coded};
+use super::columns::{At, Columns, Entry, coded};
 use super::grow::{Growing, Open};
 use super::half::{Call, End, Half, Ids, OUTCOMES, SAID};
 use super::known::Latest;
 use super::seen::Seen;
 use super::segment::{ById, Segment};
+use crate::audit::coded::CODED;
 use crate::audit::record::CallStage;
 use crate::query::Field;
 
@@ -95,7 +96,7 @@ impl Join {
             return;
         };
         for ((codes, fresh), field) in codes.iter_mut().zip(&segment.fresh).zip(FIELDS) {
-            let words = coded(field).and_then(|nth| columns.words.get_mut(nth));
+            let words = coded(field).and_then(|nth| columns.words_mut(nth));
             if let Some(words) = words {
                 codes.extend(fresh.iter().map(|fresh| words.code(fresh)));
             }
@@ -212,7 +213,7 @@ impl Join {
 
 /// The code of a field's word.
 fn code(field: Field, word: &str, columns: &mut Columns) -> u32 {
-    let words = coded(field).and_then(|nth| columns.words.get_mut(nth));
+    let words = coded(field).and_then(|nth| columns.words_mut(nth));
     words.map_or(0, |words| words.code(word))
 }
 

@@ -12,11 +12,12 @@ use std::thread;
 use super::half::Ids;
 use super::segment::{Reader, SEGMENT};
 use crate::audit::follow::Block;
+use crate::audit::item::Keep;
 use crate::audit::merge::Merge;
 use crate::audit::progress::Progress;
 use crate::audit::scan::Scanner;
 use crate::audit::source::Input;
-use crate::audit::stream::{Keep, Shared};
+use crate::audit::stream::Shared;
 use crate::audit::{Content, Options, open};
 
 fn vault(n: usize) -> String {

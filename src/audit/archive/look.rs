@@ -9,8 +9,8 @@ use crate::audit::format::{Read, vault};
 use crate::audit::lines::LONGEST_LINE;
 use crate::audit::merge::Sighting;
 use crate::audit::open::Sighted;
+use crate::audit::reading::Reading;
 use crate::audit::record::{Item, Merged, VaultCall, VaultEntry, VaultKind};
-use crate::audit::stream::Reading;
 use crate::model::Text;
 use crate::model::rejected::Place;
 

@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod alone;
+mod codes;
 mod columns;
 mod count;
 #[cfg(test)]
@@ -34,7 +35,6 @@ mod tally;
 mod tests;
 #[cfg(test)]
 mod twin;
-mod words;
 
 use std::sync::Arc;
 

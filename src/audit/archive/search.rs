@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::thread;
 
 use super::Archive;
+use super::codes::Codes;
 use super::columns::{Columns, coded, nanos};
 use super::grep::Grep;
 use super::look::file_name;
-use super::words::Codes;
 use crate::audit::parallel::threads;
 use crate::model::{Text, Timestamp};
 use crate::query::{Among, Field, Filter, Table, Test};
@@ -279,7 +279,7 @@ impl Table for Slice<'_> {
 impl Slice<'_> {
     fn keep_coded(&mut self, test: &Test, nth: usize, among: &mut Among) {
         let columns = &self.archive.columns;
-        let (Some(words), Some(codes)) = (columns.words.get(nth), columns.codes.get(nth)) else {
+        let (Some(words), Some(codes)) = (columns.words(nth), columns.codes.get(nth)) else {
             return;
         };
         let fitting = self.search.fitting.entry(name(test)).or_default();

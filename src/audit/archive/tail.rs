@@ -4,8 +4,10 @@ use super::original::Original;
 use crate::audit::detect::Kind;
 use crate::audit::follow::Block;
 use crate::audit::format::Format;
+use crate::audit::item::Item;
 use crate::audit::lines::{LONGEST_LINE, Line};
-use crate::audit::stream::{Item, Live, Reading, Shared};
+use crate::audit::reading::Reading;
+use crate::audit::stream::{Live, Shared};
 use crate::model::Text;
 
 /// Read of what stands before the end, in bytes. Records that have no id are told apart by how many
@@ -32,7 +34,7 @@ impl Tail {
         let mut tail = Self {
             name: original.name().clone(),
             format,
-            live: Live::counting(COUNTED),
+            live: Live::counting(shared, COUNTED),
         };
         // These always have an id.
         if !matches!(original.kind, Kind::Vault | Kind::Events) {

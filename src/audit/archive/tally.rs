@@ -5,8 +5,9 @@
 use std::collections::VecDeque;
 
 use super::Search;
+use super::codes::Codes;
 use super::columns::{Columns, coded, timestamp};
-use super::words::{Codes, Words};
+use crate::audit::words::Words;
 use crate::model::{Span, Text, Timestamp};
 use crate::query::Field;
 use crate::query::page::{BINS, Bin, Facet, Histogram, VALUES};
@@ -183,7 +184,7 @@ impl Counts {
     /// The column of the field; fields that are not indexed tell nothing.
     fn column<'a>(&self, columns: &'a Columns) -> Option<(&'a Codes, &'a Words)> {
         let nth = coded(self.field)?;
-        Some((columns.codes.get(nth)?, columns.words.get(nth)?))
+        Some((columns.codes.get(nth)?, columns.words(nth)?))
     }
 
     fn count(&mut self, columns: &Columns, search: &Search, rows: std::ops::Range<usize>) {
@@ -332,7 +333,7 @@ impl Bars {
 /// Whether the outcome of a row is a bad one.
 fn bad(columns: &Columns) -> impl Fn(usize) -> bool {
     let nth = coded(Field::Outcome).unwrap_or(0);
-    let words = columns.words.get(nth);
+    let words = columns.words(nth);
     let all = words.into_iter().flat_map(Words::all);
     let bad: Vec<bool> = std::iter::once(false)
         .chain(all.map(|word| BAD.contains(&word)))

@@ -15,15 +15,14 @@ use crate::model::{SecretPath, ServiceName, Text, Version};
 
 /// What `call` means.
 pub fn meaning(call: &ServiceCall) -> Meaning {
-    let path = call.resource.as_ref().map_or("", Text::raw);
-    let (secret, version) = secret(path);
+    let (secret, version) = secret(call);
     let is_challenge = call.api.raw() == "keyvault"
         && call.actor.is_none()
         && call.ending == CallEnding::Unauthenticated;
     Meaning {
         operation: operation(call.method.raw()),
-        secret,
-        version,
+        secret: secret.map(SecretPath::from),
+        version: version.map(Version::from),
         service: call.actor.as_ref().and_then(service),
         uses: call.method.raw() == "SecretGet",
         authenticates: !is_challenge,
@@ -35,7 +34,9 @@ fn service(actor: &Text) -> Option<ServiceName> {
     (!actor.raw().contains('@')).then(|| ServiceName(actor.clone()))
 }
 
-fn secret(uri: &str) -> (Option<SecretPath>, Option<Version>) {
+/// The secret that it is about, and its version.
+pub fn secret(call: &ServiceCall) -> (Option<String>, Option<&str>) {
+    let uri = call.resource.as_ref().map_or("", Text::raw);
     let Some(rest) = uri.strip_prefix("https://") else {
         return (None, None);
     };
@@ -50,10 +51,7 @@ fn secret(uri: &str) -> (Option<SecretPath>, Option<Version>) {
         let is_hex = version.bytes().all(|b| b.is_ascii_hexdigit());
         version.len() == 32 && is_hex
     });
-    (
-        Some(SecretPath::from(format!("{host}/{kind}/{name}"))),
-        version.map(Version::from),
-    )
+    (Some(format!("{host}/{kind}/{name}")), version)
 }
 
 /// By Key Vault's names (`SecretGet`) and the paths of the Activity log

@@ -16,17 +16,8 @@ use crate::model::{SecretPath, ServiceName, Text, Version};
 
 /// What `call` means.
 pub fn meaning(call: &ServiceCall) -> Meaning {
-    let path = call.resource.as_ref().map_or("", Text::raw);
-    let method = call.method.raw().rsplit('.').next().unwrap_or_default();
-    let (secret, version) = match call.api.raw() {
-        "secretmanager.googleapis.com" => divided(path, "/secrets/", "/versions/"),
-        "cloudkms.googleapis.com" => divided(path, "/cryptoKeys/", "/cryptoKeyVersions/"),
-        "iam.googleapis.com" if method.contains("ServiceAccountKey") => {
-            divided(path, "/serviceAccounts/", "/keys/")
-        }
-        "iamcredentials.googleapis.com" => divided(path, "/serviceAccounts/", "/keys/"),
-        _ => (None, None),
-    };
+    let method = method(call);
+    let (secret, version) = secret(call);
     Meaning {
         operation: operation(method),
         secret: secret.map(SecretPath::from),
@@ -34,6 +25,25 @@ pub fn meaning(call: &ServiceCall) -> Meaning {
         service: call.actor.as_ref().and_then(service),
         uses: method == "AccessSecretVersion",
         authenticates: true,
+    }
+}
+
+/// The name of what was called, without the names of its service.
+fn method(call: &ServiceCall) -> &str {
+    call.method.raw().rsplit('.').next().unwrap_or_default()
+}
+
+/// The secret that it is about, and its version.
+pub fn secret(call: &ServiceCall) -> (Option<&str>, Option<&str>) {
+    let path = call.resource.as_ref().map_or("", Text::raw);
+    match call.api.raw() {
+        "secretmanager.googleapis.com" => divided(path, "/secrets/", "/versions/"),
+        "cloudkms.googleapis.com" => divided(path, "/cryptoKeys/", "/cryptoKeyVersions/"),
+        "iam.googleapis.com" if method(call).contains("ServiceAccountKey") => {
+            divided(path, "/serviceAccounts/", "/keys/")
+        }
+        "iamcredentials.googleapis.com" => divided(path, "/serviceAccounts/", "/keys/"),
+        _ => (None, None),
     }
 }
 

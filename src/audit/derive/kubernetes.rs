@@ -16,21 +16,26 @@ use crate::model::{SecretPath, ServiceName, Text};
 /// What `call` means.
 pub fn meaning(call: &ServiceCall) -> Meaning {
     let path = call.resource.as_ref().map_or("", Text::raw);
-    let object = Object::of(path);
-    let is_token = object.kind == "serviceaccounts" && object.subresource == Some("token");
-    let secret = match object.name {
-        Some(_) if object.kind == "secrets" => Some(path.to_owned()),
-        Some(_) if is_token => path.strip_suffix("/token").map(str::to_owned),
-        _ => None,
-    };
     Meaning {
-        operation: operation(call.method.raw(), object.kind),
-        secret: secret.map(SecretPath::from),
+        operation: operation(call.method.raw(), Object::of(path).kind),
+        secret: secret(call).map(SecretPath::from),
         version: None,
         service: call.actor.as_ref().and_then(service),
         // A secret has no version that the log tells.
         uses: false,
         authenticates: true,
+    }
+}
+
+/// The secret that it is about.
+pub fn secret(call: &ServiceCall) -> Option<&str> {
+    let path = call.resource.as_ref().map_or("", Text::raw);
+    let object = Object::of(path);
+    let is_token = object.kind == "serviceaccounts" && object.subresource == Some("token");
+    match object.name {
+        Some(_) if object.kind == "secrets" => Some(path),
+        Some(_) if is_token => path.strip_suffix("/token"),
+        _ => None,
     }
 }
 

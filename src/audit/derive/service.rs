@@ -2,6 +2,8 @@
 //! authentications, and how often its API was called and throttled. What a call means is each
 //! provider's own, in a file each.
 
+use std::borrow::Cow;
+
 use crate::audit::derive::emit::Emit;
 use crate::audit::derive::meaning::Meaning;
 use crate::audit::derive::uses::{Use, Uses};
@@ -36,6 +38,15 @@ pub fn meaning(call: &ServiceCall) -> Meaning {
         Provider::Kubernetes => kubernetes::meaning(call),
         Provider::Gcp => gcp::meaning(call),
         Provider::Azure => azure::meaning(call),
+    }
+}
+
+/// The secret that a call is about: the same that [`meaning`] tells.
+pub fn secret(call: &ServiceCall) -> Option<Cow<'_, str>> {
+    match call.provider {
+        Provider::Kubernetes => kubernetes::secret(call).map(Cow::Borrowed),
+        Provider::Gcp => gcp::secret(call).0.map(Cow::Borrowed),
+        Provider::Azure => azure::secret(call).0.map(Cow::Owned),
     }
 }
 

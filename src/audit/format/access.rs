@@ -6,15 +6,19 @@ pub mod envoy;
 pub mod nginx;
 
 use super::text::{beginning, rejected};
-use super::{Format, Read, excerpt};
+use std::borrow::Cow;
+
+use super::{Format, Read, Told, excerpt};
+#[cfg(test)]
+use crate::audit::record::AccessRecord;
 use crate::audit::record::Record;
-use crate::audit::record::{AccessRecord, CallEnding, Proxy};
+use crate::audit::record::{AccessWords, CallEnding, Proxy};
+use crate::model::Timestamp;
 use crate::model::mask::{cut, prose, target};
 use crate::model::rejected::Place;
-use crate::model::{Text, Timestamp};
 
-/// Reads one line; the reason why it is none of the format holds none of its words.
-pub type ReadLine = fn(&str) -> Result<AccessRecord, String>;
+/// Reads one line and tells of it; the reason why it is none of the format holds none of its words.
+pub type ReadLine = fn(&str, &mut dyn FnMut(super::Access<'_>)) -> Result<(), String>;
 
 /// Reads an access log.
 #[derive(Debug)]
@@ -32,17 +36,32 @@ impl Access {
 
 impl Format for Access {
     fn line(&mut self, line: &[u8], place: &Place, out: &mut dyn FnMut(Read)) {
+        self.tell(line, place, &mut |told| {
+            out(match told {
+                Told::Read(read) => read,
+                Told::Access(super::Access(said)) => {
+                    Read::Record(Record::Access(Box::new(said.record())), place.clone())
+                }
+            });
+        });
+    }
+
+    fn tell(&mut self, line: &[u8], place: &Place, out: &mut dyn FnMut(Told<'_>)) {
         let line = line.trim_ascii();
         if line.is_empty() {
             return;
         }
         let read = std::str::from_utf8(line)
             .map_err(|e| format!("not UTF-8 at byte {} of the line", e.valid_up_to()))
-            .and_then(self.read);
-        out(match read {
-            Ok(record) => Read::Record(Record::Access(Box::new(record)), place.clone()),
-            Err(reason) => rejected(place, reason, beginning(excerpt(line).raw())),
-        });
+            .and_then(|words| (self.read)(words, &mut |said| out(Told::Access(said))));
+        if let Err(reason) = read {
+            let excerpt = excerpt(line);
+            out(Told::Read(rejected(
+                place,
+                reason,
+                beginning(excerpt.raw()),
+            )));
+        }
     }
 
     fn finish(&mut self, _out: &mut dyn FnMut(Read)) {}
@@ -59,7 +78,9 @@ fn sniff(sample: &[u8], read: ReadLine) -> bool {
     let filled = whole.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
     for line in filled.filter(|line| !line.is_empty()).take(LOOKED_AT) {
         lines += 1;
-        known += usize::from(std::str::from_utf8(line).is_ok_and(|line| read(line).is_ok()));
+        known += usize::from(
+            std::str::from_utf8(line).is_ok_and(|line| read(line, &mut |_| {}).is_ok()),
+        );
     }
     known > 0 && known * 2 >= lines
 }
@@ -79,21 +100,21 @@ struct Draft<'a> {
     request_id: &'a str,
 }
 
-impl Draft<'_> {
-    fn record(self) -> AccessRecord {
+impl<'a> Draft<'a> {
+    fn said(self) -> super::Access<'a> {
         let given = |words: &str| !words.is_empty() && words != "-";
-        let some = |words: &str| given(words).then(|| Text::from(cut(words)));
+        let some = |words: &'a str| given(words).then(|| cut(words));
         // A request that is none may be anything, also a secret sent to the wrong port.
         let is_http = self
             .method
             .bytes()
             .all(|b| b.is_ascii_uppercase() || b == b'-');
         let (method, path) = if is_http && given(self.path) {
-            (Text::from(cut(self.method)), Text::from(target(self.path)))
+            (cut(self.method), target(self.path))
         } else {
-            (Text::from("-"), Text::from("-"))
+            ("-", Cow::Borrowed("-"))
         };
-        AccessRecord {
+        super::Access(AccessWords {
             proxy: self.proxy,
             time: self.time,
             remote_address: some(self.remote_address),
@@ -104,9 +125,9 @@ impl Draft<'_> {
             status: self.status,
             ending: ending(self.status),
             note: some(self.note),
-            user_agent: given(self.user_agent).then(|| Text::from(prose(self.user_agent))),
+            user_agent: given(self.user_agent).then(|| prose(self.user_agent)),
             request_id: some(self.request_id),
-        }
+        })
     }
 }
 
@@ -132,13 +153,28 @@ fn status(words: &str) -> Result<u16, String> {
     }
 }
 
+/// What stands before the first `mark` and behind it. Lines are short, and a searcher for words
+/// costs more to make than one byte to find.
+fn divided<'a, const N: usize>(words: &'a str, mark: &[u8; N]) -> Option<(&'a str, &'a str)> {
+    let (bytes, first) = (words.as_bytes(), *mark.first()?);
+    let mut from = 0;
+    loop {
+        let at = from + memchr::memchr(first, bytes.get(from..)?)?;
+        if bytes.get(at..at + N) == Some(mark) {
+            return Some((words.get(..at)?, words.get(at + N..)?));
+        }
+        from = at + 1;
+    }
+}
+
 /// `METHOD TARGET PROTOCOL`; what is none of that gives nothing.
 fn request(words: &str) -> (&str, &str) {
-    let Some((method, rest)) = words.split_once(' ') else {
+    let Some((method, rest)) = divided(words, b" ") else {
         return ("-", "-");
     };
     // A target may hold spaces where a client sent it wrongly.
-    let path = match rest.rsplit_once(' ') {
+    let last = memchr::memrchr(b' ', rest.as_bytes());
+    let path = match last.and_then(|at| Some((rest.get(..at)?, rest.get(at + 1..)?))) {
         Some((path, protocol)) if protocol.contains('/') || protocol == "-" => path,
         _ => rest,
     };
@@ -169,6 +205,14 @@ fn host(address: &str) -> &str {
         Some((host, port)) if !host.contains(':') && port.parse::<u16>().is_ok() => host,
         _ => address,
     }
+}
+
+/// The record that a line is.
+#[cfg(test)]
+pub(in crate::audit) fn record(read: ReadLine, line: &str) -> Result<AccessRecord, String> {
+    let mut records = Vec::new();
+    read(line, &mut |super::Access(said)| records.push(said.record()))?;
+    records.pop().ok_or_else(|| "no record".to_owned())
 }
 
 #[cfg(test)]

@@ -174,13 +174,20 @@ fn uri(words: Option<&Words<'_>>) -> Option<Text> {
 
 /// The provider of the resource, without `Microsoft.`: `keyvault`.
 fn api(resource: Option<&Words<'_>>) -> Text {
-    let lower = resource.map_or(String::new(), |id| id.0.to_ascii_lowercase());
-    let provider = lower
-        .rsplit_once("/providers/")
-        .and_then(|(_, rest)| rest.split('/').next())
-        .unwrap_or("azure");
-    let provider = provider.strip_prefix("microsoft.").unwrap_or(provider);
-    Text::from(provider)
+    const BEFORE: &[u8] = b"/providers/";
+    let id = resource.map_or("", |id| id.0.as_ref());
+    let mut begins = memchr::memrchr_iter(b'/', id.as_bytes());
+    // The slash behind the last one that the word stands before.
+    let behind = begins.find_map(|end| {
+        let begin = (end + 1).checked_sub(BEFORE.len())?;
+        let found = id.as_bytes().get(begin..=end)?;
+        found
+            .eq_ignore_ascii_case(BEFORE)
+            .then(|| id.get(end + 1..))?
+    });
+    let provider = behind.and_then(|rest| rest.split('/').next());
+    let lower = provider.unwrap_or("azure").to_ascii_lowercase();
+    Text::from(lower.strip_prefix("microsoft.").unwrap_or(&lower))
 }
 
 /// The person, else the application, else the object's id; the caller that the API names.
@@ -222,12 +229,13 @@ fn ending(raw: &Raw<'_>, properties: Option<&Properties<'_>>) -> (CallEnding, Op
     let described = raw.result_description.as_ref().map_or("", |w| w.0.as_ref());
     let status = properties.and_then(|p| p.http_status_code.as_ref().or(p.status_code.as_ref()));
     let status = status.and_then(|status| status_of(&status.0));
-    let all = format!("{} {} {described}", result.0, signature.0);
+    let all = || format!("{} {} {described}", result.0, signature.0);
     let ending = match status.or_else(|| status_of(&signature.0)) {
-        Some(status) => CallEnding::of_http(status, &all),
+        Some(status) if status < 400 => CallEnding::of_http(status, ""),
+        Some(status) => CallEnding::of_http(status, &all()),
         None => match result.0.to_ascii_lowercase().as_str() {
             "start" | "started" | "accept" | "accepted" => CallEnding::Open,
-            "failure" | "failed" | "fail" => CallEnding::of_http(500, &all),
+            "failure" | "failed" | "fail" => CallEnding::of_http(500, &all()),
             _ => CallEnding::Granted,
         },
     };

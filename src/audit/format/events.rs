@@ -1,7 +1,8 @@
 //! Our own events: one JSON object a line, as the contract has it.
 
-use super::{Format, Read, excerpt};
+use super::{Format, Read, Told, excerpt};
 use crate::audit::record::Record;
+use crate::model::event::EventError;
 use crate::model::rejected::{Place, Rejected};
 use crate::model::{Event, Text};
 
@@ -11,20 +12,29 @@ pub struct Events;
 
 impl Format for Events {
     fn line(&mut self, line: &[u8], place: &Place, out: &mut dyn FnMut(Read)) {
-        if line.trim_ascii().is_empty() {
-            return;
+        if !line.trim_ascii().is_empty() {
+            out(read(Event::from_json(line), line, place));
         }
-        out(match Event::from_json(line) {
-            Ok(event) => Read::Record(Record::Event(Box::new(event)), place.clone()),
-            Err(error) => Read::Rejected(Rejected {
-                place: place.clone(),
-                reason: Text::from(error.to_string()),
-                excerpt: excerpt(line),
-            }),
-        });
+    }
+
+    fn tell(&mut self, line: &[u8], place: &Place, out: &mut dyn FnMut(Told<'_>)) {
+        if !line.trim_ascii().is_empty() {
+            out(Told::Read(read(Event::understood(line), line, place)));
+        }
     }
 
     fn finish(&mut self, _out: &mut dyn FnMut(Read)) {}
+}
+
+fn read(event: Result<Event, EventError>, line: &[u8], place: &Place) -> Read {
+    match event {
+        Ok(event) => Read::Record(Record::Event(Box::new(event)), place.clone()),
+        Err(error) => Read::Rejected(Rejected {
+            place: place.clone(),
+            reason: Text::from(error.to_string()),
+            excerpt: excerpt(line),
+        }),
+    }
 }
 
 #[cfg(test)]

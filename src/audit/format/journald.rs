@@ -9,6 +9,8 @@
 
 mod login;
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -82,7 +84,7 @@ fn read(line: &[u8], place: &Place) -> Result<Record, String> {
         return Ok(record);
     }
     let text = |raw| {
-        let words: Option<String> = value(raw);
+        let words = value(raw);
         words.filter(|w| !w.is_empty()).map(|w| Text::from(cut(&w)))
     };
     let command = text(raw.command);
@@ -110,7 +112,7 @@ fn of_micros(micros: u64) -> Timestamp {
 }
 
 /// What a field says; of several values the first that is one.
-fn value(raw: Option<&RawValue>) -> Option<String> {
+fn value(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Value {
@@ -128,10 +130,13 @@ fn value(raw: Option<&RawValue>) -> Option<String> {
     let of_bytes = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let words = raw?.get();
     // The usual case, without a look at the others.
-    if words.starts_with('"') {
-        return serde_json::from_str(words).ok();
+    if let Some(inner) = words.strip_prefix('"').and_then(|w| w.strip_suffix('"')) {
+        if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+            return Some(Cow::Borrowed(inner));
+        }
+        return serde_json::from_str(words).ok().map(Cow::Owned);
     }
-    Some(match serde_json::from_str(words).ok()? {
+    Some(Cow::Owned(match serde_json::from_str(words).ok()? {
         Value::Words(words) => words,
         Value::Number(number) => number.to_string(),
         Value::Bytes(bytes) => of_bytes(bytes),
@@ -139,7 +144,7 @@ fn value(raw: Option<&RawValue>) -> Option<String> {
             One::Words(words) => words,
             One::Bytes(bytes) => of_bytes(bytes),
         },
-    })
+    }))
 }
 
 /// The record of another format that a message is.
@@ -155,7 +160,7 @@ fn inner(message: &str, place: &Place) -> Option<Record> {
     }
     // The server writes its severities so; a line without one is no record by itself.
     let severe = ["LOG:  ", "FATAL:  ", "ERROR:  ", "WARNING:  ", "PANIC:  "];
-    if !severe.iter().any(|mark| message.contains(mark)) {
+    if !has_mark(message) || !severe.iter().any(|mark| message.contains(mark)) {
         return None;
     }
     // Through syslog the server numbers its lines: `[3-1] `.
@@ -165,6 +170,12 @@ fn inner(message: &str, place: &Place) -> Option<Record> {
         number.chars().all(digits).then_some(rest)
     });
     only(&mut Stderr::new(), numbered.unwrap_or(message), place)
+}
+
+/// True where a colon and two spaces stand anywhere: in most messages they do not.
+fn has_mark(message: &str) -> bool {
+    let bytes = message.as_bytes();
+    memchr::memchr_iter(b':', bytes).any(|at| bytes.get(at..at + 3) == Some(b":  "))
 }
 
 /// The one record that a reader makes of these lines.

@@ -143,13 +143,13 @@ fn ending(raw: &Raw<'_>, stage: CallStage) -> (CallEnding, Option<Text>) {
         None if stage == CallStage::Received => return (CallEnding::Open, None),
         None => return (CallEnding::Granted, None),
     };
+    if code < 400 {
+        return (CallEnding::of_http(code, ""), None);
+    }
     let said = |words: Option<&Words<'_>>| words.map_or(String::new(), |w| w.0.to_string());
     let reason = said(status.as_ref().and_then(|s| s.reason.as_ref()));
     let message = said(status.as_ref().and_then(|s| s.message.as_ref()));
     let ending = CallEnding::of_http(code, &format!("{reason} {message}"));
-    if code < 400 {
-        return (ending, None);
-    }
     let parts = [code.to_string(), reason, message];
     let parts: Vec<&str> = parts
         .iter()
@@ -169,25 +169,28 @@ fn resource(raw: &Raw<'_>) -> Option<Text> {
         let uri = raw.request_uri.as_ref().filter(|uri| !uri.0.is_empty())?;
         return Some(Text::from(target(&uri.0)));
     };
-    let given = |words: &Option<Words<'_>>| {
-        let words = words.as_ref().map_or("", |w| w.0.as_ref());
-        (!words.is_empty()).then(|| words.to_owned())
-    };
-    let mut path = String::new();
+    let mut path = String::with_capacity(128);
     if let Some(namespace) = given(&object.namespace) {
-        path = format!("namespaces/{namespace}/");
+        path.push_str("namespaces/");
+        path.push_str(namespace);
+        path.push('/');
     }
     path.push_str(&kind.0);
     if let Some(group) = given(&object.api_group) {
         path.push('.');
-        path.push_str(&group);
+        path.push_str(group);
     }
     let more = [given(&object.name), given(&object.subresource)];
     for part in more.into_iter().flatten() {
         path.push('/');
-        path.push_str(&part);
+        path.push_str(part);
     }
     Some(Text::from(cut(&path)))
+}
+
+fn given<'w>(words: &'w Option<Words<'_>>) -> Option<&'w str> {
+    let words = words.as_ref().map(|w| w.0.as_ref());
+    words.filter(|words| !words.is_empty())
 }
 
 /// The first of a list of strings.

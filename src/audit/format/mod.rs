@@ -18,7 +18,7 @@ pub mod vault;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use crate::audit::record::Record;
+use crate::audit::record::{AccessWords, Record};
 use crate::model::Text;
 use crate::model::rejected::{Place, Rejected};
 
@@ -28,6 +28,12 @@ pub trait Format {
     /// Takes one line, without its line end, in; calls `out` for each record or rejection that
     /// is complete with it.
     fn line(&mut self, line: &[u8], place: &Place, out: &mut dyn FnMut(Read));
+
+    /// The same for an index, which keeps only some of the words: a format may tell a record in
+    /// words of the line.
+    fn tell(&mut self, line: &[u8], place: &Place, out: &mut dyn FnMut(Told<'_>)) {
+        self.line(line, place, &mut |read| out(Told::Read(read)));
+    }
 
     /// The end of the file: what was held back is complete or rejected.
     fn finish(&mut self, out: &mut dyn FnMut(Read));
@@ -41,6 +47,17 @@ pub enum Read {
     /// Something that could not be read.
     Rejected(Rejected),
 }
+
+/// One thing read, which is kept in part only.
+pub enum Told<'a> {
+    /// In full.
+    Read(Read),
+    /// A request that a proxy logged on one line.
+    Access(Access<'a>),
+}
+
+/// A request that a proxy logged, in words of its line.
+pub struct Access<'a>(pub(in crate::audit) AccessWords<'a>);
 
 /// The most bytes that an excerpt is made of; it shows 200 characters.
 const EXCERPT_BYTES: usize = 4096;

@@ -108,6 +108,10 @@ impl Splitter {
     pub(in crate::audit) fn feed(&mut self, bytes: &[u8], out: &mut dyn FnMut(Piece<'_>)) {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
+            if self.taking == Taking::Element {
+                rest = self.element(rest, out);
+                continue;
+            }
             // The inside of strings is most of a record: it is taken at one go.
             let run = self.plain_run(rest);
             if run > 0 {
@@ -221,7 +225,8 @@ impl Splitter {
 
     fn step(&mut self, byte: u8, out: &mut dyn FnMut(Piece<'_>)) {
         match (self.taking, self.level) {
-            (Taking::Element, _) => self.in_element(byte, out),
+            // Taken at one go.
+            (Taking::Element, _) => {}
             (Taking::WordString, _) => self.in_word_string(byte),
             (Taking::Word, _) => self.in_word(byte, out),
             (Taking::Dirt, _) => self.bad("no JSON object", out),
@@ -321,22 +326,49 @@ impl Splitter {
         };
     }
 
-    fn in_element(&mut self, byte: u8, out: &mut dyn FnMut(Piece<'_>)) {
-        self.keep(&[byte]);
-        if self.quote != Quote::Outside {
-            return self.string_byte(byte);
+    /// Takes what is left of an element, or as much of it as has arrived; gives what stands behind.
+    fn element<'a>(&mut self, rest: &'a [u8], out: &mut dyn FnMut(Piece<'_>)) -> &'a [u8] {
+        let (run, after) = rest.split_at(self.element_run(rest).min(rest.len()));
+        self.keep(run);
+        self.byte += run.len() as u64;
+        let lines = memchr::memchr_iter(b'\n', run).count() as u64;
+        if self.depth == 0 {
+            self.whole(out);
         }
-        match byte {
-            b'"' => self.quote = Quote::Inside,
-            b'{' | b'[' => self.depth += 1,
-            b'}' | b']' => {
-                self.depth -= 1;
-                if self.depth == 0 {
-                    self.whole(out);
+        self.line += lines;
+        after
+    }
+
+    /// How many bytes at the start of `rest` are of the element that is open.
+    fn element_run(&mut self, rest: &[u8]) -> usize {
+        let mut at = 0;
+        while let Some(byte) = rest.get(at) {
+            match (self.quote, byte) {
+                (Quote::Escaped, _) | (Quote::Outside, b'"') => self.quote = Quote::Inside,
+                (Quote::Inside, _) => {
+                    let inside = rest.get(at..).unwrap_or_default();
+                    match memchr::memchr2(b'"', b'\\', inside) {
+                        Some(end) => at += end,
+                        None => return rest.len(),
+                    }
+                    self.quote = if rest.get(at) == Some(&b'"') {
+                        Quote::Outside
+                    } else {
+                        Quote::Escaped
+                    };
                 }
+                (Quote::Outside, b'{' | b'[') => self.depth += 1,
+                (Quote::Outside, b'}' | b']') => {
+                    self.depth -= 1;
+                    if self.depth == 0 {
+                        return at + 1;
+                    }
+                }
+                (Quote::Outside, _) => {}
             }
-            _ => {}
+            at += 1;
         }
+        at
     }
 
     /// A top-level object is collected until `Records` is met; then only its elements matter.

@@ -31,6 +31,15 @@ pub(crate) fn beginning(words: &str) -> &str {
     }
 }
 
+/// Bytes as words, with a mark where they are none. Nearly all are, and telling that is faster
+/// than looking for what is not.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(words) => Cow::Borrowed(words),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
 /// The beginning of a line of which only the shape can be trusted: a broken line may begin
 /// anywhere, so no quote tells a name from a value. Words that are not in `known` are masked.
 pub(crate) fn shape(line: &str, known: &[&str]) -> String {
@@ -133,6 +142,11 @@ pub(crate) fn part<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<
 pub(crate) fn json<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &str) -> Result<T, String> {
     let words = std::str::from_utf8(bytes)
         .map_err(|e| format!("not UTF-8 at byte {} of the record", e.valid_up_to()))?;
+    json_words(words, what)
+}
+
+/// The same of words.
+pub(crate) fn json_words<'a, T: Deserialize<'a>>(words: &'a str, what: &str) -> Result<T, String> {
     serde_json::from_str(words).map_err(|error| match error.classify() {
         serde_json::error::Category::Eof => "the JSON object ends early".to_owned(),
         serde_json::error::Category::Data => {

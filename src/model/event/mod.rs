@@ -99,21 +99,32 @@ impl Event {
     /// # Errors
     /// [`EventError`] where the line is no event of the contract.
     pub fn from_json(line: &[u8]) -> Result<Self, EventError> {
-        let line = std::str::from_utf8(line).map_err(|e| EventError::Encoding(e.valid_up_to()))?;
         let mut unknown = false;
-        let mut json = serde_json::Deserializer::from_str(line);
-        let mut event = EventSeed {
-            unknown: &mut unknown,
-        }
-        .deserialize(&mut json)?;
-        json.end()?;
-        if let Some(version) = event.1 {
-            return Err(EventError::SpecVersion(version));
-        }
+        let mut event = Self::read(line, Some(&mut unknown))?;
         if unknown {
-            event.0.kept = Some(Arc::from(line.trim()));
+            let line = std::str::from_utf8(line).unwrap_or_default();
+            event.kept = Some(Arc::from(line.trim()));
         }
-        Ok(event.0)
+        Ok(event)
+    }
+
+    /// The same for who writes it nowhere: what is not understood is not kept, and not looked for.
+    ///
+    /// # Errors
+    /// As for [`Self::from_json`].
+    pub fn understood(line: &[u8]) -> Result<Self, EventError> {
+        Self::read(line, None)
+    }
+
+    fn read(line: &[u8], unknown: Option<&mut bool>) -> Result<Self, EventError> {
+        let line = std::str::from_utf8(line).map_err(|e| EventError::Encoding(e.valid_up_to()))?;
+        let mut json = serde_json::Deserializer::from_str(line);
+        let (event, version) = EventSeed { unknown }.deserialize(&mut json)?;
+        json.end()?;
+        match version {
+            Some(version) => Err(EventError::SpecVersion(version)),
+            None => Ok(event),
+        }
     }
 
     /// The event as one line of harmless JSON, without a line end. What was kept comes out as it
@@ -151,7 +162,8 @@ impl Serialize for Event {
 /// Reads the envelope; `unknown` is set where something in it or in its data is not understood.
 /// The second part of the value is a `specversion` that is not spoken here.
 struct EventSeed<'u> {
-    unknown: &'u mut bool,
+    /// `None` where nobody asks.
+    unknown: Option<&'u mut bool>,
 }
 
 impl<'de> DeserializeSeed<'de> for EventSeed<'_> {
@@ -168,7 +180,7 @@ impl<'de> Visitor<'de> for EventSeed<'_> {
         f.write_str("an event, a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut id, mut source, mut time, mut subject, mut rotation) =
             (None, None, None, None, None);
         let mut version: Option<Text> = None;
@@ -188,13 +200,15 @@ impl<'de> Visitor<'de> for EventSeed<'_> {
                     Some(kind) => {
                         data = Some(map.next_value_seed(DataSeed {
                             kind,
-                            unknown: self.unknown,
+                            unknown: self.unknown.as_deref_mut(),
                         })?);
                     }
                     None => early = Some(map.next_value()?),
                 },
                 _ => {
-                    *self.unknown = true;
+                    if let Some(unknown) = &mut self.unknown {
+                        **unknown = true;
+                    }
                     map.next_value::<IgnoredAny>()?;
                 }
             }
@@ -203,7 +217,7 @@ impl<'de> Visitor<'de> for EventSeed<'_> {
         if let (None, Some(raw)) = (&data, early) {
             let seed = DataSeed {
                 kind: &kind,
-                unknown: self.unknown,
+                unknown: self.unknown.as_deref_mut(),
             };
             let read = seed.deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
             data = Some(read.map_err(de::Error::custom)?);
@@ -212,7 +226,9 @@ impl<'de> Visitor<'de> for EventSeed<'_> {
             Some(data) => data,
             None if data::is_known(&kind) => return Err(de::Error::missing_field("data")),
             None => {
-                *self.unknown = true;
+                if let Some(unknown) = self.unknown {
+                    *unknown = true;
+                }
                 Data::Other(Text::from(kind))
             }
         };
@@ -259,13 +275,15 @@ impl<'de> Deserialize<'de> for Name<'de> {
 
 struct DataSeed<'k, 'u> {
     kind: &'k str,
-    unknown: &'u mut bool,
+    unknown: Option<&'u mut bool>,
 }
 
 impl<'de> DeserializeSeed<'de> for DataSeed<'_, '_> {
     type Value = Data;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Data, D::Error> {
-        let unknown = self.unknown;
+        let Some(unknown) = self.unknown else {
+            return data::read(self.kind, deserializer);
+        };
         let mut note = |_: serde_ignored::Path<'_>| *unknown = true;
         let watched = serde_ignored::Deserializer::new(deserializer, &mut note);
         let data = data::read(self.kind, watched)?;

@@ -135,11 +135,12 @@ fn audit_entry(call: &Call, note: Note, emit: &mut Emit<'_>) {
 }
 
 /// The secret that a record names, without anything that other records tell.
-pub(in crate::audit) fn secret(record: &CloudTrailRecord) -> Option<SecretPath> {
+pub(in crate::audit) fn secret(record: &CloudTrailRecord) -> Option<&str> {
     let source = record.event_source.raw();
     let holds = source.starts_with("secretsmanager.")
         || (source.starts_with("ssm.") && record.event_name.raw().contains("Parameter"));
-    record.resource.clone().filter(|_| holds).map(SecretPath)
+    let resource = record.resource.as_ref();
+    resource.filter(|_| holds).map(Text::raw)
 }
 
 /// Parameter Store's parameters are secrets too, of which only this much is told.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::audit::derive::Derivation;
-use crate::audit::format::access::{envoy, nginx};
+use crate::audit::format::access::{self, envoy, nginx};
 use crate::audit::format::journald::Journald;
 use crate::audit::format::testing::{call, lines};
 use crate::audit::format::{Read, azure, gcp, kubernetes};
@@ -378,7 +378,7 @@ fn requests_are_counted_by_the_service_behind_the_proxy() {
             "shop.example:443 192.0.2.7 - - [23/Nov/2026:13:00:01 +0000] \"DELETE /a HTTP/1.1\" {status} 5 \"-\" \"-\""
         );
         merged(Item::Access(
-            Box::new(nginx::line(&line).unwrap()),
+            Box::new(access::record(nginx::line, &line).unwrap()),
             u32::from(status),
         ))
     };
@@ -386,7 +386,7 @@ fn requests_are_counted_by_the_service_behind_the_proxy() {
         let line = json!({"start_time": time(2), "method": "GET", "path": "/", "response_code": status,
             "upstream_cluster": "outbound|443||pay.prod.svc"});
         merged(Item::Access(
-            Box::new(envoy::json(&line.to_string()).unwrap()),
+            Box::new(access::record(envoy::json, &line.to_string()).unwrap()),
             0,
         ))
     };

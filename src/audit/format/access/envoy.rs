@@ -4,9 +4,10 @@
 
 use serde::Deserialize;
 
-use super::{Draft, host, quoted, request, sniff as sniffed, status};
-use crate::audit::format::text::{Words, json as parse};
-use crate::audit::record::{AccessRecord, Proxy};
+use super::{Draft, divided, host, quoted, request, sniff as sniffed, status};
+use crate::audit::format::Access;
+use crate::audit::format::text::{Words, json_words as parse};
+use crate::audit::record::Proxy;
 use crate::model::Timestamp;
 
 /// True where the beginning of a file is this format.
@@ -22,9 +23,9 @@ const MOST_FIELDS: usize = 40;
 ///
 /// # Errors
 /// The reason, for a person, and without any of the line's words.
-pub fn line(line: &str) -> Result<AccessRecord, String> {
+pub fn line(line: &str, out: &mut dyn FnMut(Access<'_>)) -> Result<(), String> {
     let rest = line.strip_prefix('[').ok_or("no time in brackets")?;
-    let (time, rest) = rest.split_once("] ").ok_or("no time in brackets")?;
+    let (time, rest) = divided(rest, b"] ").ok_or("no time in brackets")?;
     let time = Timestamp::parse(time).map_err(|e| format!("time: {e}"))?;
     let (asked, rest) = quoted(rest).ok_or("no quoted request behind the time")?;
     let fields = fields(rest);
@@ -34,7 +35,7 @@ pub fn line(line: &str) -> Result<AccessRecord, String> {
     let shape: [bool; 9] = [false, false, false, false, true, true, true, true, true];
     let begins = fields
         .windows(shape.len())
-        .position(|window| window.iter().map(|f| f.is_quoted).eq(shape))
+        .position(|window| window.iter().zip(shape).all(|(f, is)| f.is_quoted == is))
         .ok_or("not the fields of Envoy's or Istio's format")?;
     let quoted_at = begins + 4;
     let (forwarded, agent, id, authority) = (
@@ -45,7 +46,7 @@ pub fn line(line: &str) -> Result<AccessRecord, String> {
     );
     let (cluster, downstream) = (at(quoted_at + 5), at(quoted_at + 8));
     let (method, path) = request(asked);
-    Ok(Draft {
+    let draft = Draft {
         proxy: Proxy::Envoy,
         time,
         remote_address: peer(downstream, forwarded),
@@ -57,8 +58,9 @@ pub fn line(line: &str) -> Result<AccessRecord, String> {
         note: at(1),
         user_agent: agent,
         request_id: id,
-    }
-    .record())
+    };
+    out(draft.said());
+    Ok(())
 }
 
 struct Field<'a> {
@@ -67,13 +69,13 @@ struct Field<'a> {
 }
 
 fn fields(rest: &str) -> Vec<Field<'_>> {
-    let mut fields = Vec::new();
+    let mut fields = Vec::with_capacity(MOST_FIELDS);
     let mut rest = rest.trim_start();
     while !rest.is_empty() && fields.len() < MOST_FIELDS {
         let (words, is_quoted, after) = if let Some((words, after)) = quoted(rest) {
             (words, true, after)
         } else {
-            let (words, after) = rest.split_once(' ').unwrap_or((rest, ""));
+            let (words, after) = divided(rest, b" ").unwrap_or((rest, ""));
             (words, false, after)
         };
         fields.push(Field { words, is_quoted });
@@ -139,11 +141,11 @@ fn words<'w>(words: Option<&'w Words<'_>>) -> &'w str {
 ///
 /// # Errors
 /// The reason, for a person, and without any of the line's words.
-pub fn json(line: &str) -> Result<AccessRecord, String> {
-    let raw: Raw<'_> = parse(line.as_bytes(), "line of an access log")?;
+pub fn json(line: &str, out: &mut dyn FnMut(Access<'_>)) -> Result<(), String> {
+    let raw: Raw<'_> = parse(line, "line of an access log")?;
     let time =
         Timestamp::parse(words(raw.start_time.as_ref())).map_err(|e| format!("start_time: {e}"))?;
-    Ok(Draft {
+    let draft = Draft {
         proxy: Proxy::Envoy,
         time,
         remote_address: peer(
@@ -161,6 +163,7 @@ pub fn json(line: &str) -> Result<AccessRecord, String> {
         note: words(raw.response_flags.as_ref()),
         user_agent: words(raw.user_agent.as_ref()),
         request_id: words(raw.request_id.as_ref()),
-    }
-    .record())
+    };
+    out(draft.said());
+    Ok(())
 }

@@ -7,9 +7,10 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use super::{Draft, host, quoted, request, sniff as sniffed, status};
-use crate::audit::format::text::{Words, json as parse};
-use crate::audit::record::{AccessRecord, Proxy};
+use super::{Draft, divided, host, quoted, request, sniff as sniffed, status};
+use crate::audit::format::Access;
+use crate::audit::format::text::{Words, json_words as parse};
+use crate::audit::record::Proxy;
 use crate::model::{Span, Timestamp};
 
 /// True where the beginning of a file is this format.
@@ -22,26 +23,27 @@ pub fn sniff(sample: &[u8]) -> bool {
 ///
 /// # Errors
 /// The reason, for a person, and without any of the line's words.
-pub fn line(line: &str) -> Result<AccessRecord, String> {
-    let (head, rest) = line.split_once(" [").ok_or("no time in brackets")?;
-    let (time, rest) = rest.split_once("] ").ok_or("no time in brackets")?;
+pub fn line(line: &str, out: &mut dyn FnMut(Access<'_>)) -> Result<(), String> {
+    let (head, rest) = divided(line, b" [").ok_or("no time in brackets")?;
+    let (time, rest) = divided(rest, b"] ").ok_or("no time in brackets")?;
     let time = local_time(time).ok_or("no time of an access log")?;
     let (service, head) = server(head);
-    let mut names = head.splitn(3, ' ');
-    let (Some(address), Some(_), Some(user)) = (names.next(), names.next(), names.next()) else {
-        return Err("no address, - and user before the time".to_owned());
-    };
+    let names =
+        divided(head, b" ").and_then(|(address, rest)| Some((address, divided(rest, b" ")?.1)));
+    let (address, user) = names.ok_or("no address, - and user before the time")?;
     let (asked, rest) = quoted(rest).ok_or("no quoted request behind the time")?;
-    let mut numbers = rest.trim_start().splitn(3, ' ');
-    let status = status(numbers.next().unwrap_or_default())?;
-    let bytes = numbers.next().ok_or("no size behind the status")?;
+    let rest = rest.trim_start();
+    let (words, rest) = divided(rest, b" ").map_or((rest, None), |(w, rest)| (w, Some(rest)));
+    let status = status(words)?;
+    let rest = rest.ok_or("no size behind the status")?;
+    let (bytes, rest) = divided(rest, b" ").unwrap_or((rest, ""));
     if bytes != "-" && bytes.parse::<u64>().is_err() {
         return Err("no size behind the status".to_owned());
     }
-    let (_, rest) = quoted(numbers.next().unwrap_or_default().trim_start()).unwrap_or_default();
+    let (_, rest) = quoted(rest.trim_start()).unwrap_or_default();
     let (user_agent, _) = quoted(rest.trim_start()).unwrap_or_default();
     let (method, path) = request(asked);
-    Ok(Draft {
+    let draft = Draft {
         proxy: Proxy::Nginx,
         time,
         remote_address: address,
@@ -57,8 +59,9 @@ pub fn line(line: &str) -> Result<AccessRecord, String> {
         note: "",
         user_agent,
         request_id: "",
-    }
-    .record())
+    };
+    out(draft.said());
+    Ok(())
 }
 
 /// The server's name and port before the address, where they are there.
@@ -80,34 +83,61 @@ fn server(head: &str) -> (&str, &str) {
 
 /// The authority of a target that names one.
 fn authority(target: &str) -> &str {
-    let rest = target.split_once("://").map_or("", |(_, rest)| rest);
+    let rest = divided(target, b"://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     host(authority.rsplit('@').next().unwrap_or(authority))
 }
 
 /// `10/Oct/2026:13:55:36 -0700`.
 fn local_time(words: &str) -> Option<Timestamp> {
-    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    const NUMBERS: [&str; 12] = [
-        "-01-", "-02-", "-03-", "-04-", "-05-", "-06-", "-07-", "-08-", "-09-", "-10-", "-11-",
-        "-12-",
-    ];
-    let (day, clock, zone) = (words.get(..2)?, words.get(12..20)?, words.get(21..)?);
-    let between = [
-        words.get(2..3)?,
-        words.get(6..7)?,
-        words.get(11..12)?,
-        words.get(20..21)?,
-    ];
-    if between != ["/", "/", ":", " "] {
+    let bytes = words.as_bytes();
+    let at = |nth: usize| bytes.get(nth).copied();
+    if [at(2), at(6), at(11), at(20)] != [b'/', b'/', b':', b' '].map(Some) {
         return None;
     }
-    let month = MONTHS.find(words.get(3..6)?).filter(|at| at % 3 == 0)? / 3;
-    let mut utc = String::with_capacity(20);
-    for part in [words.get(7..11)?, NUMBERS.get(month)?, day, "T", clock, "Z"] {
-        utc.push_str(part);
+    let month = month(bytes.get(3..6)?)?;
+    let utc = if let Some(utc) = shown(bytes, month) {
+        utc
+    } else {
+        // A leap second, and what is none.
+        let (year, day) = (words.get(7..11)?, words.get(..2)?);
+        let clock = words.get(12..20)?;
+        Timestamp::parse(&format!("{year}-{month:02}-{day}T{clock}Z")).ok()?
+    };
+    Some(utc - Span::seconds(east(words.get(21..)?)?))
+}
+
+/// The moment at which a clock in UTC shows this, in the usual spelling.
+fn shown(bytes: &[u8], month: u32) -> Option<Timestamp> {
+    let number = |begin: usize, end: usize| {
+        let digits = bytes.get(begin..end)?;
+        digits.iter().try_fold(0, |sum: u32, byte| {
+            let digit = u32::from(byte.wrapping_sub(b'0'));
+            (digit < 10).then_some(sum * 10 + digit)
+        })
+    };
+    if bytes.get(14) != Some(&b':') || bytes.get(17) != Some(&b':') {
+        return None;
     }
-    let utc = Timestamp::parse(&utc).ok()?;
+    let date = [number(7, 11)?, month, number(0, 2)?];
+    let clock = [number(12, 14)?, number(15, 17)?, number(18, 20)?];
+    Timestamp::of_clock(date, clock, 0)
+}
+
+/// From 1.
+fn month(name: &[u8]) -> Option<u32> {
+    const MONTHS: [&[u8]; 12] = [
+        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
+        b"Dec",
+    ];
+    (1..)
+        .zip(MONTHS)
+        .find(|(_, month)| *month == name)
+        .map(|(nth, _)| nth)
+}
+
+/// The seconds that a zone, such as `-0700`, is east of UTC.
+fn east(zone: &str) -> Option<i64> {
     let sign = match zone.bytes().next()? {
         b'+' => 1,
         b'-' => -1,
@@ -121,7 +151,7 @@ fn local_time(words: &str) -> Option<Timestamp> {
     if !(0..24).contains(&hours) || !(0..60).contains(&minutes) {
         return None;
     }
-    Some(utc - Span::seconds(sign * (hours * 3600 + minutes * 60)))
+    Some(sign * (hours * 3600 + minutes * 60))
 }
 
 #[derive(Deserialize)]
@@ -162,10 +192,8 @@ struct Raw<'a> {
 ///
 /// # Errors
 /// The reason, for a person, and without any of the line's words.
-pub fn json(line: &str) -> Result<AccessRecord, String> {
-    let raw: Raw<'_> = parse(line.as_bytes(), "line of an access log")?;
-    let words =
-        |words: &'_ Option<Words<'_>>| words.as_ref().map_or(String::new(), |w| w.0.to_string());
+pub fn json(line: &str, out: &mut dyn FnMut(Access<'_>)) -> Result<(), String> {
+    let raw: Raw<'_> = parse(line, "line of an access log")?;
     let time = raw
         .time_iso8601
         .as_ref()
@@ -174,32 +202,33 @@ pub fn json(line: &str) -> Result<AccessRecord, String> {
         .or_else(|| raw.msec.as_ref().and_then(|time| of_seconds(&time.0)))
         .ok_or("no time_iso8601, time_local or msec")?;
     let status = status(raw.status.as_ref().map_or("", |w| w.0.as_ref()))?;
-    let asked = words(&raw.request);
-    let (method, path) = request(&asked);
-    let given = |first: &'_ Option<Words<'_>>, second: &'_ Option<Words<'_>>, third: &str| {
-        let first = first.as_ref().or(second.as_ref());
-        first.map_or(third.to_owned(), |w| w.0.to_string())
-    };
+    let (method, path) = request(words(raw.request.as_ref()));
     let named = [&raw.server_name, &raw.host, &raw.http_host];
     // `_` is the usual name of a server that takes what no other takes.
     let service = named
         .into_iter()
-        .map(words)
-        .find(|name| !matches!(name.as_str(), "" | "-" | "_"));
-    Ok(Draft {
+        .map(|name| words(name.as_ref()))
+        .find(|name| !matches!(*name, "" | "-" | "_"));
+    let uri = raw.request_uri.as_ref().or(raw.uri.as_ref());
+    let draft = Draft {
         proxy: Proxy::Nginx,
         time,
-        remote_address: &words(&raw.remote_addr),
-        user: &words(&raw.remote_user),
-        method: &given(&raw.request_method, &None, method),
-        path: &given(&raw.request_uri, &raw.uri, path),
-        service: host(&service.unwrap_or_default()),
+        remote_address: words(raw.remote_addr.as_ref()),
+        user: words(raw.remote_user.as_ref()),
+        method: raw.request_method.as_ref().map_or(method, |w| w.0.as_ref()),
+        path: uri.map_or(path, |w| w.0.as_ref()),
+        service: host(service.unwrap_or_default()),
         status,
         note: "",
-        user_agent: &words(&raw.http_user_agent),
-        request_id: &words(&raw.request_id),
-    }
-    .record())
+        user_agent: words(raw.http_user_agent.as_ref()),
+        request_id: words(raw.request_id.as_ref()),
+    };
+    out(draft.said());
+    Ok(())
+}
+
+fn words<'w>(words: Option<&'w Words<'_>>) -> &'w str {
+    words.map_or("", |w| w.0.as_ref())
 }
 
 /// `1795612411.014`, seconds since the epoch.

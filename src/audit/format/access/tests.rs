@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::audit::format::testing::lines;
 use crate::audit::record::CallEnding::{Failed, Forbidden, Throttled, Unauthenticated};
+use crate::model::Text;
 
 const COMBINED: &str = r#"192.0.2.7 - mira [23/Nov/2026:13:46:11 +0100] "GET /v1/pay?token=hunter2&limit=5 HTTP/1.1" 401 179 "https://x/?code=hunter2" "curl/8.0""#;
 const ENVOY: &str = r#"[2026-11-23T13:46:11.014Z] "POST /v1/pay HTTP/2" 503 UF 154 0 226 100 "198.51.100.1, 192.0.2.7" "app/1" "r-1" "pay.example:443" "10.0.0.9:8080""#;
@@ -37,7 +38,9 @@ fn told(record: &AccessRecord) -> (&str, &str, u16, &str, &str) {
 
 #[test]
 fn each_format_says_who_asked_for_what_of_which_service() {
-    let read: Vec<AccessRecord> = all().map(|(l, read)| read(l).unwrap()).into();
+    let read: Vec<AccessRecord> = all()
+        .map(|(l, read)| super::record(read, l).unwrap())
+        .into();
     let parts: Vec<_> = read.iter().map(told).collect();
     assert_eq!(
         parts,
@@ -124,17 +127,17 @@ fn variants_of_the_combined_format_are_read() {
             ("GET", r#"/a \"b\" c"#, 499, "", "192.0.2.7"),
         ),
     ] {
-        let record = nginx::line(&line).unwrap();
+        let record = super::record(nginx::line, &line).unwrap();
         assert_eq!(told(&record), want, "{line}");
     }
-    let gone = nginx::line(&COMBINED.replace(" 401 ", " 499 ")).unwrap();
+    let gone = super::record(nginx::line, &COMBINED.replace(" 401 ", " 499 ")).unwrap();
     assert_eq!((gone.ending, gone.error()), (CallEnding::Open, None));
 }
 
 #[test]
 fn a_connection_without_a_request_is_read() {
     let line = r#"[2026-11-23T13:46:11.014Z] "- - -" 0 UH - - "-" 0 0 0 - "-" "-" "-" "-" "-" outbound|5432||db.prod.svc - 10.0.0.1:5432 10.0.0.2:41000 - -"#;
-    let record = envoy::line(line).unwrap();
+    let record = super::record(envoy::line, line).unwrap();
     assert_eq!(told(&record), ("-", "-", 0, "db.prod.svc", "10.0.0.2"));
     assert_eq!(record.ending, CallEnding::Open);
 }
@@ -173,7 +176,7 @@ fn what_is_hostile_harms_nothing_else() {
             assert!(!format!("{rejected:?}").contains("hunter2"), "{rejected:?}");
         }
         let wide = good.replace("/v1/pay", &format!("/{}", "x".repeat(1 << 20)));
-        let kept = read(&wide).unwrap().path.raw().len();
+        let kept = super::record(read, &wide).unwrap().path.raw().len();
         assert!(kept <= crate::model::mask::LONGEST, "{kept}");
     }
 }
@@ -183,7 +186,7 @@ proptest! {
     fn any_bytes_are_read_or_rejected(bytes in any::<Vec<u8>>(), words in any::<String>(), at in 0_usize..400, byte in any::<u8>(), cut in 0_usize..400) {
         for (good, read) in all() {
             lines(&mut Access::new(read), &bytes);
-            let _ = read(&words);
+            let _ = super::record(read, &words);
             let mut damaged = good.as_bytes().to_vec();
             if let Some(there) = damaged.get_mut(at) {
                 *there = byte;
@@ -199,7 +202,7 @@ proptest! {
     #[test]
     fn a_line_of_access_fields_is_read_whatever_stands_in_them(path in "[a-z0-9/?=&%.]{0,40}", agent in "[ -!#-\\[\\]-~]{0,40}", status in 100_u16..600) {
         let line = format!("192.0.2.7 - - [23/Nov/2026:13:46:11 +0000] \"GET /{path} HTTP/1.1\" {status} 5 \"-\" \"{agent}\"");
-        let record = nginx::line(&line).map_err(TestCaseError::fail)?;
+        let record = super::record(nginx::line, &line).map_err(TestCaseError::fail)?;
         prop_assert_eq!(record.status, status);
         prop_assert!(record.path.raw().starts_with('/'));
     }

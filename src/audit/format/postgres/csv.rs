@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::audit::format::text::rejected;
+use crate::audit::format::text::{lossy, rejected};
 use crate::audit::format::{Format, Read, excerpt};
 use crate::audit::record::Record;
 use crate::model::Text;
@@ -29,8 +29,8 @@ pub fn sniff(sample: &[u8]) -> bool {
         .any(|line| {
             let start = line.strip_prefix(b"\"").unwrap_or(line);
             zone::clock_len(start).is_some()
-                && fields(line)
-                    .is_some_and(|f| f.len() > 13 && SEVERITIES.contains(&&*column(&f, 11)))
+                && fields(&lossy(line))
+                    .is_some_and(|f| f.len() > 13 && SEVERITIES.contains(&column(&f, 11)))
         })
 }
 
@@ -95,6 +95,25 @@ impl Format for CsvLog {
     }
 }
 
+/// Tells at which lines [`CsvLog`] holds nothing back, by their quotes alone.
+#[derive(Debug, Default)]
+pub struct Quotes {
+    is_open: bool,
+    bytes: usize,
+}
+
+impl Quotes {
+    /// Takes the next line; true where no record above it is open.
+    pub fn pass(&mut self, line: &[u8]) -> bool {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let was_open = self.is_open;
+        let turns = memchr::memchr_iter(b'"', line).count() % 2 == 1;
+        self.bytes = if was_open { self.bytes + 1 } else { 0 } + line.len();
+        self.is_open = was_open != turns && (!was_open || self.bytes <= RECORD_BYTES);
+        !was_open
+    }
+}
+
 fn record(line: &[u8], place: &Place, out: &mut dyn FnMut(Read)) {
     match read(line) {
         Ok(record) => out(Read::Record(record, place.clone())),
@@ -111,10 +130,11 @@ const MOST_FIELDS: usize = 64;
 
 /// The fields of one record (RFC 4180); `None` where there is none. A reader of the csv crate costs
 /// more to make than a record to read, and it cannot be kept for the next one.
-fn fields(line: &[u8]) -> Option<Vec<Cow<'_, [u8]>>> {
-    let ends = |byte: &u8| matches!(byte, b'\n' | b'\r');
-    let begin = line.iter().position(|byte| !ends(byte))?;
-    let mut rest = line.get(begin..)?;
+fn fields(line: &str) -> Option<Vec<Cow<'_, str>>> {
+    let mut rest = line.trim_start_matches(['\n', '\r']);
+    if rest.is_empty() {
+        return None;
+    }
     let mut fields = Vec::with_capacity(COLUMNS + 3);
     loop {
         let (field, after) = field(rest);
@@ -123,60 +143,62 @@ fn fields(line: &[u8]) -> Option<Vec<Cow<'_, [u8]>>> {
             // No version has so many: a line of commas costs no more than others.
             return Some(fields);
         }
-        match after.split_first() {
-            Some((b',', after)) => rest = after,
+        match after.strip_prefix(',') {
+            Some(after) => rest = after,
             // What stands behind the end of a record is another one.
-            _ => return Some(fields),
+            None => return Some(fields),
         }
     }
 }
 
 /// The first field, and what stands behind it from its comma or line end on.
-fn field(rest: &[u8]) -> (Cow<'_, [u8]>, &[u8]) {
-    let plain = |bytes: &[u8]| memchr::memchr3(b',', b'\n', b'\r', bytes).unwrap_or(bytes.len());
-    let Some(inner) = rest.strip_prefix(b"\"") else {
+fn field(rest: &str) -> (Cow<'_, str>, &str) {
+    // Most are so short that looking at each byte is the fastest.
+    let ends = |byte: &u8| matches!(byte, b',' | b'\n' | b'\r');
+    let plain = |words: &str| words.bytes().position(|b| ends(&b)).unwrap_or(words.len());
+    let Some(inner) = rest.strip_prefix('"') else {
         let (field, after) = rest.split_at(plain(rest));
         return (Cow::Borrowed(field), after);
     };
-    let mut words: Cow<'_, [u8]> = Cow::Borrowed(&[]);
+    let mut words: Cow<'_, str> = Cow::Borrowed("");
     let mut rest = inner;
     loop {
-        let Some(quote) = memchr::memchr(b'"', rest) else {
+        let Some(quote) = memchr::memchr(b'"', rest.as_bytes()) else {
             // It never closes.
             add(&mut words, rest);
-            return (words, &[]);
+            return (words, "");
         };
         let (inside, after) = rest.split_at(quote);
         add(&mut words, inside);
-        match after.get(1..).unwrap_or_default() {
-            [b'"', after @ ..] => {
-                add(&mut words, b"\"");
-                rest = after;
-            }
-            after => {
-                // What stands between the quote and the comma belongs to it.
-                let (more, after) = after.split_at(plain(after));
-                add(&mut words, more);
-                return (words, after);
-            }
+        let after = after.get(1..).unwrap_or_default();
+        if let Some(after) = after.strip_prefix('"') {
+            add(&mut words, "\"");
+            rest = after;
+        } else {
+            // What stands between the quote and the comma belongs to it.
+            let (more, after) = after.split_at(plain(after));
+            add(&mut words, more);
+            return (words, after);
         }
     }
 }
 
-fn add<'a>(words: &mut Cow<'a, [u8]>, more: &'a [u8]) {
+fn add<'a>(words: &mut Cow<'a, str>, more: &'a str) {
     if words.is_empty() {
         *words = Cow::Borrowed(more);
     } else if !more.is_empty() {
-        words.to_mut().extend_from_slice(more);
+        words.to_mut().push_str(more);
     }
 }
 
-fn column<'a>(fields: &'a [Cow<'_, [u8]>], index: usize) -> Cow<'a, str> {
-    String::from_utf8_lossy(fields.get(index).map(AsRef::as_ref).unwrap_or_default())
+fn column<'a>(fields: &'a [Cow<'_, str>], index: usize) -> &'a str {
+    fields.get(index).map_or("", AsRef::as_ref)
 }
 
 fn read(line: &[u8]) -> Result<Record, String> {
-    let fields = fields(line).ok_or("not a line of csvlog")?;
+    // What is no text cannot hide a comma or a quote, so it is taken for what it is before.
+    let line = lossy(line);
+    let fields = fields(&line).ok_or("not a line of csvlog")?;
     if fields.len() < COLUMNS {
         return Err(format!(
             "{} columns, csvlog has {COLUMNS} or more",
@@ -184,9 +206,9 @@ fn read(line: &[u8]) -> Result<Record, String> {
         ));
     }
     let column = |index: usize| column(&fields, index);
-    let time = zone::time(&column(0)).map_err(|e| e.to_string())?;
+    let time = zone::time(column(0)).map_err(|e| e.to_string())?;
     let severity = column(11);
-    if !SEVERITIES.contains(&severity.as_ref()) {
+    if !SEVERITIES.contains(&severity) {
         return Err("the twelfth column is no severity".into());
     }
     let position = |index: usize| column(index).parse::<u64>().ok().filter(|at| *at > 0);
@@ -194,15 +216,15 @@ fn read(line: &[u8]) -> Result<Record, String> {
     Ok(Draft {
         time,
         pid: column(3).parse().ok(),
-        user: name(&column(1)),
-        database: name(&column(2)),
-        remote_host: host(&column(4)),
-        application: name(&column(22)),
+        user: name(column(1)),
+        database: name(column(2)),
+        remote_host: host(column(4)),
+        application: name(column(22)),
         severity: Text::from(severity),
-        sqlstate: name(&column(12)),
-        message: column(13).into_owned(),
+        sqlstate: name(column(12)),
+        message: column(13).to_owned(),
         position: position(20).or_else(|| position(17)),
-        detail: (!detail.is_empty()).then(|| detail.into_owned()),
+        detail: (!detail.is_empty()).then(|| detail.to_owned()),
     }
     .record())
 }

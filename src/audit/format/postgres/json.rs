@@ -1,6 +1,6 @@
 //! jsonlog: one object a line (PostgreSQL 15 and later).
 
-use crate::audit::format::text::{Words, rejected};
+use crate::audit::format::text::{Words, lossy, rejected};
 use crate::audit::format::{Format, Read, excerpt};
 use crate::audit::record::Record;
 use crate::model::Text;
@@ -39,7 +39,7 @@ impl JsonLog {
 
 impl Format for JsonLog {
     fn line(&mut self, line: &[u8], place: &Place, out: &mut dyn FnMut(Read)) {
-        let line = String::from_utf8_lossy(line.trim_ascii());
+        let line = lossy(line.trim_ascii());
         if line.is_empty() {
             return;
         }

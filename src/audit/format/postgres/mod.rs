@@ -108,13 +108,10 @@ fn inferred(severity: &str, message: &str) -> Option<&'static str> {
 /// The words with every password in them masked: `PASSWORD '…'`, `PASSWORD E'…'`,
 /// `PASSWORD $$…$$`, `password=…`.
 fn without_passwords(words: &str) -> Cow<'_, str> {
-    const WORD: &str = "password";
-    let lower = words.to_ascii_lowercase();
     let mut out = String::new();
     let mut copied = 0;
     let mut from = 0;
-    while let Some(found) = lower.get(from..).and_then(|rest| rest.find(WORD)) {
-        let after = from + found + WORD.len();
+    while let Some(after) = behind_password(words.as_bytes(), from) {
         from = after;
         let Some((start, end)) = password_after(words, after) else {
             continue;
@@ -129,6 +126,23 @@ fn without_passwords(words: &str) -> Cow<'_, str> {
     }
     out.push_str(words.get(copied..).unwrap_or_default());
     Cow::Owned(out)
+}
+
+/// Where the next word `password` ends, in whatever letters.
+fn behind_password(words: &[u8], from: usize) -> Option<usize> {
+    const WORD: &[u8] = b"password";
+    // Its rarest letter.
+    const RAREST: usize = 4;
+    let mut at = from + RAREST;
+    loop {
+        at += memchr::memchr2(b'w', b'W', words.get(at..)?)?;
+        let begin = at - RAREST;
+        let found = words.get(begin..begin + WORD.len());
+        if found.is_some_and(|found| found.eq_ignore_ascii_case(WORD)) {
+            return Some(begin + WORD.len());
+        }
+        at += 1;
+    }
 }
 
 /// Where the password stands that follows the word `password`, without its quotes.

@@ -11,7 +11,7 @@
 //! The format quotes nothing: a role whose name contains ` LOG:  ` can write what looks like a
 //! record. jsonlog and csvlog cannot be fooled so.
 
-use crate::audit::format::text::{beginning, rejected};
+use crate::audit::format::text::{beginning, lossy, rejected};
 use crate::audit::format::{Format, Read};
 use crate::model::rejected::Place;
 use crate::model::{Text, Timestamp};
@@ -38,7 +38,7 @@ pub fn sniff(sample: &[u8]) -> bool {
     sample
         .split(|b| *b == b'\n')
         .take(500)
-        .map(String::from_utf8_lossy)
+        .map(lossy)
         .any(|line| {
             opening(&line).is_some_and(|opening| {
                 opening.time_words.len() > 19 && opening.has_zone() && opening.label.is_some()
@@ -109,7 +109,7 @@ impl Stderr {
 
 impl Format for Stderr {
     fn line(&mut self, line: &[u8], place: &Place, out: &mut dyn FnMut(Read)) {
-        let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+        let line = lossy(line.strip_suffix(b"\r").unwrap_or(line));
         let reject = |reason: String, out: &mut dyn FnMut(Read)| {
             let safe = without_passwords(&line);
             out(rejected(place, reason, beginning(&safe)));
@@ -154,6 +154,15 @@ impl Format for Stderr {
         self.flush(out);
         self.part = Part::Nothing;
     }
+}
+
+/// True for a line that ends whatever is above it: one that begins with a time, and does not go on
+/// with a record. A reader that begins with it reads the same as one that has read all before.
+#[must_use]
+pub fn begins(line: &[u8]) -> bool {
+    let line = lossy(line);
+    let label = opening(&line).map(|opening| opening.label);
+    label.is_some_and(|label| label.is_none_or(|(label, _)| !FURTHER.contains(&label)))
 }
 
 /// A line that begins with a time.
@@ -221,6 +230,9 @@ fn label(rest: &str) -> Option<(usize, &str, &str)> {
         from = colon + 1;
         let before = rest.get(..colon)?;
         let behind = rest.get(colon + 1..)?;
+        if !behind.is_empty() && !behind.starts_with(' ') {
+            continue;
+        }
         let start = before
             .rfind(|c: char| !c.is_ascii_alphanumeric())
             .map_or(0, |at| {
@@ -231,7 +243,7 @@ fn label(rest: &str) -> Option<(usize, &str, &str)> {
             });
         let word = before.get(start..)?;
         let known = SEVERITIES.contains(&word) || FURTHER.contains(&word);
-        if known && (behind.is_empty() || behind.starts_with(' ')) {
+        if known {
             let behind = behind.strip_prefix(' ').unwrap_or(behind);
             return Some((start, word, behind.strip_prefix(' ').unwrap_or(behind)));
         }
@@ -246,9 +258,10 @@ fn draft(time: Timestamp, prefix: &str, severity: &str, message: &str) -> Draft 
         ..Draft::default()
     };
     // log_error_verbosity = verbose writes the SQLSTATE before the message.
-    let message = match message.split_once(": ") {
-        Some((code, rest)) if is_sqlstate(code) => {
+    let message = match message.split_at_checked(SQLSTATE) {
+        Some((code, rest)) if rest.starts_with(": ") && is_sqlstate(code) => {
             draft.sqlstate = Some(Text::from(code));
+            let rest = rest.get(2..).unwrap_or_default();
             rest.strip_prefix(' ').unwrap_or(rest)
         }
         _ => message,
@@ -298,12 +311,18 @@ fn is_address(word: &str) -> bool {
         Some((host, _)) => host,
         None => word.trim_end_matches(':'),
     };
-    host == "[local]" || host.parse::<std::net::IpAddr>().is_ok()
+    // Words that are no address are the most, and most have neither mark of one.
+    host == "[local]"
+        || (host.bytes().any(|b| matches!(b, b'.' | b':'))
+            && host.parse::<std::net::IpAddr>().is_ok())
 }
+
+/// The length of an SQLSTATE.
+const SQLSTATE: usize = 5;
 
 /// Five characters of which one at least is a digit.
 fn is_sqlstate(word: &str) -> bool {
-    word.len() == 5
+    word.len() == SQLSTATE
         && word
             .bytes()
             .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())

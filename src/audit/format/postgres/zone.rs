@@ -151,10 +151,40 @@ pub fn time(words: &str) -> Result<Timestamp, ZoneError> {
         return Err(ZoneError::NoZone);
     }
     let minutes = offset(zone).ok_or_else(|| ZoneError::Unknown(short(zone)))?;
+    Ok(shown(clock)? - Span::seconds(minutes * 60))
+}
+
+/// The moment at which a clock in UTC shows this.
+fn shown(clock: &str) -> Result<Timestamp, ZoneError> {
+    if let Some(time) = plain(clock.as_bytes()) {
+        return Ok(time);
+    }
     let mut utc = clock.replacen(' ', "T", 1).replacen(',', ".", 1);
     utc.push('Z');
-    let time = Timestamp::parse(&utc).map_err(|_| ZoneError::Malformed)?;
-    Ok(time - Span::seconds(minutes * 60))
+    Timestamp::parse(&utc).map_err(|_| ZoneError::Malformed)
+}
+
+/// The same of the usual spelling, whose shape is known to be that of a clock; `None` where the
+/// general reader has to be asked.
+fn plain(clock: &[u8]) -> Option<Timestamp> {
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0, |sum: u32, byte| {
+            let digit = u32::from(byte.wrapping_sub(b'0'));
+            (digit < 10).then_some(sum * 10 + digit)
+        })
+    };
+    let at = |begin: usize, end: usize| number(clock.get(begin..end)?);
+    let date = [at(0, 4)?, at(5, 7)?, at(8, 10)?];
+    let time = [at(11, 13)?, at(14, 16)?, at(17, 19)?];
+    let fraction = clock.get(20..).unwrap_or_default();
+    let scale = match fraction.len() {
+        0 => 0,
+        3 => 1_000_000,
+        6 => 1_000,
+        9 => 1,
+        _ => return None,
+    };
+    Timestamp::of_clock(date, time, number(fraction)? * scale)
 }
 
 fn short(zone: &str) -> String {
@@ -201,6 +231,25 @@ mod tests {
                 time_len(&format!("{written} [1] LOG:  x")),
                 Some(written.len())
             );
+        }
+    }
+
+    #[test]
+    fn a_clock_is_read_as_the_general_reader_reads_it() {
+        for clock in [
+            "2026-11-23 13:46:11",
+            "2024-02-29T13:46:11.014",
+            "2026-02-29 13:46:11,014",
+            "2026-11-23 24:46:11.014015",
+            "0000-01-01 00:00:00.014015016",
+            "2026-11-23 13:46:60.01",
+            "2026-11-23 23:59:59.9",
+            "2026-13-23 23:59:59",
+            "2026-11-00 23:59:59",
+        ] {
+            let utc = clock.replacen(' ', "T", 1).replacen(',', ".", 1) + "Z";
+            let general = Timestamp::parse(&utc).map_err(|_| ZoneError::Malformed);
+            assert_eq!(time(&format!("{clock} UTC")), general, "{clock}");
         }
     }
 

@@ -1,0 +1,381 @@
+//! Makes records ready to be put in order, in the threads that read them.
+
+use super::coded::{Coded, Dictionary};
+use super::detect::Kind;
+use super::entry::{Indexed, access_indexed};
+use super::format::split::Piece;
+use super::format::{Access, Format, Read, Told};
+use super::item::{Half, Keep, Kept, Payload};
+use super::parallel::{Found, Take, ask};
+use super::reading::{Part, ReadPiece, format_of_lines};
+use super::record::{
+    AccessWords, CloudTrailRecord, JournalRecord, PostgresRecord, Provider, Record, ServiceCall,
+};
+use super::scan::Scanner;
+use crate::model::rejected::Place;
+use crate::model::{Text, Timestamp};
+
+/// About what a record of a document costs to hold, in bytes.
+pub(super) const DOCUMENT_BYTES: u32 = 2048;
+
+/// A record on its way that has no number among those of the same content yet.
+pub(super) struct Draft {
+    pub(super) time: Timestamp,
+    pub(super) name: Name,
+    pub(super) bytes: u32,
+    pub(super) kept: Kept,
+}
+
+/// What tells a record from others.
+pub(super) enum Name {
+    /// Its own id, and what else belongs to it.
+    Own(u128, Half),
+    /// Nothing but its content.
+    Content(u128),
+}
+
+/// Makes drafts of the records of one input. All that can be found out of a record alone is, so
+/// that the one thread that puts records in order has little left to do.
+#[derive(Clone)]
+pub(super) struct Drafter {
+    scanner: Scanner,
+    keep: Keep,
+    /// The number of the input in an archive.
+    file: u32,
+    /// Room for what is hashed.
+    room: Vec<u8>,
+}
+
+impl Drafter {
+    pub(super) fn new(scanner: &Scanner, keep: Keep, file: Option<u32>) -> Self {
+        Self {
+            scanner: scanner.clone(),
+            keep,
+            // No file of an archive has this number.
+            file: file.unwrap_or(u32::MAX),
+            room: Vec::new(),
+        }
+    }
+
+    /// Makes a draft of a record. Where rows are kept, its words go into the dictionary.
+    pub(super) fn draft(
+        &mut self,
+        dictionary: Option<&mut Dictionary>,
+        (record, place, bytes): (Record, Place, u32),
+    ) -> Draft {
+        Draft {
+            time: record.time(),
+            name: self.name(&record),
+            bytes,
+            kept: self.kept(dictionary, record, place),
+        }
+    }
+
+    /// The same of a request that is told in words of its line.
+    fn access(
+        &mut self,
+        dictionary: &mut Dictionary,
+        (said, byte, bytes): (&AccessWords<'_>, u64, u32),
+    ) -> Draft {
+        let indexed = access_indexed(said);
+        Draft {
+            time: said.time,
+            name: Name::Content(access(Hash::new(&self.scanner, &mut self.room), said)),
+            bytes,
+            kept: Kept::Row(Coded {
+                file: self.file,
+                byte,
+                has_error: indexed.has_error,
+                codes: dictionary.codes(&indexed),
+            }),
+        }
+    }
+
+    fn kept(&self, dictionary: Option<&mut Dictionary>, record: Record, place: Place) -> Kept {
+        if self.keep == Keep::Nothing {
+            return Kept::Nothing;
+        }
+        if let (Keep::Rows, Some(dictionary)) = (self.keep, dictionary) {
+            let coded = |indexed: &Indexed<'_>| Coded {
+                file: self.file,
+                byte: place.byte,
+                has_error: indexed.has_error,
+                codes: dictionary.codes(indexed),
+            };
+            if let Some(coded) = Indexed::tell(&record, coded) {
+                return Kept::Row(coded);
+            }
+        }
+        Kept::Record(Box::new(Payload {
+            record,
+            place,
+            nth: 0,
+        }))
+    }
+
+    fn name(&mut self, record: &Record) -> Name {
+        let mut hash = Hash::new(&self.scanner, &mut self.room);
+        match record {
+            Record::Vault(entry) => {
+                let id = self.scanner.id(entry.request_id.raw().as_bytes());
+                Name::Own(id, entry.kind.into())
+            }
+            Record::Event(event) => {
+                hash.word("event").word(event.source.raw());
+                Name::Own(hash.word(event.id.raw()).end(), Half::Whole)
+            }
+            Record::Postgres(record) => Name::Content(postgres(hash, record)),
+            Record::CloudTrail(record) => match &record.event_id {
+                Some(id) => Name::Own(hash.word("cloudtrail").text(id).end(), Half::Whole),
+                None => Name::Content(cloudtrail(hash, record)),
+            },
+            Record::Call(call) => {
+                let id = call_name(hash, call);
+                match &call.id {
+                    Some(_) if call.provider == Provider::Kubernetes => {
+                        Name::Own(id, call.stage.into())
+                    }
+                    Some(_) => Name::Own(id, Half::Whole),
+                    None => Name::Content(id),
+                }
+            }
+            Record::Journal(record) => match &record.cursor {
+                Some(cursor) => Name::Own(hash.word("cursor").text(cursor).end(), Half::Whole),
+                None => Name::Content(journal(hash, record)),
+            },
+            Record::Access(record) => Name::Content(access(hash, &record.said())),
+        }
+    }
+}
+
+/// Makes drafts of what is read in a thread of its own, with a dictionary for each piece.
+pub(super) struct Drafts {
+    drafter: Drafter,
+    dictionary: Option<Box<Dictionary>>,
+    /// Reads the lines of a piece.
+    format: Option<Box<dyn Format + Send>>,
+}
+
+impl Drafts {
+    pub(super) fn of(kind: Kind, drafter: &Drafter) -> Self {
+        let keeps_rows = drafter.keep == Keep::Rows;
+        Self {
+            drafter: drafter.clone(),
+            dictionary: keeps_rows.then(|| Box::new(Dictionary::new())),
+            format: format_of_lines(kind),
+        }
+    }
+
+    pub(super) fn take(&mut self, read: Read, bytes: u32, found: &mut Found<Draft>) {
+        match read {
+            Read::Record(record, place) => {
+                let dictionary = self.dictionary.as_deref_mut();
+                let draft = self.drafter.draft(dictionary, (record, place, bytes));
+                found.taken.push(draft);
+            }
+            Read::Rejected(rejected) => found.rejected.push(rejected),
+        }
+    }
+
+    /// Reads a line.
+    pub(super) fn line_of(
+        &mut self,
+        line: &[u8],
+        place: &Place,
+        format: &mut dyn Format,
+        found: &mut Found<Draft>,
+    ) {
+        let bytes = length(line);
+        if self.dictionary.is_none() {
+            return format.line(line, place, &mut |read| self.take(read, bytes, found));
+        }
+        format.tell(
+            line,
+            place,
+            &mut |told| match (told, self.dictionary.as_deref_mut()) {
+                (Told::Access(Access(said)), Some(dictionary)) => {
+                    let told = (&said, place.byte, bytes);
+                    found.taken.push(self.drafter.access(dictionary, told));
+                }
+                (Told::Access(Access(said)), None) => {
+                    let record = Record::Access(Box::new(said.record()));
+                    self.take(Read::Record(record, place.clone()), bytes, found);
+                }
+                (Told::Read(read), _) => self.take(read, bytes, found),
+            },
+        );
+    }
+
+    /// The records so far are a piece: what comes next has codes of its own.
+    pub(super) fn end_piece(&mut self, found: &mut Found<Draft>) {
+        let dictionary = self.dictionary.as_deref_mut();
+        found.words = dictionary.map(|dictionary| Box::new(dictionary.drain()));
+    }
+
+    /// Reads records that were cut out of a document.
+    pub(super) fn part(&mut self, part: Part, read: ReadPiece) -> Found<Draft> {
+        let mut found = Found::default();
+        for (range, place, reason) in part.pieces {
+            let bytes = part.bytes.get(range).unwrap_or_default();
+            let piece = match reason {
+                Some(reason) => Piece::Bad(bytes, place, reason),
+                None => Piece::Object(bytes, place),
+            };
+            self.take(read.read(piece), DOCUMENT_BYTES, &mut found);
+        }
+        self.end_piece(&mut found);
+        found.trouble = part.trouble;
+        found
+    }
+}
+
+impl Take for Drafts {
+    type Taken = Draft;
+
+    fn line(
+        &mut self,
+        text: &[u8],
+        at: usize,
+        file: (&Text, u64),
+        found: &mut Found<Draft>,
+    ) -> usize {
+        let Some(mut format) = self.format.take() else {
+            return text.len();
+        };
+        let next = ask(text, at, file, found, |line, place, found| {
+            self.line_of(line, place, format.as_mut(), found);
+        });
+        self.format = Some(format);
+        next
+    }
+
+    fn end(&mut self, found: &mut Found<Draft>) {
+        self.end_piece(found);
+    }
+}
+
+/// A hash with the key of this process: logs have millions of short records, and a digest that
+/// is the same everywhere would cost as much as reading them. Where a word ends and the next one
+/// begins counts.
+struct Hash<'a> {
+    scanner: &'a Scanner,
+    room: &'a mut Vec<u8>,
+}
+
+impl<'a> Hash<'a> {
+    fn new(scanner: &'a Scanner, room: &'a mut Vec<u8>) -> Self {
+        room.clear();
+        Self { scanner, room }
+    }
+
+    fn number(&mut self, number: u64) -> &mut Self {
+        self.room.extend_from_slice(&number.to_le_bytes());
+        self
+    }
+
+    fn word(&mut self, word: &str) -> &mut Self {
+        self.number(word.len() as u64);
+        self.room.extend_from_slice(word.as_bytes());
+        self
+    }
+
+    fn text(&mut self, text: &Text) -> &mut Self {
+        self.word(text.raw())
+    }
+
+    /// A text that is absent is as if it was empty.
+    fn some(&mut self, text: Option<&Text>) -> &mut Self {
+        self.word(text.map_or("", Text::raw))
+    }
+
+    fn time(&mut self, time: Timestamp) -> &mut Self {
+        let seconds = time.seconds().cast_unsigned();
+        self.number(seconds).number(u64::from(time.nanos()))
+    }
+
+    fn end(&self) -> u128 {
+        self.scanner.id(self.room)
+    }
+}
+
+/// As [`PostgresRecord::identity`] has it.
+fn postgres(mut hash: Hash<'_>, record: &PostgresRecord) -> u128 {
+    let seconds = record.time.seconds().cast_unsigned();
+    hash.word("postgres").number(seconds);
+    hash.number(u64::from(record.time.nanos() / 1_000_000));
+    hash.number(record.pid.unwrap_or(u64::MAX));
+    hash.some(record.user.as_ref()).text(&record.message).end()
+}
+
+/// What tells a CloudTrail record without an `eventID` from another.
+fn cloudtrail(mut hash: Hash<'_>, record: &CloudTrailRecord) -> u128 {
+    let words = [
+        Some(&record.event_source),
+        Some(&record.event_name),
+        record.region.as_ref(),
+        Some(&record.actor),
+        record.remote_address.as_ref(),
+        record.user_agent.as_ref(),
+        record.error_code.as_ref(),
+        record.error_message.as_ref(),
+        record.resource.as_ref(),
+    ];
+    let seconds = record.time.seconds().cast_unsigned();
+    hash.word("cloudtrail content").number(seconds);
+    for word in words {
+        hash.some(word);
+    }
+    hash.end()
+}
+
+/// As [`ServiceCall::identity`] has it.
+fn call_name(mut hash: Hash<'_>, call: &ServiceCall) -> u128 {
+    hash.word(call.provider.name());
+    if let Some(id) = &call.id {
+        hash.text(id);
+        if call.provider != Provider::Kubernetes {
+            // Unique among those of one log and one time only.
+            hash.time(call.time);
+        }
+        return hash.end();
+    }
+    let words = [
+        Some(&call.api),
+        Some(&call.method),
+        call.actor.as_ref(),
+        call.acting_as.as_ref(),
+        call.remote_address.as_ref(),
+        call.user_agent.as_ref(),
+        call.resource.as_ref(),
+        call.region.as_ref(),
+        call.error.as_ref(),
+    ];
+    hash.time(call.time);
+    for word in words {
+        hash.some(word);
+    }
+    hash.word(call.ending.outcome()).end()
+}
+
+/// As [`JournalRecord::identity`] has it, of one without a cursor.
+fn journal(mut hash: Hash<'_>, record: &JournalRecord) -> u128 {
+    hash.word("journald").time(record.time);
+    for word in [&record.host, &record.unit, &record.program] {
+        hash.some(word.as_ref());
+    }
+    hash.text(&record.message).end()
+}
+
+/// As [`AccessRecord::identity`] has it.
+fn access(mut hash: Hash<'_>, record: &AccessWords<'_>) -> u128 {
+    hash.word(record.proxy.name()).time(record.time);
+    hash.number(u64::from(record.status));
+    for word in record.words() {
+        hash.word(word);
+    }
+    hash.end()
+}
+
+pub(super) fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
