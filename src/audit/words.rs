@@ -1,6 +1,5 @@
 //! Words that are met again and again, each kept once.
 
-use std::hash::BuildHasher;
 use std::ops::Range;
 
 use hashbrown::HashTable;

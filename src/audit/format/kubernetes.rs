@@ -170,17 +170,20 @@ fn resource(raw: &Raw<'_>) -> Option<Text> {
         return Some(Text::from(target(&uri.0)));
     };
     let mut path = String::with_capacity(128);
-    if let Some(namespace) = given(&object.namespace) {
+    if let Some(namespace) = given(object.namespace.as_ref()) {
         path.push_str("namespaces/");
         path.push_str(namespace);
         path.push('/');
     }
     path.push_str(&kind.0);
-    if let Some(group) = given(&object.api_group) {
+    if let Some(group) = given(object.api_group.as_ref()) {
         path.push('.');
         path.push_str(group);
     }
-    let more = [given(&object.name), given(&object.subresource)];
+    let more = [
+        given(object.name.as_ref()),
+        given(object.subresource.as_ref()),
+    ];
     for part in more.into_iter().flatten() {
         path.push('/');
         path.push_str(part);
@@ -188,8 +191,8 @@ fn resource(raw: &Raw<'_>) -> Option<Text> {
     Some(Text::from(cut(&path)))
 }
 
-fn given<'w>(words: &'w Option<Words<'_>>) -> Option<&'w str> {
-    let words = words.as_ref().map(|w| w.0.as_ref());
+fn given<'w>(words: Option<&'w Words<'_>>) -> Option<&'w str> {
+    let words = words.map(|w| w.0.as_ref());
     words.filter(|words| !words.is_empty())
 }
 
