@@ -103,7 +103,7 @@ impl Cutter {
         while !reader.is_done() {
             let mut trouble = None;
             reader.lines(&mut |line| self.line(line), &mut |t| trouble = Some(t));
-            if self.alone.is_none() && self.lot.bytes.len() > LARGEST {
+            if self.alone.is_none() && self.lot.weight() > LARGEST {
                 self.read_alone();
             }
             if reader.is_done() {
@@ -129,7 +129,7 @@ impl Cutter {
     fn line(&mut self, line: Line<'_>) {
         if let Some(bytes) = line.bytes {
             let is_apart = self.bounds.is_apart(bytes);
-            let is_full = self.alone.is_some() || self.lot.bytes.len() >= LOT;
+            let is_full = self.alone.is_some() || self.lot.weight() >= LOT;
             if is_full && is_apart && self.bounds.is_beginning(bytes) {
                 self.end();
             }
@@ -182,6 +182,11 @@ impl Cutter {
 }
 
 impl Lot {
+    /// What it takes in memory, in bytes: of short lines where they stand takes more than they do.
+    fn weight(&self) -> usize {
+        self.bytes.len() + self.lines.len() * size_of::<InLot>()
+    }
+
     /// Reads its lines; the last record of them may go on. `None` where there is no line.
     fn read(&self, kind: Kind, name: &Text, drafts: &mut Drafts) -> Option<Alone> {
         self.lines.first()?;
@@ -233,5 +238,32 @@ impl Drafts {
         let Alone { format, found } = alone;
         format.finish(&mut |read| self.take(read, 0, found));
         self.end_piece(found);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::draft::Drafter;
+    use crate::audit::item::Keep;
+    use crate::audit::scan::Scanner;
+
+    /// A few packed bytes may be a thousand million line ends.
+    #[test]
+    fn lines_with_nothing_on_them_make_a_lot_full_too() {
+        let kind = Kind::PostgresCsv;
+        let drafter = Drafter::new(&Scanner::new(), Keep::Nothing, None);
+        let mut cutter = Cutter::new(kind, &"log".into(), Drafts::of(kind, &drafter));
+        for number in 0..100_000 {
+            cutter.line(Line {
+                bytes: Some(b""),
+                number,
+                offset: number,
+            });
+            assert!(cutter.lot.weight() <= LOT + size_of::<InLot>());
+        }
+        let lines = |lots: &[Lot]| lots.iter().map(|lot| lot.lines.len()).sum::<usize>();
+        assert!(cutter.done.len() > 5);
+        assert_eq!(lines(&cutter.done) + cutter.lot.lines.len(), 100_000);
     }
 }

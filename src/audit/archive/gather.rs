@@ -69,12 +69,12 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
         let length = content.length().unwrap_or(0);
         input.content = Some(content.clone());
         input.bytes = Some(length);
-        input.number = u32::try_from(archive.originals.len()).ok();
         let Some(kind) = kind_of(&input) else {
-            // The merge will say why.
+            // The merge will say why. Nothing of it is an original's, whatever it finds.
             merged.push(input);
             continue;
         };
+        input.number = u32::try_from(archive.originals.len()).ok();
         let name = name_of(&input.path);
         let mut original = Original::new(name, kind, content);
         original.packed = packed;
@@ -99,17 +99,22 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
     std::mem::swap(&mut *shared.dictionary(), &mut archive.columns.dictionary);
     let mut merge = Merge::new(merged, &shared);
     let mut files = Files::of(&archive.originals);
+    let mut batch = Vec::with_capacity(BATCH);
     while merge.advance(&mut |out| {
         if let Some(row) = row(out, &mut files, &shared) {
-            archive.take(&row);
+            archive.take(&row, &mut batch);
         }
     }) {}
+    archive.columns.extend(&batch);
     std::mem::swap(&mut *shared.dictionary(), &mut archive.columns.dictionary);
     archive.columns.sort();
     archive.growing.latest.settle();
     progress.finish();
     archive
 }
+
+/// Rows that are put into the columns together.
+const BATCH: usize = 1024;
 
 /// Segments that may wait to be joined.
 const AHEAD: usize = 4;
@@ -319,8 +324,8 @@ fn way_back(first: At, last: At) -> u32 {
 }
 
 impl Archive {
-    /// Takes a row in.
-    fn take(&mut self, row: &Arrived) {
+    /// Takes a row in, with others.
+    fn take(&mut self, row: &Arrived, batch: &mut Vec<Entry>) {
         let Arrived { entry, id, half } = row;
         if self.original(entry.at).is_err() {
             return;
@@ -330,7 +335,11 @@ impl Archive {
             at: entry.at,
             stage: half.stage(),
         };
-        self.columns.push(entry);
+        batch.push(*entry);
+        if batch.len() == BATCH {
+            self.columns.extend(batch);
+            batch.clear();
+        }
         self.growing.met(*id, *half, met);
     }
 }

@@ -88,8 +88,15 @@ impl Archive {
         let before = self.originals.get(usize::try_from(file).ok()?)?;
         let next = Original::new(before.name().clone(), before.kind, content);
         let number = u32::try_from(self.originals.len()).ok()?;
-        // What comes late of the one before is read with a new reader.
-        self.growing.tails.remove(&file);
+        // What comes late of the one before is read with a new reader; of those before that one
+        // nothing comes any more.
+        let (name, originals) = (next.name(), &self.originals);
+        self.growing.tails.retain(|nth, _| {
+            let of = usize::try_from(*nth)
+                .ok()
+                .and_then(|nth| originals.get(nth));
+            of.is_some_and(|of| of.name() != name)
+        });
         self.originals.push(next);
         Some(number)
     }
@@ -129,7 +136,8 @@ impl Archive {
 
     /// Takes the row out that a last line without an end was taken for, now that the line has
     /// become another; gives its number. The line is read once more as it was then, which tells
-    /// where its row is.
+    /// where its row is. A request that it had answered does not wait again, and what another file
+    /// has told of the same record is not looked for.
     fn untake(&mut self, file: u32, torn: Torn, block: &Block<'_>) -> Option<usize> {
         let original = self.originals.get(usize::try_from(file).ok()?)?;
         self.progress.forgive(original.name(), torn.begin);
@@ -141,7 +149,7 @@ impl Archive {
         };
         let mut items = Vec::new();
         tail.lines(&aside, &was, 0, &mut |item| items.push(item));
-        let mut first = None;
+        let mut first: Option<usize> = None;
         for item in items {
             let (time, identity, half) = (nanos(item.time), item.id, item.half);
             let Kept::Record(payload) = item.kept else {
@@ -157,7 +165,10 @@ impl Archive {
                 let name = self.growing.name(&payload.record, identity, half);
                 self.growing.forget(name, time);
             }
-            first = first.or(removed);
+            first = match (first, removed) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
         }
         first
     }
@@ -271,7 +282,8 @@ impl Growing {
 
     fn stream_name(&self, identity: u128, half: Half) -> Name {
         Name {
-            id: self.ids.of(&identity.to_be_bytes()),
+            // It is a hash already, with a key that outsiders cannot know.
+            id: u64::try_from(identity >> 64).unwrap_or(0),
             is_whole: half == Half::Whole,
         }
     }

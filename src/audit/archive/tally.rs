@@ -295,6 +295,7 @@ impl Bars {
         // Rows before the first that fits are in no column.
         let mut column = usize::try_from(into).unwrap_or(0);
         let mut begin = rows.start;
+        let last = self.bins.len();
         while begin < rows.end
             && let Some(bin) = self.bins.get_mut(column)
         {
@@ -302,7 +303,13 @@ impl Bars {
             let end = self.from + i64::try_from(column).unwrap_or(0) * self.each;
             let end = super::columns::nanos(Timestamp::new(end, 0));
             let rest = columns.times.get(begin..rows.end).unwrap_or_default();
-            let of = begin..begin + rest.partition_point(|time| *time < end);
+            // At the end of what can be told of time there may be no later moment than the last.
+            let length = if column == last && end == i64::MAX {
+                rest.len()
+            } else {
+                rest.partition_point(|time| *time < end)
+            };
+            let of = begin..begin + length;
             begin = of.end;
             for row in search.rows(of) {
                 bin.rows += 1;

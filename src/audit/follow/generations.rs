@@ -47,9 +47,10 @@ impl Generations {
         self.version
     }
 
-    /// All of them were looked at.
-    pub(super) fn clear(&mut self) {
-        self.names.clear();
+    /// Those of these names were looked at. What has come meanwhile stays.
+    pub(super) fn looked_at<'a>(&mut self, names: impl Iterator<Item = &'a OsStr> + Clone) {
+        self.names
+            .retain(|known| !names.clone().any(|name| name == known));
     }
 
     /// True where no move is half told.
@@ -154,6 +155,18 @@ mod tests {
         moved(&mut g, "log.1", "log");
         assert_eq!(names(&g), [""; 0]);
         assert!(g.is_settled());
+    }
+
+    /// Between a look at them and the word of it the file may be rotated once more.
+    #[test]
+    fn what_was_looked_at_is_forgotten_and_what_came_meanwhile_is_not() {
+        let mut g = Generations::of(OsStr::new("log"));
+        moved(&mut g, "log", "log.1");
+        moved(&mut g, "log", "log.2");
+        let looked: Vec<OsString> = g.names().map(OsStr::to_owned).collect();
+        moved(&mut g, "log", "log.3");
+        g.looked_at(looked.iter().map(OsString::as_os_str));
+        assert_eq!(names(&g), ["log.3"]);
     }
 
     #[test]

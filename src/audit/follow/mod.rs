@@ -474,7 +474,7 @@ impl Follower {
     /// away in the meantime, and the one that has the name now and has begun.
     fn find(&mut self, path: &Path) {
         for tried in 1..=TRIES {
-            let (names, version) = match self.watch.generations() {
+            let (names, version): (Vec<_>, _) = match self.watch.generations() {
                 Some(known) => (
                     known.names().map(|n| path.with_file_name(n)).collect(),
                     Some(known.version()).filter(|_| known.is_settled()),
@@ -492,9 +492,7 @@ impl Follower {
             }
             let news: Vec<Tail> = found.into_iter().flatten().collect();
             if !news.is_empty() {
-                if let Some(known) = self.watch.generations() {
-                    known.clear();
-                }
+                self.watch.looked_at(&names);
                 self.told = None;
                 self.next.extend(news);
             }

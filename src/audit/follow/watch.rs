@@ -4,7 +4,7 @@
 //! nobody. Elsewhere, and where the system has no watch left, by looking often.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::generations::Generations;
@@ -62,6 +62,17 @@ impl Watch {
         return self.inotify.as_mut().map(linux::Inotify::generations);
         #[cfg(not(target_os = "linux"))]
         None
+    }
+
+    /// Notes that the files of these names were looked at. Takes nothing in that has happened since:
+    /// that was not looked at.
+    pub(super) fn looked_at(&mut self, names: &[PathBuf]) {
+        #[cfg(target_os = "linux")]
+        if let Some(inotify) = &mut self.inotify {
+            inotify.looked_at(names.iter().filter_map(|name| name.file_name()));
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = names;
     }
 
     /// Sleeps until something happened, for `most` at most, and where nothing would wake it for a
@@ -183,6 +194,10 @@ mod linux {
                 }
             }
             &mut self.generations
+        }
+
+        pub(super) fn looked_at<'a>(&mut self, names: impl Iterator<Item = &'a OsStr> + Clone) {
+            self.generations.looked_at(names);
         }
 
         pub(super) fn wait(&mut self, most: Duration) {

@@ -160,7 +160,7 @@ impl Format for Stderr {
 /// with a record. A reader that begins with it reads the same as one that has read all before.
 #[must_use]
 pub fn begins(line: &[u8]) -> bool {
-    let line = lossy(line);
+    let line = lossy(line.strip_suffix(b"\r").unwrap_or(line));
     let label = opening(&line).map(|opening| opening.label);
     label.is_some_and(|label| label.is_none_or(|(label, _)| !FURTHER.contains(&label)))
 }
