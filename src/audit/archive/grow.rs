@@ -276,11 +276,11 @@ impl Growing {
                 id: self.ids.of(entry.request_id.raw().as_bytes()),
                 is_whole: false,
             },
-            _ => self.stream_name(identity, half),
+            _ => Self::stream_name(identity, half),
         }
     }
 
-    fn stream_name(&self, identity: u128, half: Half) -> Name {
+    fn stream_name(identity: u128, half: Half) -> Name {
         Name {
             // It is a hash already, with a key that outsiders cannot know.
             id: u64::try_from(identity >> 64).unwrap_or(0),
@@ -300,7 +300,7 @@ impl Growing {
 
     /// Remembers a record that was met while files were read at first.
     pub(super) fn met(&mut self, identity: u128, half: Half, met: Open) {
-        let name = self.stream_name(identity, half);
+        let name = Self::stream_name(identity, half);
         if met.stage == CallStage::Done {
             self.latest.push(met.time, name.key(met.time));
         } else {

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 /// The most generations that wait to be looked at; the oldest are forgotten first.
 const MOST: usize = 1024;
@@ -48,9 +49,10 @@ impl Generations {
     }
 
     /// Those of these names were looked at. What has come meanwhile stays.
-    pub(super) fn looked_at<'a>(&mut self, names: impl Iterator<Item = &'a OsStr> + Clone) {
+    pub(super) fn looked_at(&mut self, names: &[PathBuf]) {
+        let is_of = |name: &PathBuf, known: &OsString| name.file_name() == Some(known);
         self.names
-            .retain(|known| !names.clone().any(|name| name == known));
+            .retain(|known| !names.iter().any(|name| is_of(name, known)));
     }
 
     /// True where no move is half told.
@@ -163,9 +165,9 @@ mod tests {
         let mut g = Generations::of(OsStr::new("log"));
         moved(&mut g, "log", "log.1");
         moved(&mut g, "log", "log.2");
-        let looked: Vec<OsString> = g.names().map(OsStr::to_owned).collect();
+        let looked: Vec<PathBuf> = g.names().map(PathBuf::from).collect();
         moved(&mut g, "log", "log.3");
-        g.looked_at(looked.iter().map(OsString::as_os_str));
+        g.looked_at(&looked);
         assert_eq!(names(&g), ["log.3"]);
     }
 

@@ -69,7 +69,7 @@ impl Watch {
     pub(super) fn looked_at(&mut self, names: &[PathBuf]) {
         #[cfg(target_os = "linux")]
         if let Some(inotify) = &mut self.inotify {
-            inotify.looked_at(names.iter().filter_map(|name| name.file_name()));
+            inotify.generations.looked_at(names);
         }
         #[cfg(not(target_os = "linux"))]
         let _ = names;
@@ -128,7 +128,7 @@ mod linux {
         folder: i32,
         /// Watched files by their handles' numbers.
         files: Vec<(i32, i32)>,
-        generations: Generations,
+        pub(super) generations: Generations,
     }
 
     impl Inotify {
@@ -194,10 +194,6 @@ mod linux {
                 }
             }
             &mut self.generations
-        }
-
-        pub(super) fn looked_at<'a>(&mut self, names: impl Iterator<Item = &'a OsStr> + Clone) {
-            self.generations.looked_at(names);
         }
 
         pub(super) fn wait(&mut self, most: Duration) {
