@@ -135,13 +135,12 @@ fn asked(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Option<u64>> {
+    if args.format == Format::Count && args.by.is_empty() {
+        return how_many(filter, opened, out, err);
+    }
     let (archive, search) = opened.asked(filter);
     let mut wrong = search.wrong().map(str::to_owned);
     match args.format {
-        Format::Count if args.by.is_empty() => {
-            let rejected = archive.progress().rejected();
-            writeln!(out, "events {} rejected {rejected}", search.found())?;
-        }
         Format::Count => {
             let counted = archive.count(&search, &args.by);
             groups::show(&counted, &args.by, out)?;
@@ -161,10 +160,37 @@ fn asked(
             print(args, &mut rows, out)?;
         }
     }
-    if let Some(why) = &wrong {
+    Ok(whole(wrong.as_deref(), err)?.then_some(archive.len() as u64))
+}
+
+/// Counts what fits; gives of how many rows, or nothing where some of them could not be looked at.
+fn how_many(
+    filter: Filter,
+    opened: Opened,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Option<u64>> {
+    let progress = opened.progress();
+    let fitting = opened.fitting(filter);
+    let rejected = progress.rejected();
+    writeln!(out, "events {} rejected {rejected}", fitting.rows)?;
+    if fitting.of.is_none() {
+        writeln!(
+            err,
+            "lines of Vault logs without these words were not read, so what is damaged in them is not counted"
+        )?;
+    }
+    // Of lines that were not read some may be in order.
+    let of = fitting.of.unwrap_or(1);
+    Ok(whole(fitting.wrong.as_deref(), err)?.then_some(of))
+}
+
+/// Says where what is shown is not whole; true where it is.
+fn whole(wrong: Option<&str>, err: &mut dyn Write) -> io::Result<bool> {
+    if let Some(why) = wrong {
         writeln!(err, "what is shown is not whole: {why}")?;
     }
-    Ok(wrong.is_none().then_some(archive.len() as u64))
+    Ok(wrong.is_none())
 }
 
 fn print(

@@ -27,6 +27,12 @@ impl Filter {
         tests
     }
 
+    /// True where a row has to have some words of the filter to fit, and nothing else matters.
+    #[must_use]
+    pub fn is_words(&self) -> bool {
+        self.expression.is_words()
+    }
+
     /// True where every row fits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -71,6 +77,14 @@ impl Expression {
                 let costs = all.iter().map(|one| one.cost(table));
                 costs.fold(0, u32::saturating_add)
             }
+        }
+    }
+
+    fn is_words(&self) -> bool {
+        match self {
+            Self::Test(test) => matches!(test, Test::Anywhere(_)),
+            Self::All(all) | Self::Any(all) => all.iter().all(Self::is_words),
+            Self::Always | Self::Not(_) => false,
         }
     }
 

@@ -34,7 +34,7 @@ impl Opened {
     #[must_use]
     pub fn archive(mut self) -> Archive {
         let inputs = self.inputs();
-        gather(inputs, &self.progress(), &mut [])
+        gather(inputs, &self.progress(), &mut Wanted::default())
     }
 
     /// Reads everything into an archive with a question at hand, so that no plain Vault log is read
@@ -43,14 +43,66 @@ impl Opened {
     pub fn asked(mut self, filter: Filter) -> (Archive, Search) {
         let mut search = Search::new(filter);
         let inputs = self.inputs();
-        let archive = gather(inputs, &self.progress(), &mut search.greps_mut());
+        let mut wanted = Wanted {
+            greps: search.greps_mut(),
+            sifts: false,
+        };
+        let archive = gather(inputs, &self.progress(), &mut wanted);
         while !search.step(&archive) {}
         (archive, search)
     }
+
+    /// Counts the rows that fit.
+    ///
+    /// Where the filter is of words alone, a plain Vault log is not read whole: a line that has none of
+    /// them is of no row that could fit but for another line of its call, and is left out, damaged or not.
+    #[must_use]
+    pub fn fitting(mut self, filter: Filter) -> Fitting {
+        let mut search = Search::new(filter);
+        let inputs = self.inputs();
+        let sifts = search.filter().is_words();
+        let mut wanted = Wanted {
+            greps: search.greps_mut(),
+            sifts,
+        };
+        let archive = gather(inputs, &self.progress(), &mut wanted);
+        while !search.step(&archive) {}
+        let sifted = sifts && archive.originals.iter().any(|o| o.kind == Kind::Vault);
+        Fitting {
+            rows: search.found() as u64,
+            of: if sifted {
+                None
+            } else {
+                Some(archive.len() as u64)
+            },
+            wrong: search.wrong().map(str::to_owned),
+        }
+    }
 }
 
-/// Reads everything. Words are looked for in what is read by pieces.
-fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep]) -> Archive {
+/// How many rows fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fitting {
+    /// How many do.
+    pub rows: u64,
+    /// Of how many; `None` where lines were left out that have none of the words: those that
+    /// cannot be read are not counted among what was rejected.
+    pub of: Option<u64>,
+    /// What went wrong, for a person: rows may be missing.
+    pub wrong: Option<String>,
+}
+
+/// What is looked for while logs are read.
+#[derive(Default)]
+struct Wanted<'a> {
+    /// Words, in what is read by pieces.
+    greps: Vec<&'a mut Grep>,
+    /// Whether lines without any of them are left out.
+    sifts: bool,
+}
+
+/// Reads everything.
+fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, wanted: &mut Wanted) -> Archive {
     let mut join = Join::new();
     let mut archive = Archive {
         originals: Vec::new(),
@@ -86,7 +138,7 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
                 &mut join,
                 &mut archive.columns,
                 progress,
-                greps,
+                wanted,
             );
         } else {
             merged.push(input);
@@ -117,7 +169,7 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, greps: &mut [&mut Grep])
 const BATCH: usize = 1024;
 
 /// Segments that may wait to be joined.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
 
 /// Reads a Vault log, a large one with several threads.
 fn vault(
@@ -125,11 +177,14 @@ fn vault(
     join: &mut Join,
     columns: &mut Columns,
     progress: &Arc<Progress>,
-    greps: &mut [&mut Grep],
+    wanted: &mut Wanted,
 ) {
     progress.readable();
-    join.expect(length);
-    let needles: Vec<_> = greps.iter().map(|grep| grep.needle()).collect();
+    if !wanted.sifts {
+        join.expect(length);
+    }
+    let needles: Vec<_> = wanted.greps.iter().map(|grep| grep.needle()).collect();
+    let sifts = wanted.sifts;
     let segments = usize::try_from(length.div_ceil(SEGMENT)).unwrap_or(usize::MAX);
     let readers = threads(segments);
     let next = AtomicU64::new(0);
@@ -145,14 +200,14 @@ fn vault(
         early: BTreeMap::new(),
         next: 0,
         whole: original.read_to,
-        greps,
+        greps: &mut wanted.greps,
         ended: false,
     };
     thread::scope(|scope| {
         for number in 0..readers {
             let of = (original.name(), &original.content, length);
             let reader = Reader::new(number, of, ids.clone(), &progress.bytes);
-            let reader = reader.looking_for(&needles);
+            let reader = reader.looking_for(&needles, sifts);
             let (to, next) = (to.clone(), &next);
             scope.spawn(move || reader.run(next, &to));
         }

@@ -29,6 +29,8 @@ mod repeats;
 mod search;
 mod seen;
 mod segment;
+#[cfg(test)]
+mod sifted;
 mod tail;
 mod tally;
 #[cfg(test)]
@@ -46,6 +48,7 @@ use grow::Growing;
 use original::Original;
 
 pub use count::Counted;
+pub use gather::Fitting;
 pub use page::Known;
 pub use search::Search;
 

@@ -66,6 +66,11 @@ impl Search {
         }
     }
 
+    /// What is asked.
+    pub(super) fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
     /// What looks for words in files.
     pub(super) fn greps_mut(&mut self) -> Vec<&mut Grep> {
         self.greps.values_mut().collect()

@@ -23,8 +23,9 @@ use crate::audit::trouble::Trouble;
 use crate::model::Text;
 use crate::model::rejected::{Place, Rejected};
 
-/// The bytes of a segment.
-pub(super) const SEGMENT: u64 = 16 << 20;
+/// The bytes of a segment. At the end of a file one thread reads the last one while others have
+/// nothing left to do.
+pub(super) const SEGMENT: u64 = 4 << 20;
 
 /// Read at once: it fits the second-level cache.
 const PIECE: usize = 128 << 10;
@@ -69,6 +70,8 @@ pub(super) struct Reader {
     latest: Option<Half>,
     counter: Arc<AtomicU64>,
     needles: Vec<Arc<Needle>>,
+    /// True where lines without any of the words are left out.
+    sifts: bool,
     small: Vec<u8>,
 }
 
@@ -92,13 +95,16 @@ impl Reader {
             latest: None,
             counter: Arc::clone(counter),
             needles: Vec::new(),
+            sifts: false,
             small: Vec::new(),
         }
     }
 
-    /// Looks for words in the lines it reads, too.
-    pub(super) fn looking_for(mut self, needles: &[Arc<Needle>]) -> Self {
+    /// Looks for words in the lines it reads, too; or reads only lines that have any of them, where
+    /// it `sifts`.
+    pub(super) fn looking_for(mut self, needles: &[Arc<Needle>], sifts: bool) -> Self {
         self.needles = needles.to_vec();
+        self.sifts = sifts;
         self
     }
 
@@ -284,37 +290,77 @@ impl Reader {
         let mut shapes = std::mem::take(&mut self.shapes);
         let text = buffer.bytes().get(..close).unwrap_or_default();
         let mut walk = Walk::new(text, &mut shapes);
-        let mut from = 0;
-        while from < close && at + (from as u64) < bytes.end {
-            let offset = at + from as u64;
-            let halves = &mut self.halves;
-            let found = walk.line(from);
-            let half =
-                found.and_then(|found| Some((halves.found(text, found, offset)?, found.end)));
-            // Only now: what was found of a line is what the next one may repeat.
-            let half = half.filter(|(_, end)| end - from <= LONGEST_LINE);
-            let end = if let Some((half, end)) = half {
-                self.take(half, segment);
-                end
-            } else {
-                let end = walk.end(from);
-                self.ask(text.get(from..end).unwrap_or_default(), offset, segment);
-                end
-            };
-            if end < close {
-                segment.line_ended(at + end as u64);
+        let next = if self.sifts {
+            let own = until_line_end(text, bytes.end - at);
+            let mut counted = 0;
+            for from in self.look(at, own, segment) {
+                let before = own.get(counted..from).unwrap_or_default();
+                segment.lines_ended(at + counted as u64, before);
+                counted = from;
+                self.line(&mut walk, text, (at, from), segment);
             }
-            from = end + 1;
-        }
-        let read = text.get(..from.min(close)).unwrap_or_default();
-        for (needle, hits) in self.needles.iter().zip(&mut segment.hits) {
-            needle.lines(read, &mut self.small, &mut |line| {
-                hits.push(at + line as u64);
-            });
-        }
+            let rest = own.get(counted..).unwrap_or_default();
+            segment.lines_ended(at + counted as u64, rest);
+            own.len()
+        } else {
+            let mut from = 0;
+            while from < close && at + (from as u64) < bytes.end {
+                let end = self.line(&mut walk, text, (at, from), segment);
+                if end < close {
+                    segment.line_ended(at + end as u64);
+                }
+                from = end + 1;
+            }
+            if !self.needles.is_empty() {
+                let own = text.get(..from.min(close)).unwrap_or_default();
+                self.look(at, own, segment);
+            }
+            from
+        };
         self.buffer = buffer;
         self.shapes = shapes;
-        at + from as u64
+        at + next as u64
+    }
+
+    /// Reads the line of a text that begins `from` bytes into it, and as many more than `at` into
+    /// the file; gives where it ends.
+    #[inline]
+    fn line(
+        &mut self,
+        walk: &mut Walk,
+        text: &[u8],
+        (at, from): (u64, usize),
+        segment: &mut Segment,
+    ) -> usize {
+        let offset = at + from as u64;
+        let halves = &mut self.halves;
+        let found = walk.line(from);
+        let half = found.and_then(|found| Some((halves.found(text, found, offset)?, found.end)));
+        // Only now: what was found of a line is what the next one may repeat.
+        if let Some((half, end)) = half.filter(|(_, end)| end - from <= LONGEST_LINE) {
+            self.take(half, segment);
+            return end;
+        }
+        let end = walk.end(from);
+        self.ask(text.get(from..end).unwrap_or_default(), offset, segment);
+        end
+    }
+
+    /// Notes which lines of a text have the words that are looked for; gives where in it those
+    /// begin that have any of them.
+    fn look(&mut self, at: u64, text: &[u8], segment: &mut Segment) -> Vec<usize> {
+        let mut any = Vec::new();
+        for (needle, hits) in self.needles.iter().zip(&mut segment.hits) {
+            needle.lines(text, &mut self.small, &mut |line| {
+                hits.push(at + line as u64);
+                any.push(line);
+            });
+        }
+        if self.needles.len() > 1 {
+            any.sort_unstable();
+            any.dedup();
+        }
+        any
     }
 
     /// Has the full reader read a line.
@@ -370,6 +416,16 @@ impl Reader {
     }
 }
 
+/// The lines of a text that begin in its first bytes.
+fn until_line_end(text: &[u8], bytes: u64) -> &[u8] {
+    let last = usize::try_from(bytes)
+        .ok()
+        .and_then(|bytes| bytes.checked_sub(1));
+    let rest = last.and_then(|last| Some((last, text.get(last..)?)));
+    let end = rest.and_then(|(last, rest)| Some(last + memchr::memchr(b'\n', rest)? + 1));
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
 /// How much can be read from a place on where not everything can: up to a page that cannot.
 fn before_failure(content: &Content, room: &mut [u8], at: u64) -> usize {
     const PAGE: u64 = 4096;
@@ -387,7 +443,26 @@ fn before_failure(content: &Content, room: &mut [u8], at: u64) -> usize {
 }
 
 impl Segment {
+    /// Counts the line ends in a text that begins at a place in the file.
+    fn lines_ended(&mut self, mut at: u64, mut text: &[u8]) {
+        while !text.is_empty() {
+            let room = STRIDE - usize::try_from(at % STRIDE as u64).unwrap_or(0);
+            let (some, rest) = text.split_at(room.min(text.len()));
+            let ends = memchr::memchr_iter(b'\n', some).count();
+            if ends > 0 {
+                self.end_lines(at, u32::try_from(ends).unwrap_or(u32::MAX));
+            }
+            at += some.len() as u64;
+            text = rest;
+        }
+    }
+
     fn line_ended(&mut self, at: u64) {
+        self.end_lines(at, 1);
+    }
+
+    /// So many more lines end in the [`STRIDE`] of a place.
+    fn end_lines(&mut self, at: u64, count: u32) {
         let first = self.number * SEGMENT / STRIDE as u64;
         let stride = (at / STRIDE as u64).saturating_sub(first);
         let stride = usize::try_from(stride).unwrap_or(usize::MAX);
@@ -395,7 +470,7 @@ impl Segment {
             self.ends.resize(stride + 1, 0);
         }
         if let Some(ends) = self.ends.get_mut(stride) {
-            *ends += 1;
+            *ends += count;
         }
     }
 }
