@@ -1,5 +1,7 @@
 //! Columns of codes.
 
+use std::ops::Range;
+
 /// A column of codes, as narrow as the largest of them allows.
 pub(super) enum Codes {
     /// Nothing was told in any of so many rows.
@@ -111,6 +113,16 @@ impl Codes {
         }
     }
 
+    /// Turns, one after the other.
+    pub(super) fn turn(&mut self, turns: &[Range<usize>]) {
+        match self {
+            Self::Absent(_) => {}
+            Self::Narrow(codes) => turned(codes, turns),
+            Self::Middle(codes) => turned(codes, turns),
+            Self::Wide(codes) => turned(codes, turns),
+        }
+    }
+
     /// About how many bytes of memory this takes.
     pub(super) fn bytes(&self) -> usize {
         match self {
@@ -125,6 +137,15 @@ impl Codes {
 fn rotated<T>(codes: &mut [T], row: usize) {
     if let Some(last) = codes.get_mut(row..) {
         last.rotate_right(1.min(last.len()));
+    }
+}
+
+/// Turns, one after the other: the last value of each range comes before the others of it.
+pub(super) fn turned<T>(values: &mut [T], turns: &[Range<usize>]) {
+    for turn in turns {
+        if let Some(values) = values.get_mut(turn.clone()) {
+            values.rotate_right(1.min(values.len()));
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The index: what is known of each row without looking at its line again.
 
-use super::codes::{Codes, reordered};
+use std::ops::Range;
+
+use super::codes::{Codes, reordered, turned};
 use crate::audit::coded::{CODED, Dictionary};
 use crate::audit::words::Words;
 use crate::model::{Text, Timestamp};
@@ -215,6 +217,20 @@ impl Columns {
         if self.in_order {
             return;
         }
+        let (turns, all) = turns(&mut self.times);
+        turned(&mut self.places, &turns);
+        turned(&mut self.backs, &turns);
+        for column in &mut self.codes {
+            column.turn(&turns);
+        }
+        if !all {
+            self.reorder();
+        }
+        self.in_order = true;
+    }
+
+    /// The same of rows that come in any order.
+    fn reorder(&mut self) {
         let mut order: Vec<u32> = (0..self.len())
             .filter_map(|row| u32::try_from(row).ok())
             .collect();
@@ -225,7 +241,6 @@ impl Columns {
         for column in &mut self.codes {
             column.reorder(&order);
         }
-        self.in_order = true;
     }
 
     /// About how many bytes of memory this takes.
@@ -237,6 +252,36 @@ impl Columns {
         rows + codes + words
     }
 }
+
+/// Puts times in order that are nearly so already, as the lines of a log are: each that is behind
+/// a later one goes to its place among those before it. Gives these turns, and whether all are in
+/// order now: where they lie too far from it, some are left.
+fn turns(times: &mut [i64]) -> (Vec<Range<usize>>, bool) {
+    let mut turns = Vec::new();
+    let mut left = times.len() * MOVES;
+    let mut latest = i64::MIN;
+    for at in 0..times.len() {
+        let (before, rest) = times.split_at(at);
+        let time = rest.first().copied().unwrap_or(latest);
+        if time >= latest {
+            latest = time;
+            continue;
+        }
+        let to = before.partition_point(|other| *other <= time);
+        let Some(fewer) = left.checked_sub(at - to) else {
+            return (turns, false);
+        };
+        left = fewer;
+        let turn = to..at + 1;
+        turned(times, std::slice::from_ref(&turn));
+        turns.push(turn);
+    }
+    (turns, true)
+}
+
+/// So often each row may be moved by one that goes before it, on average: beyond that it is
+/// quicker to sort them.
+const MOVES: usize = 2;
 
 /// Nanoseconds since 1970 of a time; what lies beyond the years 1677 to 2262 is at their ends.
 pub(super) fn nanos(time: Timestamp) -> i64 {
@@ -251,4 +296,42 @@ pub(super) fn timestamp(nanos: i64) -> Timestamp {
         nanos.div_euclid(1_000_000_000),
         u32::try_from(rest).unwrap_or(0),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Times as those of a log's lines: later and later, but for a few.
+    fn times() -> impl Strategy<Value = Vec<i64>> {
+        let late = prop_oneof![20 => Just(0_i64), 2 => 0..9_i64, 1 => 0..500_i64];
+        let log = prop::collection::vec(late, 0..300).prop_map(|late| {
+            let rows = (0_i64..).zip(late);
+            rows.map(|(row, late)| row - late).collect()
+        });
+        prop_oneof![log, prop::collection::vec(-20..20_i64, 0..100)]
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_put_in_order_of_time_and_those_of_one_moment_stay_as_they_came(times in times()) {
+            let mut columns = Columns::new();
+            let mut wanted: Vec<(i64, u64, u32, u32)> = Vec::new();
+            for (time, nth) in times.into_iter().zip(0_u32..) {
+                let (offset, codes) = (u64::from(nth) * 10, [nth * 7; CODED]);
+                let at = At { file: 0, offset };
+                columns.push(&Entry { time, at, back: nth, has_error: false, codes });
+                wanted.push((time, offset, nth, nth * 7));
+            }
+            wanted.sort_by_key(|(time, ..)| *time);
+            columns.sort();
+            for (row, (time, offset, back, code)) in wanted.into_iter().enumerate() {
+                prop_assert_eq!(columns.times[row], time);
+                prop_assert_eq!(At::unpack(columns.places[row]), At { file: 0, offset });
+                prop_assert_eq!(columns.backs[row], back);
+                prop_assert!(columns.codes.iter().all(|codes| codes.get(row) == code));
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use super::columns::At;
 use super::segment::SEGMENT;
 use super::tests::is_what_reading_in_full_gives;
 use crate::audit::archive::Archive;
@@ -90,6 +91,32 @@ fn calls_of_every_ending_are_rows_as_reading_in_full_gives_them() {
     let page = archive.page(&ask, &archive.search(Filter::parse("").unwrap()), true);
     let bad: u32 = page.histogram.bins.iter().map(|bin| bin.bad).sum();
     assert_eq!(bad, 500);
+}
+
+/// A device that tells a request again, with another line between, does not move it.
+#[test]
+fn of_a_request_that_is_told_twice_before_its_answer_the_first_is_what_the_row_leads_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let lines = [
+        line("request", "a", 0, "app", ""),
+        line("request", "b", 1, "app", ""),
+        line("request", "a", 0, "app", ""),
+        line("response", "a", 2, "app", ""),
+    ];
+    fs::write(&path, lines.concat()).unwrap();
+    let archive = archive(&[&path]);
+    assert_eq!(archive.len(), 2);
+    let answer: usize = lines[..3].iter().map(String::len).sum();
+    let at = |offset: usize| At {
+        file: 0,
+        offset: offset as u64,
+    };
+    let told = (0..2).map(|row| archive.columns.lines(row).unwrap());
+    assert!(
+        told.collect::<Vec<_>>()
+            .contains(&(at(answer), Some(at(0))))
+    );
 }
 
 /// Files that were rotated, and a second device that tells the same.

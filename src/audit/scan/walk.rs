@@ -15,8 +15,11 @@ pub(in crate::audit) struct Walk<'a> {
     text: &'a [u8],
     shapes: &'a mut Shapes,
     passed: Passed,
-    found: Found,
-    last: Option<Found>,
+    /// What was found in the line that was taken last, and room for what is found in the next, by
+    /// turns: to copy it for every line takes time.
+    found: [Found; 2],
+    /// Which of the two is of the line that was taken last.
+    last: Option<usize>,
 }
 
 impl<'a> Walk<'a> {
@@ -26,7 +29,7 @@ impl<'a> Walk<'a> {
             text,
             shapes,
             passed: Passed::default(),
-            found: Found::default(),
+            found: [Found::default(); 2],
             last: None,
         }
     }
@@ -35,22 +38,32 @@ impl<'a> Walk<'a> {
     #[inline]
     pub(in crate::audit) fn line(&mut self, from: usize) -> Option<&Found> {
         self.passed = Passed::default();
+        let [even, odd] = &mut self.found;
+        let (nth, last, found) = match self.last {
+            None => (0, None, even),
+            Some(0) => (1, Some(&*even), odd),
+            Some(_) => (0, Some(&*odd), even),
+        };
         let known = vectors::run(Reading {
             shapes: self.shapes,
             text: self.text,
             passed: &self.passed,
             at: from,
-            last: self.last.as_ref(),
-            found: &mut self.found,
+            last,
+            found,
         });
-        match known {
-            None => self.walk(from)?,
-            Some(()) if self.passed.beyond.get() => self.words(from, self.found.end)?,
-            Some(()) => {}
+        let end = match known {
+            None => self.walk(from, nth)?,
+            Some(()) => found.end,
+        };
+        if self.passed.beyond.get() {
+            self.words(from, end)?;
         }
-        self.found.escapes = self.passed.escapes.get();
+        let found = self.found.get_mut(nth)?;
+        found.escapes = self.passed.escapes.get();
         // What was taken before is not asked for again.
-        Some(self.last.insert(self.found))
+        self.last = Some(nth);
+        Some(found)
     }
 
     /// Where the line that begins at `from` ends: its line end, or the end of the text.
@@ -59,9 +72,9 @@ impl<'a> Walk<'a> {
         memchr::memchr(b'\n', rest).map_or(self.text.len(), |at| from + at)
     }
 
-    /// Goes over a line member by member, and learns its shape.
+    /// Goes over a line member by member, and learns its shape; gives where it ends.
     #[cold]
-    fn walk(&mut self, from: usize) -> Option<()> {
+    fn walk(&mut self, from: usize, nth: usize) -> Option<usize> {
         self.passed = Passed::default();
         let cursor = Cursor {
             text: self.text,
@@ -86,9 +99,9 @@ impl<'a> Walk<'a> {
             self.words(from, end)?;
         }
         found.end = end;
-        self.found = found;
+        *self.found.get_mut(nth)? = found;
         self.shapes.learn(self.text, (from, end), trace);
-        Some(())
+        Some(end)
     }
 
     /// `None` where some bytes are no words.
