@@ -324,6 +324,35 @@ mod tests {
         assert!(err.contains("there is no field") && err.contains("colour:red"));
     }
 
+    /// Of lines that were not read nobody knows whether they are damaged.
+    #[test]
+    fn a_count_of_words_alone_tells_that_other_lines_were_not_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let line = |id: &str| {
+            format!(
+                r#"{{"time":"2026-01-01T00:00:00Z","type":"response","request":{{"id":"{id}","operation":"read","path":"p"}}}}"#
+            )
+        };
+        let damaged = [r#"{"time":"needle"#, r#"{"time":"thimble"#].map(str::to_owned);
+        let lines = [&[line("needle"), line("thimble")][..], &damaged].concat();
+        fs::write(file.path(), lines.join("\n") + "\n").unwrap();
+        let counted = |filter| run_with(file.path(), Format::Count, Some(filter), &[]);
+        for (filter, wanted, is_said) in [
+            ("needle", "events 1 rejected 1\n", true),
+            ("nowhere", "events 0 rejected 0\n", true),
+            ("needle or thimble", "events 2 rejected 2\n", true),
+            ("needle outcome:allowed", "events 1 rejected 2\n", false),
+            ("not needle", "events 1 rejected 2\n", false),
+        ] {
+            let (status, out, err) = counted(filter);
+            assert_eq!((status, out.as_str()), (0, wanted), "{filter}");
+            assert_eq!(err.contains("were not read"), is_said, "{filter}: {err}");
+        }
+        // Its place is that of the line in the whole file.
+        let (_, _, err) = counted("needle");
+        assert!(err.contains(":3: ") && !err.contains(":4: "), "{err}");
+    }
+
     #[test]
     fn rows_are_counted_by_what_they_say() {
         let log = log();

@@ -78,13 +78,17 @@ impl Archive {
 
 /// A Vault call whose last line stands at a place.
 fn call(original: &Original, at: At, request: Option<At>) -> Result<Item, Gone> {
-    let entry = |at: At| -> Result<Box<VaultEntry>, Gone> {
-        let line = original.line(at.offset)?;
+    let entry = |line: &[u8]| -> Result<Box<VaultEntry>, Gone> {
         let entry = vault::entry(line.trim_ascii()).map_err(|why| Gone::Rejected(why.into()))?;
         Ok(Box::new(entry))
     };
-    let last = entry(at)?;
-    let request = request.map(entry).transpose()?;
+    let (request, last) = if let Some(request) = request {
+        let [request, last] = original.lines([request.offset, at.offset])?;
+        let last = entry(&last)?;
+        (Some(entry(&request)?), last)
+    } else {
+        (None, entry(&original.line(at.offset)?)?)
+    };
     Ok(Item::Vault(match last.kind {
         VaultKind::Response => VaultCall {
             request,

@@ -19,7 +19,10 @@ use crate::model::Text;
 const LINE: usize = 4 << 10;
 
 /// Between two places whose line is known, in bytes.
-pub(super) const STRIDE: usize = 16 << 10;
+pub(super) const STRIDE: usize = 8 << 10;
+
+/// Two lines that are so near to each other are read at once, in bytes.
+const NEAR: u64 = 8 << 10;
 
 /// Unpacked at once, in bytes.
 const CHUNK: usize = 256 << 10;
@@ -218,6 +221,25 @@ impl Original {
             }
             want *= 4;
         }
+    }
+
+    /// The lines that begin at two places, without their line ends.
+    pub(super) fn lines(&self, [first, second]: [u64; 2]) -> Result<[Vec<u8>; 2], Gone> {
+        let apart = second.checked_sub(first).filter(|apart| *apart <= NEAR);
+        // Most answers stand right behind their requests: both are read at once.
+        if let Some(apart) = apart.and_then(|apart| usize::try_from(apart).ok()) {
+            let mut text = vec![0; apart + LINE];
+            let got = self.content.read_at(&mut text, first)?;
+            text.truncate(got);
+            let line = |from: usize| {
+                let rest = text.get(from..)?;
+                Some(rest.get(..memchr::memchr(b'\n', rest)?)?.to_vec())
+            };
+            if let (Some(first), Some(second)) = (line(0), line(apart)) {
+                return Ok([first, second]);
+            }
+        }
+        Ok([self.line(first)?, self.line(second)?])
     }
 
     /// The number of the line that begins at `offset`, from 1.
