@@ -251,6 +251,12 @@ impl Growing {
         }
     }
 
+    /// How many files have a reader at hand for what is written to them.
+    #[cfg(test)]
+    pub(super) fn readers(&self) -> usize {
+        self.tails.len()
+    }
+
     /// What names records.
     pub(super) fn scanner(&self) -> &Scanner {
         &self.scanner

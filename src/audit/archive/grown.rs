@@ -3,11 +3,12 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Archive;
 use super::grow::OPEN;
 use crate::audit::follow::Block;
-use crate::audit::{Options, open};
+use crate::audit::{Content, Options, open};
 
 /// A log that grows, and the archive that follows it.
 struct Growing {
@@ -114,6 +115,31 @@ fn vault(kind: &str, id: &str, second: u32) -> String {
     format!(
         r#"{{"time":"2026-01-01T00:00:{second:02}Z","type":"{kind}","auth":{{"display_name":"app"}},"request":{{"id":"{id}","operation":"read","path":"secret/{id}"}}}}"#
     ) + "\n"
+}
+
+/// A log that is rotated every minute for weeks keeps no reader for each file that it was.
+#[test]
+fn a_file_that_was_rotated_twice_needs_no_reader_any_more() {
+    let mut log = Growing::new(&vault("response", "a", 0));
+    log.append(&vault("response", "b", 1));
+    let mut number = 0;
+    for second in 2..9 {
+        let line = vault("response", &format!("c{second}"), second);
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(line.as_bytes()).unwrap();
+        number = log
+            .archive
+            .succeed(number, Content(Arc::new(file)))
+            .unwrap();
+        let block = Block {
+            bytes: line.as_bytes(),
+            offset: 0,
+            line: 1,
+        };
+        log.archive.grow(number, &block);
+        assert!(log.archive.growing.readers() <= 2, "{second}");
+    }
+    assert_eq!((number, log.archive.len()), (7, 9));
 }
 
 #[test]

@@ -93,6 +93,41 @@ fn calls_of_every_ending_are_rows_as_reading_in_full_gives_them() {
     assert_eq!(bad, 500);
 }
 
+/// Beyond the year 2262 all times are told as the last that can be, and no bar ends behind that.
+#[test]
+fn rows_at_the_end_of_time_are_in_the_last_bar() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let ends = [
+        "2262-04-11T23:47:10",
+        "2262-04-11T23:47:16.9",
+        "2300-01-01T00:00:00",
+    ];
+    let lines: Vec<String> = (0..)
+        .zip(["2262-04-11T23:00:00"].iter().chain(&ends))
+        .map(|(n, time)| {
+            line("response", &format!("id-{n}"), 0, "app", DENIED)
+                .replace("2026-01-01T00:00:00.000", time)
+        })
+        .collect();
+    for from in 0..2 {
+        fs::write(&path, lines[from..].concat()).unwrap();
+        let archive = archive(&[&path]);
+        let ask = Ask {
+            bins: 200,
+            ..Ask::default()
+        };
+        let page = archive.page(&ask, &archive.search(Filter::parse("").unwrap()), true);
+        let bins = page.histogram.bins;
+        let rows: u32 = bins.iter().map(|bin| bin.rows).sum();
+        assert_eq!(rows as usize, lines.len() - from);
+        assert!(
+            bins.last()
+                .is_some_and(|last| last.rows >= 2 && last.bad == last.rows)
+        );
+    }
+}
+
 /// A device that tells a request again, with another line between, does not move it.
 #[test]
 fn of_a_request_that_is_told_twice_before_its_answer_the_first_is_what_the_row_leads_to() {
