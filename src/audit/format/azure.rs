@@ -207,7 +207,7 @@ impl<'a> Members<'a> for Properties<'a> {
 /// # Errors
 /// The reason, for a person, and without any of the record's words.
 pub fn read(bytes: &[u8]) -> Result<Record, String> {
-    record(&members::read(bytes, "Azure record")?)
+    members::read(bytes, "Azure record", record)
 }
 
 fn record(raw: &Raw<'_>) -> Result<Record, String> {
@@ -258,7 +258,8 @@ fn named<'a>(json: &mut Json<'a>, member: &mut Once<Words<'a>>) -> Option<()> {
     if json.token() != b'{' {
         return json.words(member);
     }
-    let named: Option<Named<'a>> = json.members()?;
+    let mut named = None;
+    json.members::<Named<'a>>(&mut named)?;
     member.put(named.and_then(|named| named.value.take()))
 }
 

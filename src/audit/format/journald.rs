@@ -113,7 +113,7 @@ where
 }
 
 fn read(line: &[u8], place: &Place) -> Result<Record, String> {
-    record(&members::read(line, "line of the journal")?, place)
+    members::read(line, "line of the journal", |raw| record(raw, place))
 }
 
 fn record(raw: &Raw<'_>, place: &Place) -> Result<Record, String> {

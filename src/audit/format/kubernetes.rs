@@ -143,10 +143,10 @@ impl<'a> Members<'a> for Status<'a> {
 /// # Errors
 /// The reason, for a person, and without any of the event's words.
 pub fn read(bytes: &[u8]) -> Result<Record, String> {
-    event(members::read(bytes, "Kubernetes audit event")?)
+    members::read(bytes, "Kubernetes audit event", event)
 }
 
-fn event(raw: Raw<'_>) -> Result<Record, String> {
+fn event(raw: &Raw<'_>) -> Result<Record, String> {
     if raw.kind.as_ref().is_none_or(|kind| kind.0 != "Event") {
         return Err("no Kubernetes audit event: its kind is not Event".to_owned());
     }
@@ -161,7 +161,7 @@ fn event(raw: Raw<'_>) -> Result<Record, String> {
     let time = Timestamp::parse(&time.ok_or("no stageTimestamp")?.0)
         .map_err(|e| format!("stageTimestamp: {e}"))?;
     let stage = stage(raw.stage.as_ref());
-    let (ending, error) = ending(&raw, stage);
+    let (ending, error) = ending(raw, stage);
     let user = |user: &Once<User<'_>>| {
         let user = user.as_ref()?;
         name(user.username.as_ref())
@@ -176,8 +176,8 @@ fn event(raw: Raw<'_>) -> Result<Record, String> {
         actor: user(&raw.user),
         acting_as: user(&raw.impersonated_user),
         user_agent: prose(raw.user_agent.as_ref()),
-        resource: resource(&raw),
-        remote_address: raw.source_ip.take(),
+        resource: resource(raw),
+        remote_address: raw.source_ip.clone(),
         region: None,
         ending,
         error,
@@ -194,7 +194,7 @@ fn stage(words: Option<&Words<'_>>) -> CallStage {
 }
 
 /// How it ended. A panic has no status, or 500.
-fn ending(raw: &Raw<'_>, stage: CallStage) -> (CallEnding, Option<Text>) {
+fn ending<'r>(raw: &'r Raw<'_>, stage: CallStage) -> (CallEnding, Option<Text>) {
     let status = raw.response_status.as_ref();
     let code = status.and_then(|s| s.code.as_ref());
     let code: Option<u16> = code.and_then(|code| code.0.parse().ok());
@@ -208,11 +208,12 @@ fn ending(raw: &Raw<'_>, stage: CallStage) -> (CallEnding, Option<Text>) {
     if code < 400 {
         return (CallEnding::of_http(code, ""), None);
     }
-    let said = |words: Option<&Words<'_>>| words.map_or(String::new(), |w| w.0.to_string());
+    let said = |words: Option<&'r Words<'_>>| words.map_or("", |words| words.0.as_ref());
     let reason = said(status.and_then(|s| s.reason.as_ref()));
     let message = said(status.and_then(|s| s.message.as_ref()));
     let ending = CallEnding::of_http(code, &format!("{reason} {message}"));
-    let parts = [code.to_string(), reason, message];
+    let number = code.to_string();
+    let parts = [number.as_str(), reason, message];
     let parts: Vec<&str> = parts
         .iter()
         .map(|p| p.trim())

@@ -26,23 +26,29 @@ pub(super) trait Members<'a>: Default {
     fn member(&mut self, name: &str, json: &mut Json<'a>) -> Option<()>;
 }
 
-/// Reads a record: picked where that is certain, else by serde.
+/// Has a record told: picked where that is certain, else read by serde.
 ///
 /// # Errors
-/// As [`json`] has it.
-pub(super) fn read<'a, T>(bytes: &'a [u8], what: &str) -> Result<T, String>
+/// As [`json`] has it, and what `tell` says.
+pub(super) fn read<'a, T, R>(
+    bytes: &'a [u8],
+    what: &str,
+    tell: impl FnOnce(&T) -> Result<R, String>,
+) -> Result<R, String>
 where
     T: Members<'a> + Deserialize<'a>,
 {
-    match std::str::from_utf8(bytes).ok().and_then(picked) {
-        Some(record) => Ok(record),
-        None => json(bytes, what),
+    // It stays where it is: some kilobyte is not copied for each record.
+    let mut record = T::default();
+    let words = std::str::from_utf8(bytes).ok();
+    match words.and_then(|words| pick(words, &mut record)) {
+        Some(()) => tell(&record),
+        None => tell(&json(bytes, what)?),
     }
 }
 
-/// A record that is certain.
-pub(super) fn picked<'a, T: Members<'a>>(words: &'a str) -> Option<T> {
-    let mut record = T::default();
+/// Picks a record's members where all is certain.
+pub(super) fn pick<'a, T: Members<'a>>(words: &'a str, record: &mut T) -> Option<()> {
     let mut json = Json {
         words,
         at: 0,
@@ -50,11 +56,10 @@ pub(super) fn picked<'a, T: Members<'a>>(words: &'a str) -> Option<T> {
     };
     json.object(|json, name| record.member(name, json))?;
     json.token();
-    (json.at == words.len()).then_some(record)
+    (json.at == words.len()).then_some(())
 }
 
 /// A member that may be written once. What is null is none.
-#[derive(Debug, PartialEq)]
 pub(super) struct Once<T> {
     value: Option<T>,
     is_told: bool,
@@ -199,8 +204,8 @@ impl<'a> Json<'a> {
     /// Members of an object that is a member, as [`object`] has it.
     #[inline]
     pub(super) fn part<T: Members<'a>>(&mut self, member: &mut Once<T>) -> Option<()> {
-        let part = self.members()?;
-        member.put(part)
+        member.put(None)?;
+        self.members(&mut member.value)
     }
 
     /// The same as [`object_or_odd`] has it.
@@ -210,20 +215,21 @@ impl<'a> Json<'a> {
         member: &mut Once<Option<T>>,
     ) -> Option<()> {
         let is_null = self.token() == b'n';
-        let part = self.members()?;
-        member.put((!is_null).then_some(part))
+        member.put((!is_null).then_some(None))?;
+        match &mut member.value {
+            Some(part) => self.members(part),
+            None => self.skip(),
+        }
     }
 
     /// The members of an object; none of what is no object.
     #[inline]
-    pub(super) fn members<T: Members<'a>>(&mut self) -> Option<Option<T>> {
+    pub(super) fn members<T: Members<'a>>(&mut self, part: &mut Option<T>) -> Option<()> {
         if self.token() != b'{' {
-            self.skip()?;
-            return Some(None);
+            return self.skip();
         }
-        let mut part = T::default();
-        self.object(|json, name| part.member(name, json))?;
-        Some(Some(part))
+        let part = part.insert(T::default());
+        self.object(|json, name| part.member(name, json))
     }
 
     /// A string, if one comes next.
@@ -244,8 +250,7 @@ impl<'a> Json<'a> {
         self.of(begin..self.at)
     }
 
-    /// What a member takes where it is a list: the first element as words. `None` as a value
-    /// where it is no list, or an empty one.
+    /// What a member takes of the first element of a list; nothing of what is no list.
     pub(super) fn first_of_list<T>(
         &mut self,
         member: &mut Once<T>,
@@ -287,7 +292,8 @@ impl<'a> Json<'a> {
         self.pass(b'{')?;
         self.descend()?;
         if self.token() == b'}' {
-            return self.close();
+            self.close();
+            return Some(());
         }
         loop {
             if self.token() != b'"' {
@@ -302,7 +308,10 @@ impl<'a> Json<'a> {
             member(self, name)?;
             match self.token() {
                 b',' => self.at += 1,
-                b'}' => return self.close(),
+                b'}' => {
+                    self.close();
+                    return Some(());
+                }
                 _ => return None,
             }
         }
@@ -314,13 +323,17 @@ impl<'a> Json<'a> {
         self.pass(b'[')?;
         self.descend()?;
         if self.token() == b']' {
-            return self.close();
+            self.close();
+            return Some(());
         }
         loop {
             element(self)?;
             match self.token() {
                 b',' => self.at += 1,
-                b']' => return self.close(),
+                b']' => {
+                    self.close();
+                    return Some(());
+                }
                 _ => return None,
             }
         }
@@ -333,10 +346,9 @@ impl<'a> Json<'a> {
     }
 
     #[inline]
-    fn close(&mut self) -> Option<()> {
+    fn close(&mut self) {
         self.depth -= 1;
         self.at += 1;
-        Some(())
     }
 
     fn literal(&mut self, word: &'static str) -> Option<&'static str> {

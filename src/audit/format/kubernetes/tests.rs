@@ -192,9 +192,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
     #[test]
     fn what_is_picked_serde_reads_and_the_same(words in damaged(OTHERS)) {
-        if let Some(picked) = members::picked::<Raw<'_>>(&words) {
+        let mut picked = Raw::default();
+        if members::pick(&words, &mut picked).is_some() {
             let read: Raw<'_> = serde_json::from_str(&words).unwrap();
-            prop_assert_eq!(event(picked), event(read), "{}", words);
+            prop_assert_eq!(event(&picked), event(&read), "{}", words);
         }
     }
 }
@@ -202,6 +203,25 @@ proptest! {
 #[test]
 fn what_is_usual_is_picked() {
     for record in OTHERS {
-        assert!(members::picked::<Raw<'_>>(record).is_some(), "{record}");
+        assert!(
+            members::pick(record, &mut Raw::default()).is_some(),
+            "{record}"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    /// Byte by byte no block is ever looked at as a whole.
+    #[test]
+    fn a_list_gives_the_same_however_it_is_cut(
+        events in prop::collection::vec(damaged(OTHERS), 1..5),
+        cut in 50..3000_usize,
+    ) {
+        let list = format!(r#"{{"kind":"EventList","items":[{}]}}"#, events.join(",\n"));
+        let cut_every = |cut| format!("{:?}", document((MEMBERS, read), list.as_bytes(), cut));
+        let bytewise = cut_every(1);
+        prop_assert_eq!(&cut_every(usize::MAX), &bytewise);
+        prop_assert_eq!(&cut_every(cut), &bytewise);
     }
 }
