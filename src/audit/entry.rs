@@ -416,7 +416,7 @@ fn call_indexed(call: &ServiceCall) -> Indexed<'_> {
         path: raw(call.resource.as_ref()),
         source: Some(call.api.raw()),
         rotation: None,
-        secret: service::secret(call),
+        secret: service::secret(call).map(Cow::Borrowed),
         has_error: call.error.is_some(),
     }
 }

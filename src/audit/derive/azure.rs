@@ -35,7 +35,7 @@ fn service(actor: &Text) -> Option<ServiceName> {
 }
 
 /// The secret that it is about, and its version.
-pub fn secret(call: &ServiceCall) -> (Option<String>, Option<&str>) {
+pub fn secret(call: &ServiceCall) -> (Option<&str>, Option<&str>) {
     let uri = call.resource.as_ref().map_or("", Text::raw);
     let Some(rest) = uri.strip_prefix("https://") else {
         return (None, None);
@@ -51,7 +51,11 @@ pub fn secret(call: &ServiceCall) -> (Option<String>, Option<&str>) {
         let is_hex = version.bytes().all(|b| b.is_ascii_hexdigit());
         version.len() == 32 && is_hex
     });
-    (Some(format!("{host}/{kind}/{name}")), version)
+    // Two slashes stand between them.
+    (
+        rest.get(..host.len() + kind.len() + name.len() + 2),
+        version,
+    )
 }
 
 /// By Key Vault's names (`SecretGet`) and the paths of the Activity log

@@ -2,8 +2,6 @@
 //! authentications, and how often its API was called and throttled. What a call means is each
 //! provider's own, in a file each.
 
-use std::borrow::Cow;
-
 use crate::audit::derive::emit::Emit;
 use crate::audit::derive::meaning::Meaning;
 use crate::audit::derive::uses::{Use, Uses};
@@ -42,11 +40,11 @@ pub fn meaning(call: &ServiceCall) -> Meaning {
 }
 
 /// The secret that a call is about: the same that [`meaning`] tells.
-pub fn secret(call: &ServiceCall) -> Option<Cow<'_, str>> {
+pub fn secret(call: &ServiceCall) -> Option<&str> {
     match call.provider {
-        Provider::Kubernetes => kubernetes::secret(call).map(Cow::Borrowed),
-        Provider::Gcp => gcp::secret(call).0.map(Cow::Borrowed),
-        Provider::Azure => azure::secret(call).0.map(Cow::Owned),
+        Provider::Kubernetes => kubernetes::secret(call),
+        Provider::Gcp => gcp::secret(call).0,
+        Provider::Azure => azure::secret(call).0,
     }
 }
 

@@ -4,12 +4,10 @@
 //!
 //! Of `properties` only the names below are read: a request's body may stand among the others.
 
-use std::borrow::Cow;
+use serde::{Deserialize, Deserializer};
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use super::text::{Words, json, name, part, prose};
+use super::members::{self, Json, Members, Once};
+use super::text::{Words, name, part, prose};
 use crate::audit::record::{CallEnding, CallStage, Provider, Record, ServiceCall};
 use crate::model::mask::target;
 use crate::model::{Text, Timestamp};
@@ -17,106 +15,191 @@ use crate::model::{Text, Timestamp};
 /// The members of documents that hold records.
 pub const MEMBERS: &[&str] = &["records", "value"];
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Raw<'a> {
     #[serde(borrow)]
-    time: Option<Words<'a>>,
+    time: Once<Words<'a>>,
     #[serde(borrow)]
-    event_timestamp: Option<Words<'a>>,
+    event_timestamp: Once<Words<'a>>,
     #[serde(borrow)]
-    event_data_id: Option<Words<'a>>,
+    event_data_id: Once<Words<'a>>,
     #[serde(borrow, alias = "ResourceId")]
-    resource_id: Option<Words<'a>>,
+    resource_id: Once<Words<'a>>,
     /// A string, or an object with a `value`.
+    #[serde(borrow, default, deserialize_with = "value")]
+    operation_name: Once<Words<'a>>,
+    #[serde(borrow, default, deserialize_with = "value")]
+    status: Once<Words<'a>>,
+    #[serde(borrow, default, deserialize_with = "value")]
+    sub_status: Once<Words<'a>>,
     #[serde(borrow)]
-    operation_name: Option<&'a RawValue>,
+    result_type: Once<Words<'a>>,
     #[serde(borrow)]
-    status: Option<&'a RawValue>,
+    result_signature: Once<Words<'a>>,
     #[serde(borrow)]
-    sub_status: Option<&'a RawValue>,
+    result_description: Once<Words<'a>>,
     #[serde(borrow)]
-    result_type: Option<Words<'a>>,
+    caller_ip_address: Once<Words<'a>>,
     #[serde(borrow)]
-    result_signature: Option<Words<'a>>,
+    caller: Once<Words<'a>>,
     #[serde(borrow)]
-    result_description: Option<Words<'a>>,
-    #[serde(borrow)]
-    caller_ip_address: Option<Words<'a>>,
-    #[serde(borrow)]
-    caller: Option<Words<'a>>,
-    #[serde(borrow)]
-    location: Option<Words<'a>>,
-    #[serde(borrow)]
-    identity: Option<&'a RawValue>,
-    #[serde(borrow)]
-    claims: Option<&'a RawValue>,
-    #[serde(borrow)]
-    http_request: Option<&'a RawValue>,
-    #[serde(borrow)]
-    properties: Option<&'a RawValue>,
+    location: Once<Words<'a>>,
+    #[serde(borrow, default, deserialize_with = "members::object")]
+    identity: Once<Identity<'a>>,
+    #[serde(borrow, default, deserialize_with = "members::object_or_odd")]
+    claims: Once<Option<Claims<'a>>>,
+    #[serde(borrow, default, deserialize_with = "members::object")]
+    http_request: Once<Http<'a>>,
+    #[serde(borrow, default, deserialize_with = "members::object")]
+    properties: Once<Properties<'a>>,
 }
 
-#[derive(Deserialize)]
+impl<'a> Members<'a> for Raw<'a> {
+    fn member(&mut self, name: &str, json: &mut Json<'a>) -> Option<()> {
+        match name {
+            "time" => json.words(&mut self.time),
+            "eventTimestamp" => json.words(&mut self.event_timestamp),
+            "eventDataId" => json.words(&mut self.event_data_id),
+            "resourceId" | "ResourceId" => json.words(&mut self.resource_id),
+            "operationName" => named(json, &mut self.operation_name),
+            "status" => named(json, &mut self.status),
+            "subStatus" => named(json, &mut self.sub_status),
+            "resultType" => json.words(&mut self.result_type),
+            "resultSignature" => json.words(&mut self.result_signature),
+            "resultDescription" => json.words(&mut self.result_description),
+            "callerIpAddress" => json.words(&mut self.caller_ip_address),
+            "caller" => json.words(&mut self.caller),
+            "location" => json.words(&mut self.location),
+            "identity" => json.part(&mut self.identity),
+            "claims" => json.part_or_odd(&mut self.claims),
+            "httpRequest" => json.part(&mut self.http_request),
+            "properties" => json.part(&mut self.properties),
+            _ => json.skip(),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
 struct Named<'a> {
     #[serde(borrow)]
-    value: Option<Words<'a>>,
+    value: Once<Words<'a>>,
 }
 
-#[derive(Deserialize)]
+impl<'a> Members<'a> for Named<'a> {
+    fn member(&mut self, name: &str, json: &mut Json<'a>) -> Option<()> {
+        match name {
+            "value" => json.words(&mut self.value),
+            _ => json.skip(),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
 struct Identity<'a> {
     /// Key Vault's.
-    #[serde(borrow)]
-    claim: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "members::object_or_odd")]
+    claim: Once<Option<Claims<'a>>>,
     /// The Activity log's.
-    #[serde(borrow)]
-    claims: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "members::object_or_odd")]
+    claims: Once<Option<Claims<'a>>>,
 }
 
-#[derive(Deserialize)]
+impl<'a> Members<'a> for Identity<'a> {
+    fn member(&mut self, name: &str, json: &mut Json<'a>) -> Option<()> {
+        match name {
+            "claim" => json.part_or_odd(&mut self.claim),
+            "claims" => json.part_or_odd(&mut self.claims),
+            _ => json.skip(),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
 struct Claims<'a> {
     #[serde(borrow)]
-    upn: Option<Words<'a>>,
+    upn: Once<Words<'a>>,
     #[serde(
         borrow,
         rename = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"
     )]
-    long_upn: Option<Words<'a>>,
+    long_upn: Once<Words<'a>>,
     #[serde(borrow)]
-    unique_name: Option<Words<'a>>,
+    unique_name: Once<Words<'a>>,
     #[serde(borrow)]
-    appid: Option<Words<'a>>,
+    appid: Once<Words<'a>>,
     #[serde(borrow)]
-    oid: Option<Words<'a>>,
+    oid: Once<Words<'a>>,
     #[serde(
         borrow,
         rename = "http://schemas.microsoft.com/identity/claims/objectidentifier"
     )]
-    long_oid: Option<Words<'a>>,
+    long_oid: Once<Words<'a>>,
 }
 
-#[derive(Deserialize)]
+impl<'a> Members<'a> for Claims<'a> {
+    fn member(&mut self, name: &str, json: &mut Json<'a>) -> Option<()> {
+        match name {
+            "upn" => json.words(&mut self.upn),
+            "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn" => {
+                json.words(&mut self.long_upn)
+            }
+            "unique_name" => json.words(&mut self.unique_name),
+            "appid" => json.words(&mut self.appid),
+            "oid" => json.words(&mut self.oid),
+            "http://schemas.microsoft.com/identity/claims/objectidentifier" => {
+                json.words(&mut self.long_oid)
+            }
+            _ => json.skip(),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Http<'a> {
     #[serde(borrow)]
-    client_ip_address: Option<Words<'a>>,
+    client_ip_address: Once<Words<'a>>,
 }
 
-#[derive(Deserialize)]
+impl<'a> Members<'a> for Http<'a> {
+    fn member(&mut self, name: &str, json: &mut Json<'a>) -> Option<()> {
+        match name {
+            "clientIpAddress" => json.words(&mut self.client_ip_address),
+            _ => json.skip(),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Properties<'a> {
     #[serde(borrow)]
-    id: Option<Words<'a>>,
+    id: Once<Words<'a>>,
     #[serde(borrow)]
-    request_uri: Option<Words<'a>>,
+    request_uri: Once<Words<'a>>,
     #[serde(borrow)]
-    client_info: Option<Words<'a>>,
+    client_info: Once<Words<'a>>,
     #[serde(borrow)]
-    http_status_code: Option<Words<'a>>,
+    http_status_code: Once<Words<'a>>,
     #[serde(borrow)]
-    status_code: Option<Words<'a>>,
+    status_code: Once<Words<'a>>,
     #[serde(borrow)]
-    event_data_id: Option<Words<'a>>,
+    event_data_id: Once<Words<'a>>,
+}
+
+impl<'a> Members<'a> for Properties<'a> {
+    fn member(&mut self, name: &str, json: &mut Json<'a>) -> Option<()> {
+        match name {
+            "id" => json.words(&mut self.id),
+            "requestUri" => json.words(&mut self.request_uri),
+            "clientInfo" => json.words(&mut self.client_info),
+            "httpStatusCode" => json.words(&mut self.http_status_code),
+            "statusCode" => json.words(&mut self.status_code),
+            "eventDataId" => json.words(&mut self.event_data_id),
+            _ => json.skip(),
+        }
+    }
 }
 
 /// Reads one record.
@@ -124,21 +207,23 @@ struct Properties<'a> {
 /// # Errors
 /// The reason, for a person, and without any of the record's words.
 pub fn read(bytes: &[u8]) -> Result<Record, String> {
-    let raw: Raw<'_> = json(bytes, "Azure record")?;
-    let method = value(raw.operation_name).ok_or("no operationName")?;
-    let method = method.name().ok_or("no operationName")?;
+    members::read(bytes, "Azure record", record)
+}
+
+fn record(raw: &Raw<'_>) -> Result<Record, String> {
+    let method = name(raw.operation_name.as_ref()).ok_or("no operationName")?;
     let time = raw.time.as_ref().or(raw.event_timestamp.as_ref());
     let time = Timestamp::parse(&time.ok_or("no time")?.0).map_err(|e| format!("time: {e}"))?;
-    let properties: Option<Properties<'_>> = part(raw.properties);
-    let of = |member: fn(&Properties<'_>) -> Option<Text>| properties.as_ref().and_then(member);
+    let properties = raw.properties.as_ref();
+    let of = |member: fn(&Properties<'_>) -> Option<Text>| properties.and_then(member);
     let id = name(raw.event_data_id.as_ref()).or_else(|| of(|p| name(p.event_data_id.as_ref())));
-    let http: Option<Http<'_>> = part(raw.http_request);
+    let http = raw.http_request.as_ref();
     let remote = name(raw.caller_ip_address.as_ref())
         .or_else(|| http.and_then(|http| name(http.client_ip_address.as_ref())));
     let resource = of(|p| uri(p.id.as_ref()))
         .or_else(|| of(|p| uri(p.request_uri.as_ref())))
         .or_else(|| name(raw.resource_id.as_ref()));
-    let (ending, error) = ending(&raw, properties.as_ref());
+    let (ending, error) = ending(raw, properties);
     Ok(Record::Call(Box::new(ServiceCall {
         provider: Provider::Azure,
         time,
@@ -146,7 +231,7 @@ pub fn read(bytes: &[u8]) -> Result<Record, String> {
         id,
         api: api(raw.resource_id.as_ref()),
         method,
-        actor: actor(&raw),
+        actor: actor(raw),
         acting_as: None,
         remote_address: remote.map(without_port),
         user_agent: of(|p| prose(p.client_info.as_ref())),
@@ -158,11 +243,24 @@ pub fn read(bytes: &[u8]) -> Result<Record, String> {
 }
 
 /// A string, or the `value` of an object.
-fn value(raw: Option<&RawValue>) -> Option<Words<'_>> {
-    match part::<Named<'_>>(raw) {
-        Some(named) => named.value,
-        None => serde_json::from_str(raw?.get()).ok(),
+fn value<'de: 'a, 'a, D>(deserializer: D) -> Result<Once<Words<'a>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    members::apart(deserializer, |raw| match part::<Named<'_>>(Some(raw)) {
+        Some(named) => named.value.take(),
+        None => serde_json::from_str(raw.get()).ok(),
+    })
+}
+
+/// The same, picked.
+fn named<'a>(json: &mut Json<'a>, member: &mut Once<Words<'a>>) -> Option<()> {
+    if json.token() != b'{' {
+        return json.words(member);
     }
+    let mut named = None;
+    json.members::<Named<'a>>(&mut named)?;
+    member.put(named.and_then(|named| named.value.take()))
 }
 
 fn uri(words: Option<&Words<'_>>) -> Option<Text> {
@@ -192,9 +290,9 @@ fn api(resource: Option<&Words<'_>>) -> Text {
 
 /// The person, else the application, else the object's id; the caller that the API names.
 fn actor(raw: &Raw<'_>) -> Option<Text> {
-    let identity: Option<Identity<'_>> = part(raw.identity);
-    let claims = identity.and_then(|identity| identity.claim.or(identity.claims));
-    let claims: Option<Claims<'_>> = part(claims.or(raw.claims));
+    let identity = raw.identity.as_ref();
+    let claims = identity.and_then(|i| i.claim.as_ref().or(i.claims.as_ref()));
+    let claims = claims.or(raw.claims.as_ref()).and_then(Option::as_ref);
     let claimed = |claims: &Claims<'_>| {
         [
             &claims.upn,
@@ -208,32 +306,26 @@ fn actor(raw: &Raw<'_>) -> Option<Text> {
         .find_map(|claim| name(claim.as_ref()))
     };
     claims
-        .as_ref()
         .and_then(claimed)
         .or_else(|| name(raw.caller.as_ref()))
 }
 
 /// By the HTTP status where one is told: Key Vault calls a refused request a success. Else by the
 /// words of the result.
-fn ending(raw: &Raw<'_>, properties: Option<&Properties<'_>>) -> (CallEnding, Option<Text>) {
-    let result = raw.result_type.as_ref().map(|w| Words(Cow::Borrowed(&w.0)));
-    let result = result.or_else(|| value(raw.status)).unwrap_or_default();
-    let signature = raw
-        .result_signature
-        .as_ref()
-        .map(|w| Words(Cow::Borrowed(w.0.as_ref())));
-    let signature = signature
-        .filter(|s| !s.0.is_empty())
-        .or_else(|| value(raw.sub_status))
-        .unwrap_or_default();
-    let described = raw.result_description.as_ref().map_or("", |w| w.0.as_ref());
+fn ending<'r>(raw: &'r Raw<'_>, properties: Option<&Properties<'_>>) -> (CallEnding, Option<Text>) {
+    let told = |words: Option<&'r Words<'_>>| words.map_or("", |words| words.0.as_ref());
+    let result = told(raw.result_type.as_ref().or(raw.status.as_ref()));
+    let signature = raw.result_signature.as_ref();
+    let signature = signature.filter(|words| !words.0.is_empty());
+    let signature = told(signature.or(raw.sub_status.as_ref()));
+    let described = told(raw.result_description.as_ref());
     let status = properties.and_then(|p| p.http_status_code.as_ref().or(p.status_code.as_ref()));
     let status = status.and_then(|status| status_of(&status.0));
-    let all = || format!("{} {} {described}", result.0, signature.0);
-    let ending = match status.or_else(|| status_of(&signature.0)) {
+    let all = || format!("{result} {signature} {described}");
+    let ending = match status.or_else(|| status_of(signature)) {
         Some(status) if status < 400 => CallEnding::of_http(status, ""),
         Some(status) => CallEnding::of_http(status, &all()),
-        None => match result.0.to_ascii_lowercase().as_str() {
+        None => match result.to_ascii_lowercase().as_str() {
             "start" | "started" | "accept" | "accepted" => CallEnding::Open,
             "failure" | "failed" | "fail" => CallEnding::of_http(500, &all()),
             _ => CallEnding::Granted,
@@ -243,10 +335,10 @@ fn ending(raw: &Raw<'_>, properties: Option<&Properties<'_>>) -> (CallEnding, Op
         return (ending, None);
     }
     let status = status.map_or(String::new(), |status| status.to_string());
-    let parts = [status.as_str(), &signature.0, described];
+    let parts = [status.as_str(), signature, described];
     let mut parts: Vec<&str> = parts.into_iter().filter(|p| !p.is_empty()).collect();
     if parts.is_empty() {
-        parts.push(&result.0);
+        parts.push(result);
     }
     (ending, Words(parts.join(" ").into()).prose())
 }

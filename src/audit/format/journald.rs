@@ -11,12 +11,12 @@ mod login;
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer};
 
+use super::members::{self, Json, Members, Once};
 use super::postgres::json::JsonLog;
 use super::postgres::stderr::Stderr;
-use super::text::{json, rejected};
+use super::text::rejected;
 use super::{Format, Read, excerpt, vault};
 use crate::audit::record::{JournalRecord, Record};
 use crate::model::mask::{cut, prose};
@@ -51,55 +51,97 @@ impl Format for Journald {
     fn finish(&mut self, _out: &mut dyn FnMut(Read)) {}
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Raw<'a> {
-    #[serde(borrow, rename = "__REALTIME_TIMESTAMP")]
-    time: Option<&'a RawValue>,
-    #[serde(borrow, rename = "__CURSOR")]
-    cursor: Option<&'a RawValue>,
-    #[serde(borrow, rename = "_HOSTNAME")]
-    host: Option<&'a RawValue>,
-    #[serde(borrow, rename = "_SYSTEMD_UNIT")]
-    unit: Option<&'a RawValue>,
-    #[serde(borrow, rename = "UNIT")]
-    of_unit: Option<&'a RawValue>,
-    #[serde(borrow, rename = "SYSLOG_IDENTIFIER")]
-    identifier: Option<&'a RawValue>,
-    #[serde(borrow, rename = "_COMM")]
-    command: Option<&'a RawValue>,
-    #[serde(borrow, rename = "PRIORITY")]
-    priority: Option<&'a RawValue>,
-    #[serde(borrow, rename = "MESSAGE")]
-    message: Option<&'a RawValue>,
+    #[serde(
+        borrow,
+        default,
+        rename = "__REALTIME_TIMESTAMP",
+        deserialize_with = "said"
+    )]
+    time: Once<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "__CURSOR", deserialize_with = "said")]
+    cursor: Once<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "_HOSTNAME", deserialize_with = "said")]
+    host: Once<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "_SYSTEMD_UNIT", deserialize_with = "said")]
+    unit: Once<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "UNIT", deserialize_with = "said")]
+    of_unit: Once<Cow<'a, str>>,
+    #[serde(
+        borrow,
+        default,
+        rename = "SYSLOG_IDENTIFIER",
+        deserialize_with = "said"
+    )]
+    identifier: Once<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "_COMM", deserialize_with = "said")]
+    command: Once<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "PRIORITY", deserialize_with = "said")]
+    priority: Once<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "MESSAGE", deserialize_with = "said")]
+    message: Once<Cow<'a, str>>,
+}
+
+impl<'a> Members<'a> for Raw<'a> {
+    fn member(&mut self, name: &str, json: &mut Json<'a>) -> Option<()> {
+        let member = match name {
+            "__REALTIME_TIMESTAMP" => &mut self.time,
+            "__CURSOR" => &mut self.cursor,
+            "_HOSTNAME" => &mut self.host,
+            "_SYSTEMD_UNIT" => &mut self.unit,
+            "UNIT" => &mut self.of_unit,
+            "SYSLOG_IDENTIFIER" => &mut self.identifier,
+            "_COMM" => &mut self.command,
+            "PRIORITY" => &mut self.priority,
+            "MESSAGE" => &mut self.message,
+            _ => return json.skip(),
+        };
+        let said = match json.token() {
+            b'"' => Some(json.string()?),
+            _ => value(json.raw()?),
+        };
+        member.put(said)
+    }
+}
+
+fn said<'de: 'a, 'a, D>(deserializer: D) -> Result<Once<Cow<'a, str>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    members::apart(deserializer, |raw| value(raw.get()))
 }
 
 fn read(line: &[u8], place: &Place) -> Result<Record, String> {
-    let raw: Raw<'_> = json(line, "line of the journal")?;
-    let time = value(raw.time).ok_or("no __REALTIME_TIMESTAMP")?;
+    members::read(line, "line of the journal", |raw| record(raw, place))
+}
+
+fn record(raw: &Raw<'_>, place: &Place) -> Result<Record, String> {
+    let time = raw.time.as_ref().ok_or("no __REALTIME_TIMESTAMP")?;
     let micros: u64 = time
         .parse()
         .map_err(|_| "__REALTIME_TIMESTAMP is no number of microseconds")?;
-    let message = value(raw.message).unwrap_or_default();
-    if let Some(record) = inner(&message, place) {
+    let message = raw.message.as_deref().unwrap_or_default();
+    if let Some(record) = inner(message, place) {
         return Ok(record);
     }
-    let text = |raw| {
-        let words = value(raw);
-        words.filter(|w| !w.is_empty()).map(|w| Text::from(cut(&w)))
+    let text = |said: &Once<Cow<'_, str>>| {
+        let words = said.as_deref().filter(|words| !words.is_empty());
+        words.map(|words| Text::from(cut(words)))
     };
-    let command = text(raw.command);
-    let program = text(raw.identifier).or_else(|| command.clone());
+    let command = text(&raw.command);
+    let program = text(&raw.identifier).or_else(|| command.clone());
     // Anybody may write an identifier; the kernel tells whose command it was.
     let trusted = command.as_ref().or(program.as_ref());
-    let login = trusted.and_then(|program| login::read(program.raw(), &message));
-    let message = login::without_arguments(trusted.map_or("", Text::raw), &message);
+    let login = trusted.and_then(|program| login::read(program.raw(), message));
+    let message = login::without_arguments(trusted.map_or("", Text::raw), message);
     Ok(Record::Journal(Box::new(JournalRecord {
         time: of_micros(micros),
-        cursor: text(raw.cursor),
-        host: text(raw.host),
-        unit: text(raw.unit).or_else(|| text(raw.of_unit)),
+        cursor: text(&raw.cursor),
+        host: text(&raw.host),
+        unit: text(&raw.unit).or_else(|| text(&raw.of_unit)),
         program,
-        priority: value(raw.priority).and_then(|p| p.parse().ok()),
+        priority: raw.priority.as_ref().and_then(|p| p.parse().ok()),
         message: Text::from(prose(&message)),
         login,
     })))
@@ -112,7 +154,7 @@ fn of_micros(micros: u64) -> Timestamp {
 }
 
 /// What a field says; of several values the first that is one.
-fn value(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
+fn value(words: &str) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Value {
@@ -128,13 +170,22 @@ fn value(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
         Bytes(Vec<u8>),
     }
     let of_bytes = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    let words = raw?.get();
     // The usual case, without a look at the others.
     if let Some(inner) = words.strip_prefix('"').and_then(|w| w.strip_suffix('"')) {
         if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
             return Some(Cow::Borrowed(inner));
         }
         return serde_json::from_str(words).ok().map(Cow::Owned);
+    }
+    // Nor do these need it.
+    match words.as_bytes().first() {
+        Some(b'n') => return None,
+        Some(b'[') => {
+            if let Ok(bytes) = serde_json::from_str(words) {
+                return Some(Cow::Owned(of_bytes(bytes)));
+            }
+        }
+        _ => {}
     }
     Some(Cow::Owned(match serde_json::from_str(words).ok()? {
         Value::Words(words) => words,

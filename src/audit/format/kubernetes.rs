@@ -6,10 +6,10 @@
 //! inputs are merged. Objects that were sent or answered are skipped unread: at the levels
 //! `Request` and `RequestResponse` those of secrets hold their values.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer};
 
-use super::text::{Words, json, name, part, prose};
+use super::members::{self, Json, Members, Once};
+use super::text::{Words, name, prose};
 use crate::audit::record::{CallEnding, CallStage, Provider, Record, ServiceCall};
 use crate::model::mask::{cut, target};
 use crate::model::{Text, Timestamp};
@@ -17,69 +17,125 @@ use crate::model::{Text, Timestamp};
 /// The member of an `EventList` that holds its events.
 pub const MEMBERS: &[&str] = &["items"];
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Raw<'a> {
     #[serde(borrow)]
-    kind: Option<Words<'a>>,
+    kind: Once<Words<'a>>,
     #[serde(borrow, rename = "auditID")]
-    audit_id: Option<Words<'a>>,
+    audit_id: Once<Words<'a>>,
     #[serde(borrow)]
-    stage: Option<Words<'a>>,
+    stage: Once<Words<'a>>,
     #[serde(borrow, rename = "requestURI")]
-    request_uri: Option<Words<'a>>,
+    request_uri: Once<Words<'a>>,
     #[serde(borrow)]
-    verb: Option<Words<'a>>,
+    verb: Once<Words<'a>>,
+    #[serde(borrow, default, deserialize_with = "members::object")]
+    user: Once<User<'a>>,
+    #[serde(borrow, default, deserialize_with = "members::object")]
+    impersonated_user: Once<User<'a>>,
+    /// The first of them.
+    #[serde(rename = "sourceIPs", default, deserialize_with = "first")]
+    source_ip: Once<Text>,
     #[serde(borrow)]
-    user: Option<&'a RawValue>,
+    user_agent: Once<Words<'a>>,
+    #[serde(borrow, default, deserialize_with = "members::object")]
+    object_ref: Once<ObjectRef<'a>>,
+    #[serde(borrow, default, deserialize_with = "members::object")]
+    response_status: Once<Status<'a>>,
     #[serde(borrow)]
-    impersonated_user: Option<&'a RawValue>,
-    #[serde(borrow, rename = "sourceIPs")]
-    source_ips: Option<&'a RawValue>,
+    request_received_timestamp: Once<Words<'a>>,
     #[serde(borrow)]
-    user_agent: Option<Words<'a>>,
-    #[serde(borrow)]
-    object_ref: Option<&'a RawValue>,
-    #[serde(borrow)]
-    response_status: Option<&'a RawValue>,
-    #[serde(borrow)]
-    request_received_timestamp: Option<Words<'a>>,
-    #[serde(borrow)]
-    stage_timestamp: Option<Words<'a>>,
+    stage_timestamp: Once<Words<'a>>,
     /// The time of the betas.
     #[serde(borrow)]
-    timestamp: Option<Words<'a>>,
+    timestamp: Once<Words<'a>>,
 }
 
-#[derive(Deserialize)]
+impl<'a> Members<'a> for Raw<'a> {
+    fn member(&mut self, name: &str, json: &mut Json<'a>) -> Option<()> {
+        match name {
+            "kind" => json.words(&mut self.kind),
+            "auditID" => json.words(&mut self.audit_id),
+            "stage" => json.words(&mut self.stage),
+            "requestURI" => json.words(&mut self.request_uri),
+            "verb" => json.words(&mut self.verb),
+            "user" => json.part(&mut self.user),
+            "impersonatedUser" => json.part(&mut self.impersonated_user),
+            "sourceIPs" => json.first_of_list(&mut self.source_ip, |words| words.name()),
+            "userAgent" => json.words(&mut self.user_agent),
+            "objectRef" => json.part(&mut self.object_ref),
+            "responseStatus" => json.part(&mut self.response_status),
+            "requestReceivedTimestamp" => json.words(&mut self.request_received_timestamp),
+            "stageTimestamp" => json.words(&mut self.stage_timestamp),
+            "timestamp" => json.words(&mut self.timestamp),
+            _ => json.skip(),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
 struct User<'a> {
     #[serde(borrow)]
-    username: Option<Words<'a>>,
+    username: Once<Words<'a>>,
 }
 
-#[derive(Deserialize)]
+impl<'a> Members<'a> for User<'a> {
+    fn member(&mut self, name: &str, json: &mut Json<'a>) -> Option<()> {
+        match name {
+            "username" => json.words(&mut self.username),
+            _ => json.skip(),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ObjectRef<'a> {
     #[serde(borrow)]
-    resource: Option<Words<'a>>,
+    resource: Once<Words<'a>>,
     #[serde(borrow)]
-    namespace: Option<Words<'a>>,
+    namespace: Once<Words<'a>>,
     #[serde(borrow)]
-    name: Option<Words<'a>>,
+    name: Once<Words<'a>>,
     #[serde(borrow)]
-    api_group: Option<Words<'a>>,
+    api_group: Once<Words<'a>>,
     #[serde(borrow)]
-    subresource: Option<Words<'a>>,
+    subresource: Once<Words<'a>>,
 }
 
-#[derive(Deserialize)]
+impl<'a> Members<'a> for ObjectRef<'a> {
+    fn member(&mut self, name: &str, json: &mut Json<'a>) -> Option<()> {
+        match name {
+            "resource" => json.words(&mut self.resource),
+            "namespace" => json.words(&mut self.namespace),
+            "name" => json.words(&mut self.name),
+            "apiGroup" => json.words(&mut self.api_group),
+            "subresource" => json.words(&mut self.subresource),
+            _ => json.skip(),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
 struct Status<'a> {
     #[serde(borrow)]
-    message: Option<Words<'a>>,
+    message: Once<Words<'a>>,
     #[serde(borrow)]
-    reason: Option<Words<'a>>,
+    reason: Once<Words<'a>>,
     #[serde(borrow)]
-    code: Option<Words<'a>>,
+    code: Once<Words<'a>>,
+}
+
+impl<'a> Members<'a> for Status<'a> {
+    fn member(&mut self, name: &str, json: &mut Json<'a>) -> Option<()> {
+        match name {
+            "message" => json.words(&mut self.message),
+            "reason" => json.words(&mut self.reason),
+            "code" => json.words(&mut self.code),
+            _ => json.skip(),
+        }
+    }
 }
 
 /// Reads one event.
@@ -87,23 +143,29 @@ struct Status<'a> {
 /// # Errors
 /// The reason, for a person, and without any of the event's words.
 pub fn read(bytes: &[u8]) -> Result<Record, String> {
-    let raw: Raw<'_> = json(bytes, "Kubernetes audit event")?;
+    members::read(bytes, "Kubernetes audit event", event)
+}
+
+fn event(raw: &Raw<'_>) -> Result<Record, String> {
     if raw.kind.as_ref().is_none_or(|kind| kind.0 != "Event") {
         return Err("no Kubernetes audit event: its kind is not Event".to_owned());
     }
     let id = name(raw.audit_id.as_ref()).ok_or("no auditID")?;
     let method = name(raw.verb.as_ref()).ok_or("no verb")?;
     let times = [
-        &raw.stage_timestamp,
-        &raw.request_received_timestamp,
-        &raw.timestamp,
+        raw.stage_timestamp.as_ref(),
+        raw.request_received_timestamp.as_ref(),
+        raw.timestamp.as_ref(),
     ];
     let time = times.into_iter().flatten().find(|time| !time.0.is_empty());
     let time = Timestamp::parse(&time.ok_or("no stageTimestamp")?.0)
         .map_err(|e| format!("stageTimestamp: {e}"))?;
     let stage = stage(raw.stage.as_ref());
-    let (ending, error) = ending(&raw, stage);
-    let user = |raw| part::<User<'_>>(raw).and_then(|user| name(user.username.as_ref()));
+    let (ending, error) = ending(raw, stage);
+    let user = |user: &Once<User<'_>>| {
+        let user = user.as_ref()?;
+        name(user.username.as_ref())
+    };
     Ok(Record::Call(Box::new(ServiceCall {
         provider: Provider::Kubernetes,
         time,
@@ -111,11 +173,11 @@ pub fn read(bytes: &[u8]) -> Result<Record, String> {
         id: Some(id),
         api: "kubernetes".into(),
         method,
-        actor: user(raw.user),
-        acting_as: user(raw.impersonated_user),
-        remote_address: first(raw.source_ips),
+        actor: user(&raw.user),
+        acting_as: user(&raw.impersonated_user),
         user_agent: prose(raw.user_agent.as_ref()),
-        resource: resource(&raw),
+        resource: resource(raw),
+        remote_address: raw.source_ip.clone(),
         region: None,
         ending,
         error,
@@ -132,9 +194,9 @@ fn stage(words: Option<&Words<'_>>) -> CallStage {
 }
 
 /// How it ended. A panic has no status, or 500.
-fn ending(raw: &Raw<'_>, stage: CallStage) -> (CallEnding, Option<Text>) {
-    let status: Option<Status<'_>> = part(raw.response_status);
-    let code = status.as_ref().and_then(|s| s.code.as_ref());
+fn ending<'r>(raw: &'r Raw<'_>, stage: CallStage) -> (CallEnding, Option<Text>) {
+    let status = raw.response_status.as_ref();
+    let code = status.and_then(|s| s.code.as_ref());
     let code: Option<u16> = code.and_then(|code| code.0.parse().ok());
     let panicked = raw.stage.as_ref().is_some_and(|stage| stage.0 == "Panic");
     let code = match code {
@@ -146,11 +208,12 @@ fn ending(raw: &Raw<'_>, stage: CallStage) -> (CallEnding, Option<Text>) {
     if code < 400 {
         return (CallEnding::of_http(code, ""), None);
     }
-    let said = |words: Option<&Words<'_>>| words.map_or(String::new(), |w| w.0.to_string());
-    let reason = said(status.as_ref().and_then(|s| s.reason.as_ref()));
-    let message = said(status.as_ref().and_then(|s| s.message.as_ref()));
+    let said = |words: Option<&'r Words<'_>>| words.map_or("", |words| words.0.as_ref());
+    let reason = said(status.and_then(|s| s.reason.as_ref()));
+    let message = said(status.and_then(|s| s.message.as_ref()));
     let ending = CallEnding::of_http(code, &format!("{reason} {message}"));
-    let parts = [code.to_string(), reason, message];
+    let number = code.to_string();
+    let parts = [number.as_str(), reason, message];
     let parts: Vec<&str> = parts
         .iter()
         .map(|p| p.trim())
@@ -163,9 +226,9 @@ fn ending(raw: &Raw<'_>, stage: CallStage) -> (CallEnding, Option<Text>) {
 /// `namespaces/NAMESPACE/RESOURCE.GROUP/NAME/SUBRESOURCE`, as far as the event tells; of a call
 /// about no object its path.
 fn resource(raw: &Raw<'_>) -> Option<Text> {
-    let object: Option<ObjectRef<'_>> = part(raw.object_ref);
-    let kind = object.as_ref().and_then(|o| o.resource.as_ref());
-    let (Some(object), Some(kind)) = (&object, kind.filter(|kind| !kind.0.is_empty())) else {
+    let object = raw.object_ref.as_ref();
+    let kind = object.and_then(|o| o.resource.as_ref());
+    let (Some(object), Some(kind)) = (object, kind.filter(|kind| !kind.0.is_empty())) else {
         let uri = raw.request_uri.as_ref().filter(|uri| !uri.0.is_empty())?;
         return Some(Text::from(target(&uri.0)));
     };
@@ -197,13 +260,15 @@ fn given<'w>(words: Option<&'w Words<'_>>) -> Option<&'w str> {
 }
 
 /// The first of a list of strings.
-fn first(raw: Option<&RawValue>) -> Option<Text> {
-    let words = raw?.get();
-    if !words.starts_with('[') {
-        return None;
-    }
-    let list: Vec<Words<'_>> = serde_json::from_str(words).ok()?;
-    list.first().and_then(Words::name)
+fn first<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Once<Text>, D::Error> {
+    members::apart(deserializer, |raw| {
+        let words = raw.get();
+        if !words.starts_with('[') {
+            return None;
+        }
+        let list: Vec<Words<'_>> = serde_json::from_str(words).ok()?;
+        list.first().and_then(Words::name)
+    })
 }
 
 #[cfg(test)]

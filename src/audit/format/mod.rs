@@ -1,6 +1,8 @@
 //! The log formats, a file each. A format turns lines into records and knows no file: it is fed
 //! lines with their places and answers with records and rejections.
 
+mod blocks;
+mod members;
 pub(in crate::audit) mod split;
 pub(crate) mod text;
 

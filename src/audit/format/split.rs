@@ -1,5 +1,6 @@
 //! Cuts a stream of JSON values into the objects that may be records, as its bytes arrive.
 
+use super::blocks::{BLOCK, Open};
 use crate::model::Text;
 use crate::model::rejected::Place;
 
@@ -341,8 +342,16 @@ impl Splitter {
 
     /// How many bytes at the start of `rest` are of the element that is open.
     fn element_run(&mut self, rest: &[u8]) -> usize {
-        let mut at = 0;
+        let (mut at, mut blocks) = (0, 0);
         while let Some(byte) = rest.get(at) {
+            if at >= blocks && self.quote != Quote::Escaped {
+                at += self.pass_blocks(rest.get(at..).unwrap_or_default());
+                if self.depth == 0 {
+                    return at;
+                }
+                blocks = at + BLOCK;
+                continue;
+            }
             match (self.quote, byte) {
                 (Quote::Escaped, _) | (Quote::Outside, b'"') => self.quote = Quote::Inside,
                 (Quote::Inside, _) => {
@@ -369,6 +378,22 @@ impl Splitter {
             at += 1;
         }
         at
+    }
+
+    /// Passes what can be passed 64 bytes at a time of the element that is open.
+    fn pass_blocks(&mut self, rest: &[u8]) -> usize {
+        let mut open = Open {
+            depth: self.depth,
+            is_in_string: self.quote == Quote::Inside,
+        };
+        let passed = open.pass(rest);
+        self.depth = open.depth;
+        self.quote = if open.is_in_string {
+            Quote::Inside
+        } else {
+            Quote::Outside
+        };
+        passed
     }
 
     /// A top-level object is collected until `Records` is met; then only its elements matter.

@@ -1,5 +1,7 @@
 //! What the tests of the formats share.
 
+use proptest::prelude::*;
+
 use super::document::{Document, Documents, ReadRecord};
 use super::{Format, Read};
 use crate::audit::record::{Record, ServiceCall};
@@ -82,4 +84,116 @@ pub(crate) fn withstands(read: ReadRecord, good: &str) {
     let mut broken = good.as_bytes().to_vec();
     broken[20] = 0xff;
     assert!(read(&broken).unwrap_err().contains("not UTF-8"));
+}
+
+/// What may stand where something else stood, or beside it.
+const ODD: &[&str] = &[
+    "null",
+    "true",
+    "false",
+    "7",
+    "-7",
+    "-0",
+    "0",
+    "01",
+    "1.50",
+    "1.",
+    "1e2",
+    "1E999",
+    "-",
+    "nul",
+    "123456789012345678",
+    "12345678901234567890",
+    "-9223372036854775809",
+    "0.1234567890123456789",
+    r#""""#,
+    r#""7""#,
+    r#""a\"b""#,
+    r#""\/\b\f\n\r\t\\""#,
+    r#""\u0026\u00e9\u0000""#,
+    r#""\ud83d\ude00""#,
+    r#""\ud800""#,
+    r#""\udc00x""#,
+    r#""\u00g0""#,
+    r#""\u00""#,
+    r#""\x""#,
+    "\"a\tb\"",
+    "\"\u{7f}\u{e9}\u{1f600}\"",
+    r#""a rather long string, over sixteen bytes""#,
+    "{}",
+    "[]",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    " ",
+    "\n",
+    "\r\t",
+    "\u{c}",
+    "\u{feff}",
+    "\"",
+    "x",
+    "[null]",
+    r#"["a",7,null,{}]"#,
+    "[1e999]",
+    r#"["\ud800"]"#,
+    "[104,105,7]",
+    r#"[[1],null,"b"]"#,
+    r#"{"value":"v"}"#,
+    r#"{"value":null,"value":1}"#,
+    r#"{"\u0076alue":"v"}"#,
+    r#"{"claim":{"upn":"m"},"claims":7}"#,
+    r#"{"\ud800":1}"#,
+    r#"{"a" "b"}"#,
+    r#"{"a":1,}"#,
+];
+
+/// A record's quotes, brackets, words and what is between them.
+fn tokens(record: &str) -> Vec<String> {
+    let mut tokens: Vec<String> = Vec::new();
+    let (mut is_quoted, mut is_escaped, mut goes_on) = (false, false, false);
+    for c in record.chars() {
+        let is_mark = !is_quoted && matches!(c, '{' | '}' | '[' | ']' | ':' | ',' | ' ' | '"');
+        match tokens.last_mut().filter(|_| goes_on && !is_mark) {
+            Some(token) => token.push(c),
+            None => tokens.push(c.to_string()),
+        }
+        if c == '"' && !is_escaped {
+            is_quoted = !is_quoted;
+        }
+        is_escaped = is_quoted && c == '\\' && !is_escaped;
+        goes_on = is_quoted || !(is_mark || c == '"');
+    }
+    tokens
+}
+
+/// One of some good records with some of it replaced, added, left out or written again.
+pub(crate) fn damaged(records: &'static [&'static str]) -> impl Strategy<Value = String> {
+    let edit = (
+        any::<prop::sample::Index>(),
+        any::<prop::sample::Index>(),
+        0..6_usize,
+    );
+    let edits = prop::collection::vec((edit, prop::sample::select(ODD)), 0..5);
+    (prop::sample::select(records), edits).prop_map(|(record, edits)| {
+        let mut tokens = tokens(record);
+        for ((at, other, kind), odd) in edits {
+            let (at, other) = (at.index(tokens.len()), other.index(tokens.len()));
+            let end = (other + 1 + kind).min(tokens.len());
+            match kind {
+                0 | 1 => tokens[at] = odd.to_owned(),
+                2 => tokens.insert(at, odd.to_owned()),
+                3 => tokens[at] = tokens[other].clone(),
+                // What is left out or again is often a whole member with its comma.
+                4 if tokens.len() > 9 => drop(tokens.drain(at..=at)),
+                _ => {
+                    let again: Vec<String> = tokens[other..end].to_vec();
+                    tokens.splice(at..at, again);
+                }
+            }
+        }
+        tokens.concat()
+    })
 }

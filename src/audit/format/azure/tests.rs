@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::audit::format::testing::{call, counted, document, withstands};
+use crate::audit::format::testing::{call, counted, damaged, document, withstands};
 
 const VAULT: &str = r#"{"time":"2026-11-23T13:00:00.1234567Z","resourceId":"/SUBSCRIPTIONS/S/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/PAY","operationName":"SecretGet","operationVersion":"7.4","category":"AuditEvent","resultType":"Success","resultSignature":"OK","resultDescription":"","durationMs":"12","callerIpAddress":"10.1.0.7","correlationId":"c-1","identity":{"claim":{"oid":"o-1","appid":"app-1"}},"properties":{"id":"https://pay.vault.azure.net/secrets/db/0123456789abcdef0123456789abcdef","clientInfo":"azsdk/1","requestUri":"https://pay.vault.azure.net/secrets/db?api-version=7.4&sig=s3cr3t","httpStatusCode":200,"value":"hunter2"}}"#;
 
@@ -143,5 +143,35 @@ proptest! {
             let _ = read(damaged.get(..cut).unwrap_or(&damaged));
             document((MEMBERS, read), &damaged, 16);
         }
+    }
+}
+
+/// Records of more shapes.
+const OTHERS: &[&str] = &[
+    VAULT,
+    ACTIVITY,
+    r#"{"time":"2026-11-23T13:00:00Z","operationName":"x","identity":{"claim":7,"claims":{"upn":"a"}},"claims":{"appid":"b"},"caller":null,"resultType":"Failure","resultDescription":"no \"x\"","status":{"value":"Failed"},"properties":null,"subStatus":"","location":"west"}"#,
+    r#"{"time":"2026-11-23T13:00:00Z","operationName":{"value":"x"},"ResourceId":"/providers/a/b","identity":{"claims":{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn":"a"}},"httpRequest":{"clientIpAddress":"10.0.0.1:7"},"properties":{"requestUri":"https://a/b?c","statusCode":"OK","eventDataId":"e"},"resultSignature":"Started.Forbidden"}"#,
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #[test]
+    fn what_is_picked_serde_reads_and_the_same(words in damaged(OTHERS)) {
+        let mut picked = Raw::default();
+        if members::pick(&words, &mut picked).is_some() {
+            let read: Raw<'_> = serde_json::from_str(&words).unwrap();
+            prop_assert_eq!(record(&picked), record(&read), "{}", words);
+        }
+    }
+}
+
+#[test]
+fn what_is_usual_is_picked() {
+    for record in OTHERS {
+        assert!(
+            members::pick(record, &mut Raw::default()).is_some(),
+            "{record}"
+        );
     }
 }

@@ -94,7 +94,10 @@ fn pam(message: &str) -> Option<Read<'_>> {
 /// A message of sudo without the arguments of the command: people type secrets there.
 pub(super) fn without_arguments<'a>(program: &str, message: &'a str) -> Cow<'a, str> {
     const MARK: &str = "COMMAND=";
-    let Some(at) = message.find(MARK).filter(|_| program == "sudo") else {
+    if program != "sudo" {
+        return Cow::Borrowed(message);
+    }
+    let Some(at) = message.find(MARK) else {
         return Cow::Borrowed(message);
     };
     let (before, command) = message.split_at(at + MARK.len());

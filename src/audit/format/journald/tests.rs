@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::audit::format::testing::{counted, lines};
+use crate::audit::format::testing::{counted, damaged, lines};
 
 /// A line of the journal with a message that is written as JSON.
 fn line(program: &str, message: &str) -> String {
@@ -238,5 +238,40 @@ proptest! {
             let reads = lines(&mut Journald::new(), said(program, &message).as_bytes());
             prop_assert_eq!(counted(&reads), (1, 0));
         }
+    }
+}
+
+/// Lines of all shapes.
+const OTHERS: &[&str] = &[
+    r#"{"__CURSOR":"s=1;i=2","__REALTIME_TIMESTAMP":"1795612411014000","_HOSTNAME":"web-1","PRIORITY":"6","_SYSTEMD_UNIT":"ssh.service","SYSLOG_IDENTIFIER":"sshd","_COMM":"sshd","_PID":"7","MESSAGE":"Accepted publickey for deploy from 192.0.2.8 port 4712 ssh2: ED25519 SHA256:x"}"#,
+    r#"{"__REALTIME_TIMESTAMP":1795612411014000,"_HOSTNAME":["a","b"],"PRIORITY":3,"UNIT":"db.service","SYSLOG_IDENTIFIER":[null,[104,105]],"MESSAGE":[104,105,7]}"#,
+    r#"{"__REALTIME_TIMESTAMP" : "1795612411014000", "MESSAGE" : null, "_COMM" : "a\"b", "PRIORITY" : true, "__CURSOR" : -7, "_X" : 1e9}"#,
+    r#"{"__REALTIME_TIMESTAMP":"1","MESSAGE":"{\"time\":\"2026-11-23T13:00:05Z\",\"type\":\"request\",\"request\":{\"id\":\"v\"}}"}"#,
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #[test]
+    fn what_is_picked_serde_reads_and_the_same(words in damaged(OTHERS)) {
+        let place = Place {
+            file: "log".into(),
+            line: 1,
+            byte: 0,
+        };
+        let mut picked = Raw::default();
+        if members::pick(&words, &mut picked).is_some() {
+            let read: Raw<'_> = serde_json::from_str(&words).unwrap();
+            prop_assert_eq!(super::record(&picked, &place), super::record(&read, &place), "{}", words);
+        }
+    }
+}
+
+#[test]
+fn what_is_usual_is_picked() {
+    for record in OTHERS.iter().filter(|line| !line.contains("1e9")) {
+        assert!(
+            members::pick(record, &mut Raw::default()).is_some(),
+            "{record}"
+        );
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::audit::format::Read;
-use crate::audit::format::testing::{call, counted, document, withstands};
+use crate::audit::format::testing::{call, counted, damaged, document, withstands};
 
 const EVENT: &str = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"RequestResponse","auditID":"a-1","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/pay/secrets/db","verb":"get","user":{"username":"system:serviceaccount:pay:checkout","groups":["system:authenticated"]},"sourceIPs":["10.1.0.7","10.0.0.1"],"userAgent":"app/1","objectRef":{"resource":"secrets","namespace":"pay","name":"db","apiVersion":"v1"},"responseStatus":{"metadata":{},"code":200},"responseObject":{"data":{"password":"aHVudGVyMg=="}},"requestReceivedTimestamp":"2026-11-23T13:00:00.000001Z","stageTimestamp":"2026-11-23T13:00:00.5Z"}"#;
 
@@ -178,5 +178,50 @@ proptest! {
         let _ = read(damaged.get(..cut).unwrap_or(&damaged));
         document((MEMBERS, read), &damaged, 16);
         document((MEMBERS, read), &bytes, 3);
+    }
+}
+
+/// Events of other shapes than [`EVENT`].
+const OTHERS: &[&str] = &[
+    EVENT,
+    r#"{"kind":"Event","timestamp":"2017-09-11T19:55:05Z","auditID":"a","verb":"get","impersonatedUser":{"username":"bob"},"responseStatus":{"message":"User \"bob\" cannot","reason":"Forbidden","code":403},"objectRef":{"resource":"deployments","apiGroup":"apps","subresource":"scale"},"sourceIPs":[null,"10.0.0.1"],"responseObject":null}"#,
+    r#"{"kind":"Event","requestURI":"/x?a=1\u0026token=b","stage":"Panic","stageTimestamp":"2026-11-23T13:00:00Z","auditID":7,"verb":"list","user":{},"sourceIPs":[]}"#,
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #[test]
+    fn what_is_picked_serde_reads_and_the_same(words in damaged(OTHERS)) {
+        let mut picked = Raw::default();
+        if members::pick(&words, &mut picked).is_some() {
+            let read: Raw<'_> = serde_json::from_str(&words).unwrap();
+            prop_assert_eq!(event(&picked), event(&read), "{}", words);
+        }
+    }
+}
+
+#[test]
+fn what_is_usual_is_picked() {
+    for record in OTHERS {
+        assert!(
+            members::pick(record, &mut Raw::default()).is_some(),
+            "{record}"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    /// Byte by byte no block is ever looked at as a whole.
+    #[test]
+    fn a_list_gives_the_same_however_it_is_cut(
+        events in prop::collection::vec(damaged(OTHERS), 1..5),
+        cut in 50..3000_usize,
+    ) {
+        let list = format!(r#"{{"kind":"EventList","items":[{}]}}"#, events.join(",\n"));
+        let cut_every = |cut| format!("{:?}", document((MEMBERS, read), list.as_bytes(), cut));
+        let bytewise = cut_every(1);
+        prop_assert_eq!(&cut_every(usize::MAX), &bytewise);
+        prop_assert_eq!(&cut_every(cut), &bytewise);
     }
 }
