@@ -140,25 +140,22 @@ fn asked(
     }
     let (archive, search) = opened.asked(filter);
     let mut wrong = search.wrong().map(str::to_owned);
-    match args.format {
-        Format::Count => {
-            let counted = archive.count(&search, &args.by);
-            groups::show(&counted, &args.by, out)?;
-            if counted.unread > 0 {
-                wrong.get_or_insert_with(|| format!("{} rows could not be read", counted.unread));
+    if args.format == Format::Count {
+        let counted = archive.count(&search, &args.by);
+        groups::show(&counted, &args.by, out)?;
+        if counted.unread > 0 {
+            wrong.get_or_insert_with(|| format!("{} rows could not be read", counted.unread));
+        }
+    } else {
+        let rows = search.rows(0..archive.len());
+        let mut rows = rows.filter_map(|row| match archive.row(row, true) {
+            Ok(row) => Some(row),
+            Err(why) => {
+                wrong.get_or_insert(why);
+                None
             }
-        }
-        _ => {
-            let rows = search.rows(0..archive.len());
-            let mut rows = rows.filter_map(|row| match archive.row(row, true) {
-                Ok(row) => Some(row),
-                Err(why) => {
-                    wrong.get_or_insert(why);
-                    None
-                }
-            });
-            print(args, &mut rows, out)?;
-        }
+        });
+        print(args, &mut rows, out)?;
     }
     Ok(whole(wrong.as_deref(), err)?.then_some(archive.len() as u64))
 }
@@ -180,8 +177,7 @@ fn how_many(
             "lines of Vault logs without these words were not read, so what is damaged in them is not counted"
         )?;
     }
-    // Of lines that were not read some may be in order.
-    let of = fitting.of.unwrap_or(1);
+    let of = fitting.of.unwrap_or(fitting.rows);
     Ok(whole(fitting.wrong.as_deref(), err)?.then_some(of))
 }
 
@@ -333,7 +329,7 @@ mod tests {
                 r#"{{"time":"2026-01-01T00:00:00Z","type":"response","request":{{"id":"{id}","operation":"read","path":"p"}}}}"#
             )
         };
-        let damaged = [r#"{"time":"needle"#, r#"{"time":"thimble"#].map(str::to_owned);
+        let damaged = [r#"{"time":"needle"#, r#"{"time":"thimble broken"#].map(str::to_owned);
         let lines = [&[line("needle"), line("thimble")][..], &damaged].concat();
         fs::write(file.path(), lines.join("\n") + "\n").unwrap();
         let counted = |filter| run_with(file.path(), Format::Count, Some(filter), &[]);
@@ -341,6 +337,8 @@ mod tests {
             ("needle", "events 1 rejected 1\n", true),
             ("nowhere", "events 0 rejected 0\n", true),
             ("needle or thimble", "events 2 rejected 2\n", true),
+            ("needle request", "events 1 rejected 2\n", false),
+            ("\"\"", "events 2 rejected 2\n", false),
             ("needle outcome:allowed", "events 1 rejected 2\n", false),
             ("not needle", "events 1 rejected 2\n", false),
         ] {
@@ -348,6 +346,9 @@ mod tests {
             assert_eq!((status, out.as_str()), (0, wanted), "{filter}");
             assert_eq!(err.contains("were not read"), is_said, "{filter}: {err}");
         }
+        // Where nothing that was read is in order, that is no good end.
+        let (status, out, _) = counted("broken");
+        assert_eq!((status, out.as_str()), (2, "events 0 rejected 1\n"));
         // Its place is that of the line in the whole file.
         let (_, _, err) = counted("needle");
         assert!(err.contains(":3: ") && !err.contains(":4: "), "{err}");

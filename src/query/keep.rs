@@ -27,7 +27,8 @@ impl Filter {
         tests
     }
 
-    /// True where a row has to have some words of the filter to fit, and nothing else matters.
+    /// True where a row fits that has words, or any of several, and nothing else matters: every
+    /// line with any of them is of a row that fits.
     #[must_use]
     pub fn is_words(&self) -> bool {
         self.expression.is_words()
@@ -82,9 +83,10 @@ impl Expression {
 
     fn is_words(&self) -> bool {
         match self {
-            Self::Test(test) => matches!(test, Test::Anywhere(_)),
-            Self::All(all) | Self::Any(all) => all.iter().all(Self::is_words),
-            Self::Always | Self::Not(_) => false,
+            Self::Test(Test::Anywhere(words)) => !words.plain().is_empty(),
+            Self::Any(any) => any.iter().all(Self::is_words),
+            // Of several words each may stand in another line of a call.
+            Self::Test(_) | Self::All(_) | Self::Always | Self::Not(_) => false,
         }
     }
 

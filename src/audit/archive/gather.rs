@@ -54,8 +54,8 @@ impl Opened {
 
     /// Counts the rows that fit.
     ///
-    /// Where the filter is of words alone, a plain Vault log is not read whole: a line that has none of
-    /// them is of no row that could fit but for another line of its call, and is left out, damaged or not.
+    /// Where every line that has some words is of a row that fits, and only such are, the other lines of a plain
+    /// Vault log are left out, damaged or not.
     #[must_use]
     pub fn fitting(mut self, filter: Filter) -> Fitting {
         let mut search = Search::new(filter);
@@ -85,8 +85,8 @@ impl Opened {
 pub struct Fitting {
     /// How many do.
     pub rows: u64,
-    /// Of how many; `None` where lines were left out that have none of the words: those that
-    /// cannot be read are not counted among what was rejected.
+    /// Of how many; `None` where lines were left out: those of them that cannot be read are not
+    /// among what was rejected.
     pub of: Option<u64>,
     /// What went wrong, for a person: rows may be missing.
     pub wrong: Option<String>,

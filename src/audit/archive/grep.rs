@@ -103,7 +103,12 @@ const AT_ONCE: usize = 128 << 10;
 /// Gives where the lines begin in which something is found.
 fn each_line(text: &[u8], find: impl Fn(&[u8]) -> Option<usize>, found: &mut dyn FnMut(usize)) {
     let mut at = 0;
-    while let Some(hit) = text.get(at..).and_then(&find) {
+    // Behind the last line end there is no line that could have what is empty.
+    while let Some(hit) = text
+        .get(at..)
+        .filter(|rest| !rest.is_empty())
+        .and_then(&find)
+    {
         let hit = at + hit;
         let before = text.get(at..hit).unwrap_or_default();
         found(memchr::memrchr(b'\n', before).map_or(at, |end| at + end + 1));

@@ -1,7 +1,7 @@
 //! Finds where an object ends, 64 bytes at a time: brackets are told from those in strings by
 //! arithmetic on a bit a byte.
 
-use wide::{CmpEq, u8x16};
+use wide::u8x16;
 
 /// The bytes of a block.
 pub(super) const BLOCK: usize = 64;

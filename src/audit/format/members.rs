@@ -476,7 +476,7 @@ fn unescaped(words: &str) -> Option<String> {
 /// backslash, nor a control.
 #[inline]
 fn plain(text: &[u8]) -> usize {
-    use wide::{CmpEq, u8x16};
+    use wide::u8x16;
 
     let mut passed = 0;
     while let Some(block) = text.get(passed..).and_then(|rest| rest.first_chunk::<16>()) {

@@ -52,12 +52,11 @@ impl<'a> Walk<'a> {
             last,
             found,
         });
-        let end = match known {
+        let end = found.end;
+        match known {
             None => self.walk(from, nth)?,
-            Some(()) => found.end,
-        };
-        if self.passed.beyond.get() {
-            self.words(from, end)?;
+            Some(()) if self.passed.beyond.get() => self.words(from, end)?,
+            Some(()) => {}
         }
         let found = self.found.get_mut(nth)?;
         found.escapes = self.passed.escapes.get();
@@ -72,9 +71,9 @@ impl<'a> Walk<'a> {
         memchr::memchr(b'\n', rest).map_or(self.text.len(), |at| from + at)
     }
 
-    /// Goes over a line member by member, and learns its shape; gives where it ends.
+    /// Goes over a line member by member, and learns its shape.
     #[cold]
-    fn walk(&mut self, from: usize, nth: usize) -> Option<usize> {
+    fn walk(&mut self, from: usize, nth: usize) -> Option<()> {
         self.passed = Passed::default();
         let cursor = Cursor {
             text: self.text,
@@ -101,7 +100,7 @@ impl<'a> Walk<'a> {
         found.end = end;
         *self.found.get_mut(nth)? = found;
         self.shapes.learn(self.text, (from, end), trace);
-        Some(end)
+        Some(())
     }
 
     /// `None` where some bytes are no words.
