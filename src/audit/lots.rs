@@ -2,9 +2,10 @@
 //! go on in other lines a lot ends where the next line has nothing to do with the ones before it.
 
 use super::detect::Kind;
-use super::draft::{Draft, Drafts};
+use super::draft::Drafts;
 use super::format::Format;
 use super::format::postgres::{csv, stderr};
+use super::item::Item;
 use super::lines::{Line, LineReader};
 use super::parallel::{Found, too_long};
 use super::reading::format_of_lines;
@@ -24,7 +25,7 @@ pub(super) struct Lot {
     bytes: Vec<u8>,
     lines: Vec<InLot>,
     /// What was found already, of lines that could not be cut.
-    found: Option<Found<Draft>>,
+    found: Option<Found<Item>>,
     trouble: Option<Trouble>,
 }
 
@@ -53,7 +54,7 @@ pub(super) struct Cutter {
 /// A reader, and what it has found.
 struct Alone {
     format: Box<dyn Format + Send>,
-    found: Found<Draft>,
+    found: Found<Item>,
 }
 
 /// Tells which lines can be read without those before them.
@@ -210,7 +211,7 @@ impl Lot {
     }
 
     /// What a lot holds.
-    pub(super) fn found(self, kind: Kind, name: &Text, drafts: &mut Drafts) -> Found<Draft> {
+    pub(super) fn found(self, kind: Kind, name: &Text, drafts: &mut Drafts) -> Found<Item> {
         let mut found = match self.read(kind, name, drafts) {
             Some(mut alone) => {
                 drafts.finish(&mut alone);
