@@ -7,7 +7,7 @@ use super::entry::{Indexed, access_indexed};
 use super::format::split::Piece;
 use super::format::{Access, Format, Read, Told};
 use super::item::{Half, Item, Keep, Kept, Payload};
-use super::parallel::{Found, Take, ask};
+use super::parallel::{Found, Start, Take, ask};
 use super::reading::{Part, ReadPiece, format_of_lines};
 use super::record::{
     AccessWords, CloudTrailRecord, JournalRecord, PostgresRecord, Provider, Record, ServiceCall,
@@ -158,6 +158,8 @@ pub(super) struct Drafts {
     dictionary: Option<Box<Dictionary>>,
     /// Reads the lines of a piece.
     format: Option<Box<dyn Format + Send>>,
+    /// The most that was taken of a piece so far: room for as much is made at once.
+    most: usize,
 }
 
 impl Drafts {
@@ -167,6 +169,25 @@ impl Drafts {
             drafter: drafter.clone(),
             dictionary: keeps_rows.then(|| Box::new(Dictionary::new())),
             format: format_of_lines(kind),
+            most: 0,
+        }
+    }
+
+    /// A reader of lines, which is to be given back when it has finished.
+    pub(super) fn reader(&mut self, kind: Kind) -> Option<Box<dyn Format + Send>> {
+        self.format.take().or_else(|| format_of_lines(kind))
+    }
+
+    /// Keeps a reader that has finished: it may remember something that is of use.
+    pub(super) fn give_back(&mut self, format: Box<dyn Format + Send>) {
+        self.format = Some(format);
+    }
+
+    /// For what is found in a piece.
+    pub(super) fn room(&self) -> Found<Item> {
+        Found {
+            taken: Vec::with_capacity(self.most),
+            ..Found::default()
         }
     }
 
@@ -198,7 +219,7 @@ impl Drafts {
             place,
             &mut |told| match (told, self.dictionary.as_deref_mut()) {
                 (Told::Access(Access(said)), Some(dictionary)) => {
-                    let told = (&said, place.byte, bytes);
+                    let told = (said, place.byte, bytes);
                     found.taken.push(self.drafter.access(dictionary, told));
                 }
                 (Told::Access(Access(said)), None) => {
@@ -212,13 +233,14 @@ impl Drafts {
 
     /// The records so far are a piece: what comes next has codes of its own.
     pub(super) fn end_piece(&mut self, found: &mut Found<Item>) {
+        self.most = self.most.max(found.taken.len());
         let dictionary = self.dictionary.as_deref_mut();
         found.words = dictionary.map(|dictionary| Box::new(dictionary.drain()));
     }
 
     /// Reads records that were cut out of a document.
     pub(super) fn part(&mut self, part: Part, read: ReadPiece) -> Found<Item> {
-        let mut found = Found::default();
+        let mut found = self.room();
         for (range, place, reason) in part.pieces {
             let bytes = part.bytes.get(range).unwrap_or_default();
             let piece = match reason {
@@ -240,13 +262,13 @@ impl Take for Drafts {
         &mut self,
         text: &[u8],
         at: usize,
-        file: (&Text, u64),
+        start: &mut Start,
         found: &mut Found<Item>,
     ) -> usize {
         let Some(mut format) = self.format.take() else {
             return text.len();
         };
-        let next = ask(text, at, file, found, |line, place, found| {
+        let next = ask(text, at, start, found, |line, place, found| {
             self.line_of(line, place, format.as_mut(), found);
         });
         self.format = Some(format);
@@ -280,6 +302,16 @@ impl<'a> Hash<'a> {
     fn word(&mut self, word: &str) -> &mut Self {
         self.number(word.len() as u64);
         self.room.extend_from_slice(word.as_bytes());
+        self
+    }
+
+    /// Some words, their lengths first.
+    fn words<const N: usize>(&mut self, words: &[&str; N]) -> &mut Self {
+        let lengths = words.map(|word| (word.len() as u64).to_le_bytes());
+        self.room.extend_from_slice(lengths.as_flattened());
+        for word in words {
+            self.room.extend_from_slice(word.as_bytes());
+        }
         self
     }
 
@@ -374,10 +406,7 @@ fn journal(mut hash: Hash<'_>, record: &JournalRecord) -> u128 {
 fn access(mut hash: Hash<'_>, record: &AccessWords<'_>) -> u128 {
     hash.word(record.proxy.name()).time(record.time);
     hash.number(u64::from(record.status));
-    for word in record.words() {
-        hash.word(word);
-    }
-    hash.end()
+    hash.words(&record.words()).end()
 }
 
 pub(super) fn length(bytes: &[u8]) -> u32 {

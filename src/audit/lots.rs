@@ -8,7 +8,6 @@ use super::format::postgres::{csv, stderr};
 use super::item::Item;
 use super::lines::{Line, LineReader};
 use super::parallel::{Found, too_long};
-use super::reading::format_of_lines;
 use super::trouble::Trouble;
 use crate::model::Text;
 use crate::model::rejected::Place;
@@ -159,6 +158,7 @@ impl Cutter {
     fn end(&mut self) {
         if let Some(mut alone) = self.alone.take() {
             self.drafts.finish(&mut alone);
+            self.drafts.give_back(alone.format);
             self.lot.found = Some(alone.found);
         }
         self.done.push(std::mem::take(&mut self.lot));
@@ -192,8 +192,8 @@ impl Lot {
     fn read(&self, kind: Kind, name: &Text, drafts: &mut Drafts) -> Option<Alone> {
         self.lines.first()?;
         let mut alone = Alone {
-            format: format_of_lines(kind)?,
-            found: Found::default(),
+            format: drafts.reader(kind)?,
+            found: drafts.room(),
         };
         let mut place = Place {
             file: name.clone(),
@@ -215,6 +215,7 @@ impl Lot {
         let mut found = match self.read(kind, name, drafts) {
             Some(mut alone) => {
                 drafts.finish(&mut alone);
+                drafts.give_back(alone.format);
                 alone.found
             }
             None => self.found.unwrap_or_default(),

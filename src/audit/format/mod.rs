@@ -1,6 +1,7 @@
 //! The log formats, a file each. A format turns lines into records and knows no file: it is fed
 //! lines with their places and answers with records and rejections.
 
+mod flat;
 pub(in crate::audit) mod split;
 pub(crate) mod text;
 
@@ -53,7 +54,7 @@ pub enum Told<'a> {
     /// In full.
     Read(Read),
     /// A request that a proxy logged on one line.
-    Access(Access<'a>),
+    Access(&'a Access<'a>),
 }
 
 /// A request that a proxy logged, in words of its line.
