@@ -81,6 +81,9 @@ fn name(words: &str) -> Option<Text> {
 
 /// A client's host without its port: `10.1.0.10(5432)`, `10.1.0.10:5432`, `[local]`.
 fn host(words: &str) -> Option<Text> {
+    if !words.bytes().any(|byte| matches!(byte, b'(' | b':')) {
+        return name(words);
+    }
     let words = match words.rsplit_once(['(', ':']) {
         Some((host, port)) if is_port(port.trim_end_matches(')')) && !host.ends_with(':') => host,
         _ => words,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::{host, name};
+use crate::audit::format::text::halves;
 use crate::model::Text;
 
 /// What a prefix tells.
@@ -30,7 +31,11 @@ impl Prefix {
     }
 
     fn word(&mut self, word: &str) {
-        if let Some((key, value)) = word.split_once('=') {
+        if let Some(pid) = process(word) {
+            self.pid = self.pid.or(Some(pid));
+            return;
+        }
+        if let Some((key, value)) = halves(word, b'=') {
             match key.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()) {
                 "user" | "u" => self.user = name(value),
                 "db" | "database" | "d" => self.database = name(value),
@@ -44,23 +49,37 @@ impl Prefix {
             self.remote_host = self.remote_host.take().or_else(|| host(word));
             return;
         }
+        if !word.bytes().any(|byte| byte == b':') {
+            return self.part(word);
+        }
         // `UTC:10.1.91.65:user@my_db:[24743]:` has colons where others have spaces.
         for part in word.split(':').filter(|part| !part.is_empty()) {
-            if let Some((user, database)) = part.split_once('@') {
-                self.user = self.user.take().or_else(|| name(user));
-                self.database = self.database.take().or_else(|| name(database));
-            } else if is_address(part) {
-                self.remote_host = self.remote_host.take().or_else(|| host(part));
-            } else if let Some(pid) = part.strip_prefix('[').and_then(|p| p.strip_suffix(']')) {
-                let pid = pid.split('-').next().and_then(|p| p.parse().ok());
-                self.pid = self.pid.or(pid);
-            } else if let (None, Some(pid)) = (self.pid, part.parse().ok().filter(|pid| *pid > 0)) {
-                self.pid = Some(pid);
-            } else if is_sqlstate(part) {
-                self.sqlstate = Some(Text::from(part));
-            }
+            self.part(part);
         }
     }
+
+    fn part(&mut self, part: &str) {
+        if let Some((user, database)) = halves(part, b'@') {
+            self.user = self.user.take().or_else(|| name(user));
+            self.database = self.database.take().or_else(|| name(database));
+        } else if is_address(part) {
+            self.remote_host = self.remote_host.take().or_else(|| host(part));
+        } else if let Some(pid) = part.strip_prefix('[').and_then(|p| p.strip_suffix(']')) {
+            let pid = pid.split('-').next().and_then(|p| p.parse().ok());
+            self.pid = self.pid.or(pid);
+        } else if let (None, Some(pid)) = (self.pid, part.parse().ok().filter(|pid| *pid > 0)) {
+            self.pid = Some(pid);
+        } else if is_sqlstate(part) {
+            self.sqlstate = Some(Text::from(part));
+        }
+    }
+}
+
+/// A process in its usual spelling, `[24743]`.
+fn process(word: &str) -> Option<u64> {
+    let digits = word.strip_prefix('[')?.strip_suffix(']')?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number)
 }
 
 fn is_address(word: &str) -> bool {
@@ -86,7 +105,7 @@ pub(super) fn is_sqlstate(word: &str) -> bool {
 }
 
 /// How many prefixes are remembered, and of how many bytes at most.
-const PREFIXES: usize = 128;
+const PREFIXES: usize = 256;
 const LONGEST: usize = 256;
 
 /// Prefixes of lines before and what they tell: a connection begins each of its lines with the same.
@@ -117,12 +136,16 @@ impl Prefixes {
     }
 }
 
-/// Where a prefix is remembered: by letters that differ from one process to another.
+/// Where a prefix is remembered: by its first and last letters, which have the process and the
+/// client mostly.
 fn place(prefix: &[u8]) -> usize {
-    let first = prefix.iter().take(12).fold(prefix.len(), |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(usize::from(*byte))
-    });
-    first % PREFIXES
+    /// Spreads what differs in few bits.
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let number = |eight: Option<&[u8; 8]>| u64::from_le_bytes(*eight.unwrap_or(&[0; 8]));
+    let first = number(prefix.first_chunk()).wrapping_mul(SPREAD);
+    let last = number(prefix.last_chunk());
+    let spread = (first ^ last).wrapping_mul(SPREAD) >> 32;
+    usize::try_from(spread).unwrap_or(0) % PREFIXES
 }
 
 #[cfg(test)]
@@ -151,7 +174,54 @@ mod tests {
         }
     }
 
+    /// What a prefix tells by the rules alone.
+    fn plainly(prefix: &str) -> Prefix {
+        let mut said = Prefix::default();
+        for word in prefix.split([' ', ',', '\t']) {
+            if word.contains('=') {
+                said.word(word);
+            } else if plainly_address(word) {
+                said.remote_host = said.remote_host.take().or_else(|| host(word));
+            } else {
+                let parts = word.split(':').filter(|part| !part.is_empty());
+                for part in parts {
+                    if let Some((user, database)) = part.split_once('@') {
+                        said.user = said.user.take().or_else(|| name(user));
+                        said.database = said.database.take().or_else(|| name(database));
+                    } else if plainly_address(part) {
+                        said.remote_host = said.remote_host.take().or_else(|| host(part));
+                    } else if part.starts_with('[') && part.ends_with(']') && part.len() > 1 {
+                        let pid = part[1..part.len() - 1].split('-').next().unwrap();
+                        said.pid = said.pid.or(pid.parse().ok());
+                    } else if let (None, Ok(pid @ 1..)) = (said.pid, part.parse()) {
+                        said.pid = Some(pid);
+                    } else if is_sqlstate(part) {
+                        said.sqlstate = Some(Text::from(part));
+                    }
+                }
+            }
+        }
+        said
+    }
+
+    fn plainly_address(word: &str) -> bool {
+        let plain = match word.strip_suffix(')').and_then(|w| w.rsplit_once('(')) {
+            Some((host, _)) => host,
+            None => word.trim_end_matches(':'),
+        };
+        plain == "[local]" || plain.parse::<IpAddr>().is_ok()
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+        #[test]
+        fn a_prefix_tells_what_the_rules_say(
+            words in prop::collection::vec("\\[(0|7|77|x|-1|7-1|\\+7|local|9{20}|)\\]|([a-c@]{1,4}|10.1.0.1|::1|fe80::1:|28P01|0|7|\\(5\\)|[ :,\t]|u=[a:]|x=y|h=::1:5|\\PC){1,3}", 0..6),
+        ) {
+            let prefix = words.join(" ");
+            prop_assert_eq!(Prefix::of(&prefix), plainly(&prefix));
+        }
+
         #[test]
         fn a_prefix_that_was_met_tells_what_it_told(
             prefixes in prop::collection::vec("( \\[[1-3]\\]|:\\[7-1\\]:)? ?(a@b|user=[ab],db=c| )? ?(10.1.0.[1-3]\\(5\\)|28P01|x|\\PC{0,9}|y{250,260})", 0..200),
@@ -164,11 +234,7 @@ mod tests {
 
         #[test]
         fn what_may_be_an_address_is_asked_of_the_library(word in "([0-9a-f]{1,3}[.:]{1,2}){0,7}[0-9a-fA-F.:]{0,3}(\\([0-9]\\)|:)?|\\PC{0,9}") {
-            let plain = match word.strip_suffix(')').and_then(|w| w.rsplit_once('(')) {
-                Some((host, _)) => host,
-                None => word.trim_end_matches(':'),
-            };
-            let expected = plain == "[local]" || plain.parse::<IpAddr>().is_ok();
+            let expected = plainly_address(&word);
             prop_assert_eq!(is_address(&word), expected);
         }
     }

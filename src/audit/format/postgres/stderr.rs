@@ -11,7 +11,7 @@
 //! The format quotes nothing: a role whose name contains ` LOG:  ` can write what looks like a
 //! record. jsonlog and csvlog cannot be fooled so.
 
-use crate::audit::format::text::{beginning, lossy, rejected};
+use crate::audit::format::text::{beginning, halves, lossy, rejected};
 use crate::audit::format::{Format, Read};
 use crate::model::rejected::Place;
 use crate::model::{Text, Timestamp};
@@ -134,7 +134,8 @@ impl Format for Stderr {
             // The server begins every further line with a tab: this one is not its.
             return;
         }
-        let Some(opening) = opening(&line) else {
+        let known = self.second.time_len(&line);
+        let Some(opening) = opening_of(&line, known) else {
             if !self.go_on(&line) {
                 reject("a continuation of a line that is not there".into(), out);
             }
@@ -192,12 +193,18 @@ struct Opening<'a> {
 }
 
 fn opening(line: &str) -> Option<Opening<'_>> {
+    opening_of(line, None)
+}
+
+/// The same where the length of a time is known already that stands at its beginning.
+fn opening_of(line: &str, known: Option<usize>) -> Option<Opening<'_>> {
     let start = match line.as_bytes().first()? {
         b'<' | b'[' => line.get(1..)?.trim_start_matches(' '),
         b'0'..=b'9' => line,
         _ => return None,
     };
-    let len = zone::time_len(start).or_else(|| epoch_len(start))?;
+    let length = || zone::time_len(start).or_else(|| epoch_len(start));
+    let len = known.or_else(length)?;
     let (time_words, rest) = start.split_at_checked(len)?;
     let found = label(rest);
     Some(Opening {
@@ -229,7 +236,7 @@ fn epoch_len(words: &str) -> Option<usize> {
 }
 
 fn epoch(words: &str) -> Option<Timestamp> {
-    let (seconds, millis) = words.split_once('.')?;
+    let (seconds, millis) = halves(words, b'.')?;
     if seconds.len() != 10 || millis.len() != 3 {
         return None;
     }

@@ -167,6 +167,16 @@ pub struct Second(Option<(Clock, Timestamp)>);
 type Clock = [u8; SHAPE.len()];
 
 impl Second {
+    /// The length of a time at the beginning of words, as [`time_len`] has it, where that is one of
+    /// the second that was read last.
+    #[must_use]
+    pub fn time_len(&self, words: &str) -> Option<usize> {
+        let (known, _) = self.0.as_ref()?;
+        let (time, behind) = words.as_bytes().split_first_chunk::<IN_UTC>()?;
+        let (second, _) = in_utc(time)?;
+        (second == *known && behind.first() == Some(&b' ')).then_some(IN_UTC)
+    }
+
     /// Reads a time with its zone, as [`time`] does.
     ///
     /// # Errors
@@ -186,6 +196,9 @@ impl Second {
         Ok(Timestamp::new(begins.seconds(), millis * 1_000_000))
     }
 }
+
+/// The length of a time with milliseconds in UTC.
+const IN_UTC: usize = "2026-11-23 13:46:11.014 UTC".len();
 
 /// The clock and the milliseconds of `2026-11-23 13:46:11.014 UTC`.
 fn in_utc(words: &[u8]) -> Option<(Clock, u32)> {
@@ -320,7 +333,15 @@ mod tests {
             "2026-11-23 13:46:11",
         ] {
             assert_eq!(second.time(written), time(written), "{written}");
+            for behind in ["", " ", " [7]", ":", "C", "+1"] {
+                let words = format!("{written}{behind}");
+                if let Some(length) = second.time_len(&words) {
+                    assert_eq!(Some(length), time_len(&words), "{words}");
+                }
+            }
         }
+        second.time("2026-11-23 13:46:11.014 UTC").unwrap();
+        assert_eq!(second.time_len("2026-11-23 13:46:11.999 UTC [7]"), Some(27));
         // Nothing was read yet.
         let nothing = "\0".repeat(SHAPE.len()) + ".014 UTC";
         assert_eq!(Second::default().time(&nothing), time(&nothing));
