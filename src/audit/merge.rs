@@ -288,6 +288,7 @@ impl Pairs {
         let seen = self.seen.at(item.id, item.time);
         let before = *seen;
         match item.half {
+            // It was taken above.
             Half::Whole => {}
             Half::Request => {
                 seen.opening.request = true;

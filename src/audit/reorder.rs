@@ -74,12 +74,11 @@ impl<T: Timed> Reorder<T> {
             }));
             return;
         }
-        match self.queue.back_mut().filter(|_| self.is_open) {
-            Some(run) => run.push_back(what),
-            None => {
-                self.queue.push_back(VecDeque::from([what]));
-                self.is_open = true;
-            }
+        if let Some(run) = self.queue.back_mut().filter(|_| self.is_open) {
+            run.push_back(what);
+        } else {
+            self.queue.push_back(VecDeque::from([what]));
+            self.is_open = true;
         }
     }
 
@@ -88,7 +87,9 @@ impl<T: Timed> Reorder<T> {
         let before = self.last();
         let times = || many.iter().map(T::time);
         if !before.into_iter().chain(times()).is_sorted() {
-            many.into_iter().for_each(|what| self.push(what));
+            for what in many {
+                self.push(what);
+            }
             return;
         }
         let Some(last) = many.last() else {
