@@ -1,12 +1,13 @@
-//! Makes records ready to be put in order, in the threads that read them.
+//! Makes records ready to be put in order, in the threads that read them: items that have no number
+//! among those of the same content yet.
 
 use super::coded::{Coded, Dictionary};
 use super::detect::Kind;
 use super::entry::{Indexed, access_indexed};
 use super::format::split::Piece;
 use super::format::{Access, Format, Read, Told};
-use super::item::{Half, Keep, Kept, Payload};
-use super::parallel::{Found, Take, ask};
+use super::item::{Half, Item, Keep, Kept, Payload};
+use super::parallel::{Found, Start, Take, ask};
 use super::reading::{Part, ReadPiece, format_of_lines};
 use super::record::{
     AccessWords, CloudTrailRecord, JournalRecord, PostgresRecord, Provider, Record, ServiceCall,
@@ -18,23 +19,33 @@ use crate::model::{Text, Timestamp};
 /// About what a record of a document costs to hold, in bytes.
 pub(super) const DOCUMENT_BYTES: u32 = 2048;
 
-/// A record on its way that has no number among those of the same content yet.
-pub(super) struct Draft {
-    pub(super) time: Timestamp,
-    pub(super) name: Name,
-    pub(super) bytes: u32,
-    pub(super) kept: Kept,
-}
-
 /// What tells a record from others.
-pub(super) enum Name {
+enum Name {
     /// Its own id, and what else belongs to it.
     Own(u128, Half),
-    /// Nothing but its content.
+    /// Nothing but its content, of which its second is a part.
     Content(u128),
 }
 
-/// Makes drafts of the records of one input. All that can be found out of a record alone is, so
+impl Name {
+    /// What has this name, before it has a number among those of the same content.
+    fn item(self, time: Timestamp, bytes: u32, kept: Kept) -> Item {
+        let (id, half, is_content) = match self {
+            Self::Own(id, half) => (id, half, false),
+            Self::Content(id) => (id, Half::Whole, true),
+        };
+        Item {
+            time,
+            id,
+            half,
+            is_content,
+            bytes,
+            kept,
+        }
+    }
+}
+
+/// Makes items of the records of one input. All that can be found out of a record alone is, so
 /// that the one thread that puts records in order has little left to do.
 #[derive(Clone)]
 pub(super) struct Drafter {
@@ -57,18 +68,14 @@ impl Drafter {
         }
     }
 
-    /// Makes a draft of a record. Where rows are kept, its words go into the dictionary.
+    /// Makes an item of a record. Where rows are kept, its words go into the dictionary.
     pub(super) fn draft(
         &mut self,
         dictionary: Option<&mut Dictionary>,
         (record, place, bytes): (Record, Place, u32),
-    ) -> Draft {
-        Draft {
-            time: record.time(),
-            name: self.name(&record),
-            bytes,
-            kept: self.kept(dictionary, record, place),
-        }
+    ) -> Item {
+        let (time, name) = (record.time(), self.name(&record));
+        name.item(time, bytes, self.kept(dictionary, record, place))
     }
 
     /// The same of a request that is told in words of its line.
@@ -76,19 +83,16 @@ impl Drafter {
         &mut self,
         dictionary: &mut Dictionary,
         (said, byte, bytes): (&AccessWords<'_>, u64, u32),
-    ) -> Draft {
+    ) -> Item {
         let indexed = access_indexed(said);
-        Draft {
-            time: said.time,
-            name: Name::Content(access(Hash::new(&self.scanner, &mut self.room), said)),
-            bytes,
-            kept: Kept::Row(Coded {
-                file: self.file,
-                byte,
-                has_error: indexed.has_error,
-                codes: dictionary.codes(&indexed),
-            }),
-        }
+        let name = Name::Content(access(Hash::new(&self.scanner, &mut self.room), said));
+        let kept = Kept::Row(Coded {
+            file: self.file,
+            byte,
+            has_error: indexed.has_error,
+            codes: dictionary.codes(&indexed),
+        });
+        name.item(said.time, bytes, kept)
     }
 
     fn kept(&self, dictionary: Option<&mut Dictionary>, record: Record, place: Place) -> Kept {
@@ -148,12 +152,14 @@ impl Drafter {
     }
 }
 
-/// Makes drafts of what is read in a thread of its own, with a dictionary for each piece.
+/// Makes items of what is read in a thread of its own, with a dictionary for each piece.
 pub(super) struct Drafts {
     drafter: Drafter,
     dictionary: Option<Box<Dictionary>>,
     /// Reads the lines of a piece.
     format: Option<Box<dyn Format + Send>>,
+    /// The most that was taken of a piece so far: room for as much is made at once.
+    most: usize,
 }
 
 impl Drafts {
@@ -163,10 +169,29 @@ impl Drafts {
             drafter: drafter.clone(),
             dictionary: keeps_rows.then(|| Box::new(Dictionary::new())),
             format: format_of_lines(kind),
+            most: 0,
         }
     }
 
-    pub(super) fn take(&mut self, read: Read, bytes: u32, found: &mut Found<Draft>) {
+    /// A reader of lines, which is to be given back when it has finished.
+    pub(super) fn reader(&mut self, kind: Kind) -> Option<Box<dyn Format + Send>> {
+        self.format.take().or_else(|| format_of_lines(kind))
+    }
+
+    /// Keeps a reader that has finished: it may remember something that is of use.
+    pub(super) fn give_back(&mut self, format: Box<dyn Format + Send>) {
+        self.format = Some(format);
+    }
+
+    /// For what is found in a piece.
+    pub(super) fn room(&self) -> Found<Item> {
+        Found {
+            taken: Vec::with_capacity(self.most),
+            ..Found::default()
+        }
+    }
+
+    pub(super) fn take(&mut self, read: Read, bytes: u32, found: &mut Found<Item>) {
         match read {
             Read::Record(record, place) => {
                 let dictionary = self.dictionary.as_deref_mut();
@@ -183,7 +208,7 @@ impl Drafts {
         line: &[u8],
         place: &Place,
         format: &mut dyn Format,
-        found: &mut Found<Draft>,
+        found: &mut Found<Item>,
     ) {
         let bytes = length(line);
         if self.dictionary.is_none() {
@@ -194,7 +219,7 @@ impl Drafts {
             place,
             &mut |told| match (told, self.dictionary.as_deref_mut()) {
                 (Told::Access(Access(said)), Some(dictionary)) => {
-                    let told = (&said, place.byte, bytes);
+                    let told = (said, place.byte, bytes);
                     found.taken.push(self.drafter.access(dictionary, told));
                 }
                 (Told::Access(Access(said)), None) => {
@@ -207,14 +232,15 @@ impl Drafts {
     }
 
     /// The records so far are a piece: what comes next has codes of its own.
-    pub(super) fn end_piece(&mut self, found: &mut Found<Draft>) {
+    pub(super) fn end_piece(&mut self, found: &mut Found<Item>) {
+        self.most = self.most.max(found.taken.len());
         let dictionary = self.dictionary.as_deref_mut();
         found.words = dictionary.map(|dictionary| Box::new(dictionary.drain()));
     }
 
     /// Reads records that were cut out of a document.
-    pub(super) fn part(&mut self, part: Part, read: ReadPiece) -> Found<Draft> {
-        let mut found = Found::default();
+    pub(super) fn part(&mut self, part: Part, read: ReadPiece) -> Found<Item> {
+        let mut found = self.room();
         for (range, place, reason) in part.pieces {
             let bytes = part.bytes.get(range).unwrap_or_default();
             let piece = match reason {
@@ -230,26 +256,26 @@ impl Drafts {
 }
 
 impl Take for Drafts {
-    type Taken = Draft;
+    type Taken = Item;
 
     fn line(
         &mut self,
         text: &[u8],
         at: usize,
-        file: (&Text, u64),
-        found: &mut Found<Draft>,
+        start: &mut Start,
+        found: &mut Found<Item>,
     ) -> usize {
         let Some(mut format) = self.format.take() else {
             return text.len();
         };
-        let next = ask(text, at, file, found, |line, place, found| {
+        let next = ask(text, at, start, found, |line, place, found| {
             self.line_of(line, place, format.as_mut(), found);
         });
         self.format = Some(format);
         next
     }
 
-    fn end(&mut self, found: &mut Found<Draft>) {
+    fn end(&mut self, found: &mut Found<Item>) {
         self.end_piece(found);
     }
 }
@@ -276,6 +302,16 @@ impl<'a> Hash<'a> {
     fn word(&mut self, word: &str) -> &mut Self {
         self.number(word.len() as u64);
         self.room.extend_from_slice(word.as_bytes());
+        self
+    }
+
+    /// Some words, their lengths first.
+    fn words<const N: usize>(&mut self, words: &[&str; N]) -> &mut Self {
+        let lengths = words.map(|word| (word.len() as u64).to_le_bytes());
+        self.room.extend_from_slice(lengths.as_flattened());
+        for word in words {
+            self.room.extend_from_slice(word.as_bytes());
+        }
         self
     }
 
@@ -370,10 +406,7 @@ fn journal(mut hash: Hash<'_>, record: &JournalRecord) -> u128 {
 fn access(mut hash: Hash<'_>, record: &AccessWords<'_>) -> u128 {
     hash.word(record.proxy.name()).time(record.time);
     hash.number(u64::from(record.status));
-    for word in record.words() {
-        hash.word(word);
-    }
-    hash.end()
+    hash.words(&record.words()).end()
 }
 
 pub(super) fn length(bytes: &[u8]) -> u32 {

@@ -2,16 +2,32 @@
 
 use super::coded::Coded;
 use super::record::{CallStage, Record, VaultKind};
+use super::reorder::Timed;
 use crate::model::Timestamp;
 use crate::model::rejected::Place;
 
 /// A record on its way, or the trace of one that is only counted.
 pub(super) struct Item {
     pub(super) time: Timestamp,
+    /// What tells it from others. Of one that nothing but its content names it is that content,
+    /// until it is known the how-manieth of its input it is.
     pub(super) id: u128,
     pub(super) half: Half,
+    /// True where nothing but its content names it, of which its second is a part.
+    pub(super) is_content: bool,
+    /// About what it costs to hold.
     pub(super) bytes: u32,
     pub(super) kept: Kept,
+}
+
+impl Timed for Item {
+    fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    fn bytes(&self) -> u32 {
+        self.bytes
+    }
 }
 
 /// What is kept of a record.

@@ -2,12 +2,12 @@
 //! go on in other lines a lot ends where the next line has nothing to do with the ones before it.
 
 use super::detect::Kind;
-use super::draft::{Draft, Drafts};
+use super::draft::Drafts;
 use super::format::Format;
 use super::format::postgres::{csv, stderr};
+use super::item::Item;
 use super::lines::{Line, LineReader};
 use super::parallel::{Found, too_long};
-use super::reading::format_of_lines;
 use super::trouble::Trouble;
 use crate::model::Text;
 use crate::model::rejected::Place;
@@ -24,7 +24,7 @@ pub(super) struct Lot {
     bytes: Vec<u8>,
     lines: Vec<InLot>,
     /// What was found already, of lines that could not be cut.
-    found: Option<Found<Draft>>,
+    found: Option<Found<Item>>,
     trouble: Option<Trouble>,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Cutter {
 /// A reader, and what it has found.
 struct Alone {
     format: Box<dyn Format + Send>,
-    found: Found<Draft>,
+    found: Found<Item>,
 }
 
 /// Tells which lines can be read without those before them.
@@ -158,6 +158,7 @@ impl Cutter {
     fn end(&mut self) {
         if let Some(mut alone) = self.alone.take() {
             self.drafts.finish(&mut alone);
+            self.drafts.give_back(alone.format);
             self.lot.found = Some(alone.found);
         }
         self.done.push(std::mem::take(&mut self.lot));
@@ -191,8 +192,8 @@ impl Lot {
     fn read(&self, kind: Kind, name: &Text, drafts: &mut Drafts) -> Option<Alone> {
         self.lines.first()?;
         let mut alone = Alone {
-            format: format_of_lines(kind)?,
-            found: Found::default(),
+            format: drafts.reader(kind)?,
+            found: drafts.room(),
         };
         let mut place = Place {
             file: name.clone(),
@@ -210,10 +211,11 @@ impl Lot {
     }
 
     /// What a lot holds.
-    pub(super) fn found(self, kind: Kind, name: &Text, drafts: &mut Drafts) -> Found<Draft> {
+    pub(super) fn found(self, kind: Kind, name: &Text, drafts: &mut Drafts) -> Found<Item> {
         let mut found = match self.read(kind, name, drafts) {
             Some(mut alone) => {
                 drafts.finish(&mut alone);
+                drafts.give_back(alone.format);
                 alone.found
             }
             None => self.found.unwrap_or_default(),

@@ -8,7 +8,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use super::item::{Half, Item};
+use super::coded::Coded;
+use super::item::{Half, Item, Kept};
 use super::recent::{Keyed, Recent};
 use super::source::Input;
 use super::stream::{Shared, Stream};
@@ -52,6 +53,13 @@ pub(super) struct Out {
     pub(super) first: Item,
     pub(super) answer: Option<Item>,
     pub(super) sighting: Sighting,
+}
+
+/// What comes out where rows are kept.
+pub(super) enum Come<'a> {
+    /// A row that stands alone, with what is kept of it.
+    Row(&'a Item, &'a Coded, Sighting),
+    Out(Out),
 }
 
 /// The inputs, merged by time.
@@ -109,6 +117,34 @@ impl Merge {
             }
         }
         true
+    }
+
+    /// The same, but a row that nothing else belongs to is given as it is held, with how it stands to
+    /// those before it: moving rows costs more than all else that is done with them.
+    pub(super) fn advance_rows(&mut self, come: &mut dyn FnMut(Come<'_>)) -> bool {
+        let until = self.until();
+        if let Some(stream) = self.current.and_then(|at| self.open.get_mut(at)?.as_mut()) {
+            let pairs = &mut self.pairs;
+            stream.take_while(until, |item| match (&item.kept, item.half) {
+                (Kept::Row(coded), Half::Whole) => {
+                    let sighting = pairs.whole(item, &mut |out| come(Come::Out(out)));
+                    come(Come::Row(item, coded, sighting));
+                    true
+                }
+                _ => false,
+            });
+        }
+        self.advance(&mut |out| come(Come::Out(out)))
+    }
+
+    /// Up to when nothing of another input can come, and none has to be opened.
+    fn until(&self) -> Option<Timestamp> {
+        let head = self.heads.peek().map(|Reverse((time, _))| *time);
+        let waiting = self.waiting.last().map(|(time, _)| *time - AHEAD);
+        match (head, waiting) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
     }
 
     fn next_item(&mut self) -> Option<Item> {
@@ -225,21 +261,35 @@ impl Pairs {
         self.release(out);
     }
 
+    /// Takes a record in that nothing else belongs to; tells how it stands to those before it.
+    /// What has waited for long enough goes before it.
+    fn whole(&mut self, item: &Item, out: &mut dyn FnMut(Out)) -> Sighting {
+        self.pass(item.time, out);
+        let seen = if item.is_content {
+            self.seen.of_second(item.id, item.time)
+        } else {
+            self.seen.at(item.id, item.time)
+        };
+        first_or_duplicate(std::mem::replace(&mut seen.whole, true))
+    }
+
     /// Takes a record in.
     pub(super) fn take(&mut self, item: Item, out: &mut dyn FnMut(Out)) {
-        self.pass(item.time, out);
-        let seen = self.seen.at(item.id, item.time);
-        let before = *seen;
         let alone = |first, sighting| Out {
             first,
             answer: None,
             sighting,
         };
+        if item.half == Half::Whole {
+            let sighting = self.whole(&item, out);
+            return out(alone(item, sighting));
+        }
+        self.pass(item.time, out);
+        let seen = self.seen.at(item.id, item.time);
+        let before = *seen;
         match item.half {
-            Half::Whole => {
-                seen.whole = true;
-                out(alone(item, first_or_duplicate(before.whole)));
-            }
+            // It was taken above.
+            Half::Whole => {}
             Half::Request => {
                 seen.opening.request = true;
                 if before.opening.any() || before.response {

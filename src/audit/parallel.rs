@@ -67,18 +67,43 @@ impl<T> Default for Found<T> {
     }
 }
 
+/// Where in its file a piece begins, with the place of the line that is read, which is made once for
+/// all of them.
+pub(super) struct Start {
+    offset: u64,
+    place: Place,
+}
+
+impl Start {
+    fn new(file: &Text, offset: u64) -> Self {
+        Self {
+            offset,
+            place: Place {
+                file: file.clone(),
+                line: 0,
+                byte: 0,
+            },
+        }
+    }
+
+    /// The place of a line of the piece.
+    fn place(&mut self, line: u64, at: usize) -> &Place {
+        (self.place.line, self.place.byte) = (line, self.offset + at as u64);
+        &self.place
+    }
+}
+
 /// Takes lines of a piece.
 pub(super) trait Take: Send + 'static {
     /// What is taken.
     type Taken: Send + 'static;
 
-    /// Takes the line of `text` that begins at `at`; gives where the next begins. The text begins
-    /// at an offset of a file.
+    /// Takes the line of `text` that begins at `at`; gives where the next begins.
     fn line(
         &mut self,
         text: &[u8],
         at: usize,
-        file: (&Text, u64),
+        start: &mut Start,
         found: &mut Found<Self::Taken>,
     ) -> usize;
 
@@ -120,6 +145,7 @@ impl<T: Send + 'static> Pieces<T> {
                 counter: Arc::clone(counter),
                 buffer: Aligned::new(usize::try_from(PIECE).unwrap_or(0) + BEYOND),
                 taker: taker(),
+                most_taken: 0,
             };
             let (to, from) = sync_channel(AHEAD);
             let spawn = thread::Builder::new().name(format!("scan-{first}"));
@@ -212,6 +238,8 @@ struct Worker<R> {
     counter: Arc<AtomicU64>,
     buffer: Aligned,
     taker: R,
+    /// The most that was taken of a piece so far: room for as much is made at once.
+    most_taken: usize,
 }
 
 impl<R: Take> Worker<R> {
@@ -272,12 +300,14 @@ impl<R: Take> Worker<R> {
         let held = close.unwrap_or(held);
         let last = start + whole >= self.length;
         let text = self.buffer.bytes().get(..held).unwrap_or_default();
+        let mut start = Start::new(&self.name, start);
+        found.taken.reserve(self.most_taken);
         while at < held && (at < end || (at == end && !last)) {
-            let file = (&self.name, start);
-            at = self.taker.line(text, at, file, &mut found);
+            at = self.taker.line(text, at, &mut start, &mut found);
             found.lines += 1;
         }
         self.taker.end(&mut found);
+        self.most_taken = self.most_taken.max(found.taken.len());
         found
     }
 
@@ -336,22 +366,18 @@ fn line_end(text: &[u8], from: usize) -> Option<usize> {
 pub(super) fn ask<T>(
     text: &[u8],
     at: usize,
-    (name, start): (&Text, u64),
+    start: &mut Start,
     found: &mut Found<T>,
     read: impl FnOnce(&[u8], &Place, &mut Found<T>),
 ) -> usize {
     let next = line_end(text, at).unwrap_or(text.len());
     let line = text.get(at..next).unwrap_or_default();
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let place = Place {
-        file: name.clone(),
-        line: found.lines,
-        byte: start + at as u64,
-    };
+    let place = start.place(found.lines, at);
     if line.len() > LONGEST_LINE {
-        found.rejected.push(too_long(place));
+        found.rejected.push(too_long(place.clone()));
     } else {
-        read(line.strip_suffix(b"\r").unwrap_or(line), &place, found);
+        read(line.strip_suffix(b"\r").unwrap_or(line), place, found);
     }
     next
 }
@@ -370,7 +396,7 @@ impl Take for Marks {
         &mut self,
         text: &[u8],
         at: usize,
-        file: (&Text, u64),
+        start: &mut Start,
         found: &mut Found<Self::Taken>,
     ) -> usize {
         if let Some((mark, next)) = self.scanner.line(text, at) {
@@ -379,7 +405,7 @@ impl Take for Marks {
             return next;
         }
         let Self { scanner, vault } = self;
-        ask(text, at, file, found, |line, place, found| {
+        ask(text, at, start, found, |line, place, found| {
             vault.line(line, place, &mut |read| match read {
                 Read::Record(Record::Vault(entry), _) => {
                     let mark = Mark {
@@ -610,10 +636,10 @@ mod tests {
             &mut self,
             text: &[u8],
             at: usize,
-            (_, start): (&Text, u64),
+            start: &mut Start,
             found: &mut Found<u64>,
         ) -> usize {
-            let offset = start + at as u64;
+            let offset = start.place(found.lines, at).byte;
             assert!(offset != self.0, "as a test wants it");
             found.taken.push(offset);
             line_end(text, at).unwrap_or(text.len())

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::coded::{Dictionary, Known};
 use super::detect::{Detected, Kind, LONG_SAMPLE, SAMPLE, detect};
-use super::draft::{DOCUMENT_BYTES, Draft, Drafter, Drafts, Name, length};
+use super::draft::{DOCUMENT_BYTES, Drafter, Drafts, length};
 use super::format::document::Document;
 use super::format::vault::Vault;
 use super::format::{Format, Read};
-use super::item::{Half, Item, Keep, Kept};
+use super::item::{Item, Keep, Kept};
 use super::lines::{Line, LineReader};
 use super::lots::{Cutter, Lot};
 use super::parallel::{Found, Marks, Pieces, WORTHWHILE, too_long};
@@ -173,7 +173,7 @@ enum Feed {
     Bytes(LineReader, Box<dyn Document + Send>),
     /// The records of a large file, read ahead by other threads, with the number of the next
     /// piece's first line.
-    Drafts(Pieces<Draft>, u64),
+    Drafts(Pieces<Item>, u64),
     /// Vault entries that are only counted.
     Scan(LineReader, Vault),
     /// The same of a large file.
@@ -246,7 +246,13 @@ impl Stream {
 
     /// Takes the record that [`Self::head`] told of.
     pub(super) fn pop(&mut self) -> Option<Item> {
-        self.order.pop().map(|(_, item)| item)
+        self.order.pop()
+    }
+
+    /// Gives records that come next, if that is before `until` and certain already, for as long as
+    /// they are taken.
+    pub(super) fn take_while(&mut self, until: Option<Timestamp>, take: impl FnMut(&Item) -> bool) {
+        self.order.take_while(until, take);
     }
 
     /// Reads one piece.
@@ -254,7 +260,7 @@ impl Stream {
         let order = &mut self.order;
         let mut sink = Sink {
             shared: &self.shared,
-            out: |item: Item| order.push(item.time, item.bytes, item),
+            out: |item: Item| order.push(item),
             seen: &mut self.seen,
             bytes: 0,
             drafter: &mut self.drafter,
@@ -296,7 +302,8 @@ impl Stream {
             }
             Feed::Drafts(pieces, lines) => match pieces.next() {
                 Some(found) => {
-                    sink.drafts(found, lines);
+                    let items = sink.drafts(found, lines);
+                    order.push_all(items);
                     false
                 }
                 None => true,
@@ -467,71 +474,57 @@ impl<F: FnMut(Item)> Sink<'_, F> {
 
     fn record(&mut self, record: Record, place: Place) {
         let told = (record, place, self.bytes);
-        let draft = self.drafter.draft(self.dictionary.as_deref_mut(), told);
-        self.draft(draft);
+        let mut item = self.drafter.draft(self.dictionary.as_deref_mut(), told);
+        self.number(&mut item);
+        (self.out)(item);
     }
 
-    fn draft(&mut self, draft: Draft) {
-        let Draft {
-            time,
-            name,
-            bytes,
-            mut kept,
-        } = draft;
-        let (id, half) = match name {
-            Name::Own(id, half) => (id, half),
-            Name::Content(content) => {
-                let (id, nth) = self.nth(content, time);
-                if let Kept::Record(payload) = &mut kept {
-                    payload.nth = nth;
-                }
-                (id, Half::Whole)
-            }
-        };
-        self.push(Item {
-            time,
-            id,
-            half,
-            bytes,
-            kept,
-        });
-    }
-
-    /// Takes the drafts of a piece, whose codes are its own.
-    fn drafts(&mut self, found: Found<Draft>, lines: &mut u64) {
-        let at = *lines;
+    /// Gives a piece's records their names, and codes that are the same for all pieces.
+    fn drafts(&mut self, mut found: Found<Item>, lines: &mut u64) -> Vec<Item> {
         let known = match (&mut self.dictionary, &found.words) {
             (Some(dictionary), Some(words)) => dictionary.learn(words),
             _ => Known::default(),
         };
-        self.found(found, lines, |sink, mut draft| {
-            match &mut draft.kept {
+        let mut items = std::mem::take(&mut found.taken);
+        for item in &mut items {
+            match &mut item.kept {
                 Kept::Nothing => {}
-                Kept::Record(payload) => payload.place.line += at,
+                Kept::Record(payload) => payload.place.line += *lines,
                 Kept::Row(coded) => known.translate(&mut coded.codes),
             }
-            sink.draft(draft);
-        });
+            self.number(item);
+        }
+        self.found(found, lines, |_, _| {});
+        items
     }
 
-    /// The name of a record that has none of its own: its content and its how-manieth.
-    fn nth(&mut self, content: u128, time: Timestamp) -> (u128, u32) {
-        let count = self.seen.at(content, time);
+    /// Names a record that has no name of its own by its content and its how-manieth.
+    fn number(&mut self, item: &mut Item) {
+        if !item.is_content {
+            return;
+        }
+        let count = self.seen.of_second(item.id, item.time);
         let nth = *count;
         *count += 1;
-        let mut word = [0; 20];
-        let bytes = content.to_be_bytes().into_iter().chain(nth.to_be_bytes());
-        for (to, from) in word.iter_mut().zip(bytes) {
-            *to = from;
+        if nth > 0 {
+            let mut word = [0; 20];
+            let bytes = item.id.to_be_bytes().into_iter().chain(nth.to_be_bytes());
+            for (to, from) in word.iter_mut().zip(bytes) {
+                *to = from;
+            }
+            item.id = self.shared.scanner.id(&word);
         }
-        (self.shared.scanner.id(&word), nth)
+        if let Kept::Record(payload) = &mut item.kept {
+            payload.nth = nth;
+        }
     }
 
     fn mark(&mut self, mark: Mark, bytes: u32) {
-        self.push(Item {
+        (self.out)(Item {
             time: mark.time,
             id: mark.id,
             half: mark.half.into(),
+            is_content: false,
             bytes,
             kept: Kept::Nothing,
         });
@@ -549,10 +542,6 @@ impl<F: FnMut(Item)> Sink<'_, F> {
         if let Some(trouble) = found.trouble {
             self.shared.progress.trouble(trouble);
         }
-    }
-
-    fn push(&mut self, item: Item) {
-        (self.out)(item);
     }
 }
 
@@ -616,7 +605,7 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::draft::Name;
+    use crate::audit::item::Half;
     use crate::audit::record::VaultKind;
 
     fn found<T>(taken: T) -> Found<T> {
@@ -640,9 +629,11 @@ mod tests {
             |input| {
                 let taker = || {
                     |()| {
-                        found(Draft {
+                        found(Item {
                             time: Timestamp::new(7, 0),
-                            name: Name::Content(7),
+                            id: 7,
+                            half: Half::Whole,
+                            is_content: true,
                             bytes: 7,
                             kept: Kept::Nothing,
                         })

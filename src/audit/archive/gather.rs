@@ -18,15 +18,15 @@ use crate::audit::AuditRow;
 use crate::audit::coded::Coded;
 use crate::audit::detect::Kind;
 use crate::audit::item::{Half, Keep, Kept};
-use crate::audit::merge::{Merge, Out, Sighting};
+use crate::audit::merge::{Come, Merge, Out, Sighting};
 use crate::audit::open::{Opened, sighted};
 use crate::audit::parallel::threads;
 use crate::audit::progress::Progress;
 use crate::audit::source::Input;
 use crate::audit::stream::{Shared, kind_of};
 use crate::audit::trouble::name_of;
-use crate::model::Text;
 use crate::model::rejected::Place;
+use crate::model::{Text, Timestamp};
 use crate::query::Filter;
 
 impl Opened {
@@ -152,9 +152,16 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, wanted: &mut Wanted) -> 
     let mut merge = Merge::new(merged, &shared);
     let mut files = Files::of(&archive.originals);
     let mut batch = Vec::with_capacity(BATCH);
-    while merge.advance(&mut |out| {
-        if let Some(row) = row(out, &mut files, &shared) {
-            archive.take(&row, &mut batch);
+    while merge.advance_rows(&mut |come| match come {
+        Come::Row(item, coded, Sighting::New) => {
+            let entry = entry(item.time, coded, 0);
+            archive.take(&entry, (item.id, item.half), &mut batch);
+        }
+        Come::Row(..) => {}
+        Come::Out(out) => {
+            if let Some((entry, named)) = row(out, &mut files, &shared) {
+                archive.take(&entry, named, &mut batch);
+            }
         }
     }) {}
     archive.columns.extend(&batch);
@@ -166,7 +173,7 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, wanted: &mut Wanted) -> 
 }
 
 /// Rows that are put into the columns together.
-const BATCH: usize = 1024;
+const BATCH: usize = 256;
 
 /// Segments that may wait to be joined.
 const AHEAD: usize = 8;
@@ -316,22 +323,16 @@ impl Files {
     }
 }
 
-/// A row on its way into the index.
-struct Arrived {
-    entry: Entry,
-    /// What names it, and whether something else belongs to it.
-    id: u128,
-    half: Half,
-}
+/// What names a row, and whether something else belongs to it.
+type Named = (u128, Half);
 
 /// A row that came out of the merge.
-fn row(out: Out, files: &mut Files, shared: &Shared) -> Option<Arrived> {
+fn row(out: Out, files: &mut Files, shared: &Shared) -> Option<(Entry, Named)> {
     let told = out.answer.as_ref().unwrap_or(&out.first);
-    let (id, half, time) = (told.id, told.half, told.time);
-    let arrived = |entry| Arrived { entry, id, half };
+    let (named, time) = ((told.id, told.half), told.time);
     let Kept::Row(first) = out.first.kept else {
         let entry = full(out, files, shared)?;
-        return Some(arrived(entry));
+        return Some((entry, named));
     };
     if out.sighting != Sighting::New {
         return None;
@@ -342,17 +343,25 @@ fn row(out: Out, files: &mut Files, shared: &Shared) -> Option<Arrived> {
         Some(_) => return None,
         None => first,
     };
-    let at = |coded: &Coded| At {
+    let back = way_back(at(&first), at(&last));
+    Some((entry(time, &last, back), named))
+}
+
+fn at(coded: &Coded) -> At {
+    At {
         file: coded.file,
         offset: coded.byte,
-    };
-    Some(arrived(Entry {
+    }
+}
+
+fn entry(time: Timestamp, coded: &Coded, back: u32) -> Entry {
+    Entry {
         time: nanos(time),
-        at: at(&last),
-        back: way_back(at(&first), at(&last)),
-        has_error: last.has_error,
-        codes: last.codes,
-    }))
+        at: at(coded),
+        back,
+        has_error: coded.has_error,
+        codes: coded.codes,
+    }
 }
 
 /// The same of one that came as a record: a Vault call that stands in another log.
@@ -380,8 +389,7 @@ fn way_back(first: At, last: At) -> u32 {
 
 impl Archive {
     /// Takes a row in, with others.
-    fn take(&mut self, row: &Arrived, batch: &mut Vec<Entry>) {
-        let Arrived { entry, id, half } = row;
+    fn take(&mut self, entry: &Entry, (id, half): Named, batch: &mut Vec<Entry>) {
         if self.original(entry.at).is_err() {
             return;
         }
@@ -395,7 +403,7 @@ impl Archive {
             self.columns.extend(batch);
             batch.clear();
         }
-        self.growing.met(*id, *half, met);
+        self.growing.met(id, half, met);
     }
 }
 

@@ -3,34 +3,41 @@
 //! that they use themselves.
 
 pub mod envoy;
+mod memory;
 pub mod nginx;
 
-use super::text::{beginning, rejected};
 use std::borrow::Cow;
 
+use super::text::{beginning, halves, rejected};
 use super::{Format, Read, Told, excerpt};
 #[cfg(test)]
 use crate::audit::record::AccessRecord;
 use crate::audit::record::Record;
 use crate::audit::record::{AccessWords, CallEnding, Proxy};
 use crate::model::Timestamp;
-use crate::model::mask::{cut, prose, target};
+use crate::model::mask::{cut, target};
 use crate::model::rejected::Place;
 
+pub use memory::Memory;
+
 /// Reads one line and tells of it; the reason why it is none of the format holds none of its words.
-pub type ReadLine = fn(&str, &mut dyn FnMut(super::Access<'_>)) -> Result<(), String>;
+pub type ReadLine = fn(&str, &mut Memory, &mut dyn FnMut(&super::Access<'_>)) -> Result<(), String>;
 
 /// Reads an access log.
 #[derive(Debug)]
 pub struct Access {
     read: ReadLine,
+    memory: Memory,
 }
 
 impl Access {
-    /// A reader of lines; it keeps nothing between them.
+    /// A reader of lines; what it keeps between them makes no difference to what they say.
     #[must_use]
     pub fn new(read: ReadLine) -> Self {
-        Self { read }
+        Self {
+            read,
+            memory: Memory::default(),
+        }
     }
 }
 
@@ -53,7 +60,9 @@ impl Format for Access {
         }
         let read = std::str::from_utf8(line)
             .map_err(|e| format!("not UTF-8 at byte {} of the line", e.valid_up_to()))
-            .and_then(|words| (self.read)(words, &mut |said| out(Told::Access(said))));
+            .and_then(|words| {
+                (self.read)(words, &mut self.memory, &mut |said| out(Told::Access(said)))
+            });
         if let Err(reason) = read {
             let excerpt = excerpt(line);
             out(Told::Read(rejected(
@@ -72,6 +81,7 @@ impl Format for Access {
 fn sniff(sample: &[u8], read: ReadLine) -> bool {
     const LOOKED_AT: usize = 50;
     let (mut lines, mut known) = (0_usize, 0_usize);
+    let mut memory = Memory::default();
     // The last line may be cut.
     let end = memchr::memrchr(b'\n', sample).unwrap_or(sample.len());
     let whole = sample.get(..end).unwrap_or(sample);
@@ -79,13 +89,15 @@ fn sniff(sample: &[u8], read: ReadLine) -> bool {
     for line in filled.filter(|line| !line.is_empty()).take(LOOKED_AT) {
         lines += 1;
         known += usize::from(
-            std::str::from_utf8(line).is_ok_and(|line| read(line, &mut |_| {}).is_ok()),
+            std::str::from_utf8(line)
+                .is_ok_and(|line| read(line, &mut memory, &mut |_| {}).is_ok()),
         );
     }
     known > 0 && known * 2 >= lines
 }
 
 /// What a line says, before it is judged.
+#[derive(Debug, PartialEq)]
 struct Draft<'a> {
     proxy: Proxy,
     time: Timestamp,
@@ -101,7 +113,7 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn said(self) -> super::Access<'a> {
+    fn said(self, memory: &mut Memory) -> super::Access<'a> {
         let given = |words: &str| !words.is_empty() && words != "-";
         let some = |words: &'a str| given(words).then(|| cut(words));
         // A request that is none may be anything, also a secret sent to the wrong port.
@@ -125,7 +137,7 @@ impl<'a> Draft<'a> {
             status: self.status,
             ending: ending(self.status),
             note: some(self.note),
-            user_agent: given(self.user_agent).then(|| prose(self.user_agent)),
+            user_agent: given(self.user_agent).then(|| memory.prose(self.user_agent)),
             request_id: some(self.request_id),
         })
     }
@@ -169,9 +181,12 @@ fn divided<'a, const N: usize>(words: &'a str, mark: &[u8; N]) -> Option<(&'a st
 
 /// `METHOD TARGET PROTOCOL`; what is none of that gives nothing.
 fn request(words: &str) -> (&str, &str) {
-    let Some((method, rest)) = divided(words, b" ") else {
+    let Some((method, rest)) = halves(words, b' ') else {
         return ("-", "-");
     };
+    if let Some(path) = before_protocol(rest) {
+        return (method, path);
+    }
     // A target may hold spaces where a client sent it wrongly.
     let last = memchr::memrchr(b' ', rest.as_bytes());
     let path = match last.and_then(|at| Some((rest.get(..at)?, rest.get(at + 1..)?))) {
@@ -179,6 +194,16 @@ fn request(words: &str) -> (&str, &str) {
         _ => rest,
     };
     (method, path)
+}
+
+/// What stands before ` HTTP/1.1` and the like at the end.
+fn before_protocol(rest: &str) -> Option<&str> {
+    const PROTOCOL: &[u8] = b" HTTP/";
+    const VERSION: usize = 3;
+    let at = rest.len().checked_sub(PROTOCOL.len() + VERSION)?;
+    let (protocol, version) = rest.as_bytes().get(at..)?.split_at(PROTOCOL.len());
+    let is_it = protocol == PROTOCOL && !version.contains(&b' ');
+    rest.get(..at).filter(|_| is_it)
 }
 
 /// The next quoted string at the beginning of `rest`, and what stands behind it. A backslash keeps
@@ -211,7 +236,8 @@ fn host(address: &str) -> &str {
 #[cfg(test)]
 pub(in crate::audit) fn record(read: ReadLine, line: &str) -> Result<AccessRecord, String> {
     let mut records = Vec::new();
-    read(line, &mut |super::Access(said)| records.push(said.record()))?;
+    let mut out = |super::Access(said): &super::Access<'_>| records.push(said.record());
+    read(line, &mut Memory::default(), &mut out)?;
     records.pop().ok_or_else(|| "no record".to_owned())
 }
 

@@ -2,6 +2,7 @@
 //! lines with their places and answers with records and rejections.
 
 mod blocks;
+mod flat;
 mod members;
 pub(in crate::audit) mod split;
 pub(crate) mod text;
@@ -55,7 +56,7 @@ pub enum Told<'a> {
     /// In full.
     Read(Read),
     /// A request that a proxy logged on one line.
-    Access(Access<'a>),
+    Access(&'a Access<'a>),
 }
 
 /// A request that a proxy logged, in words of its line.

@@ -88,19 +88,19 @@ impl AccessWords<'_> {
     }
 
     /// The record that says it.
-    pub(in crate::audit) fn record(self) -> AccessRecord {
+    pub(in crate::audit) fn record(&self) -> AccessRecord {
         AccessRecord {
             proxy: self.proxy,
             time: self.time,
             remote_address: self.remote_address.map(Text::from),
             user: self.user.map(Text::from),
             method: self.method.into(),
-            path: self.path.into(),
+            path: Text::from(self.path.as_ref()),
             service: self.service.map(Text::from),
             status: self.status,
             ending: self.ending,
             note: self.note.map(Text::from),
-            user_agent: self.user_agent.map(Text::from),
+            user_agent: self.user_agent.as_deref().map(Text::from),
             request_id: self.request_id.map(Text::from),
         }
     }

@@ -7,9 +7,10 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use super::{Draft, divided, host, quoted, request, sniff as sniffed, status};
+use super::{Draft, Memory, divided, host, quoted, request, sniff as sniffed, status};
 use crate::audit::format::Access;
-use crate::audit::format::text::{Words, json_words as parse};
+use crate::audit::format::flat::{self, Members};
+use crate::audit::format::text::{Words, halves, json_words as parse};
 use crate::audit::record::Proxy;
 use crate::model::{Span, Timestamp};
 
@@ -23,7 +24,98 @@ pub fn sniff(sample: &[u8]) -> bool {
 ///
 /// # Errors
 /// The reason, for a person, and without any of the line's words.
-pub fn line(line: &str, out: &mut dyn FnMut(Access<'_>)) -> Result<(), String> {
+pub fn line(
+    line: &str,
+    memory: &mut Memory,
+    out: &mut dyn FnMut(&Access<'_>),
+) -> Result<(), String> {
+    let parts = match usual(line, memory) {
+        Some(parts) => parts,
+        None => full(line)?,
+    };
+    let (method, path) = request(parts.asked);
+    let draft = Draft {
+        proxy: Proxy::Nginx,
+        time: parts.time,
+        remote_address: parts.address,
+        user: parts.user,
+        method,
+        path,
+        service: if parts.service.is_empty() {
+            authority(path)
+        } else {
+            parts.service
+        },
+        status: parts.status,
+        note: "",
+        user_agent: parts.user_agent,
+        request_id: "",
+    };
+    out(&draft.said(memory));
+    Ok(())
+}
+
+/// The parts of a line.
+#[derive(Debug, PartialEq)]
+struct Parts<'a> {
+    time: Timestamp,
+    service: &'a str,
+    address: &'a str,
+    user: &'a str,
+    /// The request as it was asked.
+    asked: &'a str,
+    status: u16,
+    user_agent: &'a str,
+}
+
+/// The parts of the usual line, as [`full`] finds them: each is separated from the next by one space,
+/// and none is in an odd spelling. `None` where that has to be asked.
+fn usual<'a>(line: &'a str, memory: &mut Memory) -> Option<Parts<'a>> {
+    const TIME: usize = "10/Oct/2026:13:55:36 -0700".len();
+    const STATUS: usize = "200 ".len();
+    let bracket = memchr::memchr(b'[', line.as_bytes())?;
+    let head = line.get(..bracket)?.strip_suffix(' ')?;
+    let (time, rest) = line.get(bracket + 1..)?.split_at_checked(TIME)?;
+    let rest = rest.strip_prefix("] ")?;
+    let time = memory.time(time, local_time)?;
+    let (service, head) = match memchr::memchr(b':', head.as_bytes()) {
+        Some(_) => server(head),
+        None => ("", head),
+    };
+    let (address, names) = halves(head, b' ')?;
+    let (_, user) = halves(names, b' ')?;
+    let (asked, rest) = quoted(rest)?;
+    let (status, rest) = rest.strip_prefix(' ')?.split_at_checked(STATUS)?;
+    let status = match *status.as_bytes() {
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b' '] => [a, b, c],
+        _ => return None,
+    };
+    let (size, rest) = halves(rest, b' ').unwrap_or((rest, ""));
+    let is_number = (1..=18).contains(&size.len()) && size.bytes().all(|b| b.is_ascii_digit());
+    if !is_number && size != "-" {
+        return None;
+    }
+    let user_agent = if rest.is_empty() {
+        ""
+    } else {
+        let (_, rest) = quoted(rest)?;
+        quoted(rest.strip_prefix(' ')?)?.0
+    };
+    Some(Parts {
+        time,
+        service,
+        address,
+        user,
+        asked,
+        status: status
+            .iter()
+            .fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0')),
+        user_agent,
+    })
+}
+
+/// The parts of any line of the format.
+fn full(line: &str) -> Result<Parts<'_>, String> {
     let (head, rest) = divided(line, b" [").ok_or("no time in brackets")?;
     let (time, rest) = divided(rest, b"] ").ok_or("no time in brackets")?;
     let time = local_time(time).ok_or("no time of an access log")?;
@@ -42,26 +134,15 @@ pub fn line(line: &str, out: &mut dyn FnMut(Access<'_>)) -> Result<(), String> {
     }
     let (_, rest) = quoted(rest.trim_start()).unwrap_or_default();
     let (user_agent, _) = quoted(rest.trim_start()).unwrap_or_default();
-    let (method, path) = request(asked);
-    let draft = Draft {
-        proxy: Proxy::Nginx,
+    Ok(Parts {
         time,
-        remote_address: address,
+        service,
+        address,
         user,
-        method,
-        path,
-        service: if service.is_empty() {
-            authority(path)
-        } else {
-            service
-        },
+        asked,
         status,
-        note: "",
         user_agent,
-        request_id: "",
-    };
-    out(draft.said());
-    Ok(())
+    })
 }
 
 /// The server's name and port before the address, where they are there.
@@ -154,7 +235,7 @@ fn east(zone: &str) -> Option<i64> {
     Some(sign * (hours * 3600 + minutes * 60))
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 struct Raw<'a> {
     #[serde(borrow)]
     time_iso8601: Option<Words<'a>>,
@@ -188,16 +269,46 @@ struct Raw<'a> {
     request_id: Option<Words<'a>>,
 }
 
+impl<'a> Members<'a> for Raw<'a> {
+    fn member(&mut self, name: &str) -> Option<(u32, &mut Option<Words<'a>>)> {
+        Some(match name {
+            "time_iso8601" => (0, &mut self.time_iso8601),
+            "time_local" => (1, &mut self.time_local),
+            "msec" => (2, &mut self.msec),
+            "remote_addr" => (3, &mut self.remote_addr),
+            "remote_user" => (4, &mut self.remote_user),
+            "request" => (5, &mut self.request),
+            "request_method" => (6, &mut self.request_method),
+            "request_uri" => (7, &mut self.request_uri),
+            "uri" => (8, &mut self.uri),
+            "status" => (9, &mut self.status),
+            "server_name" => (10, &mut self.server_name),
+            "host" => (11, &mut self.host),
+            "http_host" => (12, &mut self.http_host),
+            "http_user_agent" => (13, &mut self.http_user_agent),
+            "request_id" => (14, &mut self.request_id),
+            _ => return None,
+        })
+    }
+}
+
 /// Reads one line of JSON.
 ///
 /// # Errors
 /// The reason, for a person, and without any of the line's words.
-pub fn json(line: &str, out: &mut dyn FnMut(Access<'_>)) -> Result<(), String> {
-    let raw: Raw<'_> = parse(line, "line of an access log")?;
+pub fn json(
+    line: &str,
+    memory: &mut Memory,
+    out: &mut dyn FnMut(&Access<'_>),
+) -> Result<(), String> {
+    let raw: Raw<'_> = match flat::read(line) {
+        Some(raw) => raw,
+        None => parse(line, "line of an access log")?,
+    };
     let time = raw
         .time_iso8601
         .as_ref()
-        .and_then(|time| Timestamp::parse(&time.0).ok())
+        .and_then(|time| memory.time(&time.0, |time| Timestamp::parse(time).ok()))
         .or_else(|| raw.time_local.as_ref().and_then(|time| local_time(&time.0)))
         .or_else(|| raw.msec.as_ref().and_then(|time| of_seconds(&time.0)))
         .ok_or("no time_iso8601, time_local or msec")?;
@@ -223,7 +334,7 @@ pub fn json(line: &str, out: &mut dyn FnMut(Access<'_>)) -> Result<(), String> {
         user_agent: words(raw.http_user_agent.as_ref()),
         request_id: words(raw.request_id.as_ref()),
     };
-    out(draft.said());
+    out(&draft.said(memory));
     Ok(())
 }
 
@@ -239,4 +350,107 @@ fn of_seconds(words: &str) -> Option<Timestamp> {
         None => 0,
     };
     Some(Timestamp::new(seconds.parse().ok()?, millis * 1_000_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Lines of which each part may be an odd one.
+    fn lines() -> impl Strategy<Value = String> {
+        let space = "(  |\t||\u{a0}| | | | | | )";
+        let quoted = r#"("(GET|-|) (/a|/b c|http://x:8/q|)( HTTP/1\.1| HTTP/2|X/1 1| -|)"|""|"a\\"b"|"[ -~]{0,9}|"\PC{0,9}"|"-")"#;
+        let parts = [
+            "(192\\.0\\.2\\.7|::1|x:80 192\\.0\\.2\\.7|x\\.example|ä)( - | - | - | b |  | )(-|mira|a b|a \\[b|)",
+            space,
+            "\\[(2[0-9]|3[0-9])/(Nov|Nov|Feb|nov)/202[0-9]:1[0-9]:[0-5][0-9]:[0-6][0-9] ([+-]0[0-9]00|\\+\\+1\\+2|Z)\\]",
+            space,
+            quoted,
+            space,
+            "(200|401|000|[0-9]{1,4}|\\+20|-)",
+            space,
+            "(7|-|200|x|\\+7|0|9{18,21})",
+            space,
+            quoted,
+            space,
+            quoted,
+            "( \"-\"||x)",
+        ];
+        proptest::string::string_regex(&parts.concat()).unwrap()
+    }
+
+    fn agrees(line: &str) -> Result<bool, TestCaseError> {
+        let line = line.trim_ascii();
+        let found = usual(line, &mut Memory::default());
+        let is_usual = found.is_some();
+        if let Some(found) = found {
+            prop_assert_eq!(Ok(found), full(line), "{}", line);
+        }
+        Ok(is_usual)
+    }
+
+    const LINE: &str = r#"192.0.2.7 - mira [23/Nov/2026:13:46:11 +0100] "GET /v1/pay?limit=5 HTTP/1.1" 401 179 "https://x/" "curl/8.0" "-""#;
+
+    #[test]
+    fn the_usual_line_is_read_as_such() {
+        assert!(agrees(LINE).unwrap());
+        let logs = include_str!("../../../../fixtures/logs/nginx-access.log");
+        assert!(logs.lines().any(|line| agrees(line).unwrap()));
+        // A leap second, and what is none.
+        let leap = LINE.replace("13:46:11 +0100", "23:59:60 +0000");
+        assert!(agrees(&leap).unwrap());
+        assert!(!agrees(&LINE.replace("13:46:11", "13:46:61")).unwrap());
+    }
+
+    #[test]
+    fn each_member_of_an_object_is_read_as_the_full_way_does() {
+        let names = [
+            "time_iso8601",
+            "time_local",
+            "msec",
+            "remote_addr",
+            "remote_user",
+            "request",
+            "request_method",
+            "request_uri",
+            "uri",
+            "status",
+            "server_name",
+            "host",
+            "http_host",
+            "http_user_agent",
+            "request_id",
+        ];
+        for odd in names {
+            let member = |name: &str| {
+                let value = if name == odd { r"\u0041" } else { name };
+                format!(r#""{name}":"{value}""#)
+            };
+            let plain = names.map(|name| format!(r#""{name}":"{name}""#)).join(",");
+            let plain = format!("{{{plain}}}");
+            let read = flat::read::<Raw<'_>>(&plain);
+            assert_eq!(read, serde_json::from_str(&plain).ok());
+            assert!(read.is_some());
+            // What is not usual is left to the full way.
+            let escaped = format!("{{{}}}", names.map(member).join(","));
+            assert_eq!(flat::read::<Raw<'_>>(&escaped), None);
+            let twice = format!(r#"{{"{odd}":1,"{odd}":1}}"#);
+            assert_eq!(flat::read::<Raw<'_>>(&twice), None);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn an_odd_line_is_left_to_the_full_reader_or_read_as_it_does(line in lines()) {
+            agrees(&line)?;
+        }
+
+        #[test]
+        fn a_damaged_line_is_too(at in 0..LINE.len(), with in "(|\\PC|[ \"\\\\\\[\\]:/0-9-]{1,2})", more in 0_usize..3) {
+            let end = (at + more).min(LINE.len());
+            agrees(&[&LINE[..at], with.as_str(), &LINE[end..]].concat())?;
+        }
+    }
 }

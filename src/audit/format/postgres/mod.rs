@@ -5,6 +5,7 @@ pub mod zone;
 
 pub mod csv;
 pub mod json;
+mod prefix;
 pub mod stderr;
 
 use std::borrow::Cow;
@@ -54,19 +55,23 @@ impl Draft {
             application: self.application,
             severity: self.severity,
             sqlstate,
-            message: kept(&self.message),
-            detail: self.detail.as_deref().map(kept),
+            message: kept(self.message),
+            detail: self.detail.map(kept),
         }))
     }
 }
 
 /// What may be kept of a message or a detail.
-fn kept(words: &str) -> Text {
+fn kept(mut words: String) -> Text {
     let cut = (0..=MESSAGE_BYTES.min(words.len()))
         .rev()
         .find(|at| words.is_char_boundary(*at))
         .unwrap_or(0);
-    Text::from(without_passwords(words.get(..cut).unwrap_or_default()))
+    words.truncate(cut);
+    match without_passwords(&words) {
+        Cow::Owned(masked) => Text::from(masked),
+        Cow::Borrowed(_) => Text::from(words),
+    }
 }
 
 /// `[unknown]` and nothing at all are no names.
@@ -76,6 +81,9 @@ fn name(words: &str) -> Option<Text> {
 
 /// A client's host without its port: `10.1.0.10(5432)`, `10.1.0.10:5432`, `[local]`.
 fn host(words: &str) -> Option<Text> {
+    if !words.bytes().any(|byte| matches!(byte, b'(' | b':')) {
+        return name(words);
+    }
     let words = match words.rsplit_once(['(', ':']) {
         Some((host, port)) if is_port(port.trim_end_matches(')')) && !host.ends_with(':') => host,
         _ => words,

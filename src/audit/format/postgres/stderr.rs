@@ -11,26 +11,40 @@
 //! The format quotes nothing: a role whose name contains ` LOG:  ` can write what looks like a
 //! record. jsonlog and csvlog cannot be fooled so.
 
-use crate::audit::format::text::{beginning, lossy, rejected};
+use crate::audit::format::text::{beginning, halves, lossy, rejected};
 use crate::audit::format::{Format, Read};
 use crate::model::rejected::Place;
 use crate::model::{Text, Timestamp};
 
-use super::{Draft, MESSAGE_BYTES, host, name, without_passwords, zone};
+use super::prefix::{Prefix, Prefixes, SQLSTATE, is_sqlstate};
+use super::{Draft, MESSAGE_BYTES, without_passwords, zone};
 
-const SEVERITIES: &[&str] = &[
-    "LOG", "FATAL", "ERROR", "WARNING", "PANIC", "NOTICE", "INFO", "DEBUG", "DEBUG1", "DEBUG2",
-    "DEBUG3", "DEBUG4", "DEBUG5",
-];
-const FURTHER: &[&str] = &[
-    "DETAIL",
-    "HINT",
-    "CONTEXT",
-    "STATEMENT",
-    "QUERY",
-    "LOCATION",
-    "BACKTRACE",
-];
+fn is_severity(word: &str) -> bool {
+    matches!(
+        word,
+        "LOG"
+            | "FATAL"
+            | "ERROR"
+            | "WARNING"
+            | "PANIC"
+            | "NOTICE"
+            | "INFO"
+            | "DEBUG"
+            | "DEBUG1"
+            | "DEBUG2"
+            | "DEBUG3"
+            | "DEBUG4"
+            | "DEBUG5"
+    )
+}
+
+/// True for the label of a line that goes on with the record above.
+fn is_further(word: &str) -> bool {
+    matches!(
+        word,
+        "DETAIL" | "HINT" | "CONTEXT" | "STATEMENT" | "QUERY" | "LOCATION" | "BACKTRACE"
+    )
+}
 
 /// True where the beginning of a file is this format.
 #[must_use]
@@ -51,6 +65,8 @@ pub fn sniff(sample: &[u8]) -> bool {
 pub struct Stderr {
     held: Option<(Draft, Place)>,
     part: Part,
+    prefixes: Prefixes,
+    second: zone::Second,
 }
 
 /// What the next continuation line belongs to.
@@ -118,7 +134,8 @@ impl Format for Stderr {
             // The server begins every further line with a tab: this one is not its.
             return;
         }
-        let Some(opening) = opening(&line) else {
+        let known = self.second.time_len(&line);
+        let Some(opening) = opening_of(&line, known) else {
             if !self.go_on(&line) {
                 reject("a continuation of a line that is not there".into(), out);
             }
@@ -130,16 +147,17 @@ impl Format for Stderr {
             reject("a time, but no severity such as LOG: behind it".into(), out);
             return;
         };
-        if FURTHER.contains(&label) {
+        if is_further(label) {
             if !self.further(label, rest) {
                 reject(format!("a {label} line of a record that is not there"), out);
             }
             return;
         }
         self.flush(out);
-        match opening.time() {
+        match opening.time(&mut self.second) {
             Ok(time) => {
-                let draft = draft(time, opening.prefix, label, rest);
+                let prefix = self.prefixes.of(opening.prefix);
+                let draft = draft(time, &prefix, label, rest);
                 self.held = Some((draft, place.clone()));
                 self.part = Part::Message;
             }
@@ -162,7 +180,7 @@ impl Format for Stderr {
 pub fn begins(line: &[u8]) -> bool {
     let line = lossy(line.strip_suffix(b"\r").unwrap_or(line));
     let label = opening(&line).map(|opening| opening.label);
-    label.is_some_and(|label| label.is_none_or(|(label, _)| !FURTHER.contains(&label)))
+    label.is_some_and(|label| label.is_none_or(|(label, _)| !is_further(label)))
 }
 
 /// A line that begins with a time.
@@ -175,12 +193,18 @@ struct Opening<'a> {
 }
 
 fn opening(line: &str) -> Option<Opening<'_>> {
+    opening_of(line, None)
+}
+
+/// The same where the length of a time is known already that stands at its beginning.
+fn opening_of(line: &str, known: Option<usize>) -> Option<Opening<'_>> {
     let start = match line.as_bytes().first()? {
         b'<' | b'[' => line.get(1..)?.trim_start_matches(' '),
         b'0'..=b'9' => line,
         _ => return None,
     };
-    let len = zone::time_len(start).or_else(|| epoch_len(start))?;
+    let length = || zone::time_len(start).or_else(|| epoch_len(start));
+    let len = known.or_else(length)?;
     let (time_words, rest) = start.split_at_checked(len)?;
     let found = label(rest);
     Some(Opening {
@@ -197,11 +221,11 @@ impl Opening<'_> {
             || self.time_words.matches('-').count() == 3
     }
 
-    fn time(&self) -> Result<Timestamp, String> {
+    fn time(&self, second: &mut zone::Second) -> Result<Timestamp, String> {
         if let Some(millis) = epoch(self.time_words) {
             return Ok(millis);
         }
-        zone::time(self.time_words).map_err(|e| e.to_string())
+        second.time(self.time_words).map_err(|e| e.to_string())
     }
 }
 
@@ -212,7 +236,7 @@ fn epoch_len(words: &str) -> Option<usize> {
 }
 
 fn epoch(words: &str) -> Option<Timestamp> {
-    let (seconds, millis) = words.split_once('.')?;
+    let (seconds, millis) = halves(words, b'.')?;
     if seconds.len() != 10 || millis.len() != 3 {
         return None;
     }
@@ -224,115 +248,59 @@ fn epoch(words: &str) -> Option<Timestamp> {
 
 /// The first label of a line: where it stands, which it is, and what stands behind it.
 fn label(rest: &str) -> Option<(usize, &str, &str)> {
+    let bytes = rest.as_bytes();
     let mut from = 0;
-    while let Some(found) = rest.get(from..)?.find(':') {
-        let colon = from + found;
+    loop {
+        let colon = from + memchr::memchr(b':', bytes.get(from..)?)?;
         from = colon + 1;
-        let before = rest.get(..colon)?;
-        let behind = rest.get(colon + 1..)?;
-        if !behind.is_empty() && !behind.starts_with(' ') {
+        if bytes.get(from).is_some_and(|behind| *behind != b' ') {
             continue;
         }
+        let before = bytes.get(..colon)?;
+        let letter = |byte: &u8| byte.is_ascii_alphanumeric();
         let start = before
-            .rfind(|c: char| !c.is_ascii_alphanumeric())
-            .map_or(0, |at| {
-                at + before
-                    .get(at..)
-                    .and_then(|r| r.chars().next())
-                    .map_or(1, char::len_utf8)
-            });
-        let word = before.get(start..)?;
-        let known = SEVERITIES.contains(&word) || FURTHER.contains(&word);
-        if known {
+            .iter()
+            .rposition(|byte| !letter(byte))
+            .map_or(0, |at| at + 1);
+        let word = rest.get(start..colon)?;
+        if is_severity(word) || is_further(word) {
+            let behind = rest.get(from..)?;
             let behind = behind.strip_prefix(' ').unwrap_or(behind);
             return Some((start, word, behind.strip_prefix(' ').unwrap_or(behind)));
         }
     }
-    None
 }
 
-fn draft(time: Timestamp, prefix: &str, severity: &str, message: &str) -> Draft {
-    let mut draft = Draft {
-        time,
-        severity: Text::from(severity),
-        ..Draft::default()
-    };
+fn draft(time: Timestamp, prefix: &Prefix, severity: &str, message: &str) -> Draft {
     // log_error_verbosity = verbose writes the SQLSTATE before the message.
-    let message = match message.split_at_checked(SQLSTATE) {
+    let (sqlstate, message) = match message.split_at_checked(SQLSTATE) {
         Some((code, rest)) if rest.starts_with(": ") && is_sqlstate(code) => {
-            draft.sqlstate = Some(Text::from(code));
             let rest = rest.get(2..).unwrap_or_default();
-            rest.strip_prefix(' ').unwrap_or(rest)
+            let message = rest.strip_prefix(' ').unwrap_or(rest);
+            (Some(Text::from(code)), message)
         }
-        _ => message,
+        _ => (None, message),
     };
-    message.clone_into(&mut draft.message);
-    for word in prefix.split([' ', ',', '\t']) {
-        prefix_word(&mut draft, word);
+    Draft {
+        time,
+        pid: prefix.pid,
+        user: prefix.user.clone(),
+        database: prefix.database.clone(),
+        remote_host: prefix.remote_host.clone(),
+        application: prefix.application.clone(),
+        severity: Text::from(severity),
+        sqlstate: prefix.sqlstate.clone().or(sqlstate),
+        message: message.to_owned(),
+        position: None,
+        detail: None,
     }
-    draft
-}
-
-fn prefix_word(draft: &mut Draft, word: &str) {
-    if let Some((key, value)) = word.split_once('=') {
-        match key.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()) {
-            "user" | "u" => draft.user = name(value),
-            "db" | "database" | "d" => draft.database = name(value),
-            "app" | "application" | "a" => draft.application = name(value),
-            "client" | "host" | "remote" | "h" | "r" => draft.remote_host = host(value),
-            _ => {}
-        }
-        return;
-    }
-    if let Some(address) = Some(word).filter(|w| is_address(w)) {
-        draft.remote_host = draft.remote_host.take().or_else(|| host(address));
-        return;
-    }
-    // `UTC:10.1.91.65:user@my_db:[24743]:` has colons where others have spaces.
-    for part in word.split(':').filter(|part| !part.is_empty()) {
-        if let Some((user, database)) = part.split_once('@') {
-            draft.user = draft.user.take().or_else(|| name(user));
-            draft.database = draft.database.take().or_else(|| name(database));
-        } else if is_address(part) {
-            draft.remote_host = draft.remote_host.take().or_else(|| host(part));
-        } else if let Some(pid) = part.strip_prefix('[').and_then(|p| p.strip_suffix(']')) {
-            let pid = pid.split('-').next().and_then(|p| p.parse().ok());
-            draft.pid = draft.pid.or(pid);
-        } else if let (None, Some(pid)) = (draft.pid, part.parse().ok().filter(|pid| *pid > 0)) {
-            draft.pid = Some(pid);
-        } else if is_sqlstate(part) {
-            draft.sqlstate = Some(Text::from(part));
-        }
-    }
-}
-
-fn is_address(word: &str) -> bool {
-    let host = match word.strip_suffix(')').and_then(|w| w.rsplit_once('(')) {
-        Some((host, _)) => host,
-        None => word.trim_end_matches(':'),
-    };
-    // Words that are no address are the most, and most have neither mark of one.
-    host == "[local]"
-        || (host.bytes().any(|b| matches!(b, b'.' | b':'))
-            && host.parse::<std::net::IpAddr>().is_ok())
-}
-
-/// The length of an SQLSTATE.
-const SQLSTATE: usize = 5;
-
-/// Five characters of which one at least is a digit.
-fn is_sqlstate(word: &str) -> bool {
-    word.len() == SQLSTATE
-        && word
-            .bytes()
-            .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
-        && word.bytes().any(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::audit::record::{PostgresRecord, Record};
+    use proptest::prelude::*;
 
     fn read(log: &str) -> (Vec<PostgresRecord>, Vec<String>) {
         let (mut records, mut reasons) = (Vec::new(), Vec::new());
@@ -390,6 +358,46 @@ mod tests {
                 "{prefix}"
             );
             assert_eq!(record.message.raw(), said);
+        }
+    }
+
+    /// The same with the searches of the library.
+    fn plain_label(rest: &str) -> Option<(usize, &str, &str)> {
+        let colons = rest.match_indices(':').map(|(colon, _)| colon);
+        colons.into_iter().find_map(|colon| {
+            let (before, behind) = (&rest[..colon], &rest[colon + 1..]);
+            if !behind.is_empty() && !behind.starts_with(' ') {
+                return None;
+            }
+            let word = before
+                .rsplit(|c: char| !c.is_ascii_alphanumeric())
+                .next()
+                .unwrap();
+            let behind = behind.strip_prefix(' ').unwrap_or(behind);
+            let behind = behind.strip_prefix(' ').unwrap_or(behind);
+            let known = is_severity(word) || is_further(word);
+            known.then_some((before.len() - word.len(), word, behind))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_label_is_found(rest in "( |:|a@b|\\PC|10.0.0.1|::1){0,4}(LOG|DETAIL|xLOG|DEBUG[0-9]|ERROR_|äHINT)?( |:|:  )?\\PC{0,5}") {
+            prop_assert_eq!(label(&rest), plain_label(&rest));
+        }
+
+        /// What a reader remembers of other lines does not matter to what one says.
+        #[test]
+        fn each_record_is_read_as_if_it_was_alone(
+            lines in prop::collection::vec("2026-11-23 13:46:1[12](\\.01[45]|,014|\\.014015)? ?(UTC|CET|XYZ|\\+03)? (\\[[12]\\] a@[bc]|\\[3\\]:|28P01) (LOG|ERROR):  (28000: )?(m|password=x)", 0..40),
+        ) {
+            let mut alone = (Vec::new(), Vec::new());
+            for line in &lines {
+                let (records, reasons) = read(line);
+                alone.0.extend(records);
+                alone.1.extend(reasons);
+            }
+            prop_assert_eq!(read(&lines.join("\n")), alone);
         }
     }
 

@@ -88,11 +88,13 @@ pub enum ZoneError {
     Unknown(String),
 }
 
+/// What a clock to the second looks like.
+const SHAPE: &[u8] = b"0000-00-00 00:00:00";
+
 /// The length of `YYYY-MM-DD HH:MM:SS[.fraction]` at the beginning of `words`; `None` where they
 /// do not begin so.
 #[must_use]
 pub fn clock_len(words: &[u8]) -> Option<usize> {
-    const SHAPE: &[u8] = b"0000-00-00 00:00:00";
     for (at, shape) in SHAPE.iter().enumerate() {
         let byte = words.get(at)?;
         let fits = match shape {
@@ -122,6 +124,9 @@ pub fn clock_len(words: &[u8]) -> Option<usize> {
 pub fn time_len(words: &str) -> Option<usize> {
     let clock = clock_len(words.as_bytes())?;
     let rest = words.get(clock..)?;
+    if rest.as_bytes().first_chunk() == Some(b" UTC ") {
+        return Some(clock + " UTC".len());
+    }
     let zone = rest.strip_prefix(' ').unwrap_or(rest);
     let is_zone = |c: char| c.is_ascii_alphabetic() || c.is_ascii_digit();
     let len = if let Some(offset) = zone.strip_prefix(['+', '-']) {
@@ -152,6 +157,61 @@ pub fn time(words: &str) -> Result<Timestamp, ZoneError> {
     }
     let minutes = offset(zone).ok_or_else(|| ZoneError::Unknown(short(zone)))?;
     Ok(shown(clock)? - Span::seconds(minutes * 60))
+}
+
+/// The last second that was read in UTC: the next lines are mostly of the same one.
+#[derive(Debug, Default)]
+pub struct Second(Option<(Clock, Timestamp)>);
+
+/// A clock to the second.
+type Clock = [u8; SHAPE.len()];
+
+impl Second {
+    /// The length of a time at the beginning of words, as [`time_len`] has it, where that is one of
+    /// the second that was read last.
+    #[must_use]
+    pub fn time_len(&self, words: &str) -> Option<usize> {
+        let (known, _) = self.0.as_ref()?;
+        let (time, behind) = words.as_bytes().split_first_chunk::<IN_UTC>()?;
+        let (second, _) = in_utc(time)?;
+        (second == *known && behind.first() == Some(&b' ')).then_some(IN_UTC)
+    }
+
+    /// Reads a time with its zone, as [`time`] does.
+    ///
+    /// # Errors
+    /// [`ZoneError`] where the words name no moment.
+    pub fn time(&mut self, words: &str) -> Result<Timestamp, ZoneError> {
+        let Some((second, millis)) = in_utc(words.as_bytes()) else {
+            return time(words);
+        };
+        let begins = match self.0 {
+            Some((known, begins)) if known == second => begins,
+            _ => {
+                let begins = Timestamp::new(time(words)?.seconds(), 0);
+                self.0 = Some((second, begins));
+                begins
+            }
+        };
+        Ok(Timestamp::new(begins.seconds(), millis * 1_000_000))
+    }
+}
+
+/// The length of a time with milliseconds in UTC.
+const IN_UTC: usize = "2026-11-23 13:46:11.014 UTC".len();
+
+/// The clock and the milliseconds of `2026-11-23 13:46:11.014 UTC`.
+fn in_utc(words: &[u8]) -> Option<(Clock, u32)> {
+    let (second, rest) = words.split_first_chunk()?;
+    let [b'.', a, b, c, b' ', b'U', b'T', b'C'] = rest else {
+        return None;
+    };
+    let millis = [a, b, c].into_iter().try_fold(0, |sum, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| sum * 10 + u32::from(digit - b'0'))
+    });
+    Some((*second, millis?))
 }
 
 /// The moment at which a clock in UTC shows this.
@@ -251,6 +311,40 @@ mod tests {
             let general = Timestamp::parse(&utc).map_err(|_| ZoneError::Malformed);
             assert_eq!(time(&format!("{clock} UTC")), general, "{clock}");
         }
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_second_changes_no_time() {
+        let mut second = Second::default();
+        for written in [
+            "2026-11-23 13:46:11.014 UTC",
+            "2026-11-23 13:46:11.999 UTC",
+            "2026-11-23 13:46:11.01 UTC",
+            "2026-11-23 13:46:11.014 CET",
+            "2026-11-23 13:46:11.0x4 UTC",
+            "2026-11-23 13:46:61.014 UTC",
+            "2026-11-23 13:46:61.014 UTC",
+            "2026-11-23 23:59:60.014 UTC",
+            "2026-11-23 23:59:60.015 UTC",
+            "2026-11-23 13:46:11.014 UTC",
+            "1969-11-23T13:46:11.014 UTC",
+            "1969-11-23T13:46:11.015 UTC",
+            "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0.014 UTC",
+            "2026-11-23 13:46:11",
+        ] {
+            assert_eq!(second.time(written), time(written), "{written}");
+            for behind in ["", " ", " [7]", ":", "C", "+1"] {
+                let words = format!("{written}{behind}");
+                if let Some(length) = second.time_len(&words) {
+                    assert_eq!(Some(length), time_len(&words), "{words}");
+                }
+            }
+        }
+        second.time("2026-11-23 13:46:11.014 UTC").unwrap();
+        assert_eq!(second.time_len("2026-11-23 13:46:11.999 UTC [7]"), Some(27));
+        // Nothing was read yet.
+        let nothing = "\0".repeat(SHAPE.len()) + ".014 UTC";
+        assert_eq!(Second::default().time(&nothing), time(&nothing));
     }
 
     #[test]
