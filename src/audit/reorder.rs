@@ -344,7 +344,7 @@ mod tests {
             let count = pieces.len();
             for (nth, (mut piece, is_sorted, is_many, some)) in pieces.into_iter().enumerate() {
                 if is_sorted {
-                    piece.sort();
+                    piece.sort_unstable();
                 }
                 let mut things = Vec::new();
                 for (late, bytes) in piece {
@@ -357,7 +357,9 @@ mod tests {
                 if is_many {
                     order.push_all(things);
                 } else {
-                    things.into_iter().for_each(|thing| order.push(thing));
+                    for thing in things {
+                        order.push(thing);
+                    }
                 }
                 let ended = nth + 1 == count;
                 plain.go(most, ended, &mut expected);

@@ -236,12 +236,11 @@ mod tests {
         let mut fields = Vec::new();
         let mut rest = rest.trim_start();
         while !rest.is_empty() && fields.len() < MOST_FIELDS {
-            let (words, is_quoted, after) = match quoted(rest) {
-                Some((words, after)) => (words, true, after),
-                None => {
-                    let (words, after) = divided(rest, b" ").unwrap_or((rest, ""));
-                    (words, false, after)
-                }
+            let (words, is_quoted, after) = if let Some((words, after)) = quoted(rest) {
+                (words, true, after)
+            } else {
+                let (words, after) = divided(rest, b" ").unwrap_or((rest, ""));
+                (words, false, after)
             };
             fields.push((words, is_quoted));
             rest = after.trim_start();
