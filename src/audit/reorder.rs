@@ -83,7 +83,11 @@ impl<T: Timed> Reorder<T> {
     }
 
     /// Takes many in, in the order in which they come.
-    pub(super) fn push_all(&mut self, many: Vec<T>) {
+    pub(super) fn push_all(&mut self, mut many: Vec<T>) {
+        // What is held is counted by what it holds, not by the room that it has.
+        if many.capacity() > 2 * many.len() {
+            many.shrink_to_fit();
+        }
         let before = self.last();
         let times = || many.iter().map(T::time);
         if !before.into_iter().chain(times()).is_sorted() {

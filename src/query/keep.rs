@@ -28,7 +28,7 @@ impl Filter {
     }
 
     /// True where a row fits that has words, or any of several, and nothing else matters: every
-    /// line with any of them is of a row that fits.
+    /// line with any of them is of a record that fits.
     #[must_use]
     pub fn is_words(&self) -> bool {
         self.expression.is_words()

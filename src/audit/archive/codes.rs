@@ -123,6 +123,16 @@ impl Codes {
         }
     }
 
+    /// Gives room back that no row needs now.
+    pub(super) fn shrink(&mut self) {
+        match self {
+            Self::Absent(_) => {}
+            Self::Narrow(codes) => codes.shrink_to_fit(),
+            Self::Middle(codes) => codes.shrink_to_fit(),
+            Self::Wide(codes) => codes.shrink_to_fit(),
+        }
+    }
+
     /// About how many bytes of memory this takes.
     pub(super) fn bytes(&self) -> usize {
         match self {

@@ -229,6 +229,14 @@ impl Columns {
         self.in_order = true;
     }
 
+    /// Gives room back that no row needs now.
+    pub(super) fn shrink(&mut self) {
+        self.times.shrink_to_fit();
+        self.places.shrink_to_fit();
+        self.backs.shrink_to_fit();
+        self.codes.iter_mut().for_each(Codes::shrink);
+    }
+
     /// The same of rows that come in any order.
     fn reorder(&mut self) {
         let mut order: Vec<u32> = (0..self.len())

@@ -54,8 +54,8 @@ impl Opened {
 
     /// Counts the rows that fit.
     ///
-    /// Where every line that has some words is of a row that fits, and only such are, the other lines of a plain
-    /// Vault log are left out, damaged or not.
+    /// Where every line that has some words is of a record that fits, and only such are, the other
+    /// lines of a plain Vault log are left out, damaged or not.
     #[must_use]
     pub fn fitting(mut self, filter: Filter) -> Fitting {
         let mut search = Search::new(filter);
@@ -167,6 +167,7 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, wanted: &mut Wanted) -> 
     archive.columns.extend(&batch);
     std::mem::swap(&mut *shared.dictionary(), &mut archive.columns.dictionary);
     archive.columns.sort();
+    archive.columns.shrink();
     archive.growing.latest.settle();
     progress.finish();
     archive
@@ -208,6 +209,7 @@ fn vault(
         next: 0,
         whole: original.read_to,
         greps: &mut wanted.greps,
+        sifted: sifts.then_some(original),
         ended: false,
     };
     thread::scope(|scope| {
@@ -227,7 +229,9 @@ fn vault(
             }
         }
     });
-    original.set_lines(taking.lines.before());
+    if !sifts {
+        original.set_lines(taking.lines.before());
+    }
 }
 
 /// Takes segments in the order of the file, however they come.
@@ -243,6 +247,8 @@ struct Taking<'a, 'b> {
     /// Up to where lines have an end.
     whole: u64,
     greps: &'a mut [&'b mut Grep],
+    /// The file, where lines are left out and therefore not counted.
+    sifted: Option<&'a Original>,
     /// True once a segment could not be read to its end. What others have read behind it is left
     /// out: where its lines stand cannot be counted, and what is told is that the rest is missing.
     ended: bool,
@@ -256,7 +262,11 @@ impl Taking<'_, '_> {
             let codes = &mut self.codes;
             self.join.take(&segment, self.file, codes, self.columns);
             for mut rejected in segment.rejected {
-                rejected.place.line += self.lines.ended + 1;
+                rejected.place.line = match self.sifted {
+                    // It is rare, and takes less time than to count all lines of every file.
+                    Some(original) => original.line_number(rejected.place.byte).unwrap_or(0),
+                    None => rejected.place.line + self.lines.ended + 1,
+                };
                 self.progress.reject(rejected);
             }
             self.lines.take(segment.number, &segment.ends);
@@ -454,6 +464,7 @@ mod tests {
                 ended: false,
                 whole: 0,
                 greps: &mut [],
+                sifted: None,
             };
             let failed = Trouble::Failed {
                 path: "log".into(),

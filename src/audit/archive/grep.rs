@@ -10,6 +10,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::original::{Gone, Original};
 use crate::audit::lines::{Aligned, LONGEST_LINE};
 use crate::audit::parallel::threads;
+use crate::audit::scan::letters::Letters;
 use crate::query::{Case, Words};
 
 /// What one thread takes at once, in bytes: it fits the second-level cache.
@@ -42,8 +43,8 @@ pub(super) struct Grep {
 /// What is looked for.
 pub(super) enum Needle {
     Exact(Box<Finder<'static>>),
-    /// In capitals or not; the words are ASCII and in small letters.
-    Small(Box<Finder<'static>>),
+    /// In capitals or not; the words are ASCII.
+    Letters(Letters),
     /// In capitals or not.
     Either(Regex),
 }
@@ -54,9 +55,11 @@ impl Needle {
         if words.case() == Case::Exact {
             return exact();
         }
-        if words.plain().is_ascii() {
-            let small = words.plain().to_ascii_lowercase();
-            return Self::Small(Box::new(Finder::new(&small).into_owned()));
+        if words.plain().is_empty() {
+            return exact();
+        }
+        if let Some(letters) = Letters::new(words.plain()) {
+            return Self::Letters(letters);
         }
         let pattern = regex::escape(words.plain());
         let built = RegexBuilder::new(&pattern).case_insensitive(true).build();
@@ -64,41 +67,18 @@ impl Needle {
         built.map_or_else(|_| exact(), Self::Either)
     }
 
-    /// Gives where in a text the lines begin that have it. `small` is room for pieces of the text
-    /// in small letters: to write them down and look for words is several times faster than to
-    /// look for a pattern.
-    pub(super) fn lines(&self, text: &[u8], small: &mut Vec<u8>, found: &mut dyn FnMut(usize)) {
+    /// Gives where in a text the lines begin that have it.
+    pub(super) fn lines(&self, text: &[u8], found: &mut dyn FnMut(usize)) {
         match self {
             Self::Exact(finder) => each_line(text, |rest| finder.find(rest), found),
+            Self::Letters(letters) => each_line(text, |rest| letters.find(rest), found),
             Self::Either(pattern) => {
                 let find = |rest: &[u8]| pattern.find(rest).map(|found| found.start());
                 each_line(text, find, found);
             }
-            Self::Small(finder) => {
-                // Every piece ends with its last line, so that no words lie across two.
-                let mut begin = 0;
-                while begin < text.len() {
-                    let rest = text.get(begin..).unwrap_or_default();
-                    let piece = rest.get(..AT_ONCE).unwrap_or(rest);
-                    let length = match memchr::memrchr(b'\n', piece) {
-                        Some(end) => end + 1,
-                        None => memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1),
-                    };
-                    let piece = rest.get(..length).unwrap_or(rest);
-                    small.clear();
-                    small.extend(piece.iter().map(u8::to_ascii_lowercase));
-                    let mut told = |line| found(begin + line);
-                    each_line(small, |rest| finder.find(rest), &mut told);
-                    begin += length;
-                }
-                small.shrink_to(AT_ONCE);
-            }
         }
     }
 }
-
-/// Written down in small letters at once, in bytes, but for a line that is longer.
-const AT_ONCE: usize = 128 << 10;
 
 /// Gives where the lines begin in which something is found.
 fn each_line(text: &[u8], find: impl Fn(&[u8]) -> Option<usize>, found: &mut dyn FnMut(usize)) {
@@ -240,7 +220,7 @@ fn lines_with(
     let all = Mutex::new(Vec::new());
     let work = || -> Result<(), Gone> {
         let room = usize::try_from(PIECE).unwrap_or(0) + BEYOND;
-        let (mut buffer, mut small) = (Aligned::new(room), Vec::new());
+        let mut buffer = Aligned::new(room);
         loop {
             let piece = next.fetch_add(1, Ordering::Relaxed);
             if piece >= pieces {
@@ -248,13 +228,7 @@ fn lines_with(
             }
             let start = from + piece as u64 * PIECE;
             let end = to.min(start + PIECE);
-            let lines = in_piece(
-                needle,
-                original,
-                (&mut buffer, &mut small),
-                (start, end),
-                length,
-            )?;
+            let lines = in_piece(needle, original, &mut buffer, (start, end), length)?;
             let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
             all.push((piece, lines));
         }
@@ -288,7 +262,7 @@ fn together(threads: usize, work: impl Fn() -> Result<(), Gone> + Copy + Send) -
 fn in_piece(
     needle: &Needle,
     original: &Original,
-    (buffer, small): (&mut Aligned, &mut Vec<u8>),
+    buffer: &mut Aligned,
     (start, end): (u64, u64),
     length: u64,
 ) -> Result<Vec<u64>, Gone> {
@@ -328,7 +302,7 @@ fn in_piece(
         let mut lines = Vec::new();
         let first = skip.unwrap_or(text.len());
         let text = text.get(first..).unwrap_or_default();
-        needle.lines(text, small, &mut |line| {
+        needle.lines(text, &mut |line| {
             lines.push(begin + (first + line) as u64);
         });
         return Ok(lines);

@@ -45,9 +45,10 @@ pub(super) struct Segment {
     pub(super) requests: Vec<Half>,
     /// The words that its reader met for the first time, in the order of their codes.
     pub(super) fresh: [Vec<String>; SAID],
-    /// With the line counted from 0 within the segment.
+    /// With the line counted from 0 within the segment, where lines are counted.
     pub(super) rejected: Vec<Rejected>,
-    /// How many lines end in each [`STRIDE`] of the file, from the segment's first on.
+    /// How many lines end in each [`STRIDE`] of the file, from the segment's first on; not counted
+    /// where lines are left out.
     pub(super) ends: Vec<u32>,
     /// For each of the words that are looked for: where the lines begin that have them.
     pub(super) hits: Vec<Vec<u64>>,
@@ -72,7 +73,6 @@ pub(super) struct Reader {
     needles: Vec<Arc<Needle>>,
     /// True where lines without any of the words are left out.
     sifts: bool,
-    small: Vec<u8>,
 }
 
 impl Reader {
@@ -96,7 +96,6 @@ impl Reader {
             counter: Arc::clone(counter),
             needles: Vec::new(),
             sifts: false,
-            small: Vec::new(),
         }
     }
 
@@ -292,15 +291,9 @@ impl Reader {
         let mut walk = Walk::new(text, &mut shapes);
         let next = if self.sifts {
             let own = until_line_end(text, bytes.end - at);
-            let mut counted = 0;
             for from in self.look(at, own, segment) {
-                let before = own.get(counted..from).unwrap_or_default();
-                segment.lines_ended(at + counted as u64, before);
-                counted = from;
                 self.line(&mut walk, text, (at, from), segment);
             }
-            let rest = own.get(counted..).unwrap_or_default();
-            segment.lines_ended(at + counted as u64, rest);
             own.len()
         } else {
             let mut from = 0;
@@ -351,7 +344,7 @@ impl Reader {
     fn look(&mut self, at: u64, text: &[u8], segment: &mut Segment) -> Vec<usize> {
         let mut any = Vec::new();
         for (needle, hits) in self.needles.iter().zip(&mut segment.hits) {
-            needle.lines(text, &mut self.small, &mut |line| {
+            needle.lines(text, &mut |line| {
                 hits.push(at + line as u64);
                 any.push(line);
             });
@@ -443,26 +436,7 @@ fn before_failure(content: &Content, room: &mut [u8], at: u64) -> usize {
 }
 
 impl Segment {
-    /// Counts the line ends in a text that begins at a place in the file.
-    fn lines_ended(&mut self, mut at: u64, mut text: &[u8]) {
-        while !text.is_empty() {
-            let room = STRIDE - usize::try_from(at % STRIDE as u64).unwrap_or(0);
-            let (some, rest) = text.split_at(room.min(text.len()));
-            let ends = memchr::memchr_iter(b'\n', some).count();
-            if ends > 0 {
-                self.end_lines(at, u32::try_from(ends).unwrap_or(u32::MAX));
-            }
-            at += some.len() as u64;
-            text = rest;
-        }
-    }
-
     fn line_ended(&mut self, at: u64) {
-        self.end_lines(at, 1);
-    }
-
-    /// So many more lines end in the [`STRIDE`] of a place.
-    fn end_lines(&mut self, at: u64, count: u32) {
         let first = self.number * SEGMENT / STRIDE as u64;
         let stride = (at / STRIDE as u64).saturating_sub(first);
         let stride = usize::try_from(stride).unwrap_or(usize::MAX);
@@ -470,7 +444,7 @@ impl Segment {
             self.ends.resize(stride + 1, 0);
         }
         if let Some(ends) = self.ends.get_mut(stride) {
-            *ends += count;
+            *ends += 1;
         }
     }
 }

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::ops::{Deref, Range};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -43,6 +44,11 @@ where
     let words = std::str::from_utf8(bytes).ok();
     match words.and_then(|words| pick(words, &mut record)) {
         Some(()) => tell(&record),
+        // serde would take a list for the members in their order.
+        None if bytes.trim_ascii_start().first() == Some(&b'[') => {
+            json::<IgnoredAny>(bytes, what)?;
+            Err(format!("no {what}: a list and no object"))
+        }
         None => tell(&json(bytes, what)?),
     }
 }

@@ -9,6 +9,7 @@
 
 mod cursor;
 pub(super) mod found;
+pub(super) mod letters;
 pub(super) mod shape;
 mod vectors;
 pub(super) mod walk;

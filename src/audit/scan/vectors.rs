@@ -65,6 +65,10 @@ pub(super) trait Vectors: Copy {
 
     /// True where all bytes that count are the same.
     fn is(self, some: &[u8; CHUNK], chunk: &Chunk) -> bool;
+
+    /// Bytes that are a small letter, which is given, or its capital; of other bytes, which are
+    /// given with the bit set that makes the difference, those that differ by that alone.
+    fn letters(self, block: &[u8; BLOCK], small: u8) -> u64;
 }
 
 /// What is to be done with vectors.
@@ -119,6 +123,13 @@ impl Vectors for Plain {
     fn is(self, some: &[u8; CHUNK], chunk: &Chunk) -> bool {
         let mut both = some.iter().zip(&chunk.bytes).zip(&chunk.mask);
         both.all(|((some, byte), mask)| (some ^ byte) & mask == 0)
+    }
+
+    fn letters(self, block: &[u8; BLOCK], small: u8) -> u64 {
+        let are = block.iter().enumerate();
+        are.fold(0, |bits, (at, byte)| {
+            bits | u64::from(byte | 0x20 == small) << at
+        })
     }
 }
 
@@ -180,6 +191,12 @@ mod fast {
             // SAFETY: as above.
             unsafe { is_chunk(some, chunk) }
         }
+
+        #[inline(always)]
+        fn letters(self, block: &[u8; BLOCK], small: u8) -> u64 {
+            // SAFETY: as above.
+            unsafe { letters(block, small) }
+        }
     }
 
     #[target_feature(enable = "avx2")]
@@ -220,6 +237,17 @@ mod fast {
     #[inline]
     fn is(bytes: __m256i, byte: u8) -> __m256i {
         _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte.cast_signed()))
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn letters(block: &[u8; BLOCK], small: u8) -> u64 {
+        let (low, high) = halves(block);
+        let bit = _mm256_set1_epi8(0x20);
+        bits(
+            is(_mm256_or_si256(low, bit), small),
+            is(_mm256_or_si256(high, bit), small),
+        )
     }
 
     /// The bytes that are controls or beyond ASCII: as signed numbers both are below 0x20.
@@ -292,7 +320,7 @@ mod tests {
             6 => prop::sample::select(b"\"\"\\\\{}[]\n,:".to_vec()),
             4 => 0x20..0x7f_u8,
             1 => any::<u8>(),
-        ], BLOCK), bits: u64, change in 0..CHUNK, length in 0..=CHUNK) {
+        ], BLOCK), bits: u64, change in 0..CHUNK, length in 0..=CHUNK, letter in prop::sample::select(b"{a\"z".to_vec())) {
             let Some(fast) = fast::if_possible() else {
                 return Ok(());
             };
@@ -300,6 +328,7 @@ mod tests {
             prop_assert_eq!(fast.stops(&block), Plain.stops(&block));
             prop_assert_eq!(fast.bytes(&block), Plain.bytes(&block));
             prop_assert_eq!(fast.prefix(bits), Plain.prefix(bits));
+            prop_assert_eq!(fast.letters(&block, letter), Plain.letters(&block, letter));
             let mut some: [u8; CHUNK] = *block.first_chunk().unwrap();
             let chunk = Chunk::of(&some[..length]);
             some[change] ^= 1;

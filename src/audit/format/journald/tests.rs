@@ -73,6 +73,26 @@ fn a_login_is_believed_only_of_the_command_that_tells_logins() {
     assert!(record(&without).login.is_some());
 }
 
+/// serde would take its elements for the members.
+#[test]
+fn a_list_is_no_line_of_the_journal() {
+    let place = Place {
+        file: "log".into(),
+        line: 1,
+        byte: 0,
+    };
+    for list in [
+        r#"["1795612411014000"]"#,
+        "[]",
+        r#" ["1795612411014000","a","b"]"#,
+    ] {
+        let reason = read(list.as_bytes(), &place).unwrap_err();
+        assert!(reason.contains("a list and no object"), "{reason}");
+    }
+    let reason = read(b"[1,", &place).unwrap_err();
+    assert!(reason.contains("ends early"), "{reason}");
+}
+
 #[test]
 fn a_message_may_be_bytes_or_null_or_written_twice() {
     for (message, read) in [

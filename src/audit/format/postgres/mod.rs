@@ -68,6 +68,10 @@ fn kept(mut words: String) -> Text {
         .find(|at| words.is_char_boundary(*at))
         .unwrap_or(0);
     words.truncate(cut);
+    // The room of a long line is not kept for the few words that are.
+    if words.capacity() > 2 * words.len() {
+        words.shrink_to_fit();
+    }
     match without_passwords(&words) {
         Cow::Owned(masked) => Text::from(masked),
         Cow::Borrowed(_) => Text::from(words),

@@ -109,18 +109,14 @@ const PREFIXES: usize = 256;
 const LONGEST: usize = 256;
 
 /// Prefixes of lines before and what they tell: a connection begins each of its lines with the same.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Prefixes(Vec<(String, Prefix)>);
-
-impl Default for Prefixes {
-    fn default() -> Self {
-        Self(vec![Default::default(); PREFIXES])
-    }
-}
 
 impl Prefixes {
     /// What [`Prefix::of`] makes of a prefix.
     pub(super) fn of(&mut self, prefix: &str) -> Cow<'_, Prefix> {
+        // Not before: some readers read one record.
+        self.0.resize(PREFIXES, Default::default());
         let Some((known, said)) = self
             .0
             .get_mut(place(prefix.as_bytes()))
