@@ -375,31 +375,14 @@ fn call_name(mut hash: Hash<'_>, call: &ServiceCall) -> u128 {
         }
         return hash.end();
     }
-    let words = [
-        Some(&call.api),
-        Some(&call.method),
-        call.actor.as_ref(),
-        call.acting_as.as_ref(),
-        call.remote_address.as_ref(),
-        call.user_agent.as_ref(),
-        call.resource.as_ref(),
-        call.region.as_ref(),
-        call.error.as_ref(),
-    ];
-    hash.time(call.time);
-    for word in words {
-        hash.some(word);
-    }
+    hash.time(call.time).words(&call.words());
     hash.word(call.ending.outcome()).end()
 }
 
 /// As [`JournalRecord::identity`] has it, of one without a cursor.
 fn journal(mut hash: Hash<'_>, record: &JournalRecord) -> u128 {
     hash.word("journald").time(record.time);
-    for word in [&record.host, &record.unit, &record.program] {
-        hash.some(word.as_ref());
-    }
-    hash.text(&record.message).end()
+    hash.words(&record.words()).end()
 }
 
 /// As [`AccessRecord::identity`] has it.

@@ -128,6 +128,22 @@ pub struct ServiceCall {
 }
 
 impl ServiceCall {
+    /// All that it says in words, but for its id; what it does not tell is empty.
+    pub(in crate::audit) fn words(&self) -> [&str; 9] {
+        [
+            Some(&self.api),
+            Some(&self.method),
+            self.actor.as_ref(),
+            self.acting_as.as_ref(),
+            self.remote_address.as_ref(),
+            self.user_agent.as_ref(),
+            self.resource.as_ref(),
+            self.region.as_ref(),
+            self.error.as_ref(),
+        ]
+        .map(|word| word.map_or("", Text::raw))
+    }
+
     /// What tells the call: its id and time where it has one, else all that it says. The stage is
     /// no part of it, so that the stages of one call share it.
     #[must_use]
@@ -141,21 +157,10 @@ impl ServiceCall {
                 _ => digest.word(&of_time(self.time)).end(),
             };
         }
-        let words = [
-            Some(&self.api),
-            Some(&self.method),
-            self.actor.as_ref(),
-            self.acting_as.as_ref(),
-            self.remote_address.as_ref(),
-            self.user_agent.as_ref(),
-            self.resource.as_ref(),
-            self.region.as_ref(),
-            self.error.as_ref(),
-        ];
-        words
+        self.words()
             .iter()
             .fold(digest.word(&of_time(self.time)), |digest, word| {
-                digest.word(word.map_or("", |w| w.raw()).as_bytes())
+                digest.word(word.as_bytes())
             })
             .word(self.ending.outcome().as_bytes())
             .end()

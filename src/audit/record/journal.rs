@@ -39,6 +39,13 @@ pub struct JournalRecord {
 }
 
 impl JournalRecord {
+    /// All that it says in words that tells it from others; what it does not tell is empty.
+    pub(in crate::audit) fn words(&self) -> [&str; 4] {
+        let told = [&self.host, &self.unit, &self.program];
+        let [host, unit, program] = told.map(|text| text.as_ref().map_or("", Text::raw));
+        [host, unit, program, self.message.raw()]
+    }
+
     /// What tells it: its cursor, else all that it says.
     #[must_use]
     pub fn identity(&self) -> u128 {
@@ -46,13 +53,11 @@ impl JournalRecord {
         if let Some(cursor) = &self.cursor {
             return digest.word(cursor.raw().as_bytes()).end();
         }
-        let words = [&self.host, &self.unit, &self.program];
-        words
+        self.words()
             .iter()
             .fold(digest.word(&of_time(self.time)), |digest, word| {
-                digest.word(word.as_ref().map_or("", Text::raw).as_bytes())
+                digest.word(word.as_bytes())
             })
-            .word(self.message.raw().as_bytes())
             .end()
     }
 
