@@ -159,13 +159,19 @@ fn rows_with_words_are_counted_as_an_archive_of_everything_counts_them() {
             assert_eq!(fitting, counted, "{words} {names:?}");
             let rejections = told.rejections();
             let of_words = rejections.iter().filter(|rejected| {
-                let damaged = rejected.excerpt.raw();
+                let line = usize::try_from(rejected.place.line).unwrap() - 1;
+                let file = rejected.place.file.raw();
+                let line = if file.ends_with("a.2") {
+                    line + 2000
+                } else {
+                    line
+                };
                 // Of web logs every line is read.
-                rejected.place.file.raw().ends_with("web")
-                    || any.iter().any(|word| damaged.contains(word))
+                file.ends_with("web") || any.iter().any(|word| lines[line].contains(word))
             });
             let of_words: Vec<_> = of_words.cloned().collect();
-            assert!(any.contains(&"nowhere") || any.contains(&"NEEDLE") || of_words.len() > 50);
+            let none = ["nowhere", "NEEDLE"].contains(&words);
+            assert!(none || of_words.len() > 50);
             assert_eq!(progress.rejections(), of_words, "{words} {names:?}");
         }
         // What is asked of a field may be told by any line.
