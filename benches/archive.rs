@@ -182,6 +182,7 @@ const DUCKDB: &str = r#"
 import sys, time, duckdb
 base = duckdb.connect()
 base.execute("SET threads = 2")
+base.execute("SET enable_progress_bar = false")
 began = time.perf_counter()
 base.execute("""CREATE TABLE calls AS SELECT time, type, error, request.id AS id,
     request.operation AS operation, request.path AS path, request.remote_address AS address,

@@ -110,15 +110,24 @@ const LONGEST: usize = 256;
 
 /// Prefixes of lines before and what they tell: a connection begins each of its lines with the same.
 #[derive(Debug, Default)]
-pub(super) struct Prefixes(Vec<(String, Prefix)>);
+pub(super) struct Prefixes {
+    known: Vec<(String, Prefix)>,
+    /// Whether one was asked for.
+    is_asked: bool,
+}
 
 impl Prefixes {
     /// What [`Prefix::of`] makes of a prefix.
     pub(super) fn of(&mut self, prefix: &str) -> Cow<'_, Prefix> {
-        // Not before: some readers read one record.
-        self.0.resize(PREFIXES, Default::default());
+        // Many readers read one record: room is made for the second.
+        if !std::mem::replace(&mut self.is_asked, true) {
+            return Cow::Owned(Prefix::of(prefix));
+        }
+        if self.known.is_empty() {
+            self.known.resize(PREFIXES, Default::default());
+        }
         let Some((known, said)) = self
-            .0
+            .known
             .get_mut(place(prefix.as_bytes()))
             .filter(|_| prefix.len() <= LONGEST)
         else {
