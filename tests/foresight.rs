@@ -186,6 +186,31 @@ fn a_window_that_chance_made_bad_does_not_acquit_the_cutover_after_it() {
     assert_eq!(modes, ["F1"], "{whole:?}");
 }
 
+/// A first window in which two of three regions refuse nobody is one window, not two: what is usual
+/// is not learnt from it alone.
+#[test]
+fn a_first_window_that_chance_made_good_makes_no_spike_of_the_usual() {
+    let plan = |window, rate, noise, start| Plan {
+        fault: Fault::Nothing,
+        fleet: 1,
+        regions: 3,
+        window,
+        rate,
+        noise,
+        start,
+        cured: false,
+    };
+    let mess = Mess {
+        seed: 726_933_259_109_261_653,
+        lost: 58,
+        twice: 3,
+        ahead: 0,
+    };
+    let plans = [plan(20, 186, 0, 0), plan(15, 167, 15, 41)];
+    let whole = found(&of(&made::events(&made::lines(&plans, &mess))));
+    assert!(whole.is_empty(), "{whole:?}");
+}
+
 proptest! {
     // `PROPTEST_CASES` sets how many.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]

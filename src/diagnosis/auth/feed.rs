@@ -36,7 +36,8 @@ pub(super) struct Part {
     pub(super) end: Option<Timestamp>,
     /// The end of its first window.
     pub(super) since: Timestamp,
-    pub(super) round: u32,
+    /// The round that it was last counted in.
+    pub(super) round: Option<u32>,
 }
 
 /// What all parts of a source say of one window.
@@ -89,7 +90,7 @@ impl Feed {
             series: Series::default(),
             end: None,
             since: end,
-            round: 0,
+            round: None,
         });
         parts.len().checked_sub(1)
     }
@@ -131,7 +132,7 @@ impl Feed {
             self.usual_parts += 1;
             return verdict;
         }
-        let next = (part.round == self.round.number && self.round.parts > 0)
+        let next = part.round == Some(self.round.number)
             || self
                 .round
                 .told
@@ -142,7 +143,7 @@ impl Feed {
             verdicts[1] = self.close();
         }
         if let Some(part) = self.parts.get_mut(at) {
-            part.round = self.round.number;
+            part.round = Some(self.round.number);
         }
         let round = &mut self.round;
         round.bad += bad;
