@@ -1,5 +1,6 @@
 //! The index: what is known of each row without looking at its line again.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::codes::{Codes, reordered, turned};
@@ -24,7 +25,7 @@ pub(super) const fn coded(field: Field) -> Option<usize> {
 const OFFSET_BITS: u32 = 44;
 
 /// The longest way back from a response to its request that is kept, in bytes.
-pub(super) const LONGEST_BACK: u64 = (1 << 31) - 1;
+const LONGEST_BACK: u64 = (1 << 31) - 1;
 
 /// The bit beside the way back that says that something went wrong.
 const ERROR: u32 = 1 << 31;
@@ -48,6 +49,14 @@ impl At {
             file: u32::try_from(packed >> OFFSET_BITS).unwrap_or(0),
             offset: packed & ((1 << OFFSET_BITS) - 1),
         }
+    }
+
+    /// How many bytes before this last line of a call its first one stands; 0 where that is not
+    /// kept with the row.
+    pub(super) fn back_to(self, first: Self) -> u32 {
+        let distance = self.offset.checked_sub(first.offset);
+        let near = distance.filter(|far| first.file == self.file && *far <= LONGEST_BACK);
+        near.and_then(|far| u32::try_from(far).ok()).unwrap_or(0)
     }
 }
 
@@ -78,6 +87,9 @@ pub(super) struct Columns {
     pub(super) times: Vec<i64>,
     places: Vec<u64>,
     backs: Vec<u32>,
+    /// Where the requests stand that are in another file, or too far away, by the places of their
+    /// last lines: few but where a log was rotated between a request and its answer.
+    elsewhere: HashMap<u64, u64>,
     pub(super) codes: [Codes; CODED],
     pub(super) dictionary: Dictionary,
     /// False once a row is earlier than one before it.
@@ -90,6 +102,7 @@ impl Columns {
             times: Vec::new(),
             places: Vec::new(),
             backs: Vec::new(),
+            elsewhere: HashMap::new(),
             codes: std::array::from_fn(|_| Codes::Absent(0)),
             dictionary: Dictionary::new(),
             in_order: true,
@@ -136,6 +149,14 @@ impl Columns {
         }
     }
 
+    /// Remembers where the first line of a call stands whose last line stands at `last`, if a row
+    /// does not tell it itself.
+    pub(super) fn began(&mut self, last: At, first: At) {
+        if first != last && last.back_to(first) == 0 {
+            self.elsewhere.insert(last.pack(), first.pack());
+        }
+    }
+
     /// Puts a row where it belongs by its time, behind those of the same; gives its number.
     pub(super) fn insert(&mut self, entry: &Entry) -> usize {
         let row = self.times.partition_point(|time| *time <= entry.time);
@@ -172,6 +193,7 @@ impl Columns {
         let row = first + same.position(|(other, _)| *other == place)?;
         self.times.remove(row);
         self.places.remove(row);
+        self.elsewhere.remove(&place);
         self.backs.remove(row);
         for column in &mut self.codes {
             column.remove(row);
@@ -181,13 +203,23 @@ impl Columns {
 
     /// Where a row's last line stands, and its request; `None` for a request without an answer.
     pub(super) fn lines(&self, row: usize) -> Option<(At, Option<At>)> {
-        let at = At::unpack(*self.places.get(row)?);
+        let place = *self.places.get(row)?;
+        let at = At::unpack(place);
         let back = u64::from(self.backs.get(row)? & !ERROR);
-        let request = (back > 0).then(|| At {
+        if back == 0 {
+            return Some((at, self.elsewhere.get(&place).copied().map(At::unpack)));
+        }
+        let request = At {
             file: at.file,
             offset: at.offset.saturating_sub(back),
-        });
-        Some((at, request))
+        };
+        Some((at, Some(request)))
+    }
+
+    /// Where a row stands, for a person: its first line.
+    pub(super) fn place(&self, row: usize) -> Option<At> {
+        let (last, first) = self.lines(row)?;
+        Some(first.unwrap_or(last))
     }
 
     /// True where a row's field `error` says something.
@@ -234,6 +266,7 @@ impl Columns {
         self.times.shrink_to_fit();
         self.places.shrink_to_fit();
         self.backs.shrink_to_fit();
+        self.elsewhere.shrink_to_fit();
         self.codes.iter_mut().for_each(Codes::shrink);
     }
 
@@ -257,7 +290,9 @@ impl Columns {
             self.times.capacity() * 8 + self.places.capacity() * 8 + self.backs.capacity() * 4;
         let codes: usize = self.codes.iter().map(Codes::bytes).sum();
         let words: usize = self.dictionary.words.iter().map(Words::bytes).sum();
-        rows + codes + words
+        // A place, another one, and a byte of the table for each.
+        let elsewhere = self.elsewhere.capacity() * 17;
+        rows + codes + words + elsewhere
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use super::columns::{At, Columns, Entry, LONGEST_BACK, nanos};
+use super::columns::{At, Columns, Entry, nanos};
 use super::grep::Grep;
 use super::grow::{Growing, Open};
 use super::handles::make_room;
@@ -55,26 +55,22 @@ impl Opened {
     /// Counts the rows that fit.
     ///
     /// Where every line that has some words is of a record that fits, and only such are, the other
-    /// lines of a plain Vault log are left out, damaged or not.
+    /// lines of a plain Vault log are left out, damaged or not. Of several such logs every line is
+    /// read: the two lines of a call may stand in two of them, and each in both.
     #[must_use]
     pub fn fitting(mut self, filter: Filter) -> Fitting {
         let mut search = Search::new(filter);
         let inputs = self.inputs();
-        let sifts = search.filter().is_words();
         let mut wanted = Wanted {
+            sifts: search.filter().is_words(),
             greps: search.greps_mut(),
-            sifts,
         };
         let archive = gather(inputs, &self.progress(), &mut wanted);
+        let sifted = wanted.sifts;
         while !search.step(&archive) {}
-        let sifted = sifts && archive.originals.iter().any(|o| o.kind == Kind::Vault);
         Fitting {
             rows: search.found() as u64,
-            of: if sifted {
-                None
-            } else {
-                Some(archive.len() as u64)
-            },
+            of: (!sifted).then_some(archive.len() as u64),
             wrong: search.wrong().map(str::to_owned),
         }
     }
@@ -110,7 +106,7 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, wanted: &mut Wanted) -> 
         progress: Arc::clone(progress),
         growing: Growing::new(join.ids().clone()),
     };
-    let mut merged = Vec::new();
+    let (mut logs, mut merged) = (Vec::new(), Vec::new());
     make_room(inputs.len());
     for mut input in inputs {
         let trouble = &mut |t| progress.trouble(t);
@@ -132,18 +128,22 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, wanted: &mut Wanted) -> 
         original.packed = packed;
         original.find_end(length);
         if kind == Kind::Vault {
-            let file = u32::try_from(archive.originals.len()).unwrap_or(u32::MAX);
-            vault(
-                (&original, file, length),
-                &mut join,
-                &mut archive.columns,
-                progress,
-                wanted,
-            );
+            logs.push((original.begins(), archive.originals.len(), length));
         } else {
             merged.push(input);
         }
         archive.originals.push(original);
+    }
+    // Of a rotated log's files the older is read first, however they are named: it has requests
+    // that the next one answers.
+    logs.sort_unstable();
+    // A line with the words may stand in another file than what says that it is a row of its own.
+    wanted.sifts &= logs.len() == 1;
+    for (_, at, length) in logs {
+        if let (Some(original), Ok(file)) = (archive.originals.get(at), u32::try_from(at)) {
+            let of = (original, file, length);
+            vault(of, &mut join, &mut archive.columns, progress, wanted);
+        }
     }
     archive.growing = join.finish(&mut archive.columns);
     let scanner = archive.growing.scanner().clone();
@@ -154,13 +154,14 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, wanted: &mut Wanted) -> 
     let mut batch = Vec::with_capacity(BATCH);
     while merge.advance_rows(&mut |come| match come {
         Come::Row(item, coded, Sighting::New) => {
-            let entry = entry(item.time, coded, 0);
-            archive.take(&entry, (item.id, item.half), &mut batch);
+            let at = at(coded);
+            let entry = entry(item.time, coded, at);
+            archive.take((&entry, at), (item.id, item.half), &mut batch);
         }
         Come::Row(..) => {}
         Come::Out(out) => {
-            if let Some((entry, named)) = row(out, &mut files, &shared) {
-                archive.take(&entry, named, &mut batch);
+            if let Some((entry, first, named)) = row(out, &mut files, &shared) {
+                archive.take((&entry, first), named, &mut batch);
             }
         }
     }) {}
@@ -336,13 +337,13 @@ impl Files {
 /// What names a row, and whether something else belongs to it.
 type Named = (u128, Half);
 
-/// A row that came out of the merge.
-fn row(out: Out, files: &mut Files, shared: &Shared) -> Option<(Entry, Named)> {
+/// A row that came out of the merge, and where its first line stands.
+fn row(out: Out, files: &mut Files, shared: &Shared) -> Option<(Entry, At, Named)> {
     let told = out.answer.as_ref().unwrap_or(&out.first);
     let (named, time) = ((told.id, told.half), told.time);
     let Kept::Row(first) = out.first.kept else {
-        let entry = full(out, files, shared)?;
-        return Some((entry, named));
+        let (entry, first) = full(out, files, shared)?;
+        return Some((entry, first, named));
     };
     if out.sighting != Sighting::New {
         return None;
@@ -353,8 +354,8 @@ fn row(out: Out, files: &mut Files, shared: &Shared) -> Option<(Entry, Named)> {
         Some(_) => return None,
         None => first,
     };
-    let back = way_back(at(&first), at(&last));
-    Some((entry(time, &last, back), named))
+    let first = at(&first);
+    Some((entry(time, &last, first), first, named))
 }
 
 fn at(coded: &Coded) -> At {
@@ -364,42 +365,37 @@ fn at(coded: &Coded) -> At {
     }
 }
 
-fn entry(time: Timestamp, coded: &Coded, back: u32) -> Entry {
+fn entry(time: Timestamp, coded: &Coded, first: At) -> Entry {
+    let at = at(coded);
     Entry {
         time: nanos(time),
-        at: at(coded),
-        back,
+        at,
+        back: at.back_to(first),
         has_error: coded.has_error,
         codes: coded.codes,
     }
 }
 
 /// The same of one that came as a record: a Vault call that stands in another log.
-fn full(out: Out, files: &Files, shared: &Shared) -> Option<Entry> {
+fn full(out: Out, files: &Files, shared: &Shared) -> Option<(Entry, At)> {
     let sighted = sighted(out)?;
     let row = AuditRow::of(&sighted)?;
     let first = files.at(&row.place)?;
     let last = sighted.answer.and_then(|answer| files.at(&answer));
     let last = last.unwrap_or(first);
-    Some(Entry {
+    let entry = Entry {
         time: nanos(row.time),
         at: last,
-        back: way_back(first, last),
+        back: last.back_to(first),
         has_error: row.error.is_some(),
         codes: shared.dictionary().codes_of(&row),
-    })
-}
-
-/// How many bytes before the last line of a call its first one stands; 0 where that is not kept.
-fn way_back(first: At, last: At) -> u32 {
-    let distance = last.offset.checked_sub(first.offset);
-    let near = distance.filter(|far| first.file == last.file && *far <= LONGEST_BACK);
-    near.and_then(|far| u32::try_from(far).ok()).unwrap_or(0)
+    };
+    Some((entry, first))
 }
 
 impl Archive {
-    /// Takes a row in, with others.
-    fn take(&mut self, entry: &Entry, (id, half): Named, batch: &mut Vec<Entry>) {
+    /// Takes a row in whose first line stands at `first`, with others.
+    fn take(&mut self, (entry, first): (&Entry, At), (id, half): Named, batch: &mut Vec<Entry>) {
         if self.original(entry.at).is_err() {
             return;
         }
@@ -408,6 +404,7 @@ impl Archive {
             at: entry.at,
             stage: half.stage(),
         };
+        self.columns.began(entry.at, first);
         batch.push(*entry);
         if batch.len() == BATCH {
             self.columns.extend(batch);

@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry as Slot;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Archive;
-use super::columns::{At, Entry, LONGEST_BACK, nanos};
+use super::columns::{At, Entry, nanos};
 use super::half::Ids;
 use super::known::{KNOWN, Known, Latest, Recalled};
 use super::original::{Original, Torn};
@@ -222,17 +222,18 @@ impl Archive {
             return removed;
         };
         let is_done = stage == CallStage::Done;
-        let back = request_at.filter(|of| of.file == file && is_done);
-        let back = back.and_then(|of| at.offset.checked_sub(of.offset));
-        let back = back.filter(|back| *back <= LONGEST_BACK);
+        let began = request_at.filter(|_| is_done);
         let entry = Entry {
             time: nanos(row.time),
             at,
-            back: back.and_then(|back| u32::try_from(back).ok()).unwrap_or(0),
+            back: began.map_or(0, |first| at.back_to(first)),
             has_error: row.error.is_some(),
             codes: self.columns.dictionary.codes_of(&row),
         };
         let put = self.columns.insert(&entry);
+        if let Some(first) = began {
+            self.columns.began(at, first);
+        }
         let time = entry.time;
         self.growing.remember(name, Open { time, at, stage });
         Some(removed.map_or(put, |removed| removed.min(put)))

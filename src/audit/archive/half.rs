@@ -1,6 +1,6 @@
 //! What the index keeps of one line of a Vault audit log, and of the two that belong together.
 
-use super::columns::{LONGEST_BACK, nanos};
+use super::columns::{At, nanos};
 use crate::audit::derive::{secret_at, secret_of};
 use crate::audit::entry::{correlation_of, is_denied};
 use crate::audit::keyed::keyed;
@@ -66,11 +66,13 @@ impl Call {
     pub(super) fn of(request: &Half, response: Half) -> Self {
         let mut last = response;
         last.join(request);
-        let back = response.offset.checked_sub(request.offset);
-        let back = back.filter(|back| *back <= LONGEST_BACK);
+        let at = |half: &Half| At {
+            file: 0,
+            offset: half.offset,
+        };
         Self {
             last,
-            back: back.and_then(|back| u32::try_from(back).ok()).unwrap_or(0),
+            back: at(&response).back_to(at(request)),
         }
     }
 
@@ -87,7 +89,7 @@ impl Call {
 
 impl Half {
     /// Takes from the request what the response does not tell.
-    fn join(&mut self, request: &Self) {
+    pub(super) fn join(&mut self, request: &Self) {
         if !self.tells_who {
             self.said[ACTOR] = request.said[ACTOR];
         }

@@ -115,17 +115,27 @@ impl Join {
                 last: of_index(&call.last),
                 ..*call
             };
+            let mut began = None;
             if call.back == 0
                 && let Some((of, request)) = self.waiting.remove(&call.last.id)
             {
-                let joined = Call::of(&request, call.last);
-                call = Call {
-                    back: if of == file { joined.back } else { 0 },
-                    ..joined
+                call.last.join(&request);
+                let first = At {
+                    file: of,
+                    offset: request.offset,
                 };
+                let last = At {
+                    file,
+                    offset: call.last.offset,
+                };
+                call.back = last.back_to(first);
+                began = Some((last, first));
             }
             if self.put(&call, file, columns) {
                 self.latest.push(call.last.time, call.last.id);
+                if let Some((last, first)) = began {
+                    columns.began(last, first);
+                }
             }
         }
         columns.extend(&self.batch);

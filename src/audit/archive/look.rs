@@ -28,26 +28,27 @@ impl Archive {
 
     pub(super) fn look(&self, row: usize, numbered: bool) -> Result<AuditRow, Gone> {
         let (at, request) = self.columns.lines(row).ok_or(Gone::Cut)?;
-        let original = self.original(at)?;
-        let first = request.unwrap_or(at).offset;
+        let first = request.unwrap_or(at);
+        let (original, begins) = (self.original(at)?, self.original(first)?);
         let place = Place {
-            file: original.name().clone(),
+            file: begins.name().clone(),
             line: if numbered {
-                original.line_number(first)?
+                begins.line_number(first.offset)?
             } else {
                 0
             },
-            byte: first,
+            byte: first.offset,
         };
         let item = match original.kind {
-            Kind::Vault => call(original, at, request)?,
+            Kind::Vault => call((original, at), request.map(|at| (begins, at)))?,
             // Of a call that was told in stages the last one counts.
             kind => record(
                 original,
                 kind,
                 &Place {
+                    file: original.name().clone(),
+                    line: place.line,
                     byte: at.offset,
-                    ..place.clone()
                 },
             )?,
         };
@@ -77,17 +78,22 @@ impl Archive {
 }
 
 /// A Vault call whose last line stands at a place.
-fn call(original: &Original, at: At, request: Option<At>) -> Result<Item, Gone> {
+fn call(last: (&Original, At), request: Option<(&Original, At)>) -> Result<Item, Gone> {
+    let (original, at) = last;
     let entry = |line: &[u8]| -> Result<Box<VaultEntry>, Gone> {
         let entry = vault::entry(line.trim_ascii()).map_err(|why| Gone::Rejected(why.into()))?;
         Ok(Box::new(entry))
     };
-    let (request, last) = if let Some(request) = request {
-        let [request, last] = original.lines([request.offset, at.offset])?;
-        let last = entry(&last)?;
-        (Some(entry(&request)?), last)
-    } else {
-        (None, entry(&original.line(at.offset)?)?)
+    let (request, last) = match request {
+        Some((_, request)) if request.file == at.file => {
+            let [request, last] = original.lines([request.offset, at.offset])?;
+            (Some(entry(&request)?), entry(&last)?)
+        }
+        Some((before, request)) => {
+            let request = before.line(request.offset)?;
+            (Some(entry(&request)?), entry(&original.line(at.offset)?)?)
+        }
+        None => (None, entry(&original.line(at.offset)?)?),
     };
     Ok(Item::Vault(match last.kind {
         VaultKind::Response => VaultCall {
@@ -160,6 +166,6 @@ fn first_of(kind: Kind, window: &[u8], place: &Place, whole: bool) -> Option<Rea
 
 /// The field `file` of a row.
 pub(super) fn file_name(archive: &Archive, row: usize) -> Option<&Text> {
-    let (at, _) = archive.columns.lines(row)?;
+    let at = archive.columns.place(row)?;
     archive.original(at).ok().map(Original::name)
 }

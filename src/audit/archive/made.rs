@@ -186,7 +186,8 @@ fn calls_that_are_spread_over_files_and_told_twice_are_one_row_each() {
     }
 }
 
-/// Where a request stands is told by how far before its response it does, in one file only.
+/// Where a request stands is told by how far before its response it does, in one file only; of
+/// another file it is told by its own place.
 #[test]
 fn a_response_far_into_its_file_has_no_request_in_it_that_stands_in_another() {
     let folder = tempfile::tempdir().unwrap();
@@ -200,7 +201,8 @@ fn a_response_far_into_its_file_has_no_request_in_it_that_stands_in_another() {
     let archive = archive(&[&first, &second]);
     assert_eq!(archive.len(), 21);
     let row = archive.row(20, true).unwrap();
-    assert_eq!((row.id, row.place.line), (Some("id".into()), 20));
+    assert_eq!((row.id, row.place.line), (Some("id".into()), 2));
+    assert_eq!(Some(row.place.file.raw()), first.to_str());
     let indexed = archive.search(Filter::parse("actor:app").unwrap());
     assert_eq!(indexed.found(), 21);
 }

@@ -3,6 +3,8 @@
 
 #[cfg(test)]
 mod alone;
+#[cfg(test)]
+mod apart;
 mod codes;
 mod columns;
 mod count;

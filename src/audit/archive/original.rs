@@ -7,9 +7,11 @@ use std::io::{self, Write};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
+use super::columns::nanos;
 use super::handles::leaves_room;
 use crate::audit::detect::Kind;
 use crate::audit::follow::Block;
+use crate::audit::format::vault;
 use crate::audit::lines::LONGEST_LINE;
 use crate::audit::source::{Bytes, Content, Input, Packing};
 use crate::audit::trouble::{Trouble, name_of};
@@ -26,6 +28,9 @@ const NEAR: u64 = 8 << 10;
 
 /// Unpacked at once, in bytes.
 const CHUNK: usize = 256 << 10;
+
+/// As much of a log is looked at to know when it begins, in bytes.
+const HEAD: usize = 64 << 10;
 
 /// The last bytes of a file by which it is known again.
 const TAIL: u64 = 4 << 10;
@@ -150,6 +155,18 @@ impl Original {
             begin: self.read_to,
             length: length - self.read_to,
         });
+    }
+
+    /// The time of the first of its lines that is one of a Vault log, in nanoseconds since 1970;
+    /// the end of time where none of the first is. A log whose lines cannot be read there has no
+    /// rows that others could come before.
+    pub(super) fn begins(&self) -> i64 {
+        let mut room = vec![0; HEAD];
+        let got = self.content.read_at(&mut room, 0).unwrap_or(0);
+        let head = room.get(..got).unwrap_or_default();
+        let mut lines = head.split(|byte| *byte == b'\n');
+        let first = lines.find_map(|line| vault::entry(line.trim_ascii()).ok());
+        first.map_or(i64::MAX, |entry| nanos(entry.time))
     }
 
     /// Where the last line that has an end ends, of the first bytes.

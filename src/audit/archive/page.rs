@@ -137,8 +137,8 @@ impl Archive {
                 wrong: None,
             },
             Err(gone) => {
-                let lines = self.columns.lines(row);
-                let file = lines.and_then(|(at, _)| self.original(at).ok());
+                let at = self.columns.place(row);
+                let file = at.and_then(|at| self.original(at).ok());
                 let name = file.map(|file| file.name().clone()).unwrap_or_default();
                 PageRow {
                     number: row as u64,
@@ -150,7 +150,7 @@ impl Archive {
                     place: Place {
                         file: name.clone(),
                         line: 0,
-                        byte: lines.map_or(0, |(at, _)| at.offset),
+                        byte: at.map_or(0, |at| at.offset),
                     },
                     wrong: Some(Text::from(gone.to_string())),
                 }

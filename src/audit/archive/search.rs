@@ -8,7 +8,7 @@ use std::thread;
 
 use super::Archive;
 use super::codes::Codes;
-use super::columns::{Columns, coded, nanos};
+use super::columns::{At, Columns, coded, nanos};
 use super::grep::Grep;
 use super::look::file_name;
 use crate::audit::parallel::threads;
@@ -199,12 +199,14 @@ impl Search {
     /// The first row that cannot be decided yet, since its file was not looked through so far.
     fn reached(&self, archive: &Archive, to: usize) -> usize {
         let decided = |row: &usize| {
-            let Some((at, _)) = archive.columns.lines(*row) else {
+            let Some((at, request)) = archive.columns.lines(*row) else {
                 return true;
             };
-            self.greps
-                .values()
-                .all(|grep| at.offset < grep.until(at.file))
+            let mut greps = self.greps.values();
+            greps.all(|grep| {
+                let through = |at: At| at.offset < grep.until(at.file);
+                through(at) && request.is_none_or(through)
+            })
         };
         (self.looked..to).find(|row| !decided(row)).unwrap_or(to)
     }
@@ -320,8 +322,8 @@ impl Slice<'_> {
                 others.add(row);
                 return false;
             }
-            let has = |offset| grep.has(at.file, offset) == Some(true);
-            has(at.offset) || request.is_some_and(|request| has(request.offset))
+            let has = |at: At| grep.has(at.file, at.offset) == Some(true);
+            has(at) || request.is_some_and(has)
         });
         if others.count() > 0 {
             self.keep_read(test, &mut others);
