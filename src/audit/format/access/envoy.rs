@@ -4,10 +4,10 @@
 
 use serde::Deserialize;
 
-use super::{Draft, Memory, divided, host, quoted, request, sniff as sniffed, status};
+use super::{Draft, Memory, host, quoted, request, sniff as sniffed, status};
 use crate::audit::format::Access;
 use crate::audit::format::flat::{self, Members};
-use crate::audit::format::text::{Words, halves, json_words as parse};
+use crate::audit::format::text::{Words, divided, halves, json_words as parse};
 use crate::audit::record::Proxy;
 use crate::model::Timestamp;
 
