@@ -43,7 +43,8 @@ impl Dictionary {
     pub(super) fn codes(&mut self, indexed: &Indexed<'_>) -> Codes {
         let mut codes = [0; CODED];
         let said = codes.iter_mut().zip(&mut self.words);
-        for ((code, words), said) in said.zip(indexed.words()) {
+        for ((code, words), field) in said.zip(&Field::INDEXED) {
+            let said = indexed.word(*field);
             *code = said.map_or(0, |said| words.code_of(said.as_bytes()).unwrap_or(0));
         }
         codes

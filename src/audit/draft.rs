@@ -3,9 +3,9 @@
 
 use super::coded::{Coded, Dictionary};
 use super::detect::Kind;
-use super::entry::{Indexed, access_indexed};
+use super::entry::{Indexed, access_indexed, journal_indexed};
 use super::format::split::Piece;
-use super::format::{Access, Format, Read, Told};
+use super::format::{Access, Format, Journal, Read, Told};
 use super::item::{Half, Item, Keep, Kept, Payload};
 use super::parallel::{Found, Start, Take, ask};
 use super::reading::{Part, ReadPiece, format_of_lines};
@@ -84,15 +84,29 @@ impl Drafter {
         dictionary: &mut Dictionary,
         (said, byte, bytes): (&AccessWords<'_>, u64, u32),
     ) -> Item {
-        let indexed = access_indexed(said);
+        let kept = self.coded(dictionary, byte, &access_indexed(said));
         let name = Name::Content(access(Hash::new(&self.scanner, &mut self.room), said));
-        let kept = Kept::Row(Coded {
+        name.item(said.time, bytes, Kept::Row(kept))
+    }
+
+    /// The same of a line of the journal.
+    fn journal(
+        &mut self,
+        dictionary: &mut Dictionary,
+        (line, byte, bytes): (&Journal<'_>, u64, u32),
+    ) -> Item {
+        let kept = self.coded(dictionary, byte, &journal_indexed(&line.said));
+        let id = cursor(Hash::new(&self.scanner, &mut self.room), line.cursor);
+        Name::Own(id, Half::Whole).item(line.said.time, bytes, Kept::Row(kept))
+    }
+
+    fn coded(&self, dictionary: &mut Dictionary, byte: u64, indexed: &Indexed<'_>) -> Coded {
+        Coded {
             file: self.file,
             byte,
             has_error: indexed.has_error,
-            codes: dictionary.codes(&indexed),
-        });
-        name.item(said.time, bytes, kept)
+            codes: dictionary.codes(indexed),
+        }
     }
 
     fn kept(&self, dictionary: Option<&mut Dictionary>, record: Record, place: Place) -> Kept {
@@ -100,12 +114,7 @@ impl Drafter {
             return Kept::Nothing;
         }
         if let (Keep::Rows, Some(dictionary)) = (self.keep, dictionary) {
-            let coded = |indexed: &Indexed<'_>| Coded {
-                file: self.file,
-                byte: place.byte,
-                has_error: indexed.has_error,
-                codes: dictionary.codes(indexed),
-            };
+            let coded = |indexed: &Indexed<'_>| self.coded(dictionary, place.byte, indexed);
             if let Some(coded) = Indexed::tell(&record, coded) {
                 return Kept::Row(coded);
             }
@@ -144,7 +153,7 @@ impl Drafter {
                 }
             }
             Record::Journal(record) => match &record.cursor {
-                Some(cursor) => Name::Own(hash.word("cursor").text(cursor).end(), Half::Whole),
+                Some(named) => Name::Own(cursor(hash, named.raw()), Half::Whole),
                 None => Name::Content(journal(hash, record)),
             },
             Record::Access(record) => Name::Content(access(hash, &record.said())),
@@ -211,24 +220,21 @@ impl Drafts {
         found: &mut Found<Item>,
     ) {
         let bytes = length(line);
-        if self.dictionary.is_none() {
+        let Some(mut dictionary) = self.dictionary.take() else {
             return format.line(line, place, &mut |read| self.take(read, bytes, found));
-        }
-        format.tell(
-            line,
-            place,
-            &mut |told| match (told, self.dictionary.as_deref_mut()) {
-                (Told::Access(Access(said)), Some(dictionary)) => {
-                    let told = (said, place.byte, bytes);
-                    found.taken.push(self.drafter.access(dictionary, told));
+        };
+        format.tell(line, place, &mut |told| {
+            let (drafter, dictionary) = (&mut self.drafter, dictionary.as_mut());
+            found.taken.push(match told {
+                Told::Access(Access(said)) => drafter.access(dictionary, (said, place.byte, bytes)),
+                Told::Journal(line) => drafter.journal(dictionary, (line, place.byte, bytes)),
+                Told::Read(Read::Record(record, place)) => {
+                    drafter.draft(Some(dictionary), (record, place, bytes))
                 }
-                (Told::Access(Access(said)), None) => {
-                    let record = Record::Access(Box::new(said.record()));
-                    self.take(Read::Record(record, place.clone()), bytes, found);
-                }
-                (Told::Read(read), _) => self.take(read, bytes, found),
-            },
-        );
+                Told::Read(Read::Rejected(rejected)) => return found.rejected.push(rejected),
+            });
+        });
+        self.dictionary = Some(dictionary);
     }
 
     /// The records so far are a piece: what comes next has codes of its own.
@@ -379,7 +385,12 @@ fn call_name(mut hash: Hash<'_>, call: &ServiceCall) -> u128 {
     hash.word(call.ending.outcome()).end()
 }
 
-/// As [`JournalRecord::identity`] has it, of one without a cursor.
+/// As [`JournalRecord::identity`] has it, of one with a cursor.
+fn cursor(mut hash: Hash<'_>, cursor: &str) -> u128 {
+    hash.word("cursor").word(cursor).end()
+}
+
+/// The same of one without a cursor.
 fn journal(mut hash: Hash<'_>, record: &JournalRecord) -> u128 {
     hash.word("journald").time(record.time);
     hash.words(&record.words()).end()

@@ -10,8 +10,8 @@ use super::derive::{cloudtrail, secret_of, service};
 use super::merge::Sighting;
 use super::open::Sighted;
 use super::record::{
-    AccessRecord, AccessWords, CloudTrailRecord, Item, JournalRecord, PostgresRecord, Record,
-    ServiceCall, VaultCall, VaultEntry, failure,
+    AccessRecord, AccessWords, CloudTrailRecord, Item, JournalRecord, JournalWords, PostgresRecord,
+    Record, ServiceCall, VaultCall, VaultEntry, failure,
 };
 use crate::model::rejected::Place;
 use crate::model::{Data, Event, RotationId, Text, Timestamp};
@@ -181,14 +181,15 @@ impl Indexed<'_> {
             Record::Postgres(record) => told(&postgres_indexed(record)),
             Record::CloudTrail(record) => told(&cloudtrail_indexed(record)),
             Record::Call(call) => told(&call_indexed(call)),
-            Record::Journal(record) => told(&journal_indexed(record)),
+            Record::Journal(record) => told(&journal_indexed(&record.said())),
             Record::Access(record) => told(&access_indexed(&record.said())),
         })
     }
 
-    /// Its words, in the order of [`Field::INDEXED`].
-    pub(super) fn words(&self) -> [Option<&str>; Field::INDEXED.len()] {
-        Field::INDEXED.map(|field| match field {
+    /// Its words for one of [`Field::INDEXED`].
+    #[inline]
+    pub(super) fn word(&self, field: Field) -> Option<&str> {
+        match field {
             Field::Format => Some(self.format),
             Field::Outcome => self.outcome,
             Field::Operation => Some(self.operation),
@@ -203,7 +204,7 @@ impl Indexed<'_> {
             | Field::Error
             | Field::Message
             | Field::File => None,
-        })
+        }
     }
 
     fn row(self, rest: Rest, place: Place) -> AuditRow {
@@ -433,52 +434,40 @@ fn call_row(call: &ServiceCall, place: Place) -> AuditRow {
     call_indexed(call).row(rest, place)
 }
 
-/// RFC 5424: 3 is an error, and what is less is worse.
-fn is_bad(record: &JournalRecord) -> bool {
-    record.priority.is_some_and(|priority| priority <= 3)
-}
-
-/// What of its words tells of something that went wrong, and what of anything else.
-fn journal_words(record: &JournalRecord) -> (Option<&Text>, Option<&Text>) {
-    let refused = record.login.as_ref().is_some_and(|login| !login.granted);
-    let words = Some(&record.message).filter(|words| !words.is_empty());
-    if is_bad(record) || refused {
-        (words, None)
-    } else {
-        (None, words)
-    }
-}
-
-fn journal_indexed(record: &JournalRecord) -> Indexed<'_> {
-    let login = record.login.as_ref();
-    let outcome = match login {
+/// What is kept of a line of the journal.
+pub(super) fn journal_indexed<'a>(said: &JournalWords<'a>) -> Indexed<'a> {
+    let outcome = match said.login {
         Some(login) if login.granted => Some("allowed"),
         Some(_) => Some("denied"),
-        None => is_bad(record).then_some("error"),
+        None => said.is_bad().then_some("error"),
     };
-    let program = raw(record.program.as_ref());
     Indexed {
         format: "journald",
         outcome,
-        operation: match login {
+        operation: match said.login {
             Some(_) => "login",
-            None => record.level(),
+            None => said.level(),
         },
-        actor: match login {
-            Some(login) => Some(login.user.raw()),
-            None => program,
+        actor: match said.login {
+            Some(login) => Some(login.user),
+            None => said.program,
         },
-        path: raw(record.unit.as_ref()).or(program),
-        source: raw(record.host.as_ref()),
+        path: said.unit.or(said.program),
+        source: said.host,
         rotation: None,
         secret: None,
-        has_error: journal_words(record).0.is_some(),
+        has_error: said.has_error(),
     }
 }
 
 fn journal_row(record: &JournalRecord, place: Place) -> AuditRow {
-    let login = record.login.as_ref();
-    let (error, message) = journal_words(record);
+    let (said, login) = (record.said(), record.login.as_ref());
+    let words = Some(&record.message).filter(|words| !words.is_empty());
+    let (error, message) = if said.has_error() {
+        (words, None)
+    } else {
+        (None, words)
+    };
     let rest = Rest {
         time: record.time,
         id: record.cursor.clone(),
@@ -486,7 +475,7 @@ fn journal_row(record: &JournalRecord, place: Place) -> AuditRow {
         error: error.cloned(),
         message: message.cloned(),
     };
-    journal_indexed(record).row(rest, place)
+    journal_indexed(&said).row(rest, place)
 }
 
 /// What is kept of a request.

@@ -119,8 +119,8 @@ impl Merge {
         true
     }
 
-    /// The same, but a row that nothing else belongs to is given as it is held, with how it stands to
-    /// those before it: moving rows costs more than all else that is done with them.
+    /// The same, but a row that nothing else belongs to is given as it is held, with how it stands
+    /// to those before it: moving rows costs more than all else that is done with them.
     pub(super) fn advance_rows(&mut self, come: &mut dyn FnMut(Come<'_>)) -> bool {
         let until = self.until();
         if let Some(stream) = self.current.and_then(|at| self.open.get_mut(at)?.as_mut()) {

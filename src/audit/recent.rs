@@ -13,8 +13,8 @@ use crate::model::{Span, Timestamp};
 /// Two generations are kept; when the newer one is full or old, the older one is forgotten. A
 /// record from long ago does not turn time back: it joins the newer generation.
 ///
-/// Keys that say of which second they are need not be looked up in all that is remembered: what comes
-/// in order was not there before its second began.
+/// Keys that say of which second they are need not be looked up in all that is remembered: what
+/// comes in order was not there before its second began.
 pub(super) struct Recent<V> {
     newer: Generation<V>,
     older: Generation<V>,

@@ -13,6 +13,7 @@ pub use access::{AccessRecord, Proxy};
 pub(super) use access::{AccessWords, failure};
 pub use call::{CallEnding, CallStage, Provider, ServiceCall};
 pub use journal::{JournalRecord, Login};
+pub(super) use journal::{JournalWords, LoginWords};
 
 /// One record, whatever its format.
 #[derive(Clone, Debug, PartialEq)]

@@ -26,6 +26,9 @@ pub(super) struct Reorder<T> {
     is_open: bool,
     /// Those that came too late for that: each is earlier than the last one of the queue.
     strays: BinaryHeap<Reverse<Stray<T>>>,
+    /// The time of the latest stray. What comes with the time of one, or earlier, has to be one too:
+    /// in the queue it would go first, though it came later.
+    latest_stray: Option<Timestamp>,
     watermark: Span,
     newest: Option<Timestamp>,
     /// All up to this moment may go, whatever comes.
@@ -49,6 +52,7 @@ impl<T: Timed> Reorder<T> {
             queue: VecDeque::new(),
             is_open: false,
             strays: BinaryHeap::new(),
+            latest_stray: None,
             watermark,
             newest: None,
             released: None,
@@ -66,12 +70,7 @@ impl<T: Timed> Reorder<T> {
         self.bytes += u64::from(what.bytes());
         self.newest = self.newest.max(Some(time));
         if self.last().is_some_and(|last| time < last) {
-            self.arrived += 1;
-            self.strays.push(Reverse(Stray {
-                time,
-                arrived: self.arrived,
-                what,
-            }));
+            self.stray(what);
             return;
         }
         if let Some(run) = self.queue.back_mut().filter(|_| self.is_open) {
@@ -82,31 +81,72 @@ impl<T: Timed> Reorder<T> {
         }
     }
 
+    /// Keeps one that came too late for the queue.
+    fn stray(&mut self, what: T) {
+        let time = what.time();
+        self.arrived += 1;
+        self.latest_stray = self.latest_stray.max(Some(time));
+        self.strays.push(Reverse(Stray {
+            time,
+            arrived: self.arrived,
+            what,
+        }));
+    }
+
     /// Takes many in, in the order in which they come.
     pub(super) fn push_all(&mut self, mut many: Vec<T>) {
         // What is held is counted by what it holds, not by the room that it has.
         if many.capacity() > 2 * many.len() {
             many.shrink_to_fit();
         }
-        let before = self.last();
-        let times = || many.iter().map(T::time);
-        if !before.into_iter().chain(times()).is_sorted() {
-            for what in many {
-                self.push(what);
-            }
-            return;
-        }
-        let Some(last) = many.last() else {
+        sort(&mut many);
+        let (Some(first), Some(last)) = (many.first(), many.last()) else {
             return;
         };
+        let first = first.time();
         self.newest = self.newest.max(Some(last.time()));
         self.held += many.len();
         self.bytes += many.iter().map(|what| u64::from(what.bytes())).sum::<u64>();
+        if self.last().is_some_and(|last| first < last) {
+            many = self.weave(many, first);
+        }
         if self.queue.back().is_some_and(VecDeque::is_empty) {
             self.queue.pop_back();
         }
-        self.queue.push_back(VecDeque::from(many));
+        if !many.is_empty() {
+            self.queue.push_back(VecDeque::from(many));
+        }
         self.is_open = false;
+    }
+
+    /// Puts sorted ones, of which some come before the end of the queue, in order with that end. What
+    /// comes before more of the queue than they are is left to the strays, so that one that is very
+    /// late does not have all of the queue moved.
+    fn weave(&mut self, many: Vec<T>, first: Timestamp) -> Vec<T> {
+        let mut woven = Vec::new();
+        if let Some(run) = self.queue.back_mut() {
+            let before = run.partition_point(|what| what.time() <= first);
+            let keep = before.max(run.len().saturating_sub(many.len()));
+            woven.reserve(run.len() - keep + many.len());
+            woven.extend(run.drain(keep..));
+            if run.is_empty() {
+                self.queue.pop_back();
+            } else if run.capacity() > 2 * run.len() {
+                run.shrink_to_fit();
+            }
+        }
+        let last = self.last();
+        for what in many {
+            let time = what.time();
+            let is_behind = last.is_some_and(|last| time < last);
+            if is_behind || Some(time) <= self.latest_stray {
+                self.stray(what);
+            } else {
+                woven.push(what);
+            }
+        }
+        sort(&mut woven);
+        woven
     }
 
     /// The time of the last one in the queue.
@@ -162,7 +202,11 @@ impl<T: Timed> Reorder<T> {
             (first, _) => first.is_none(),
         };
         let what = if is_stray {
-            self.strays.pop().map(|Reverse(stray)| stray.what)
+            let stray = self.strays.pop();
+            if self.strays.is_empty() {
+                self.latest_stray = None;
+            }
+            stray.map(|Reverse(stray)| stray.what)
         } else {
             self.queue.front_mut().and_then(VecDeque::pop_front)
         }?;
@@ -210,6 +254,29 @@ impl<T: Timed> Reorder<T> {
             self.held -= taken;
             self.bytes -= bytes;
             self.leave();
+        }
+    }
+}
+
+/// Puts them in order of time; those of one moment stay as they are. Each is moved about once, as they
+/// are large.
+fn sort<T: Timed>(many: &mut [T]) {
+    if many.iter().map(T::time).is_sorted() {
+        return;
+    }
+    let times = many.iter().map(T::time);
+    let mut order: Vec<(Timestamp, usize)> = times.zip(0..).collect();
+    order.sort_unstable();
+    // Round each circle of those that take each other's places.
+    for begin in 0..order.len() {
+        let mut to = begin;
+        while let Some((_, from)) = order.get_mut(to) {
+            let from = std::mem::replace(from, to);
+            if from == begin {
+                break;
+            }
+            many.swap(to, from);
+            to = from;
         }
     }
 }
@@ -291,6 +358,35 @@ mod tests {
         assert_eq!(order.head(90), None);
         assert_eq!(order.head(80), Some(Timestamp::new(99, 0)));
         assert_eq!(order.pop().map(|thing| thing.2), Some(1));
+    }
+
+    /// Some are earlier than more of the queue than is moved for them, and some have the time of a
+    /// stray.
+    #[test]
+    fn what_comes_at_once_and_is_late_goes_in_order_too() {
+        let pieces: [&[i64]; 4] = [
+            &[100, 101, 102, 103, 104, 105, 106, 107, 108, 109],
+            &[109, 101, 105],
+            &[120, 105, 109, 101, 108],
+            &[119, 120, 105, 109],
+        ];
+        let mut order = Reorder::new(Span::seconds(30));
+        let mut all: Vec<Thing> = Vec::new();
+        for piece in pieces {
+            let things = piece
+                .iter()
+                .zip(all.len()..)
+                .map(|(time, n)| Thing(*time, 1, n));
+            let things: Vec<Thing> = things.collect();
+            all.extend(&things);
+            order.push_all(things);
+        }
+        order.end();
+        all.sort_by_key(|thing| (thing.0, thing.2));
+        let expected: Vec<usize> = all.iter().map(|thing| thing.2).collect();
+        assert_eq!(drained(&mut order), expected);
+        assert_eq!((order.held, order.bytes), (0, 0));
+        assert_eq!(order.latest_stray, None);
     }
 
     /// What [`Reorder`] is by its definition: all are held, and the earliest is looked for.

@@ -16,8 +16,9 @@ pub(super) struct Words {
     /// Where each word ends in `all`; it begins where the one before ends.
     ends: Vec<usize>,
     all: String,
-    /// The code that was asked for last: the lines of a log often say the same again.
-    last: u32,
+    /// Codes that were asked for lately, each where [`nook`] has it: the lines of a log often say the
+    /// same again, and to compare words costs less than to look them up.
+    lately: [u32; NOOKS],
 }
 
 impl Words {
@@ -27,7 +28,7 @@ impl Words {
             codes: HashTable::new(),
             ends: Vec::new(),
             all: String::new(),
-            last: 0,
+            lately: [0; NOOKS],
         }
     }
 
@@ -61,14 +62,19 @@ impl Words {
 
     /// The same of bytes; `None` where they are no words.
     pub(super) fn code_of(&mut self, bytes: &[u8]) -> Option<u32> {
-        if bytes_of(&self.ends, &self.all, self.last) == Some(bytes) {
-            return Some(self.last);
+        let nook = nook(bytes);
+        if let Some(lately) = self.lately.get(nook).copied()
+            && bytes_of(&self.ends, &self.all, lately) == Some(bytes)
+        {
+            return Some(lately);
         }
         let code = match self.known(bytes) {
             Some(code) => code,
             None => self.code(std::str::from_utf8(bytes).ok()?),
         };
-        self.last = code;
+        if let Some(lately) = self.lately.get_mut(nook) {
+            *lately = code;
+        }
         Some(code)
     }
 
@@ -83,7 +89,7 @@ impl Words {
     /// All words so far, which are forgotten here: the next ones have codes from 1 again.
     pub(super) fn drain(&mut self) -> Drained {
         self.codes.clear();
-        self.last = 0;
+        self.lately = [0; NOOKS];
         Drained {
             ends: std::mem::take(&mut self.ends),
             all: std::mem::take(&mut self.all),
@@ -102,6 +108,14 @@ impl Words {
     pub(super) fn bytes(&self) -> usize {
         self.all.capacity() + self.ends.capacity() * 8 + self.codes.capacity() * 5
     }
+}
+
+/// How many codes are remembered, by what is seen of words at a glance.
+const NOOKS: usize = 8;
+
+fn nook(words: &[u8]) -> usize {
+    let [first, last] = [words.first(), words.last()].map(|end| end.copied().unwrap_or(0));
+    (words.len() ^ usize::from(first ^ last)) % NOOKS
 }
 
 /// Words on their way into another dictionary, in the order of their codes.
@@ -152,5 +166,26 @@ mod tests {
         assert_eq!(words.known(b"b"), Some(3));
         assert_eq!(words.known(b"c"), None);
         assert_eq!(words.all().collect::<Vec<_>>(), ["a", "", "b"]);
+    }
+
+    #[test]
+    fn words_that_look_alike_keep_their_own_codes_and_old_codes_are_forgotten() {
+        let mut words = Words::new();
+        // The first three are in one nook.
+        for _ in 0..3 {
+            for (said, code) in [
+                ("abc", 1),
+                ("axc", 2),
+                ("abbbbbbbbbc", 3),
+                ("", 4),
+                ("b", 5),
+            ] {
+                assert_eq!(words.code_of(said.as_bytes()), Some(code), "{said}");
+            }
+        }
+        assert_eq!(words.code_of(b"\xff"), None);
+        words.drain();
+        assert_eq!(words.code_of(b"axc"), Some(1));
+        assert_eq!(words.code_of(b"abc"), Some(2));
     }
 }

@@ -1,6 +1,6 @@
 //! The one classifier of throttling: whether an error says that a caller was too fast.
 
-use super::words::{has, words};
+use super::words::words;
 
 /// Spellings of one thing by those who throttle: HTTP 429 (RFC 6585), gRPC's
 /// `RESOURCE_EXHAUSTED`, AWS (`ThrottlingException`, `RequestLimitExceeded`, `SlowDown`,
@@ -40,12 +40,40 @@ const THROTTLED: &[&str] = &[
 #[must_use]
 pub fn is_throttling(error: &str) -> bool {
     let words = words(error);
-    THROTTLED.iter().any(|phrase| has(&words, phrase))
+    // Looked at from each word on: a searcher for each phrase costs more to make than to look.
+    memchr::memchr_iter(b' ', words.as_bytes()).any(|at| {
+        let from_here = words.get(at + 1..).unwrap_or_default();
+        THROTTLED.iter().any(|phrase| begins(from_here, phrase))
+    })
+}
+
+/// True where words begin with this phrase and a space behind it.
+fn begins(words: &str, phrase: &str) -> bool {
+    let first = |words: &str| words.bytes().next();
+    first(words) == first(phrase)
+        && words
+            .strip_prefix(phrase)
+            .is_some_and(|rest| rest.starts_with(' '))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::measure::words::has;
+
+    proptest! {
+        #[test]
+        fn phrases_are_found_where_they_stand_between_words(
+            parts in prop::collection::vec(prop::sample::select([THROTTLED, &["r", "s", "retry", "4", "x", "\u{e9}"]].concat()), 0..4),
+            between in prop::sample::select(&["", " ", "-", "Q"][..]),
+        ) {
+            let error = parts.join(between);
+            let words = words(&error);
+            prop_assert_eq!(is_throttling(&error), THROTTLED.iter().any(|phrase| has(&words, phrase)));
+        }
+    }
 
     #[test]
     fn every_spelling_of_throttling_is_known() {

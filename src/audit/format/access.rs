@@ -8,7 +8,7 @@ pub mod nginx;
 
 use std::borrow::Cow;
 
-use super::text::{beginning, halves, rejected};
+use super::text::{beginning, divided, halves, rejected};
 use super::{Format, Read, Told, excerpt};
 #[cfg(test)]
 use crate::audit::record::AccessRecord;
@@ -49,6 +49,8 @@ impl Format for Access {
                 Told::Access(super::Access(said)) => {
                     Read::Record(Record::Access(Box::new(said.record())), place.clone())
                 }
+                // No proxy tells it.
+                Told::Journal(_) => return,
             });
         });
     }
@@ -162,20 +164,6 @@ fn status(words: &str) -> Result<u16, String> {
         Ok(status)
     } else {
         Err("no status of HTTP".to_owned())
-    }
-}
-
-/// What stands before the first `mark` and behind it. Lines are short, and a searcher for words
-/// costs more to make than one byte to find.
-fn divided<'a, const N: usize>(words: &'a str, mark: &[u8; N]) -> Option<(&'a str, &'a str)> {
-    let (bytes, first) = (words.as_bytes(), *mark.first()?);
-    let mut from = 0;
-    loop {
-        let at = from + memchr::memchr(first, bytes.get(from..)?)?;
-        if bytes.get(at..at + N) == Some(mark) {
-            return Some((words.get(..at)?, words.get(at + N..)?));
-        }
-        from = at + 1;
     }
 }
 

@@ -10,15 +10,17 @@
 mod login;
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use serde::{Deserialize, Deserializer};
 
 use super::members::{self, Json, Members, Once};
 use super::postgres::json::JsonLog;
 use super::postgres::stderr::Stderr;
 use super::text::rejected;
-use super::{Format, Read, excerpt, vault};
-use crate::audit::record::{JournalRecord, Record};
+use super::{Format, Journal, Read, Told, excerpt, vault};
+use crate::audit::record::{JournalWords, Record};
 use crate::model::mask::{cut, prose};
 use crate::model::rejected::Place;
 use crate::model::{Text, Timestamp};
@@ -37,18 +39,31 @@ impl Journald {
 
 impl Format for Journald {
     fn line(&mut self, line: &[u8], place: &Place, out: &mut dyn FnMut(Read)) {
-        let line = line.trim_ascii();
-        // `--show-cursor` adds a last line.
-        if line.is_empty() || line.starts_with(b"-- cursor: ") {
-            return;
-        }
-        match read(line, place) {
-            Ok(record) => out(Read::Record(record, place.clone())),
-            Err(reason) => out(rejected(place, reason, excerpt(line))),
+        let Some(line) = filled(line) else { return };
+        out(match read(line, |raw| record(raw, place)) {
+            Ok(record) => Read::Record(record, place.clone()),
+            Err(reason) => rejected(place, reason, excerpt(line)),
+        });
+    }
+
+    fn tell(&mut self, line: &[u8], place: &Place, out: &mut dyn FnMut(Told<'_>)) {
+        let Some(line) = filled(line) else { return };
+        if let Err(reason) = read(line, |raw| tell(raw, place, out)) {
+            out(Told::Read(rejected(place, reason, excerpt(line))));
         }
     }
 
     fn finish(&mut self, _out: &mut dyn FnMut(Read)) {}
+}
+
+/// A line that should be one of the journal.
+fn filled(line: &[u8]) -> Option<&[u8]> {
+    let line = line.trim_ascii();
+    // `--show-cursor` adds a last line.
+    match line.first()? {
+        b'-' if line.starts_with(b"-- cursor: ") => None,
+        _ => Some(line),
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -112,39 +127,75 @@ where
     members::apart(deserializer, |raw| value(raw.get()))
 }
 
-fn read(line: &[u8], place: &Place) -> Result<Record, String> {
-    members::read(line, "line of the journal", |raw| record(raw, place))
+fn read<R>(line: &[u8], tell: impl FnOnce(&Raw<'_>) -> Result<R, String>) -> Result<R, String> {
+    members::read(line, "line of the journal", tell)
 }
 
 fn record(raw: &Raw<'_>, place: &Place) -> Result<Record, String> {
+    let (time, message) = (time(raw)?, message(raw));
+    Ok(inner(message, place).unwrap_or_else(|| own(raw, &own_words(raw, time, message), message)))
+}
+
+/// Tells of a line without its message, where nothing but an index is made of it.
+fn tell(raw: &Raw<'_>, place: &Place, out: &mut dyn FnMut(Told<'_>)) -> Result<(), String> {
+    let (time, message) = (time(raw)?, message(raw));
+    let record = inner(message, place).or_else(|| {
+        let said = own_words(raw, time, message);
+        let Some(cursor) = said.cursor else {
+            // All that it says is its name.
+            return Some(own(raw, &said, message));
+        };
+        out(Told::Journal(&Journal { cursor, said }));
+        None
+    });
+    if let Some(record) = record {
+        out(Told::Read(Read::Record(record, place.clone())));
+    }
+    Ok(())
+}
+
+fn time(raw: &Raw<'_>) -> Result<Timestamp, String> {
     let time = raw.time.as_ref().ok_or("no __REALTIME_TIMESTAMP")?;
     let micros: u64 = time
         .parse()
         .map_err(|_| "__REALTIME_TIMESTAMP is no number of microseconds")?;
-    let message = raw.message.as_deref().unwrap_or_default();
-    if let Some(record) = inner(message, place) {
-        return Ok(record);
-    }
-    let text = |said: &Once<Cow<'_, str>>| {
-        let words = said.as_deref().filter(|words| !words.is_empty());
-        words.map(|words| Text::from(cut(words)))
-    };
-    let command = text(&raw.command);
-    let program = text(&raw.identifier).or_else(|| command.clone());
-    // Anybody may write an identifier; the kernel tells whose command it was.
-    let trusted = command.as_ref().or(program.as_ref());
-    let login = trusted.and_then(|program| login::read(program.raw(), message));
-    let message = login::without_arguments(trusted.map_or("", Text::raw), message);
-    Ok(Record::Journal(Box::new(JournalRecord {
-        time: of_micros(micros),
-        cursor: text(&raw.cursor),
-        host: text(&raw.host),
-        unit: text(&raw.unit).or_else(|| text(&raw.of_unit)),
-        program,
+    Ok(of_micros(micros))
+}
+
+fn message<'a>(raw: &'a Raw<'_>) -> &'a str {
+    raw.message.as_deref().unwrap_or_default()
+}
+
+/// Words of a member, where it has some.
+fn words<'a>(said: &'a Once<Cow<'_, str>>) -> Option<&'a str> {
+    said.as_deref().filter(|words| !words.is_empty()).map(cut)
+}
+
+/// What a line that is none of another format says, but for its message.
+fn own_words<'a>(raw: &'a Raw<'_>, time: Timestamp, message: &'a str) -> JournalWords<'a> {
+    let login = program_trusted(raw).and_then(|program| login::read(program, message));
+    JournalWords {
+        time,
+        cursor: words(&raw.cursor),
+        host: words(&raw.host),
+        unit: words(&raw.unit).or_else(|| words(&raw.of_unit)),
+        program: words(&raw.identifier).or_else(|| words(&raw.command)),
         priority: raw.priority.as_ref().and_then(|p| p.parse().ok()),
-        message: Text::from(prose(&message)),
+        has_message: !message.is_empty(),
         login,
-    })))
+    }
+}
+
+/// Anybody may write an identifier; the kernel tells whose command it was.
+fn program_trusted<'a>(raw: &'a Raw<'_>) -> Option<&'a str> {
+    words(&raw.command).or_else(|| words(&raw.identifier))
+}
+
+/// The record of such a line.
+fn own(raw: &Raw<'_>, said: &JournalWords<'_>, message: &str) -> Record {
+    let program = program_trusted(raw).unwrap_or_default();
+    let message = login::without_arguments(program, message);
+    Record::Journal(Box::new(said.record(Text::from(prose(&message)))))
 }
 
 fn of_micros(micros: u64) -> Timestamp {
@@ -198,10 +249,13 @@ fn value(words: &str) -> Option<Cow<'_, str>> {
     }))
 }
 
+/// What stands in each Vault entry.
+static REQUEST: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"request\""));
+
 /// The record of another format that a message is.
 fn inner(message: &str, place: &Place) -> Option<Record> {
     if message.starts_with('{') {
-        if message.contains("\"request\"")
+        if REQUEST.find(message.as_bytes()).is_some()
             && let Ok(entry) = vault::entry(message.as_bytes())
         {
             return Some(Record::Vault(Box::new(entry)));
@@ -209,9 +263,7 @@ fn inner(message: &str, place: &Place) -> Option<Record> {
         let is_postgres = message.contains("\"error_severity\"");
         return is_postgres.then(|| only(&mut JsonLog::new(), message, place))?;
     }
-    // The server writes its severities so; a line without one is no record by itself.
-    let severe = ["LOG:  ", "FATAL:  ", "ERROR:  ", "WARNING:  ", "PANIC:  "];
-    if !has_mark(message) || !severe.iter().any(|mark| message.contains(mark)) {
+    if !names_severity(message) {
         return None;
     }
     // Through syslog the server numbers its lines: `[3-1] `.
@@ -223,21 +275,27 @@ fn inner(message: &str, place: &Place) -> Option<Record> {
     only(&mut Stderr::new(), numbered.unwrap_or(message), place)
 }
 
-/// True where a colon and two spaces stand anywhere: in most messages they do not.
-fn has_mark(message: &str) -> bool {
+/// True where a severity stands anywhere as the server writes it; a line without one is no record by
+/// itself. In most messages there is not even a colon with two spaces.
+fn names_severity(message: &str) -> bool {
+    const SEVERE: [&[u8]; 5] = [b"LOG", b"FATAL", b"ERROR", b"WARNING", b"PANIC"];
     let bytes = message.as_bytes();
-    memchr::memchr_iter(b':', bytes).any(|at| bytes.get(at..at + 3) == Some(b":  "))
+    memchr::memchr_iter(b':', bytes).any(|at| {
+        let before = bytes.get(..at).unwrap_or_default();
+        bytes.get(at..at + 3) == Some(b":  ") && SEVERE.iter().any(|word| before.ends_with(word))
+    })
 }
 
 /// The one record that a reader makes of these lines.
 fn only(format: &mut dyn Format, lines: &str, place: &Place) -> Option<Record> {
-    let mut found = Vec::new();
+    let (mut count, mut found) = (0, None);
+    let mut take = |read| (count, found) = (count + 1, Some(read));
     for line in lines.lines() {
-        format.line(line.as_bytes(), place, &mut |read| found.push(read));
+        format.line(line.as_bytes(), place, &mut take);
     }
-    format.finish(&mut |read| found.push(read));
-    match (found.pop(), found.pop()) {
-        (Some(Read::Record(record, _)), None) => Some(record),
+    format.finish(&mut take);
+    match found {
+        Some(Read::Record(record, _)) if count == 1 => Some(record),
         _ => None,
     }
 }

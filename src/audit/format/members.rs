@@ -153,12 +153,6 @@ pub(super) struct Json<'a> {
     depth: u32,
 }
 
-/// Where a string lies in the words, without its quotes.
-struct Quoted {
-    range: Range<usize>,
-    has_escapes: bool,
-}
-
 impl<'a> Json<'a> {
     /// The next byte; 0, which is nowhere allowed, behind the end.
     #[inline]
@@ -241,11 +235,10 @@ impl<'a> Json<'a> {
     /// A string, if one comes next.
     #[inline]
     pub(super) fn string(&mut self) -> Option<Cow<'a, str>> {
-        let Quoted { range, has_escapes } = self.quoted()?;
-        if has_escapes {
-            return unescaped(self.of(range)?).map(Cow::Owned);
+        match self.plain_string() {
+            Some(words) => Some(Cow::Borrowed(words)),
+            None => unescaped(self.quoted()?).map(Cow::Owned),
         }
-        self.of(range).map(Cow::Borrowed)
     }
 
     /// Anything, as it is written.
@@ -282,7 +275,10 @@ impl<'a> Json<'a> {
     /// Passes over anything.
     pub(super) fn skip(&mut self) -> Option<()> {
         match self.token() {
-            b'"' => self.quoted().map(|_| ()),
+            b'"' => match self.plain_string() {
+                Some(_) => Some(()),
+                None => self.quoted().map(|_| ()),
+            },
             b'{' => self.object(|json, _| json.skip()),
             b'[' => self.list(Self::skip),
             b'n' => self.literal("null").map(|_| ()),
@@ -305,11 +301,7 @@ impl<'a> Json<'a> {
             if self.token() != b'"' {
                 return None;
             }
-            let Quoted { range, has_escapes } = self.quoted()?;
-            if has_escapes {
-                return None;
-            }
-            let name = self.of(range)?;
+            let name = self.plain_string()?;
             self.pass(b':')?;
             member(self, name)?;
             match self.token() {
@@ -407,28 +399,36 @@ impl<'a> Json<'a> {
         self.at - begin
     }
 
-    /// A string whose quote comes next.
+    /// A string without escapes, whose quote comes next; nothing is passed where it has some.
     #[inline]
-    fn quoted(&mut self) -> Option<Quoted> {
+    fn plain_string(&mut self) -> Option<&'a str> {
+        let begin = self.at + 1;
+        let rest = self.words.as_bytes().get(begin..)?;
+        let length = plain(rest);
+        if rest.get(length) != Some(&b'"') {
+            return None;
+        }
+        self.at = begin + length + 1;
+        self.words.get(begin..begin + length)
+    }
+
+    /// A string as it is written, whose quote comes next.
+    fn quoted(&mut self) -> Option<&'a str> {
         self.at += 1;
         let begin = self.at;
-        let mut has_escapes = false;
         loop {
             let rest = self.words.as_bytes().get(self.at..)?;
             self.at += plain(rest);
             match self.byte() {
                 b'"' => break,
-                b'\\' => {
-                    has_escapes = true;
-                    self.escape()?;
-                }
+                b'\\' => self.escape()?,
                 // The end, or a control.
                 _ => return None,
             }
         }
-        let range = begin..self.at;
+        let words = self.of(begin..self.at);
         self.at += 1;
-        Some(Quoted { range, has_escapes })
+        words
     }
 
     /// Passes an escape that means the same wherever it stands.
@@ -461,20 +461,22 @@ fn unescaped(words: &str) -> Option<String> {
     loop {
         let (before, escape) = rest.split_at_checked(plain(rest.as_bytes()))?;
         out.push_str(before);
-        let Some(escape) = escape.strip_prefix('\\') else {
-            return escape.is_empty().then_some(out);
+        let mut bytes = escape.bytes();
+        let kind = match bytes.next() {
+            None => return Some(out),
+            Some(b'\\') => bytes.next()?,
+            Some(_) => return None,
         };
-        let kind = escape.bytes().next()?;
         out.push(match kind {
             b'b' => '\u{8}',
             b'f' => '\u{c}',
             b'n' => '\n',
             b'r' => '\r',
             b't' => '\t',
-            b'u' => char::from_u32(u32::from_str_radix(escape.get(1..5)?, 16).ok()?)?,
+            b'u' => char::from_u32(u32::from_str_radix(escape.get(2..6)?, 16).ok()?)?,
             _ => char::from(kind),
         });
-        rest = escape.get(if kind == b'u' { 5 } else { 1 }..)?;
+        rest = escape.get(if kind == b'u' { 6 } else { 2 }..)?;
     }
 }
 

@@ -21,7 +21,7 @@ pub mod vault;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use crate::audit::record::{AccessWords, Record};
+use crate::audit::record::{AccessWords, JournalWords, Record};
 use crate::model::Text;
 use crate::model::rejected::{Place, Rejected};
 
@@ -57,10 +57,18 @@ pub enum Told<'a> {
     Read(Read),
     /// A request that a proxy logged on one line.
     Access(&'a Access<'a>),
+    /// A line of the journal that has a name of its own.
+    Journal(&'a Journal<'a>),
 }
 
 /// A request that a proxy logged, in words of its line.
 pub struct Access<'a>(pub(in crate::audit) AccessWords<'a>);
+
+/// A line of the journal but for its message, in words of the line.
+pub struct Journal<'a> {
+    pub(in crate::audit) cursor: &'a str,
+    pub(in crate::audit) said: JournalWords<'a>,
+}
 
 /// The most bytes that an excerpt is made of; it shows 200 characters.
 const EXCERPT_BYTES: usize = 4096;

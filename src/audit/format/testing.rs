@@ -1,9 +1,13 @@
 //! What the tests of the formats share.
 
+use std::fmt::Debug;
+
 use proptest::prelude::*;
+use serde::Deserialize;
 
 use super::document::{Document, Documents, ReadRecord};
-use super::{Format, Read};
+use super::members::{self, Members};
+use super::{Format, Read, flat};
 use crate::audit::record::{Record, ServiceCall};
 use crate::model::rejected::Place;
 
@@ -84,6 +88,52 @@ pub(crate) fn withstands(read: ReadRecord, good: &str) {
     let mut broken = good.as_bytes().to_vec();
     broken[20] = 0xff;
     assert!(read(&broken).unwrap_err().contains("not UTF-8"));
+}
+
+/// Holds what picks members against serde: what is picked is what serde reads.
+pub(super) fn is_picked_as_read<'a, T, R>(
+    words: &'a str,
+    record: impl Fn(&T) -> R,
+) -> Result<(), TestCaseError>
+where
+    T: Members<'a> + Deserialize<'a>,
+    R: PartialEq + Debug,
+{
+    let mut picked = T::default();
+    if members::pick(words, &mut picked).is_some() {
+        let read: T = serde_json::from_str(words).unwrap();
+        prop_assert_eq!(record(&picked), record(&read), "{}", words);
+    }
+    Ok(())
+}
+
+/// True where all is certain to what picks members.
+pub(super) fn is_picked<'a, T: Members<'a>>(words: &'a str) -> bool {
+    members::pick(words, &mut T::default()).is_some()
+}
+
+/// Each of these members of a flat object is read as serde reads it, and an odd one is left to it.
+pub(super) fn reads_each_member<T>(names: &[&str])
+where
+    T: flat::Members<'static> + Deserialize<'static> + PartialEq + Debug,
+{
+    let object = |odd: &str| -> &'static str {
+        let member = |name: &&str| {
+            let value = if *name == odd { r"\u0041" } else { *name };
+            format!(r#""{name}":"{value}""#)
+        };
+        let members: Vec<String> = names.iter().map(member).collect();
+        format!("{{{}}}", members.join(",")).leak()
+    };
+    let plain = object("");
+    let read = flat::read::<T>(plain);
+    assert_eq!(read, serde_json::from_str(plain).ok());
+    assert!(read.is_some());
+    for odd in names {
+        assert_eq!(flat::read::<T>(object(odd)), None);
+        let twice = format!(r#"{{"{odd}":1,"{odd}":1}}"#);
+        assert_eq!(flat::read::<T>(twice.leak()), None);
+    }
 }
 
 /// What may stand where something else stood, or beside it.

@@ -47,6 +47,39 @@ pub(crate) fn halves(words: &str, mark: u8) -> Option<(&str, &str)> {
     Some((words.get(..at)?, words.get(at + 1..)?))
 }
 
+/// What stands before the first `mark` and behind it. Lines are short, and a searcher for words
+/// costs more to make than one byte to find.
+pub(crate) fn divided<'a, const N: usize>(
+    words: &'a str,
+    mark: &[u8; N],
+) -> Option<(&'a str, &'a str)> {
+    let (bytes, first) = (words.as_bytes(), *mark.first()?);
+    let mut from = 0;
+    loop {
+        let at = from + memchr::memchr(first, bytes.get(from..)?)?;
+        if bytes.get(at..at + N) == Some(mark) {
+            return Some((words.get(..at)?, words.get(at + N..)?));
+        }
+        from = at + 1;
+    }
+}
+
+/// The same of the last `mark`.
+pub(crate) fn divided_last<'a, const N: usize>(
+    words: &'a str,
+    mark: &[u8; N],
+) -> Option<(&'a str, &'a str)> {
+    let (bytes, first) = (words.as_bytes(), *mark.first()?);
+    let mut rest = bytes;
+    loop {
+        let at = memchr::memrchr(first, rest)?;
+        if bytes.get(at..at + N) == Some(mark) {
+            return Some((words.get(..at)?, words.get(at + N..)?));
+        }
+        rest = bytes.get(..at)?;
+    }
+}
+
 /// The beginning of a line of which only the shape can be trusted: a broken line may begin
 /// anywhere, so no quote tells a name from a value. Words that are not in `known` are masked.
 pub(crate) fn shape(line: &str, known: &[&str]) -> String {
@@ -216,6 +249,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Words<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn words_are_divided_as_the_standard_library_divides_them(words in "(aba|ab|a|b|\u{e9}){0,12}") {
+            prop_assert_eq!(divided(&words, b"aba"), words.split_once("aba"));
+            prop_assert_eq!(divided_last(&words, b"aba"), words.rsplit_once("aba"));
+            prop_assert_eq!(divided_last(&words, b"b"), words.rsplit_once('b'));
+        }
+    }
 
     #[test]
     fn a_broken_line_shows_its_shape_and_no_value_wherever_it_was_cut() {

@@ -7,10 +7,10 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use super::{Draft, Memory, divided, host, quoted, request, sniff as sniffed, status};
+use super::{Draft, Memory, host, quoted, request, sniff as sniffed, status};
 use crate::audit::format::Access;
 use crate::audit::format::flat::{self, Members};
-use crate::audit::format::text::{Words, halves, json_words as parse};
+use crate::audit::format::text::{Words, divided, halves, json_words as parse};
 use crate::audit::record::Proxy;
 use crate::model::{Span, Timestamp};
 
@@ -355,6 +355,7 @@ fn of_seconds(words: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::format::testing::reads_each_member;
     use proptest::prelude::*;
 
     /// Lines of which each part may be an odd one.
@@ -422,22 +423,7 @@ mod tests {
             "http_user_agent",
             "request_id",
         ];
-        for odd in names {
-            let member = |name: &str| {
-                let value = if name == odd { r"\u0041" } else { name };
-                format!(r#""{name}":"{value}""#)
-            };
-            let plain = names.map(|name| format!(r#""{name}":"{name}""#)).join(",");
-            let plain = format!("{{{plain}}}");
-            let read = flat::read::<Raw<'_>>(&plain);
-            assert_eq!(read, serde_json::from_str(&plain).ok());
-            assert!(read.is_some());
-            // What is not usual is left to the full way.
-            let escaped = format!("{{{}}}", names.map(member).join(","));
-            assert_eq!(flat::read::<Raw<'_>>(&escaped), None);
-            let twice = format!(r#"{{"{odd}":1,"{odd}":1}}"#);
-            assert_eq!(flat::read::<Raw<'_>>(&twice), None);
-        }
+        reads_each_member::<Raw<'_>>(&names);
     }
 
     proptest! {

@@ -3,12 +3,12 @@
 
 use std::borrow::Cow;
 
-use crate::audit::record::Login;
-use crate::model::Text;
+use crate::audit::format::text::{divided, divided_last};
+use crate::audit::record::LoginWords;
 use crate::model::mask::{MASKED, cut};
 
 /// The login that a program's message tells of.
-pub(super) fn read(program: &str, message: &str) -> Option<Login> {
+pub(super) fn read<'a>(program: &'a str, message: &'a str) -> Option<LoginWords<'a>> {
     let login = match program {
         // Since 9.8 a program of its own speaks for a connection.
         "sshd" | "sshd-session" | "sshd-auth" => sshd(message),
@@ -21,11 +21,10 @@ pub(super) fn read(program: &str, message: &str) -> Option<Login> {
     } else {
         program
     };
-    let text = |words: &str| Text::from(cut(words));
-    Some(Login {
-        program: text(program),
-        user: text(user),
-        remote_address: remote_address.filter(|a| !a.is_empty()).map(text),
+    Some(LoginWords {
+        program: cut(program),
+        user: cut(user),
+        remote_address: remote_address.filter(|a| !a.is_empty()).map(cut),
         granted,
     })
 }
@@ -46,23 +45,23 @@ fn sshd(message: &str) -> Option<Read<'_>> {
         Some(rest) => (true, rest),
         None => (false, message.strip_prefix("Failed ")?),
     };
-    let (_, rest) = rest.split_once(" for ")?;
-    let (user, from) = rest.rsplit_once(" from ")?;
-    let address = from.split(" port ").next();
+    let (_, rest) = divided(rest, b" for ")?;
+    let (user, from) = divided_last(rest, b" from ")?;
+    let address = divided(from, b" port ").map_or(from, |(address, _)| address);
     Some((
         user.strip_prefix("invalid user ").unwrap_or(user),
-        address,
+        Some(address),
         granted,
     ))
 }
 
 /// `USER : [what was wrong ; ]TTY=… ; PWD=… ; USER=… ; COMMAND=…`.
 fn sudo(message: &str) -> Option<Read<'_>> {
-    let (user, rest) = message.trim_start().split_once(" : ")?;
-    let first = rest.split(" ; ").next()?;
+    let (user, rest) = divided(message.trim_start(), b" : ")?;
+    let first = divided(rest, b" ; ").map_or(rest, |(first, _)| first);
     let is_command = ["TTY=", "PWD=", "HOST=", "USER=", "GROUP="];
     if is_command.iter().any(|begin| first.starts_with(begin)) {
-        return rest.contains("COMMAND=").then_some((user, None, true));
+        return divided(rest, b"COMMAND=").map(|_| (user, None, true));
     }
     let refused = [
         "incorrect password attempt",

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::audit::format::testing::{counted, damaged, lines};
+use crate::audit::format::testing::{counted, damaged, is_picked, is_picked_as_read, lines};
+use crate::audit::record::JournalRecord;
 
 /// A line of the journal with a message that is written as JSON.
 fn line(program: &str, message: &str) -> String {
@@ -86,10 +87,10 @@ fn a_list_is_no_line_of_the_journal() {
         "[]",
         r#" ["1795612411014000","a","b"]"#,
     ] {
-        let reason = read(list.as_bytes(), &place).unwrap_err();
+        let reason = super::read(list.as_bytes(), |raw| super::record(raw, &place)).unwrap_err();
         assert!(reason.contains("a list and no object"), "{reason}");
     }
-    let reason = read(b"[1,", &place).unwrap_err();
+    let reason = super::read(b"[1,", |raw| super::record(raw, &place)).unwrap_err();
     assert!(reason.contains("ends early"), "{reason}");
 }
 
@@ -278,20 +279,96 @@ proptest! {
             line: 1,
             byte: 0,
         };
-        let mut picked = Raw::default();
-        if members::pick(&words, &mut picked).is_some() {
-            let read: Raw<'_> = serde_json::from_str(&words).unwrap();
-            prop_assert_eq!(super::record(&picked, &place), super::record(&read, &place), "{}", words);
-        }
+        is_picked_as_read::<Raw<'_>, _>(&words, |raw: &Raw<'_>| super::record(raw, &place))?;
+    }
+}
+
+/// What is told of lines for an index is what is read of them.
+fn is_told_as_read(log: &str) -> Result<(), TestCaseError> {
+    for (number, line) in (1..).zip(log.split('\n')) {
+        let place = Place {
+            file: "log".into(),
+            line: number,
+            byte: 0,
+        };
+        let (mut reads, mut told) = (Vec::new(), 0);
+        Journald::new().line(line.as_bytes(), &place, &mut |read| reads.push(read));
+        let mut tell = |what: Told<'_>| {
+            let read = reads.get(told);
+            told += 1;
+            match (what, read) {
+                (Told::Journal(line), Some(Read::Record(Record::Journal(record), _))) => {
+                    prop_assert_eq!(line.said, record.said());
+                    prop_assert_eq!(Some(line.cursor), line.said.cursor);
+                }
+                (Told::Read(told), Some(read)) => prop_assert_eq!(&told, read),
+                (_, read) => prop_assert!(false, "{:?}", read),
+            }
+            Ok(())
+        };
+        let mut all = Ok(());
+        Journald::new().tell(line.as_bytes(), &place, &mut |what| {
+            let one = tell(what);
+            if all.is_ok() {
+                all = one;
+            }
+        });
+        all?;
+        prop_assert_eq!(told, reads.len(), "{}", line);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_index_is_told_what_is_read() {
+    let log = include_str!("../../../../fixtures/logs/journal.json");
+    is_told_as_read(log).unwrap();
+    for (program, message) in [
+        ("app", ""),
+        (
+            "sudo",
+            "mira : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/mysql -phunter2",
+        ),
+        (
+            "sshd",
+            "Failed password for invalid user a from b from 192.0.2.7 port 22 ssh2",
+        ),
+    ] {
+        let named = said(program, message);
+        is_told_as_read(&named).unwrap();
+        is_told_as_read(&named.replace("__CURSOR", "CURSOR")).unwrap();
+        is_told_as_read(&named.replace(r#""PRIORITY":"6""#, r#""PRIORITY":"3""#)).unwrap();
+    }
+    let mut is_told_in_words = false;
+    let place = Place {
+        file: "log".into(),
+        line: 1,
+        byte: 0,
+    };
+    Journald::new().tell(said("app", "ready").as_bytes(), &place, &mut |told| {
+        is_told_in_words = matches!(told, Told::Journal(_));
+    });
+    assert!(is_told_in_words);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn an_index_is_told_what_is_read_of_any_line(
+        words in damaged(OTHERS),
+        message in "((LOG|FATAL|ERROR|WARN|:| {1,2}|Failed | for | from | port |invalid user |x : |COMMAND=|[a-z;])){0,9}",
+        program in prop::sample::select(&["sshd", "sudo", "su", "app"][..]),
+    ) {
+        is_told_as_read(&words)?;
+        is_told_as_read(&said(program, &message))?;
+        let severe = ["LOG:  ", "FATAL:  ", "ERROR:  ", "WARNING:  ", "PANIC:  "];
+        prop_assert_eq!(names_severity(&message), severe.iter().any(|mark| message.contains(mark)));
     }
 }
 
 #[test]
 fn what_is_usual_is_picked() {
     for record in OTHERS.iter().filter(|line| !line.contains("1e9")) {
-        assert!(
-            members::pick(record, &mut Raw::default()).is_some(),
-            "{record}"
-        );
+        assert!(is_picked::<Raw<'_>>(record), "{record}");
     }
 }
