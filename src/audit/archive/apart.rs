@@ -14,9 +14,7 @@ use crate::query::Filter;
 /// A line of a Vault log; requests alone say where they come from and which rotation they are of.
 fn line(kind: &str, id: usize, second: usize) -> String {
     let asks = if kind == "request" {
-        format!(
-            r#","remote_address":"192.0.2.{id}","headers":{{"x-correlation-id":["rot-{id}"]}}"#
-        )
+        format!(r#","remote_address":"192.0.2.{id}","headers":{{"x-correlation-id":["rot-{id}"]}}"#)
     } else {
         String::new()
     };

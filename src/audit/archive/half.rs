@@ -224,13 +224,20 @@ fn number<const DIGITS: usize>(digits: &[u8; DIGITS]) -> Option<i64> {
     all.then_some(sum)
 }
 
+/// The mount's place and type with which a path was seen, and its secret.
+#[derive(Clone)]
+struct OfPath {
+    mount: Box<[u8]>,
+    kind: Box<[u8]>,
+    secret: u32,
+}
+
 /// Reads lines into halves; keeps the words that it met.
 pub(super) struct Halves {
     ids: Ids,
     pub(super) words: [Words; SAID],
-    /// For each path: the mount's place and type with which it was last seen, and its secret.
-    secrets: Vec<Option<(Box<[u8]>, u32)>>,
-    scratch: Vec<u8>,
+    /// For each path what was known of it last.
+    secrets: Vec<Option<OfPath>>,
     /// What the line before was found to say, as long as that was found here.
     last: Option<Half>,
     clock: Clock,
@@ -242,7 +249,6 @@ impl Halves {
             ids,
             words: std::array::from_fn(|_| Words::new()),
             secrets: Vec::new(),
-            scratch: Vec::new(),
             last: None,
             clock: Clock::default(),
         }
@@ -357,14 +363,11 @@ impl Halves {
         if self.secrets.len() <= at {
             self.secrets.resize(at + 1, None);
         }
-        self.scratch.clear();
-        self.scratch.extend_from_slice(mount);
-        self.scratch.push(b'\n');
-        self.scratch.extend_from_slice(kind);
-        if let Some(Some((seen, secret))) = self.secrets.get(at)
-            && **seen == *self.scratch
+        if let Some(Some(of)) = self.secrets.get(at)
+            && *of.mount == *mount
+            && *of.kind == *kind
         {
-            return Some(*secret);
+            return Some(of.secret);
         }
         // A lease's secret is told by what the request carries.
         if has(path, b"sys/leases/") {
@@ -374,7 +377,11 @@ impl Halves {
         let secret = secret_at(words(kind)?, words(mount)?, words(path)?, None);
         let secret = secret.map_or(0, |secret| self.words[SECRET].code(secret.raw()));
         if let Some(kept) = self.secrets.get_mut(at) {
-            *kept = Some((self.scratch.as_slice().into(), secret));
+            *kept = Some(OfPath {
+                mount: mount.into(),
+                kind: kind.into(),
+                secret,
+            });
         }
         Some(secret)
     }

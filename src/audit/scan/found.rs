@@ -11,11 +11,14 @@ pub(in crate::audit) struct Part {
 
 impl Part {
     #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a text is below 4 GiB; to ask that of each place takes time"
+    )]
     pub(super) fn new(from: usize, to: usize) -> Self {
-        let narrow = |at| u32::try_from(at).unwrap_or(0);
         Self {
-            from: narrow(from),
-            to: narrow(to),
+            from: from as u32,
+            to: to as u32,
         }
     }
 
@@ -73,6 +76,7 @@ pub(in crate::audit) enum Slot {
 }
 
 const SLOTS: usize = Slot::Nothing as usize + 1;
+const OBJECTS: usize = Object::Login as usize + 1;
 
 /// An object that is looked into. The first two a response repeats of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,9 +105,8 @@ impl Object {
 )]
 pub(in crate::audit) struct Found {
     parts: [Part; SLOTS],
-    auth: Part,
-    request: Part,
-    login: Part,
+    /// The whole of each [`Object`]; empty where there was none.
+    objects: [Part; OBJECTS],
     /// True where `auth.metadata` says anything.
     pub(in crate::audit) has_metadata: bool,
     /// True where `auth` says the same as that of the line that was taken before.
@@ -125,7 +128,7 @@ impl Found {
     /// True where the response says who logged in.
     #[inline]
     pub(in crate::audit) fn logs_in(&self) -> bool {
-        self.login.is_told()
+        self.object(Object::Login).is_told()
     }
 
     /// What it says, without how that was found.
@@ -152,19 +155,16 @@ impl Found {
     /// The whole of an object; empty where there was none.
     #[inline]
     pub(super) fn object(&self, object: Object) -> Part {
-        match object {
-            Object::Auth => self.auth,
-            Object::Request => self.request,
-            Object::Login => self.login,
-        }
+        self.objects
+            .get(object as usize)
+            .copied()
+            .unwrap_or_default()
     }
 
     #[inline]
     pub(super) fn set_object(&mut self, object: Object, part: Part) {
-        match object {
-            Object::Auth => self.auth = part,
-            Object::Request => self.request = part,
-            Object::Login => self.login = part,
+        if let Some(to) = self.objects.get_mut(object as usize) {
+            *to = part;
         }
     }
 

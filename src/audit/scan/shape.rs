@@ -163,9 +163,16 @@ impl Shapes {
         *found = Found::default();
         let mut node = 0;
         loop {
-            let steps = self.nodes.get(node)?;
-            let fits = |step: &&Step| self.stands(cursor.vectors, step, cursor.text, at);
-            let step = steps.iter().find(fits)?;
+            let mut steps = self.nodes.get(node)?.iter();
+            let vectors = cursor.vectors;
+            let step = match cursor.text.get(at..)?.first_chunk() {
+                Some(some) => steps.find(|step| {
+                    vectors.is(some, &step.first)
+                        && (step.length <= CHUNK
+                            || self.others_stand(vectors, step, cursor.text, at))
+                })?,
+                None => steps.find(|step| self.stands(vectors, step, cursor.text, at))?,
+            };
             at += step.length;
             node = step.next;
             match step.value {
