@@ -8,7 +8,7 @@ pub mod nginx;
 
 use std::borrow::Cow;
 
-use super::text::{beginning, divided, halves, rejected};
+use super::text::{beginning, halves, rejected};
 use super::{Format, Read, Told, excerpt};
 #[cfg(test)]
 use crate::audit::record::AccessRecord;
