@@ -180,8 +180,9 @@ impl Columns {
         row
     }
 
-    /// Takes the row of a time and place out; gives its number.
-    pub(super) fn remove(&mut self, time: i64, at: At) -> Option<usize> {
+    /// Takes the row of a time and place out; gives its number, and where the request stood that it
+    /// answered.
+    pub(super) fn remove(&mut self, time: i64, at: At) -> Option<(usize, Option<At>)> {
         let first = self.times.partition_point(|other| *other < time);
         let place = at.pack();
         let same = self
@@ -191,6 +192,7 @@ impl Columns {
             .zip(self.times.get(first..)?);
         let mut same = same.take_while(|(_, other)| **other == time);
         let row = first + same.position(|(other, _)| *other == place)?;
+        let (_, request) = self.lines(row)?;
         self.times.remove(row);
         self.places.remove(row);
         self.elsewhere.remove(&place);
@@ -198,7 +200,7 @@ impl Columns {
         for column in &mut self.codes {
             column.remove(row);
         }
-        Some(row)
+        Some((row, request))
     }
 
     /// Where a row's last line stands, and its request; `None` for a request without an answer.

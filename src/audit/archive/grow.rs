@@ -126,31 +126,25 @@ impl Archive {
         let from = ended.map_or(0, Torn::end);
         tail.lines(&shared, block, from, &mut |item| items.push(item));
         for item in items {
-            first = match (first, self.put(file, item)) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+            first = earlier(first, self.put(file, item));
         }
         first
     }
 
     /// Takes the row out that a last line without an end was taken for, now that the line has
     /// become another; gives its number. The line is read once more as it was then, which tells
-    /// where its row is. A request that it had answered does not wait again, and what another file
-    /// has told of the same record is not looked for.
+    /// where its row is. A request that it had answered waits again; what another file has told of
+    /// the same record is not looked for.
     fn untake(&mut self, file: u32, torn: Torn, block: &Block<'_>) -> Option<usize> {
         let original = self.originals.get(usize::try_from(file).ok()?)?;
         self.progress.forgive(original.name(), torn.begin);
-        let aside = self.growing.shared(&self.progress).aside();
-        let mut tail = Tail::behind(original, torn.begin, &aside)?;
         let was = Block {
             bytes: torn.of(block.bytes),
             ..*block
         };
-        let mut items = Vec::new();
-        tail.lines(&aside, &was, 0, &mut |item| items.push(item));
         let mut first: Option<usize> = None;
-        for item in items {
+        let mut requests = Vec::new();
+        for item in self.again(original, &was)? {
             let (time, identity, half) = (nanos(item.time), item.id, item.half);
             let Kept::Record(payload) = item.kept else {
                 continue;
@@ -159,18 +153,44 @@ impl Archive {
                 file,
                 offset: payload.place.byte,
             };
-            let removed = self.columns.remove(time, at);
-            if removed.is_some() {
+            let Some((row, request)) = self.columns.remove(time, at) else {
                 // Of one that is no row of its own another line has told.
-                let name = self.growing.name(&payload.record, identity, half);
-                self.growing.forget(name, time);
-            }
-            first = match (first, removed) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
+                continue;
             };
+            let name = self.growing.name(&payload.record, identity, half);
+            self.growing.forget(name, time);
+            first = earlier(first, Some(row));
+            requests.extend(request);
+        }
+        for request in requests {
+            first = earlier(first, self.wait_again(request));
         }
         first
+    }
+
+    /// Puts the first line of a call into the index once more.
+    fn wait_again(&mut self, at: At) -> Option<usize> {
+        let original = self.original(at).ok()?;
+        let line = original.line(at.offset).ok()?;
+        let was = Block {
+            bytes: &line,
+            offset: at.offset,
+            line: original.line_number(at.offset).ok()?,
+        };
+        let mut first = None;
+        for item in self.again(original, &was)? {
+            first = earlier(first, self.put(at.file, item));
+        }
+        first
+    }
+
+    /// Reads lines of a file that were read before.
+    fn again(&self, original: &Original, was: &Block<'_>) -> Option<Vec<item::Item>> {
+        let aside = self.growing.shared(&self.progress).aside();
+        let mut tail = Tail::behind(original, was.offset, &aside)?;
+        let mut items = Vec::new();
+        tail.lines(&aside, was, 0, &mut |item| items.push(item));
+        Some(items)
     }
 
     /// What a line of a Vault log says.
@@ -197,6 +217,7 @@ impl Archive {
             return None;
         }
         let removed = open.and_then(|open| self.columns.remove(open.time, open.at));
+        let removed = removed.map(|(row, _)| row);
         let request_at = open.map(|open| open.at);
         let item = match record {
             Record::Vault(entry) if entry.kind == VaultKind::Request => Item::Vault(VaultCall {
@@ -237,6 +258,14 @@ impl Archive {
         let time = entry.time;
         self.growing.remember(name, Open { time, at, stage });
         Some(removed.map_or(put, |removed| removed.min(put)))
+    }
+}
+
+/// The first of two rows.
+fn earlier(a: Option<usize>, b: Option<usize>) -> Option<usize> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }
 

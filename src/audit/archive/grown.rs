@@ -269,6 +269,29 @@ fn a_torn_line_that_ends_as_no_record_is_one_rejection() {
     growing.is_what_reading_it_whole_gives();
 }
 
+/// The row that a torn line was taken for is gone with it, and the call it had ended is open again.
+#[test]
+fn the_request_of_an_answer_that_becomes_something_else_waits_again() {
+    for (asked, answered) in [
+        (vault("request", "b", 2), vault("response", "b", 3)),
+        (received("b", 2.0), complete("b", 3.0)),
+    ] {
+        let before = if asked.contains("audit.k8s.io") {
+            complete("a", 1.0)
+        } else {
+            vault("response", "a", 1)
+        };
+        let mut growing = Growing::new(&(before + &asked + answered.trim_end()));
+        assert_eq!(growing.outcomes(), ["allowed", "allowed"]);
+        growing.append("and more\n");
+        growing.is_what_reading_it_whole_gives();
+        assert_eq!(growing.outcomes(), ["allowed", "unanswered"]);
+        growing.append(&answered);
+        assert_eq!(growing.outcomes(), ["allowed", "allowed"]);
+        growing.is_what_reading_it_whole_gives();
+    }
+}
+
 /// A rejection of the file before stays, whatever comes first in the one that took its name.
 #[test]
 fn what_was_rejected_in_a_file_stays_so_when_another_takes_its_place() {
