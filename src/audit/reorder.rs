@@ -146,6 +146,9 @@ impl<T: Timed> Reorder<T> {
             }
         }
         sort(&mut woven);
+        if woven.capacity() > 2 * woven.len() {
+            woven.shrink_to_fit();
+        }
         woven
     }
 

@@ -96,6 +96,19 @@ fn as_many_rows_are_counted_as_are_found() {
     }
 }
 
+/// Takes in what a file holds that has come in the place of the first.
+fn follow(archive: &mut Archive, path: &Path) -> usize {
+    let next = Content(Arc::new(File::open(path).unwrap()));
+    let next = archive.succeed(0, next).unwrap();
+    let text = fs::read(path).unwrap();
+    let block = Block {
+        bytes: &text,
+        offset: 0,
+        line: 1,
+    };
+    archive.grow(next, &block).unwrap()
+}
+
 /// While both files are followed: the newer takes the place of the older.
 #[test]
 fn a_request_is_found_whose_answer_comes_after_a_rotation() {
@@ -104,19 +117,52 @@ fn a_request_is_found_whose_answer_comes_after_a_rotation() {
     let mut archive = open(&[&older], &Options::default()).unwrap().archive();
     let mut search = archive.search(Filter::parse("192.0.2.3 or 192.0.2.8").unwrap());
     assert_eq!(search.found(), 1);
-    let next = Content(Arc::new(File::open(&newer).unwrap()));
-    let next = archive.succeed(0, next).unwrap();
-    let text = fs::read(&newer).unwrap();
-    let block = Block {
-        bytes: &text,
-        offset: 0,
-        line: 1,
-    };
-    search.rewind(archive.grow(next, &block).unwrap());
+    search.rewind(follow(&mut archive, &newer));
     while !search.step(&archive) {}
     assert_eq!(search.found(), 2);
     assert_eq!(found(&archive, "192.0.2.3"), ["r3"]);
     assert_eq!(found(&archive, "rotation:rot-4"), ["r4"]);
+}
+
+/// The file is cut and written anew in its place: what stands where the request stood is another
+/// line, or none.
+#[test]
+fn an_answer_whose_request_is_gone_says_what_it_says_itself() {
+    for before in [String::new(), line("response", 1, 1)] {
+        for after in [String::new(), line("request", 9, 7)] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("audit.log");
+            fs::write(&path, before.clone() + &line("request", 3, 6)).unwrap();
+            let mut archive = open(&[&path], &Options::default()).unwrap().archive();
+            // The same file, as `copytruncate` leaves it.
+            fs::write(&path, after.clone() + &line("response", 3, 8)).unwrap();
+            follow(&mut archive, &path);
+            let search = archive.search(Filter::parse("outcome:allowed").unwrap());
+            let last = search.rows(0..archive.len()).last().unwrap();
+            let row = archive.row(last, true).unwrap();
+            assert_eq!((row.id, row.rotation), (Some("r3".into()), None));
+            let lines = after.lines().count() as u64;
+            assert_eq!(row.place.line, lines + 1);
+        }
+    }
+}
+
+/// A policy of a hundred kilobytes is written by the first line of the older file.
+#[test]
+fn a_log_that_begins_with_a_long_line_is_read_when_it_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let [older, newer] = rotated(folder.path());
+    let rest = fs::read_to_string(&older).unwrap();
+    let long = line("response", 100, 0).replace(
+        "}}\n",
+        &format!(r#","data":{{"policy":"{}"}}}}}}"#, "p".repeat(100_000)),
+    );
+    fs::write(&older, format!("{long}\n{rest}")).unwrap();
+    for paths in [[&older, &newer], [&newer, &older]] {
+        assert_eq!(is_what_reading_in_full_gives(&paths, 100), 7);
+        let archive = open(&paths, &Options::default()).unwrap().archive();
+        assert_eq!(found(&archive, "192.0.2.3"), ["r3"]);
+    }
 }
 
 /// Stages of a Kubernetes call: the last counts, and the first is where it stands.

@@ -87,8 +87,8 @@ pub(super) struct Columns {
     pub(super) times: Vec<i64>,
     places: Vec<u64>,
     backs: Vec<u32>,
-    /// Where the requests stand that are in another file, or too far away, by the places of their
-    /// last lines: few but where a log was rotated between a request and its answer.
+    /// Where the first lines of calls stand that are in another file, or too far before their last
+    /// ones, by the places of these: few but where a log was rotated in between.
     elsewhere: HashMap<u64, u64>,
     pub(super) codes: [Codes; CODED],
     pub(super) dictionary: Dictionary,
@@ -203,7 +203,8 @@ impl Columns {
         Some((row, request))
     }
 
-    /// Where a row's last line stands, and its request; `None` for a request without an answer.
+    /// Where a row's last line stands, and the first one of its call; `None` where it is the only
+    /// one that is known.
     pub(super) fn lines(&self, row: usize) -> Option<(At, Option<At>)> {
         let place = *self.places.get(row)?;
         let at = At::unpack(place);

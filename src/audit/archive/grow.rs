@@ -218,16 +218,22 @@ impl Archive {
         }
         let removed = open.and_then(|open| self.columns.remove(open.time, open.at));
         let removed = removed.map(|(row, _)| row);
-        let request_at = open.map(|open| open.at);
+        let mut request_at = open.map(|open| open.at);
         let item = match record {
             Record::Vault(entry) if entry.kind == VaultKind::Request => Item::Vault(VaultCall {
                 request: Some(entry),
                 response: None,
             }),
-            Record::Vault(entry) => Item::Vault(VaultCall {
-                request: request_at.and_then(|at| self.entry(at)),
-                response: Some(entry),
-            }),
+            Record::Vault(entry) => {
+                // The file that it stood in may have been cut since and written anew.
+                let request = request_at.and_then(|at| self.entry(at));
+                let request = request.filter(|asked| asked.request_id == entry.request_id);
+                request_at = request_at.filter(|_| request.is_some());
+                Item::Vault(VaultCall {
+                    request,
+                    response: Some(entry),
+                })
+            }
             record => record.item(),
         };
         let sighted = Sighted {

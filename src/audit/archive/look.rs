@@ -27,46 +27,52 @@ impl Archive {
     }
 
     pub(super) fn look(&self, row: usize, numbered: bool) -> Result<AuditRow, Gone> {
-        let (at, request) = self.columns.lines(row).ok_or(Gone::Cut)?;
-        let first = request.unwrap_or(at);
-        let (original, begins) = (self.original(at)?, self.original(first)?);
+        let (at, first) = self.columns.lines(row).ok_or(Gone::Cut)?;
+        let original = self.original(at)?;
+        let (item, begins) = match first {
+            Some(first) if first.file == at.file => match original.kind {
+                Kind::Vault => (call(original, first.offset, at.offset)?, first),
+                // Of a call that was told in stages the last one counts.
+                _ => (alone(original, at.offset)?, first),
+            },
+            Some(first) => {
+                let last = alone(original, at.offset)?;
+                match self.begun(first, &last) {
+                    Some(begun) => (joined(begun, last), first),
+                    None => (last, at),
+                }
+            }
+            None => (alone(original, at.offset)?, at),
+        };
+        let of = self.original(begins)?;
         let place = Place {
-            file: begins.name().clone(),
+            file: of.name().clone(),
             line: if numbered {
-                begins.line_number(first.offset)?
+                of.line_number(begins.offset)?
             } else {
                 0
             },
-            byte: first.offset,
+            byte: begins.offset,
         };
-        let item = match original.kind {
-            Kind::Vault => call((original, at), request.map(|at| (begins, at)))?,
-            // Of a call that was told in stages the last one counts.
-            kind => record(
-                original,
-                kind,
-                &Place {
-                    file: original.name().clone(),
-                    line: place.line,
-                    byte: at.offset,
-                },
-            )?,
-        };
-        let sighted = Sighted {
-            merged: Merged {
-                item,
-                duplicate: false,
-            },
-            place,
-            answer: None,
-            sighting: Sighting::New,
-        };
-        let found = AuditRow::of(&sighted).ok_or(Gone::Changed)?;
+        let found = told(item, place).ok_or(Gone::Changed)?;
         // Whatever stands there now, it is another row.
         if Some(nanos(found.time)) != self.columns.times.get(row).copied() {
             return Err(Gone::Changed);
         }
         Ok(found)
+    }
+
+    /// The first line of a call whose last line stands in another file; `None` where that is not
+    /// there any more, or another one: that file may have been cut since and written anew.
+    fn begun(&self, first: At, last: &Item) -> Option<Item> {
+        let nowhere = Place {
+            file: Text::default(),
+            line: 0,
+            byte: 0,
+        };
+        let id = |item: &Item| told(item.clone(), nowhere.clone())?.id;
+        let begun = alone(self.original(first).ok()?, first.offset).ok()?;
+        (id(&begun) == id(last)).then_some(begun)
     }
 
     pub(super) fn original(&self, at: At) -> Result<&Original, Gone> {
@@ -77,25 +83,47 @@ impl Archive {
     }
 }
 
-/// A Vault call whose last line stands at a place.
-fn call(last: (&Original, At), request: Option<(&Original, At)>) -> Result<Item, Gone> {
-    let (original, at) = last;
-    let entry = |line: &[u8]| -> Result<Box<VaultEntry>, Gone> {
-        let entry = vault::entry(line.trim_ascii()).map_err(|why| Gone::Rejected(why.into()))?;
-        Ok(Box::new(entry))
-    };
-    let (request, last) = match request {
-        Some((_, request)) if request.file == at.file => {
-            let [request, last] = original.lines([request.offset, at.offset])?;
-            (Some(entry(&request)?), entry(&last)?)
+/// The row of an item that stands at a place.
+fn told(item: Item, place: Place) -> Option<AuditRow> {
+    AuditRow::of(&Sighted {
+        merged: Merged {
+            item,
+            duplicate: false,
+        },
+        place,
+        answer: None,
+        sighting: Sighting::New,
+    })
+}
+
+/// What stands at a place, without what belongs to it.
+fn alone(original: &Original, offset: u64) -> Result<Item, Gone> {
+    match original.kind {
+        Kind::Vault => Ok(Item::Vault(of_lines(None, entry(&original.line(offset)?)?))),
+        kind => {
+            let place = Place {
+                file: original.name().clone(),
+                line: 0,
+                byte: offset,
+            };
+            record(original, kind, &place)
         }
-        Some((before, request)) => {
-            let request = before.line(request.offset)?;
-            (Some(entry(&request)?), entry(&original.line(at.offset)?)?)
-        }
-        None => (None, entry(&original.line(at.offset)?)?),
-    };
-    Ok(Item::Vault(match last.kind {
+    }
+}
+
+/// A Vault call whose lines stand in one file.
+fn call(original: &Original, first: u64, last: u64) -> Result<Item, Gone> {
+    let [first, last] = original.lines([first, last])?;
+    Ok(Item::Vault(of_lines(Some(entry(&first)?), entry(&last)?)))
+}
+
+fn entry(line: &[u8]) -> Result<Box<VaultEntry>, Gone> {
+    let entry = vault::entry(line.trim_ascii()).map_err(|why| Gone::Rejected(why.into()))?;
+    Ok(Box::new(entry))
+}
+
+fn of_lines(request: Option<Box<VaultEntry>>, last: Box<VaultEntry>) -> VaultCall {
+    match last.kind {
         VaultKind::Response => VaultCall {
             request,
             response: Some(last),
@@ -104,7 +132,18 @@ fn call(last: (&Original, At), request: Option<(&Original, At)>) -> Result<Item,
             request: Some(last),
             response: None,
         },
-    }))
+    }
+}
+
+/// A call of a first and a last line. Of one that was told in stages the last one counts.
+fn joined(first: Item, last: Item) -> Item {
+    match (first, last) {
+        (Item::Vault(first), Item::Vault(last)) => Item::Vault(VaultCall {
+            request: last.request.or(first.request),
+            ..last
+        }),
+        (_, last) => last,
+    }
 }
 
 /// The record that begins at a place, in whatever format. It is read until it is complete.

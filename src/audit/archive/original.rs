@@ -29,8 +29,8 @@ const NEAR: u64 = 8 << 10;
 /// Unpacked at once, in bytes.
 const CHUNK: usize = 256 << 10;
 
-/// As much of a log is looked at to know when it begins, in bytes.
-const HEAD: usize = 64 << 10;
+/// So many lines of a log are looked at to know when it begins: the first may be damaged.
+const HEAD: usize = 64;
 
 /// The last bytes of a file by which it is known again.
 const TAIL: u64 = 4 << 10;
@@ -158,15 +158,19 @@ impl Original {
     }
 
     /// The time of the first of its lines that is one of a Vault log, in nanoseconds since 1970;
-    /// the end of time where none of the first is. A log whose lines cannot be read there has no
-    /// rows that others could come before.
+    /// the end of time where none of its first [`HEAD`] lines is.
     pub(super) fn begins(&self) -> i64 {
-        let mut room = vec![0; HEAD];
-        let got = self.content.read_at(&mut room, 0).unwrap_or(0);
-        let head = room.get(..got).unwrap_or_default();
-        let mut lines = head.split(|byte| *byte == b'\n');
-        let first = lines.find_map(|line| vault::entry(line.trim_ascii()).ok());
-        first.map_or(i64::MAX, |entry| nanos(entry.time))
+        let mut at = 0;
+        for _ in 0..HEAD {
+            let Ok(line) = self.line(at) else {
+                break;
+            };
+            if let Ok(entry) = vault::entry(line.trim_ascii()) {
+                return nanos(entry.time);
+            }
+            at += line.len() as u64 + 1;
+        }
+        i64::MAX
     }
 
     /// Where the last line that has an end ends, of the first bytes.

@@ -196,7 +196,7 @@ impl Search {
         }
     }
 
-    /// The first row that cannot be decided yet, since its file was not looked through so far.
+    /// The first row that cannot be decided yet, since a file of it was not looked through so far.
     fn reached(&self, archive: &Archive, to: usize) -> usize {
         let decided = |row: &usize| {
             let Some((at, request)) = archive.columns.lines(*row) else {
