@@ -2,39 +2,46 @@
 //! holding what stands beside them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::audit::record::Said;
 use crate::model::Text;
 
-/// The members of an object, unread.
+/// The members of an object, unread, as they stand: they are few, and each is asked for by a few
+/// names, which costs less than a table of them.
 #[derive(Default)]
-pub(super) struct Members<'a>(HashMap<Cow<'a, str>, &'a RawValue>);
+pub(super) struct Members<'a>(Vec<(Key<'a>, &'a RawValue)>);
 
 impl<'a> Members<'a> {
     /// Those of a value; none where it is no object.
     pub(super) fn of(value: Option<&'a RawValue>) -> Self {
-        let read = value.map(HashMap::<Key<'a>, &'a RawValue>::deserialize);
-        let members = read.and_then(Result::ok).unwrap_or_default();
-        Self(members.into_iter().map(|(key, v)| (key.0, v)).collect())
+        let read = value.map(Self::deserialize);
+        read.and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// What stands under a name: the last where it is written more than once.
+    fn get(&self, name: &str) -> Option<&'a RawValue> {
+        let found = self.0.iter().rfind(|(key, _)| key.0 == name);
+        found.map(|(_, value)| *value)
     }
 
     /// The object under a name.
     pub(super) fn inner(&self, name: &str) -> Members<'a> {
-        Members::of(self.0.get(name).copied())
+        Members::of(self.get(name))
     }
 
     /// The string under a name.
     pub(super) fn string(&self, name: &str) -> Option<Text> {
-        self.0.get(name).copied().and_then(string)
+        self.get(name).and_then(string)
     }
 
     /// The string, number or truth value under a name; of a list its strings with commas between.
     fn words(&self, name: &str) -> Option<Text> {
-        let value = self.0.get(name).copied()?;
+        let value = self.get(name)?;
         scalar(value).or_else(|| {
             let list: Vec<&RawValue> = Deserialize::deserialize(value).ok()?;
             let strings: Vec<Text> = list.into_iter().filter_map(string).collect();
@@ -44,8 +51,28 @@ impl<'a> Members<'a> {
     }
 }
 
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
 /// A name, borrowed where nothing in it is escaped.
-#[derive(Deserialize, PartialEq, Eq, Hash)]
+#[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A string.
@@ -196,4 +223,38 @@ pub(super) fn said(parts: &Parts<'_>, source: &str) -> Vec<(Said, Text)> {
         keep(what, details.string(name));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::audit::format::testing::damaged;
+
+    const OBJECTS: &[&str] = &[
+        r#"{"secretId":"db","name":7,"secretId":null,"in":{"name":["x"]},"name":"\u00e9"}"#,
+        r#"{ "n\u0061me" : "x" , "a" : {} , "" : true , "name" : { "a" : "b" } }"#,
+        r#"["name","secretId"]"#,
+        "null",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn members_are_those_of_a_table(words in damaged(OBJECTS)) {
+            let Ok(value) = serde_json::from_str::<&RawValue>(&words) else {
+                return Ok(());
+            };
+            let table = HashMap::<String, &RawValue>::deserialize(value).unwrap_or_default();
+            let members = Members::of(Some(value));
+            for name in ["secretId", "name", "in", "a", "", "value"] {
+                let found = members.get(name).map(RawValue::get);
+                prop_assert_eq!(found, table.get(name).map(|raw| raw.get()), "{}", words);
+            }
+            prop_assert_eq!(members.0.is_empty(), table.is_empty(), "{}", words);
+        }
+    }
 }

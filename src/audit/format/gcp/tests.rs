@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::audit::format::testing::{call, counted, document, withstands};
+use crate::audit::format::testing::{
+    call, counted, damaged, document, is_picked, is_picked_as_read, withstands,
+};
 
 const ENTRY: &str = r#"{"insertId":"i-1","logName":"projects/p/logs/cloudaudit.googleapis.com%2Fdata_access","protoPayload":{"@type":"type.googleapis.com/google.cloud.audit.AuditLog","serviceName":"secretmanager.googleapis.com","methodName":"google.cloud.secretmanager.v1.SecretManagerService.AccessSecretVersion","resourceName":"projects/7/secrets/db/versions/3","authenticationInfo":{"principalEmail":"checkout@p.iam.gserviceaccount.com"},"requestMetadata":{"callerIp":"10.1.0.7","callerSuppliedUserAgent":"grpc-go/1"},"request":{"payload":{"data":"aHVudGVyMg=="}},"status":{}},"resource":{"type":"audited_resource","labels":{"location":"europe-west1","project_id":"p"}},"severity":"INFO","timestamp":"2026-11-23T13:00:00.123456789Z","receiveTimestamp":"2026-11-23T13:00:01Z"}"#;
 
@@ -146,5 +148,66 @@ proptest! {
         let _ = read(&damaged);
         let _ = read(damaged.get(..cut).unwrap_or(&damaged));
         document((MEMBERS, read), &damaged, 16);
+    }
+}
+
+/// Entries of more shapes.
+const OTHERS: &[&str] = &[
+    ENTRY,
+    r#"{"receiveTimestamp":"2026-11-23T13:00:01Z","operation":{"id":"o","producer":"p","first":true,"last":false},"protoPayload":{"methodName":"m","@type":"google.cloud.audit.AuditLog","status":{"code":7,"message":"no \"x\"","details":[{"a":1.5}]},"authenticationInfo":{"principalSubject":"principal://pool/b","authoritySelector":"c@p"},"requestMetadata":{"callerIp":"","requestAttributes":{}},"metadata":{"status":7}},"resource":{"labels":{"location":null}}}"#,
+    r#"{"insertId":7,"timestamp":"2026-11-23T13:00:00Z","operation":{"last":true},"resource":{"labels":7,"type":"t"},"protoPayload":{"@type":"google.cloud.audit.AuditLog","methodName":"a\u0026b","status":null,"authenticationInfo":{"authoritySelector":"c@p"},"resourceName":"x?token=y","response":[true,null,-7]}}"#,
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #[test]
+    fn what_is_picked_serde_reads_and_the_same(words in damaged(OTHERS)) {
+        is_picked_as_read::<Raw<'_>, _>(&words, entry)?;
+    }
+}
+
+#[test]
+fn what_is_usual_is_picked() {
+    for record in OTHERS {
+        assert!(is_picked::<Raw<'_>>(record), "{record}");
+        assert!(read(record.as_bytes()).is_ok(), "{record}");
+    }
+}
+
+#[test]
+fn a_list_is_read_only_with_all_members() {
+    let list = r#"["i","2026-11-23T13:00:00Z",null,{"@type":"google.cloud.audit.AuditLog","methodName":"m"},null,null]"#;
+    assert_eq!(call(read, list).method.raw(), "m");
+    let reason = read(list.replace(",null]", "]").as_bytes()).unwrap_err();
+    assert!(reason.contains("wrong shape"), "{reason}");
+}
+
+#[test]
+fn what_is_odd_costs_the_part_that_it_stands_in_or_the_entry() {
+    let status = r#""status":{}"#;
+    let twice = call(read, &with(status, r#""status":{"code":7,"code":7}"#));
+    assert_eq!((twice.ending, twice.error), (CallEnding::Granted, None));
+    for odd in ["null", "1", "\"true\""] {
+        let operation = format!(r#","operation":{{"first":true,"last":{odd}}},"severity""#);
+        let line = with(r#","severity""#, &operation);
+        assert!(!is_picked::<Raw<'_>>(&line), "{line}");
+        assert_eq!(call(read, &line).ending, CallEnding::Granted, "{odd}");
+    }
+    for (line, why) in [
+        (
+            with("{\"insertId\"", "{\"insertId\":1,\"insertId\""),
+            "wrong shape",
+        ),
+        (
+            with(status, r#""status":{},"status":{}"#),
+            "no protoPayload",
+        ),
+        (
+            with(r#""protoPayload":{"#, r#""protoPayload":7,"other":{"#),
+            "no protoPayload",
+        ),
+    ] {
+        let reason = read(line.as_bytes()).unwrap_err();
+        assert!(reason.contains(why), "{reason}");
     }
 }
