@@ -8,7 +8,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::members::{self, Json, Members, Once};
-use super::text::{Words, json, name, prose};
+use super::text::{Words, name, prose};
 use crate::audit::record::{CallEnding, CallStage, Provider, Record, ServiceCall};
 use crate::model::{Text, Timestamp};
 
@@ -18,8 +18,7 @@ pub const MEMBERS: &[&str] = &["entries"];
 /// The type of the payload.
 pub const PAYLOAD: &str = "google.cloud.audit.AuditLog";
 
-/// A member that should be an object, as [`members::object`] has it. With a type of its own it
-/// needs no default, so that a list which lacks members is still no entry.
+/// A member that should be an object, as [`members::object`] has it.
 #[derive(Default)]
 struct Part<T>(Once<T>);
 
@@ -225,12 +224,7 @@ fn picked_flag(json: &mut Json<'_>, member: &mut Once<bool>) -> Option<()> {
 /// # Errors
 /// The reason, for a person, and without any of the entry's words.
 pub fn read(bytes: &[u8]) -> Result<Record, String> {
-    let mut raw = Raw::default();
-    let words = std::str::from_utf8(bytes).ok();
-    match words.and_then(|words| members::pick(words, &mut raw)) {
-        Some(()) => entry(&raw),
-        None => entry(&json(bytes, "log entry")?),
-    }
+    members::read(bytes, "log entry", entry)
 }
 
 fn entry(raw: &Raw<'_>) -> Result<Record, String> {
