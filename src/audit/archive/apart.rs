@@ -147,6 +147,23 @@ fn an_answer_whose_request_is_gone_says_what_it_says_itself() {
     }
 }
 
+/// What cannot be read for now, as opposed to what is gone, is told. This process' own memory, which
+/// cannot be read at its beginning, stands for a disk that fails.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_request_on_a_disk_that_fails_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = rotated(folder.path());
+    let mut archive = open(&paths, &Options::default()).unwrap().archive();
+    let row = archive.search(Filter::parse("rotation:rot-3").unwrap());
+    let row = row.row(0).unwrap();
+    assert!(archive.row(row, true).is_ok());
+    let memory = File::open("/proc/self/mem").unwrap();
+    archive.originals[0].content = Content(Arc::new(memory));
+    let why = archive.row(row, true).unwrap_err();
+    assert!(why.contains("cannot be read from its file"), "{why}");
+}
+
 /// A policy of a hundred kilobytes is written by the first line of the older file.
 #[test]
 fn a_log_that_begins_with_a_long_line_is_read_when_it_begins() {

@@ -37,7 +37,7 @@ impl Archive {
             },
             Some(first) => {
                 let last = alone(original, at.offset)?;
-                match self.begun(first, &last) {
+                match self.begun(first, &last)? {
                     Some(begun) => (joined(begun, last), first),
                     None => (last, at),
                 }
@@ -63,16 +63,20 @@ impl Archive {
     }
 
     /// The first line of a call whose last line stands in another file; `None` where that is not
-    /// there any more, or another one: that file may have been cut since and written anew.
-    fn begun(&self, first: At, last: &Item) -> Option<Item> {
+    /// there any more, or another one: that file may have been cut since and written anew. That it
+    /// cannot be read for now is told.
+    fn begun(&self, first: At, last: &Item) -> Result<Option<Item>, Gone> {
         let nowhere = Place {
             file: Text::default(),
             line: 0,
             byte: 0,
         };
         let id = |item: &Item| told(item.clone(), nowhere.clone())?.id;
-        let begun = alone(self.original(first).ok()?, first.offset).ok()?;
-        (id(&begun) == id(last)).then_some(begun)
+        match alone(self.original(first)?, first.offset) {
+            Ok(begun) => Ok((id(&begun) == id(last)).then_some(begun)),
+            Err(failed @ Gone::Failed(_)) => Err(failed),
+            Err(_) => Ok(None),
+        }
     }
 
     pub(super) fn original(&self, at: At) -> Result<&Original, Gone> {
