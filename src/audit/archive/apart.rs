@@ -147,6 +147,22 @@ fn an_answer_whose_request_is_gone_says_what_it_says_itself() {
     }
 }
 
+/// Another call's request stands where a request stood when the files were read.
+#[test]
+fn a_request_that_was_written_over_is_not_taken_for_the_calls_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = rotated(folder.path());
+    let archive = open(&paths, &Options::default()).unwrap().archive();
+    let row = archive.search(Filter::parse("rotation:rot-3").unwrap());
+    let row = row.row(0).unwrap();
+    let older = fs::read_to_string(&paths[0]).unwrap();
+    let over = older.replace("\"r3\"", "\"r5\"").replace("rot-3", "rot-5");
+    fs::write(&paths[0], over).unwrap();
+    let row = archive.row(row, true).unwrap();
+    assert_eq!((row.id, row.rotation), (Some("r3".into()), None));
+    assert_eq!(Some(row.place.file.raw()), paths[1].to_str());
+}
+
 /// What cannot be read for now, as opposed to what is gone, is told. This process' own memory, which
 /// cannot be read at its beginning, stands for a disk that fails.
 #[cfg(target_os = "linux")]
