@@ -146,27 +146,7 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, wanted: &mut Wanted) -> 
         }
     }
     archive.growing = join.finish(&mut archive.columns);
-    let scanner = archive.growing.scanner().clone();
-    let shared = Shared::new(progress, scanner, Keep::Rows, None);
-    std::mem::swap(&mut *shared.dictionary(), &mut archive.columns.dictionary);
-    let mut merge = Merge::new(merged, &shared);
-    let mut files = Files::of(&archive.originals);
-    let mut batch = Vec::with_capacity(BATCH);
-    while merge.advance_rows(&mut |come| match come {
-        Come::Row(item, coded, Sighting::New) => {
-            let at = at(coded);
-            let entry = entry(item.time, coded, at);
-            archive.take((&entry, at), (item.id, item.half), &mut batch);
-        }
-        Come::Row(..) => {}
-        Come::Out(out) => {
-            if let Some((entry, first, named)) = row(out, &mut files, &shared) {
-                archive.take((&entry, first), named, &mut batch);
-            }
-        }
-    }) {}
-    archive.columns.extend(&batch);
-    std::mem::swap(&mut *shared.dictionary(), &mut archive.columns.dictionary);
+    archive.merge(merged);
     archive.columns.sort();
     archive.columns.shrink();
     archive.growing.latest.settle();
@@ -394,6 +374,31 @@ fn full(out: Out, files: &Files, shared: &Shared) -> Option<(Entry, At)> {
 }
 
 impl Archive {
+    /// Takes in what is read by merging: all but Vault logs.
+    fn merge(&mut self, inputs: Vec<Input>) {
+        let scanner = self.growing.scanner().clone();
+        let shared = Shared::new(&self.progress, scanner, Keep::Rows, None);
+        std::mem::swap(&mut *shared.dictionary(), &mut self.columns.dictionary);
+        let mut merge = Merge::new(inputs, &shared);
+        let mut files = Files::of(&self.originals);
+        let mut batch = Vec::with_capacity(BATCH);
+        while merge.advance_rows(&mut |come| match come {
+            Come::Row(item, coded, Sighting::New) => {
+                let at = at(coded);
+                let entry = entry(item.time, coded, at);
+                self.take((&entry, at), (item.id, item.half), &mut batch);
+            }
+            Come::Row(..) => {}
+            Come::Out(out) => {
+                if let Some((entry, first, named)) = row(out, &mut files, &shared) {
+                    self.take((&entry, first), named, &mut batch);
+                }
+            }
+        }) {}
+        self.columns.extend(&batch);
+        std::mem::swap(&mut *shared.dictionary(), &mut self.columns.dictionary);
+    }
+
     /// Takes a row in whose first line stands at `first`, with others.
     fn take(&mut self, (entry, first): (&Entry, At), (id, half): Named, batch: &mut Vec<Entry>) {
         if self.original(entry.at).is_err() {

@@ -11,16 +11,15 @@ use super::Archive;
 use super::columns::{At, Entry, nanos};
 use super::half::Ids;
 use super::known::{KNOWN, Known, Latest, Recalled};
+use super::look::told;
 use super::original::{Original, Torn};
 use super::tail::Tail;
-use crate::audit::AuditRow;
 use crate::audit::follow::Block;
 use crate::audit::format::vault;
 use crate::audit::item::{self, Half, Keep, Kept, Payload};
-use crate::audit::merge::{REMEMBER, Sighting};
-use crate::audit::open::Sighted;
+use crate::audit::merge::REMEMBER;
 use crate::audit::progress::Progress;
-use crate::audit::record::{CallStage, Item, Merged, Record, VaultCall, VaultEntry, VaultKind};
+use crate::audit::record::{CallStage, Item, Record, VaultCall, VaultEntry, VaultKind};
 use crate::audit::scan::Scanner;
 use crate::audit::source::Content;
 use crate::audit::stream::Shared;
@@ -236,16 +235,7 @@ impl Archive {
             }
             record => record.item(),
         };
-        let sighted = Sighted {
-            merged: Merged {
-                item,
-                duplicate: false,
-            },
-            place,
-            answer: None,
-            sighting: Sighting::New,
-        };
-        let Some(row) = AuditRow::of(&sighted) else {
+        let Some(row) = told(item, place) else {
             return removed;
         };
         let is_done = stage == CallStage::Done;

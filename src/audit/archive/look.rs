@@ -88,7 +88,7 @@ impl Archive {
 }
 
 /// The row of an item that stands at a place.
-fn told(item: Item, place: Place) -> Option<AuditRow> {
+pub(super) fn told(item: Item, place: Place) -> Option<AuditRow> {
     AuditRow::of(&Sighted {
         merged: Merged {
             item,
