@@ -10,6 +10,7 @@ use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -105,7 +106,7 @@ pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
             rows: size.height,
         },
     );
-    let first = draw(&mut screen, &mut cockpit);
+    let first = draw(&mut screen, &mut cockpit, false);
     let (wake, woken) = unbounded();
     let slots = Slots::default();
     listen(&wake)?;
@@ -124,6 +125,7 @@ pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
             open: more.rows.open,
             explorer: None,
             pages: slots.pages.clone(),
+            anew: false,
         };
         turn(&mut outside, &mut cockpit, &slots, &woken)
     });
@@ -205,6 +207,9 @@ fn turn(
             let message = match wake {
                 Wake::Signal | Wake::InputEnded => return Ok(()),
                 Wake::Input(event) => {
+                    // A size that is as before when it is looked at may have been another one
+                    // meanwhile, and then the terminal threw away what did not fit.
+                    outside.anew |= matches!(event, crossterm::event::Event::Resize(..));
                     let message = input::message(event);
                     // A mouse that only moves is no answer.
                     if message.is_some() {
@@ -222,7 +227,7 @@ fn turn(
                 return Ok(());
             }
         }
-        draw(outside.screen, cockpit)?;
+        draw(outside.screen, cockpit, std::mem::take(&mut outside.anew))?;
         quiet.follow(cockpit);
     }
 }
@@ -262,6 +267,8 @@ struct Outside<'a> {
     open: Option<Open>,
     explorer: Option<Explorer>,
     pages: Slot<Page>,
+    /// True where nothing of what is on the screen counts for the next frame.
+    anew: bool,
 }
 
 impl Outside<'_> {
@@ -295,7 +302,7 @@ impl Outside<'_> {
                         session.act(*asked);
                     }
                 }
-                Effect::Redraw => self.screen.clear()?,
+                Effect::Redraw => self.anew = true,
                 Effect::Copy(words) => copy(self.screen, &words)?,
                 Effect::Ring(ring, words) => {
                     let out = self.screen.backend_mut();
@@ -322,12 +329,19 @@ fn copy(screen: &mut Screen, words: &str) -> io::Result<()> {
     out.flush()
 }
 
-fn draw(screen: &mut Screen, cockpit: &mut Cockpit) -> io::Result<()> {
-    if !cockpit.take_dirty() {
+/// Draws what changed since the last frame, or all of it `anew`.
+fn draw(screen: &mut Screen, cockpit: &mut Cockpit, anew: bool) -> io::Result<()> {
+    if !cockpit.take_dirty() && !anew {
         return Ok(());
     }
     // A terminal that knows synchronized updates shows the frame at once, without tearing.
     queue!(screen.backend_mut(), BeginSynchronizedUpdate)?;
+    if anew {
+        // Not `clear`: it asks the terminal where its cursor is, and waits in vain, because
+        // what the terminal answers goes to the thread that reads keys.
+        let size = screen.size()?;
+        screen.resize(Rect::from(size))?;
+    }
     screen.draw(|frame| ui::view(cockpit, frame))?;
     queue!(screen.backend_mut(), EndSynchronizedUpdate)?;
     screen.backend_mut().flush()

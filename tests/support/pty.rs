@@ -194,6 +194,11 @@ impl Terminal {
         }
     }
 
+    /// Writes on the screen as another program does that has the same terminal.
+    pub fn scribble(&self, words: &str) {
+        self.screen.lock().unwrap().process(words.as_bytes());
+    }
+
     /// Asks for a moment of the recording, waits until the header shows it, and answers with the
     /// screen.
     pub fn seek(&mut self, clock: &str) -> String {
@@ -230,6 +235,11 @@ impl Terminal {
     /// The program's process id.
     pub fn pid(&self) -> u32 {
         self.child.process_id().expect("the program runs")
+    }
+
+    /// True until the program has ended.
+    pub fn alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Waits for the program's end and answers with its exit status.
