@@ -39,6 +39,16 @@ pub(super) struct Told {
     trouble: Option<String>,
 }
 
+impl Drop for Told {
+    /// Gives the file back at once. A program that is just being started has what is open here for
+    /// a moment too, and the lock would stay as long.
+    fn drop(&mut self) {
+        if let Some((_, file)) = &self.file {
+            let _ = file.unlock();
+        }
+    }
+}
+
 impl Told {
     /// Reads what was told, and keeps the file to itself.
     pub(super) fn open(path: &Path) -> Result<Self, ToldError> {

@@ -105,7 +105,9 @@ impl Disk {
                     Job::Add(_) => {}
                 }
             }
-            // The lock goes with the file, before whoever waits for the end hears of it.
+            // The lock goes before whoever waits for the end hears of it; and by itself, because a
+            // program that is just being started has the file for a moment too.
+            let _ = file.unlock();
             drop(file);
         })?;
         let found = opened.recv_timeout(LIMIT).map_err(|_| late())??;

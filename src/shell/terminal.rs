@@ -92,7 +92,11 @@ pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
     if let Some(landing) = more.landing {
         cockpit.land(landing);
     }
+    // Before the terminal is taken: who is ended without it leaves it as it is.
+    let signals = Signals::new([SIGTERM, SIGHUP, SIGINT])?;
     let taken = Taken::take()?;
+    // From here on a change of size is heard of.
+    let _ = crossterm::event::poll(Duration::ZERO);
     let mut screen = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(
         1 << 16,
         io::stdout(),
@@ -109,7 +113,7 @@ pub fn run(setup: Setup, opening: Opening, more: More) -> io::Result<()> {
     let first = draw(&mut screen, &mut cockpit, false);
     let (wake, woken) = unbounded();
     let slots = Slots::default();
-    listen(&wake)?;
+    listen(signals, &wake);
     if let Some(watched) = more.watch {
         let wake = wake.clone();
         watch::start(watched, move |message| {
@@ -160,8 +164,7 @@ fn open(opening: Opening, slot: &Slot<Update>, waker: &Sender<Wake>) -> Option<S
 }
 
 /// Starts the threads that wait for keys and for signals.
-fn listen(waker: &Sender<Wake>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT])?;
+fn listen(mut signals: Signals, waker: &Sender<Wake>) {
     let on_signal = waker.clone();
     thread::spawn(move || {
         for _ in signals.forever() {
@@ -178,7 +181,6 @@ fn listen(waker: &Sender<Wake>) -> io::Result<()> {
             }
         }
     });
-    Ok(())
 }
 
 /// The loop. Messages that wait are all taken in before the next frame, so that a flood costs
