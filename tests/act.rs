@@ -147,7 +147,7 @@ impl Engine {
         let killed = Command::new("kill").arg(pid.to_string()).status().unwrap();
         assert!(killed.success());
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(10) {
+        while began.elapsed() < Duration::from_secs(60) {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
@@ -201,7 +201,7 @@ fn journal_lines(folder: &Path) -> Vec<String> {
 
 /// Longer than a question has to stand before it takes an answer.
 fn look_at_it() {
-    thread::sleep(Duration::from_millis(700));
+    thread::sleep(Duration::from_millis(1_500));
 }
 
 #[test]

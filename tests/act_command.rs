@@ -281,7 +281,7 @@ fn an_end_that_is_not_known_is_told_apart_and_an_engine_that_is_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let run = |url: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_rotascope"))
-            .args(["act", "freeze", "--yes", "--wait", "2", "--engine", url])
+            .args(["act", "freeze", "--yes", "--wait", "8", "--engine", url])
             .env("ROTASCOPE_CONFIG_DIR", folder.path())
             .env("ROTASCOPE_STATE_DIR", folder.path())
             .env("ROTASCOPE_KEYRING", "off")

@@ -68,6 +68,14 @@ fn tally(delivered: u64, failed: u64, hung: u64) -> Tally {
 
 const LONG: Duration = Duration::from_secs(20);
 
+fn until(what: &str, so: impl Fn() -> bool) {
+    let end = Instant::now() + LONG;
+    while !so() {
+        assert!(Instant::now() < end, "{what}: it never comes");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn a_program_gets_harmless_json_and_no_more_of_the_environment_than_it_is_given() {
     let folder = tempfile::tempdir().unwrap();
@@ -93,17 +101,14 @@ fn one_that_hangs_is_killed_with_its_children_and_delays_nobody() {
     let file = folder.path().join("child");
     let words = format!("sleep 60 & echo $! > {}; wait", file.display());
     let text = [
-        shell(&words, "name = \"stuck\"\ntime_limit = \"2s\""),
+        shell(&words, "name = \"stuck\"\ntime_limit = \"10s\""),
         shell("cat > /dev/null", "name = \"fine\""),
     ];
     let mut delivery = Delivery::start(&hooks(&text.concat()), None).unwrap();
     let began = Instant::now();
     delivery.tell(&telling("r1"));
     while delivery.tally().delivered == 0 {
-        assert!(
-            began.elapsed() < Duration::from_millis(1900),
-            "it was delayed"
-        );
+        assert!(began.elapsed() < Duration::from_secs(9), "it was delayed");
         thread::sleep(Duration::from_millis(5));
     }
     let failure = delivery.failures().recv_timeout(LONG).unwrap();
@@ -111,7 +116,7 @@ fn one_that_hangs_is_killed_with_its_children_and_delays_nobody() {
         (failure.hook.raw(), failure.alert.raw()),
         ("stuck", "rotation/r1")
     );
-    assert!(failure.why.contains("after 2 s"), "{}", failure.why);
+    assert!(failure.why.contains("after 10 s"), "{}", failure.why);
     assert_eq!(delivery.finish(LONG), tally(1, 1, 1));
     let child = std::fs::read_to_string(file).unwrap();
     let child = Path::new("/proc").join(child.trim());
@@ -119,11 +124,7 @@ fn one_that_hangs_is_killed_with_its_children_and_delays_nobody() {
         let stat = std::fs::read_to_string(child.join("stat"));
         stat.is_err() || stat.is_ok_and(|stat| stat.contains(") Z"))
     };
-    let until = Instant::now() + Duration::from_secs(5);
-    while !gone() {
-        assert!(Instant::now() < until, "the child lives on");
-        thread::sleep(Duration::from_millis(10));
-    }
+    until("the child is gone", gone);
 }
 
 #[test]
@@ -171,11 +172,14 @@ fn a_phase_is_told_once_also_after_a_restart_and_only_to_whom_asks_for_it() {
 fn what_still_waits_when_all_ends_is_told_by_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
     let (file, told) = (folder.path().join("out"), folder.path().join("told"));
-    let stuck = shell("sleep 60", "name = \"a\"\ntime_limit = \"60s\"");
+    let begun = folder.path().join("begun");
+    let words = format!("echo > {}; sleep 60", begun.display());
+    let stuck = shell(&words, "name = \"a\"\ntime_limit = \"60s\"");
     let mut delivery = Delivery::start(&hooks(&stuck), Some(&told)).unwrap();
     delivery.tell(&telling("r1"));
     delivery.tell(&telling("r2"));
     let failures = delivery.failures();
+    until("the first is told", || begun.exists());
     let ended = delivery.finish(Duration::from_millis(500));
     assert_eq!(ended, tally(0, 2, 0));
     let why: Vec<String> = failures.try_iter().map(|failure| failure.why).collect();
@@ -246,7 +250,7 @@ fn idempotency_key(request: &str) -> String {
 #[test]
 fn a_webhook_that_timed_out_is_tried_under_the_same_key_and_no_other_alert_has_it() {
     let (address, asked) = server(vec!["", "204 Fine", "204 Fine"]);
-    let text = format!("[[alerts.hooks]]\nwebhook = \"http://{address}/x\"\ntime_limit = \"1s\"\n");
+    let text = format!("[[alerts.hooks]]\nwebhook = \"http://{address}/x\"\ntime_limit = \"4s\"\n");
     let mut delivery = Delivery::start(&hooks(&text), None).unwrap();
     let long = "r".repeat(5000);
     delivery.tell(&telling(&format!("{long}1")));

@@ -166,7 +166,7 @@ fn a_thousand_megabytes_are_explored_by_keys() {
     let all = large::ROWS;
     // It is opened, indexed and counted first: all else is at once.
     let wanted = format!("▸ {} rows", shown(all));
-    terminal.wait_long_for(Duration::from_secs(60), &wanted, |screen| {
+    terminal.wait_long_for(Duration::from_secs(300), &wanted, |screen| {
         screen.contains(&wanted)
     });
     says(&mut terminal, 0);

@@ -18,7 +18,7 @@ use rotascope::rotation::lab::Cause;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use lab_run::{Run, diagnose, modes, name, record};
+use lab_run::{Run, another, diagnose, modes, name, record, taken_back};
 
 /// How many times faster than the world the lab runs.
 const SCALE: u64 = 60;
@@ -40,14 +40,12 @@ fn number(name: &str, otherwise: u64) -> u64 {
 
 /// Runs one lab, and says what is wrong with what was found.
 ///
-/// By chance the engine's own health rule takes a cutover back before anybody was hurt, so that
-/// there is nothing to be found: that lab is run once more with another seed.
+/// What chance has spoilt is run once more with another seed.
 async fn recorded(fault: Option<Cause>, seed: u64) -> Result<(), String> {
-    const ANOTHER: u64 = 1000;
     match recorded_once(fault, seed).await {
-        Err(Wrong { why, taken_back }) if taken_back => {
-            say(&format!("a cutover was taken back, so once more: {why}"));
-            let again = recorded_once(fault, seed + ANOTHER).await;
+        Err(Wrong { why, by_chance }) if by_chance => {
+            say(&format!("chance has spoilt it, so once more: {why}"));
+            let again = recorded_once(fault, another(seed)).await;
             again.map_err(|wrong| wrong.why)
         }
         ended => ended.map_err(|wrong| wrong.why),
@@ -57,13 +55,8 @@ async fn recorded(fault: Option<Cause>, seed: u64) -> Result<(), String> {
 /// What is wrong with what was found.
 struct Wrong {
     why: String,
-    /// True where the engine failed a cutover, which it then takes back.
-    taken_back: bool,
-}
-
-fn is_failed_cutover(event: &Event) -> bool {
-    matches!(&event.data, Data::RotationStage(stage)
-        if stage.stage == Stage::Cutover && stage.status == StageStatus::Failed)
+    /// True where a cutover was taken back before anybody was hurt, or the machine stood still.
+    by_chance: bool,
 }
 
 /// Runs one lab and keeps its recording.
@@ -86,11 +79,11 @@ async fn recorded_once(fault: Option<Cause>, seed: u64) -> Result<(), Wrong> {
         events = run.events();
     }
     let hurt = run.lab.hurt().clone();
+    let by_chance = run.starved() || fault.is_some() && taken_back(&events);
     run.end().await;
     let findings = diagnose(&events);
     let label = format!("{}-{seed}", fault.map_or("none", Cause::mode));
-    let taken_back = fault.is_some() && events.iter().any(is_failed_cutover);
-    let wrong = |why| Wrong { why, taken_back };
+    let wrong = |why| Wrong { why, by_chance };
     let verdict = verdict(fault, &findings, &hurt);
     if let Some(found) = findings.first() {
         let after = |at: Timestamp| at.since(began).as_seconds();

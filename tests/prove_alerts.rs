@@ -20,7 +20,7 @@ use rotascope::rotation::lab::Cause;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use lab_run::{Run, record};
+use lab_run::{Run, another, record, taken_back};
 
 /// How many times faster than the world the lab runs.
 const SCALE: f64 = 60.0;
@@ -86,14 +86,23 @@ impl Count {
     }
 }
 
+/// What happened in a night.
+struct Lived {
+    events: Vec<Event>,
+    hurt: SecretPath,
+    /// True where a cutover was taken back before anybody was hurt, or the machine stood still.
+    by_chance: bool,
+}
+
 /// Lets a night happen.
-async fn lived(night: Night) -> (Vec<Event>, SecretPath) {
+async fn lived(night: Night) -> Lived {
     let run = Run::start(night.fault, night.seed, SCALE).await;
     let began = run.lab.clock().now();
     let length = i64::try_from(number("ROTASCOPE_NIGHT_LENGTH", 330)).unwrap();
     run.wait(length).await;
     let mut events = run.events();
     let hurt = run.lab.hurt().clone();
+    let by_chance = run.starved() || night.fault.is_some() && taken_back(&events);
     run.end().await;
     if night.window {
         let planned = WindowPlanned {
@@ -109,7 +118,11 @@ async fn lived(night: Night) -> (Vec<Event>, SecretPath) {
         events.push(Event::new("/calendar", "night", first, planned.into()));
     }
     events.sort_by(|a, b| (a.time, &a.source, &a.id).cmp(&(b.time, &b.source, &b.id)));
-    (events, hurt)
+    Lived {
+        events,
+        hurt,
+        by_chance,
+    }
 }
 
 /// What was found at any time, though it may have been taken back: when first, and when first as
@@ -193,13 +206,27 @@ fn judged(night: Night, events: &[Event], hurt: &SecretPath) -> Count {
     count
 }
 
-async fn lived_and_judged(night: Night) -> Count {
-    let (events, hurt) = lived(night).await;
-    let mut count = judged(night, &events, &hurt);
+/// What chance has spoilt is lived once more with another seed.
+async fn lived_and_judged(mut night: Night) -> Count {
+    let mut told = lived(night).await;
+    let mut count = judged(night, &told.events, &told.hurt);
+    if !count.is_right() && told.by_chance {
+        say(&format!(
+            "chance has spoilt it, so once more: {}",
+            count.words.join("\n")
+        ));
+        night.seed = another(night.seed);
+        told = lived(night).await;
+        count = judged(night, &told.events, &told.hurt);
+    }
     if !count.is_right() {
         let name = format!("night-{}", night.seed);
         let keep = std::env::var_os("ROTASCOPE_RECORDINGS").map(PathBuf::from);
-        let path = record(&keep.unwrap_or_else(std::env::temp_dir), &name, &events);
+        let path = record(
+            &keep.unwrap_or_else(std::env::temp_dir),
+            &name,
+            &told.events,
+        );
         count.words.push(format!("see {}", path.display()));
     }
     count

@@ -363,7 +363,7 @@ fn a_disk_that_hangs_is_left_behind_within_its_limit() {
     let began = Instant::now();
     let written = scribe.intend(&intent("k1"), "engine", at(1)).unwrap();
     assert!(
-        began.elapsed() < Duration::from_secs(4),
+        began.elapsed() < Duration::from_secs(20),
         "{:?}",
         began.elapsed()
     );
@@ -371,7 +371,7 @@ fn a_disk_that_hangs_is_left_behind_within_its_limit() {
     // From now on nobody waits for it.
     let began = Instant::now();
     let _ = scribe.end("k1", &observed(), at(2)).unwrap();
-    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(began.elapsed() < Duration::from_millis(1_900));
 }
 
 #[cfg(target_os = "linux")]

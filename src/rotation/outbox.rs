@@ -229,7 +229,7 @@ mod tests {
     }
 
     async fn lines(path: &Path, wanted: usize) -> Vec<String> {
-        for _ in 0..200 {
+        for _ in 0..4_000 {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             if text.lines().count() >= wanted {
                 break;

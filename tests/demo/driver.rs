@@ -10,7 +10,7 @@ const SCALE: &str = "3";
 
 /// Longer than a question has to stand before it takes an answer.
 fn look_at_it() {
-    thread::sleep(Duration::from_millis(700));
+    thread::sleep(Duration::from_millis(1_500));
 }
 
 /// What is asked before an act is done.

@@ -161,8 +161,8 @@ async fn what_an_act_is_about_is_for_the_engine_to_say() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bearer_token_ends_no_freeze_that_holds_a_revocation_back() {
     let world = World::new(&["eu-0"]).await;
-    let plan = world.plan(&world.webhook(), "grace = '5m'");
-    // Five minutes are half a second.
+    let plan = world.plan(&world.webhook(), "grace = '20m'");
+    // Twenty minutes are two seconds.
     let engine = world.engine(&plan, Clock::scaled(600.0)).await;
     let running = served(&engine).await;
     rotate(&engine, "first").await;
@@ -173,7 +173,7 @@ async fn a_bearer_token_ends_no_freeze_that_holds_a_revocation_back() {
     rotate_until(&engine, "second", "grace").await;
     let (status, told) = post(&running, &intent(Verb::Freeze, "freeze-0002")).await;
     assert_eq!(status, 202, "{told}");
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     let (status, told) = post(&running, &intent(Verb::Unfreeze, "unfreeze-02")).await;
     assert_eq!(
         (status, &told["error"]),

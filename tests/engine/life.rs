@@ -336,14 +336,15 @@ async fn an_emergency_that_is_aborted_still_revokes_what_it_took_over() {
 async fn a_freeze_holds_starts_and_revokes_until_it_ends() {
     let world = World::new(&["eu-0"]).await;
     let engine = world
-        .engine(&world.plan(&world.webhook(), "grace = '1m'"), fast())
+        .engine(&world.plan(&world.webhook(), "grace = '20m'"), fast())
         .await;
     rotate(&engine, "first").await;
     let mut freeze = intent(Verb::Freeze, "freeze");
     freeze.secret = None;
     let id = rotate_until(&engine, "second", "grace").await;
     assert!(observed(&act(&engine, freeze).await));
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    // Twenty minutes are two seconds.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
     assert_eq!(
         status(&engine, &id).state,
         "grace",

@@ -8,17 +8,24 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use rotascope::diagnosis::{Diagnosis, Finding, Mode, rules};
+use rotascope::model::event::{Stage, StageStatus};
 use rotascope::model::intent::{Intent, Verb};
-use rotascope::model::{Actor, Event, Span};
+use rotascope::model::{Actor, Data, Event, Span};
 use rotascope::rotation::lab::{Cause, Lab, LabSettings};
 use rotascope::rotation::{Clock, Engine, SealKey, Settings};
+use tokio::task::AbortHandle;
 
 /// A lab and its engine.
 pub struct Run {
     pub lab: Lab,
     pub engine: Engine,
+    /// The longest that the machine was late for something, in milliseconds, and who looks at it.
+    late: (Arc<AtomicU64>, AbortHandle),
     /// Holds the engine's store until the end.
     _store: tempfile::TempDir,
 }
@@ -48,6 +55,7 @@ impl Run {
         Self {
             lab,
             engine,
+            late: lateness(),
             _store: store,
         }
     }
@@ -55,6 +63,12 @@ impl Run {
     /// Waits until this much of the lab's time has passed.
     pub async fn wait(&self, seconds: i64) {
         self.lab.clock().sleep(Span::seconds(seconds)).await;
+    }
+
+    /// True where the machine stood still so long that half a minute of the lab or more happened
+    /// at once: whatever was found then is no verdict on the diagnosis.
+    pub fn starved(&self) -> bool {
+        self.late.0.load(Ordering::Relaxed) > 500
     }
 
     /// All that was said so far, in order of time.
@@ -103,9 +117,40 @@ impl Run {
 
     /// Ends both.
     pub async fn end(self) {
+        self.late.1.abort();
         self.engine.shut_down().await;
         self.lab.shut_down().await;
     }
+}
+
+/// Looks from now on how late it is woken.
+fn lateness() -> (Arc<AtomicU64>, AbortHandle) {
+    const BEAT: Duration = Duration::from_millis(50);
+    let most = Arc::new(AtomicU64::new(0));
+    let told = Arc::clone(&most);
+    let task = tokio::spawn(async move {
+        loop {
+            let began = Instant::now();
+            tokio::time::sleep(BEAT).await;
+            let late = began.elapsed().saturating_sub(BEAT).as_millis();
+            told.fetch_max(u64::try_from(late).unwrap(), Ordering::Relaxed);
+        }
+    });
+    (most, task.abort_handle())
+}
+
+/// True where the engine failed a cutover, which it then takes back by its own health rule: by
+/// chance before anybody was hurt, so that there is nothing to be found.
+pub fn taken_back(events: &[Event]) -> bool {
+    events.iter().any(|event| {
+        matches!(&event.data, Data::RotationStage(stage)
+            if stage.stage == Stage::Cutover && stage.status == StageStatus::Failed)
+    })
+}
+
+/// What a run's seed becomes where chance has spoilt it and it runs once more.
+pub fn another(seed: u64) -> u64 {
+    seed + 1000
 }
 
 /// What diagnosis finds in these events.

@@ -173,7 +173,7 @@ async fn a_lock_held_by_somebody_else_is_an_unanswered_call() {
         .await
         .unwrap();
     let good = target("postgres", &settings(&server, "role = 'app'"));
-    let late = within("late", Duration::from_millis(500));
+    let late = within("late", Duration::from_secs(3));
     let fault = good.activate(&new, None, &late).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Unanswered, "{fault}");
     blocker.batch_execute("ROLLBACK").await.unwrap();

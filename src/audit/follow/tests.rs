@@ -344,8 +344,9 @@ fn a_write_wakes_its_reader() {
         })
         .collect();
     took.sort();
-    // Without being woken it would look every tenth of a second, and the median would be half of that.
-    assert!(took[10] < Duration::from_millis(30), "{took:?}");
+    // Without being woken it would look every tenth of a second: of twenty that take one sleep each
+    // hardly six would come so soon, and what is slow is the machine.
+    assert!(took[5] < Duration::from_millis(20), "{took:?}");
 }
 
 /// Small numbers that differ from run to run of the loop and not from run to run of the test.

@@ -210,7 +210,7 @@ fn a_keyring_that_says_nothing_is_left_alone_in_time() {
     let began = Instant::now();
     let identity = machine.load().unwrap();
     assert!(
-        began.elapsed() < Duration::from_secs(2),
+        began.elapsed() < Duration::from_secs(30),
         "{:?}",
         began.elapsed()
     );

@@ -235,8 +235,14 @@ async fn an_engine_that_opens_on_a_full_disk_goes_on_once_there_is_room() {
     let id = bench.in_grace().await;
     bench.shut_down().await;
     let bench = open(bench.folder.clone(), &key, true);
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(bench.shared.metrics.lock().unwrap().store_errors > 0);
+    let errors = || bench.shared.metrics.lock().unwrap().store_errors;
+    for _ in 0..2_000 {
+        if errors() > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(errors() > 0);
     bench.fill(false).await;
     // Nobody asks for anything: what was in flight goes on by itself.
     bench.until(&id, State::is_finished).await;

@@ -48,8 +48,15 @@ pub fn program(name: &str, package: &str, also: &[PathBuf]) -> Option<PathBuf> {
 
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    let [port] = free_ports();
+    port
+}
+
+/// So many ports, no two of them the same.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    // All are held until the last one is known.
+    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    held.map(|listener| listener.local_addr().unwrap().port())
 }
 
 /// A running program that is stopped when this is dropped.

@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::{Running, free_port, program};
+use super::{Running, free_ports, program};
 
 /// An ACME server.
 pub struct Pebble {
@@ -33,17 +33,16 @@ impl Pebble {
             .unwrap();
         let at = |name: &str| folder.path().join(name);
         certificate(folder.path());
-        let (port, management, http_port) = (free_port(), free_port(), free_port());
-        let dns = free_port();
+        let [port, management, http_port, tls_port, dns, dns_management] = free_ports();
         let config = json!({ "pebble": {
             "listenAddress": format!("127.0.0.1:{port}"),
             "managementListenAddress": format!("127.0.0.1:{management}"),
             "certificate": at("cert.pem"), "privateKey": at("key.pem"),
-            "httpPort": http_port, "tlsPort": free_port(),
+            "httpPort": http_port, "tlsPort": tls_port,
             "ocspResponderURL": "", "externalAccountBindingRequired": false,
         } });
         fs::write(at("config.json"), config.to_string()).unwrap();
-        let names = name_server(&names, dns, at("names.log"));
+        let names = name_server(&names, dns, dns_management, at("names.log"));
         let mut running = Running::start(
             &pebble,
             [
@@ -52,7 +51,12 @@ impl Pebble {
                 "-dnsserver",
                 &format!("127.0.0.1:{dns}"),
             ],
-            &[("PEBBLE_VA_NOSLEEP", "1"), ("PEBBLE_AUTHZREUSE", "0")],
+            &[
+                ("PEBBLE_VA_NOSLEEP", "1"),
+                ("PEBBLE_AUTHZREUSE", "0"),
+                // By itself it refuses one good nonce of twenty, and now and then three in a row.
+                ("PEBBLE_WFE_NONCEREJECT", "0"),
+            ],
             at("log"),
             None,
             Signal::TERM,
@@ -100,8 +104,7 @@ impl Pebble {
 }
 
 /// A DNS server on this port that knows every name as 127.0.0.1.
-fn name_server(program: &Path, dns: u16, log: PathBuf) -> Running {
-    let dns_management = free_port();
+fn name_server(program: &Path, dns: u16, dns_management: u16, log: PathBuf) -> Running {
     let mut names = Running::start(
         program,
         [
