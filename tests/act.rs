@@ -201,7 +201,7 @@ fn journal_lines(folder: &Path) -> Vec<String> {
 
 /// Longer than a question has to stand before it takes an answer.
 fn look_at_it() {
-    thread::sleep(Duration::from_millis(1_500));
+    thread::sleep(Duration::from_secs(1));
 }
 
 #[test]

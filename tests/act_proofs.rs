@@ -190,10 +190,10 @@ fn an_act_is_at_the_engine_soon_after_its_key() {
     for n in 0..times(3, 40) {
         terminal.press("Z");
         terminal.wait_for("the question", |screen| screen.contains("▸ Cancel ◂"));
-        thread::sleep(Duration::from_millis(1_500));
+        thread::sleep(Duration::from_secs(1));
         terminal.press("\t");
         terminal.wait_for("the button", |screen| !screen.contains("▸ Cancel ◂"));
-        thread::sleep(Duration::from_millis(1_500));
+        thread::sleep(Duration::from_secs(1));
         let pressed = Instant::now();
         terminal.press("\r");
         while toy.executed() == n {

@@ -276,6 +276,50 @@ fn a_recording_has_its_rows_beside_it() {
 }
 
 #[test]
+fn what_could_not_be_read_is_told_where_one_looks_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("odd.log");
+    let line = r#"{"time":"2026-01-01T00:00:00Z","type":"response","request":{"id":"r1","operation":"read","path":"secret/a"},"response":{}}"#;
+    std::fs::write(&path, format!("{line}\nno entry\n")).unwrap();
+    let mut terminal = explore(&path, folder.path());
+    terminal.wait_for("the row", |screen| screen.contains("▸ 1 row"));
+    terminal.press("3");
+    terminal.wait_for("what was rejected", |screen| {
+        screen.contains("Rejected ▸ 1") && screen.contains("rotascope audit --rejected")
+    });
+    terminal.press("\u{1b}");
+    terminal.wait_for("the rows", |screen| screen.contains("▸ 1 row"));
+    // As often as one likes, and each time it is said what was written.
+    for name in [
+        "rotascope-audit-20260101T000000.csv: 1 row",
+        "-2.csv: 1 row",
+    ] {
+        terminal.press("\u{5}");
+        terminal.wait_for(name, |screen| screen.contains(name));
+    }
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn times_are_the_users_own_where_he_wants_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vault.log");
+    let line = r#"{"time":"2026-01-01T00:00:00Z","type":"response","request":{"id":"r1","operation":"read","path":"secret/a"},"response":{}}"#;
+    std::fs::write(&path, format!("{line}\n")).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_rotascope"));
+    command.arg("explore");
+    command.arg(&path);
+    command.cwd(folder.path());
+    let mut terminal = Terminal::start_in(command, 80, 24, "IST-5:30");
+    terminal.wait_for("the row", |screen| screen.contains("00:00:00"));
+    terminal.press("z");
+    terminal.wait_for("the time there", |screen| screen.contains("05:30:00"));
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
 fn what_cannot_be_explored_is_said_with_status_2() {
     for (args, words) in [
         (

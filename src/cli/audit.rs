@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     /// Only what fits: outcome:denied path:secret/data/* actor:~^ci- "permission denied" (docs/audit.md)
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, value_name = "FILTER", allow_hyphen_values = true)]
     pub filter: Option<String>,
     /// With --format count: count by second, minute, hour, day, path/N or fields, with commas between
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]

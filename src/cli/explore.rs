@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Only what fits at first: outcome:denied path:secret/data/* actor:~^ci- (docs/audit.md)
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, value_name = "FILTER", allow_hyphen_values = true)]
     filter: Option<String>,
     #[command(flatten)]
     look: LookArgs,

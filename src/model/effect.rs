@@ -35,7 +35,9 @@ pub enum Effect {
     Export {
         /// The file's name, without a folder.
         name: String,
-        /// What it holds.
+        /// What it holds, for a person: `715 rows`.
+        what: String,
+        /// What is written.
         words: String,
     },
     /// Put harmless words on the clipboard (OSC 52).

@@ -1,6 +1,8 @@
 //! Filters as they are changed by pointing at things: what a row says is asked for as well, or is
 //! left out; a length of time takes the place of another.
 
+use std::fmt::Write as _;
+
 use crate::model::Timestamp;
 use crate::model::text::is_hidden;
 
@@ -11,6 +13,21 @@ use super::lex::{Token, What, tokens};
 #[must_use]
 pub fn term(field: Field, value: &str) -> String {
     format!("{field}:{}", written(value))
+}
+
+/// The filter that asks for what a field says in these capitals and in no others. What nobody can
+/// see, and what would end the word, stands as its number.
+#[must_use]
+pub fn exactly(field: Field, value: &str) -> String {
+    let mut pattern = String::with_capacity(value.len() + 16);
+    for c in value.chars() {
+        if is_hidden(c) || c.is_whitespace() || matches!(c, '(' | ')' | '"') {
+            let _ = write!(pattern, "\\x{{{:x}}}", u32::from(c));
+        } else {
+            pattern.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
+        }
+    }
+    format!("{field}:~(?-i)^{pattern}$")
 }
 
 /// A word as it has to be written behind a colon: in quotes where it would be read as something
@@ -209,6 +226,18 @@ mod tests {
             // In a long word `?` may stand for so much that the pattern is too large.
             prop_assume!(value.len() < 1000);
             prop_assert!(fits(&value), "{:?}", term(Field::Actor, &value));
+        }
+
+        #[test]
+        fn what_is_asked_for_exactly_is_found_and_no_other(value in any::<String>()) {
+            prop_assume!(value.len() < 200);
+            let words = exactly(Field::Actor, &value);
+            let filter = Filter::parse(&words).unwrap();
+            let fits = |said: &str| filter.tests().iter().all(|test| test.fits(Some(said)));
+            prop_assert!(filter.tests().len() == 1 && fits(&value), "{}", words);
+            for other in [value.to_uppercase(), value.to_lowercase(), format!("{value}\n")] {
+                prop_assert_eq!(fits(&other), other == value, "{} {:?}", words, other);
+            }
         }
 
         #[test]

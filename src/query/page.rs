@@ -69,6 +69,9 @@ pub struct Page {
     pub done: bool,
     /// True while files are followed.
     pub following: bool,
+    /// How many files that may grow were read once and are not followed, such as PostgreSQL's text
+    /// logs.
+    pub once: u64,
     /// Bytes read of bytes there are, while files are being opened.
     pub reading: Option<(u64, Option<u64>)>,
     /// Lines that could not be read.
@@ -88,7 +91,8 @@ pub struct Page {
 /// A row that is looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PageRow {
-    /// Its number in the archive; it keeps it until the archive is closed.
+    /// How many rows of the archive are before it. Where files are followed, what comes late may
+    /// move it: what names a row is its time and its place.
     pub number: u64,
     /// When.
     pub time: Timestamp,

@@ -12,9 +12,14 @@ use crate::model::text::shown;
 const SAME_NAME: usize = 100;
 
 /// Writes `words` to a new file called `name` and tells what became of it.
-pub(super) fn write(name: String, words: String, tell: impl FnOnce(String) + Send + 'static) {
+pub(super) fn write(
+    name: String,
+    what: String,
+    words: String,
+    tell: impl FnOnce(String) + Send + 'static,
+) {
     let folders = folders();
-    thread::spawn(move || tell(outcome(&folders, &name, &words)));
+    thread::spawn(move || tell(outcome(&folders, &name, &what, &words)));
 }
 
 /// The folder that the program was started in; where that takes no file, the program's own.
@@ -25,11 +30,14 @@ fn folders() -> Vec<PathBuf> {
 }
 
 /// Tries one folder after another; says where it lies, or why in none.
-fn outcome(folders: &[PathBuf], name: &str, words: &str) -> String {
+fn outcome(folders: &[PathBuf], name: &str, what: &str, words: &str) -> String {
     let mut why = "no folder is known".to_owned();
     for folder in folders {
         match put(folder, name, words) {
-            Ok(path) => return format!("Written to {}", shown(&path.to_string_lossy())),
+            Ok(path) => {
+                let path = path.to_string_lossy();
+                return format!("Written to {}: {what}", shown(&path));
+            }
             Err(error) => why = format!("{}: {error}", shown(&folder.to_string_lossy())),
         }
     }
@@ -77,10 +85,10 @@ mod tests {
     fn no_export_takes_the_place_of_another() {
         let folder = tempfile::tempdir().unwrap();
         let folders = [folder.path().to_owned()];
-        let first = outcome(&folders, "a.csv", "one");
-        let second = outcome(&folders, "a.csv", "two");
+        let first = outcome(&folders, "a.csv", "1 row", "one");
+        let second = outcome(&folders, "a.csv", "2 rows", "two");
         assert!(
-            first.ends_with("a.csv") && second.ends_with("a-2.csv"),
+            first.ends_with("a.csv: 1 row") && second.ends_with("a-2.csv: 2 rows"),
             "{first} {second}"
         );
         let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
@@ -96,12 +104,12 @@ mod tests {
         let file = folder.path().join("no-folder");
         fs::write(&file, "").unwrap();
         let good = folder.path().join("good");
-        let said = outcome(&[file.clone(), good], "a.csv", "one");
+        let said = outcome(&[file.clone(), good], "a.csv", "1 row", "one");
         assert!(
             said.starts_with("Written to ") && said.contains("good"),
             "{said}"
         );
-        let said = outcome(&[file], "a.csv", "one");
+        let said = outcome(&[file], "a.csv", "1 row", "one");
         assert!(said.starts_with("Nothing was written: "), "{said}");
     }
 }

@@ -220,7 +220,10 @@ fn turn(
                     message
                 }
                 Wake::State => slots.state.take().map(state),
-                Wake::Page => slots.pages.take().map(|page| Message::Page(Box::new(page))),
+                Wake::Page => slots.pages.take().map(|page| {
+                    outside.tell_offset(cockpit, &page);
+                    Message::Page(Box::new(page))
+                }),
                 Wake::Told(message) => Some(*message),
             };
             let Some(message) = message else { continue };
@@ -289,6 +292,15 @@ impl Outside<'_> {
         }
     }
 
+    /// Tells how far the machine's own time is off when the rows were, where no state tells it.
+    fn tell_offset(&self, cockpit: &mut Cockpit, page: &Page) {
+        let first = page.rows.first().filter(|_| self.session.is_none());
+        if let Some(row) = first {
+            let offset = local_offset(row.time.seconds());
+            let _ = ui::update(cockpit, Message::Offset(offset));
+        }
+    }
+
     /// Runs effects; true where the person leaves.
     fn perform(&mut self, effects: Effects) -> io::Result<bool> {
         for effect in effects.0 {
@@ -311,9 +323,9 @@ impl Outside<'_> {
                     out.write_all(ring.sequence(&words).as_bytes())?;
                     io::Write::flush(out)?;
                 }
-                Effect::Export { name, words } => {
+                Effect::Export { name, what, words } => {
                     let wake = self.wake.clone();
-                    export::write(name, words, move |said| {
+                    export::write(name, what, words, move |said| {
                         let _ = wake.send(Wake::Told(Box::new(Message::Told(said))));
                     });
                 }

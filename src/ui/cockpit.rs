@@ -210,6 +210,10 @@ pub fn update(cockpit: &mut Cockpit, message: Message) -> Effects {
             }
             Effects::none()
         }
+        Message::Offset(seconds) => {
+            cockpit.desk.state.local_offset_seconds = seconds;
+            Effects::none()
+        }
         Message::Page(page) => {
             let effects = cockpit.desk.take_page(*page);
             prompt_follows(cockpit);

@@ -9,7 +9,7 @@ use crate::query::page::{Page, PageRow};
 use crate::query::{Field, edit};
 
 use super::desk::{Desk, Screen};
-use super::explorer::{Leads, Part, Places, places};
+use super::explorer::{Leads, Name, Part, Places, places};
 use super::fit::count;
 use super::moving::Move;
 
@@ -44,19 +44,16 @@ impl Desk {
 
     /// Takes an answer of the archive in.
     pub fn take_page(&mut self, page: Page) -> Effects {
-        let found = page.found;
+        let (found, rows) = (page.found, page.rows.len() as u64);
         let lines = self.explorer_lines();
-        let Some(effect) = self.explorer.take(page, lines) else {
+        let Some(mut effect) = self.explorer.take(page, lines) else {
             return Effects::none();
         };
-        if let Effect::Export { name, words } = &effect {
-            let rows = words.lines().count().saturating_sub(1) as u64;
-            let which = if rows < found {
-                format!("the first {} of {} rows", count(rows), count(found))
-            } else {
-                format!("{} rows", count(rows))
-            };
-            self.notice = Some(format!("Writing {which} to {name} …"));
+        if let Effect::Export { name, what, .. } = &mut effect {
+            if rows < found {
+                *what = format!("the first {} of {} rows", count(rows), count(found));
+            }
+            self.notice = Some(format!("Writing {what} to {name} …"));
         }
         Effects::one(effect)
     }
@@ -88,7 +85,7 @@ impl Desk {
             self.explorer.leads = Leads::default();
             return;
         };
-        let of = Some((row.number, self.state.incident.generation()));
+        let of = Some((Name::of(row), self.state.incident.generation()));
         if self.explorer.leads.of != of {
             let leads = self.leads_of(row);
             self.explorer.leads = Leads { of, ..leads };

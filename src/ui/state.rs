@@ -118,6 +118,8 @@ pub enum Message {
     Seen,
     /// The session published what it knows.
     State(Box<State>),
+    /// The user's zone where no state tells it, in seconds east of UTC.
+    Offset(i32),
     /// The explorer's archive answers.
     Page(Box<Page>),
     /// The settings, the keymap or the theme were changed while the program runs.

@@ -5,10 +5,10 @@ use crate::driver::{Asks, Demo};
 /// A secret of the lab with a grace period; its first rotation is from v1 to v2.
 const SECRET: &str = "payments/api-key";
 
-/// A demo without a fault whose own rotations are over.
-fn quiet() -> Demo {
-    let mut demo = Demo::start("none");
-    demo.wait_for("the rotations", 60, |screen| {
+/// A demo without a fault, so many times faster than the world, whose own rotations are over.
+fn quiet(scale: &str) -> Demo {
+    let mut demo = Demo::at("none", scale);
+    demo.wait_for("the rotations", 240, |screen| {
         screen.matches("done").count() >= 2
     });
     demo.select(SECRET);
@@ -24,7 +24,7 @@ fn row(screen: &str) -> Option<&str> {
 
 #[test]
 fn a_freeze_refuses_every_start_until_it_ends() {
-    let mut demo = quiet();
+    let mut demo = quiet("3");
     demo.act("Z", "Freeze all rotations", &Asks::Confirm);
     demo.wait_for("the banner", 10, |screen| screen.contains("FROZEN"));
     let rotate = format!("Rotate {SECRET}");
@@ -57,7 +57,8 @@ fn a_rotation_that_gets_nowhere_is_aborted() {
 
 #[test]
 fn a_planned_rotation_is_paused_resumed_extended_and_revoked_at_last() {
-    let mut demo = quiet();
+    // Its grace period is five seconds: no longer than a person needs who looks before he answers.
+    let mut demo = quiet("1");
     demo.ask("T", &format!("Rotate {SECRET}"), &Asks::Confirm);
     demo.wait_for("its grace period", 60, |screen| {
         row(screen).is_some_and(|row| row.contains("v2→v3") && row.contains("grace"))
@@ -79,7 +80,7 @@ fn a_planned_rotation_is_paused_resumed_extended_and_revoked_at_last() {
 
 #[test]
 fn an_emergency_leaves_no_grace() {
-    let mut demo = quiet();
+    let mut demo = quiet("3");
     demo.act("E", "in an emergency", &Asks::NameAndReason(SECRET));
     demo.wait_for("its end", 60, |screen| {
         row(screen).is_some_and(|row| row.contains("v2→v3") && row.contains("done"))

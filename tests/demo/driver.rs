@@ -10,7 +10,7 @@ const SCALE: &str = "3";
 
 /// Longer than a question has to stand before it takes an answer.
 fn look_at_it() {
-    thread::sleep(Duration::from_millis(1_500));
+    thread::sleep(Duration::from_secs(1));
 }
 
 /// What is asked before an act is done.
@@ -31,6 +31,11 @@ pub struct Demo {
 
 impl Demo {
     pub fn start(fault: &str) -> Self {
+        Self::at(fault, SCALE)
+    }
+
+    /// The same so many times faster than the world.
+    pub fn at(fault: &str, scale: &str) -> Self {
         let args = [
             "demo",
             "--fault",
@@ -38,7 +43,7 @@ impl Demo {
             "--services",
             "4",
             "--time-scale",
-            SCALE,
+            scale,
         ];
         Self {
             terminal: Terminal::start(&args, 160, 50),

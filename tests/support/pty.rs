@@ -55,7 +55,12 @@ impl Terminal {
     }
 
     /// Starts any command on a terminal of its own.
-    pub fn start_command(mut command: CommandBuilder, columns: u16, rows: u16) -> Self {
+    pub fn start_command(command: CommandBuilder, columns: u16, rows: u16) -> Self {
+        Self::start_in(command, columns, rows, "UTC")
+    }
+
+    /// The same for somebody in this zone.
+    pub fn start_in(mut command: CommandBuilder, columns: u16, rows: u16, zone: &str) -> Self {
         let nowhere = std::env::temp_dir().join("rotascope-tests-no-settings");
         command.env("ROTASCOPE_CONFIG_DIR", &nowhere);
         command.env("ROTASCOPE_STATE_DIR", &nowhere);
@@ -63,7 +68,7 @@ impl Terminal {
         command.env("ROTASCOPE_KEYRING", "off");
         command.env("TERM", "xterm-256color");
         command.env("COLORTERM", "truecolor");
-        command.env("TZ", "UTC");
+        command.env("TZ", zone);
         command.env_remove("NO_COLOR");
         let size = PtySize {
             rows,

@@ -149,7 +149,8 @@ impl Search {
                 self.wrong.get_or_insert_with(|| wrong.to_string());
             }
         }
-        let slow = self.filter.tests().iter().any(|test| reads(test));
+        let mut tests = self.filter.tests().into_iter();
+        let slow = tests.any(|test| reads(test) || reads_here(test, archive));
         let most = if slow { SLOW_SLICE } else { SLICE };
         let to = archive.len().min(self.looked + most);
         let to = if read { to } else { self.reached(archive, to) };
@@ -241,6 +242,13 @@ fn reads(test: &Test) -> bool {
             .field()
             .is_some_and(|field| field != Field::File && coded(field).is_none()),
     }
+}
+
+/// True for words for which rows of these files have to be read: of those whose records stand on
+/// lines of their own, the lines are looked through instead.
+fn reads_here(test: &Test, archive: &Archive) -> bool {
+    let all_are_lines = || archive.originals.iter().all(|o| o.kind.is_one_line());
+    matches!(test, Test::Anywhere(_)) && !all_are_lines()
 }
 
 /// Some rows of an archive, to be asked.

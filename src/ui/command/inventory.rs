@@ -6,6 +6,7 @@ use crate::model::effect::{Effect, Effects};
 
 use super::{Command, Group, Place, explorer};
 use crate::ui::desk::{Desk, Screen};
+use crate::ui::fit::plural;
 
 pub const GROUP: Group = Group {
     title: "Inventory",
@@ -131,6 +132,7 @@ fn export(desk: &mut Desk) -> Effects {
         .collect();
     let name = format!("rotascope-inventory-{}.csv", moment.trim_end_matches('Z'));
     desk.notice = Some(format!("Writing {name} …"));
+    let what = plural(desk.shelf.len(), "secret");
     let words = csv(desk.shelf.inventory(), desk.shelf.rows());
-    Effects::one(Effect::Export { name, words })
+    Effects::one(Effect::Export { name, what, words })
 }

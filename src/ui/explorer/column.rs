@@ -11,6 +11,9 @@ pub enum Column {
     Said,
 }
 
+/// From so many columns on no outcome is cut.
+const ROOMY: u16 = 96;
+
 impl Column {
     /// Every column, in the order in which they stand.
     pub const ALL: [Self; 15] = [
@@ -68,11 +71,13 @@ impl Column {
         }
     }
 
-    /// The fewest and the most columns of the screen that it takes, where a time takes `time`, and
-    /// how much of what is left over it gets at a time.
-    fn wide(self, time: u16) -> (u16, u16, u16) {
+    /// The fewest and the most columns of the screen that it takes, where a time takes `time` of
+    /// `all`, and how much of what is left over it gets at a time.
+    fn wide(self, (time, all): (u16, u16)) -> (u16, u16, u16) {
         match self {
             Self::Of(Field::Time) => (time, time, 0),
+            // The longest is `✗ unanswered`.
+            Self::Of(Field::Outcome) if all >= ROOMY => (12, 12, 0),
             Self::Of(Field::Outcome) => (8, 12, 0),
             Self::Of(Field::Format) => (8, 10, 1),
             Self::Of(Field::Operation) => (6, 20, 1),
@@ -89,9 +94,10 @@ impl Column {
 /// The chosen columns as far as there is room for them, each with how wide it is; a column lies
 /// between two.
 pub fn fitted(chosen: &[Column], time: u16, width: u16) -> Vec<(Column, u16)> {
+    let room = (time, width);
     let mut shown = chosen.to_vec();
     let least = |columns: &[Column]| -> u16 {
-        let each = columns.iter().map(|column| column.wide(time).0 + 1);
+        let each = columns.iter().map(|column| column.wide(room).0 + 1);
         each.sum::<u16>().saturating_sub(1)
     };
     for column in Column::DISPENSABLE {
@@ -103,7 +109,7 @@ pub fn fitted(chosen: &[Column], time: u16, width: u16) -> Vec<(Column, u16)> {
     let mut left = width.saturating_sub(least(&shown));
     let mut fitted: Vec<(Column, u16)> = shown
         .iter()
-        .map(|column| (*column, column.wide(time).0.min(width)))
+        .map(|column| (*column, column.wide(room).0.min(width)))
         .collect();
     // All get their share of what is left until they have enough; what then is left gets whoever
     // still takes any.
@@ -112,7 +118,7 @@ pub fn fitted(chosen: &[Column], time: u16, width: u16) -> Vec<(Column, u16)> {
         while left > 0 && grown {
             grown = false;
             for (column, wide) in &mut fitted {
-                let (_, most, weight) = column.wide(time);
+                let (_, most, weight) = column.wide(room);
                 let more = weight.max(least).min(most.saturating_sub(*wide)).min(left);
                 (*wide, left, grown) = (*wide + more, left - more, grown || more > 0);
             }

@@ -9,6 +9,7 @@ use crate::model::effect::Effect;
 use crate::model::text::inert;
 use crate::query::Field;
 use crate::query::page::{Page, PageRow};
+use crate::ui::fit::plural;
 
 /// The rows of a page as a file; `None` where it has none.
 pub(super) fn file(page: &Page) -> Option<Effect> {
@@ -23,6 +24,7 @@ pub(super) fn file(page: &Page) -> Option<Effect> {
         .collect();
     Some(Effect::Export {
         name: format!("rotascope-audit-{}.csv", moment.trim_end_matches('Z')),
+        what: plural(page.rows.len(), "row"),
         words: csv(&page.rows),
     })
 }

@@ -1,6 +1,7 @@
 //! The filter line: what is asked, what it was before, what is being typed and what could come
 //! next in it.
 
+use crate::model::Text;
 use crate::query::page::Facet;
 use crate::query::{Completion, Field, Filter, FilterError, complete, edit};
 
@@ -189,7 +190,15 @@ impl Explorer {
                     return false;
                 };
                 let sign = if leave_out { "-" } else { "" };
-                let term = format!("{sign}{}", edit::term(field, value.raw()));
+                let exact = edit::exactly(field, value.raw());
+                // Once it is asked for, no other is among the rows.
+                let is_asked = self.filter().contains(&exact);
+                let term = if is_asked || self.has_twin(field, value) {
+                    exact
+                } else {
+                    edit::term(field, value.raw())
+                };
+                let term = format!("{sign}{term}");
                 edit::and(self.filter(), &term)
             }
             Part::Times => {
@@ -202,6 +211,16 @@ impl Explorer {
         };
         self.set_filter(&words);
         true
+    }
+}
+
+impl Explorer {
+    /// True where rows have the same value in other capitals too.
+    fn has_twin(&self, field: Field, value: &Text) -> bool {
+        let facet = self.page.facets.iter().find(|facet| facet.field == field);
+        let mut others = facet.into_iter().flat_map(|facet| &facet.values);
+        let lower = value.raw().to_lowercase();
+        others.any(|(other, _)| other != value && other.raw().to_lowercase() == lower)
     }
 }
 

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use crate::diagnosis::Finding;
 use crate::model::{RotationId, SecretPath};
 
+use super::Name;
+
 /// What the incident knows of a row.
 #[derive(Clone, Debug, Default)]
 pub struct Leads {
-    /// The row's number, and the generation of the incident that was asked.
-    pub of: Option<(u64, u64)>,
+    /// The row, and the generation of the incident that was asked.
+    pub of: Option<(Name, u64)>,
     /// The rotation that it names, else the last one of its secret.
     pub rotation: Option<RotationId>,
     /// The secret that it is about, else that of the rotation, or of whoever acted.

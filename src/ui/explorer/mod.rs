@@ -12,9 +12,10 @@ mod window;
 use std::collections::BTreeSet;
 
 use crate::model::effect::Effect;
+use crate::model::rejected::Place;
 use crate::model::{Text, Timestamp};
 use crate::query::Field;
-use crate::query::page::{Ask, Facet, Histogram, Page, PageRow};
+use crate::query::page::{Ask, Facet, Histogram, Page, PageRow, Rows};
 
 use super::moving::{Move, moved};
 
@@ -50,6 +51,23 @@ pub enum Part {
     Times,
 }
 
+/// What names a row, also where others have come before it since: when it was, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    time: Timestamp,
+    place: Place,
+}
+
+impl Name {
+    /// A row's.
+    pub fn of(row: &PageRow) -> Self {
+        Self {
+            time: row.time,
+            place: row.place.clone(),
+        }
+    }
+}
+
 /// The explorer on the desk.
 #[derive(Debug)]
 pub struct Explorer {
@@ -61,6 +79,9 @@ pub struct Explorer {
     pub columns: Vec<Column>,
     /// True while the selected row is shown in full.
     pub detail: bool,
+    /// How many screens the row in full is scrolled down; where that is beyond its end, it begins
+    /// anew.
+    pub detail_screen: isize,
     /// What the incident knows of the selected row.
     pub leads: Leads,
     writing: Writing,
@@ -73,8 +94,10 @@ pub struct Explorer {
     top: u64,
     /// The selected row's number in the archive.
     number: Option<u64>,
+    /// The selected row, where it is at hand.
+    here: Option<Name>,
     want: Want,
-    marks: BTreeSet<u64>,
+    marks: BTreeSet<Name>,
     /// The selected value of a facet.
     facet: Option<(Field, Text)>,
     /// How far the facets are scrolled.
@@ -97,6 +120,7 @@ impl Default for Explorer {
             part: Part::Rows,
             columns: Column::USUAL.to_vec(),
             detail: false,
+            detail_screen: 0,
             leads: Leads::default(),
             writing: Writing::default(),
             page: Page::default(),
@@ -104,6 +128,7 @@ impl Default for Explorer {
             row: 0,
             top: 0,
             number: None,
+            here: None,
             want: Want::Nth,
             marks: BTreeSet::new(),
             facet: None,
@@ -135,6 +160,11 @@ impl Explorer {
     /// True before the first answer.
     pub fn knows_nothing(&self) -> bool {
         self.page.serial == 0
+    }
+
+    /// True while what is known is what was known before the filter became another.
+    pub fn is_behind(&self) -> bool {
+        self.page.serial < self.since
     }
 
     /// How the rows that fit lie over time.
@@ -176,7 +206,7 @@ impl Explorer {
 
     /// True for a row that was marked.
     pub fn is_marked(&self, row: &PageRow) -> bool {
-        self.marks.contains(&row.number)
+        self.marks.contains(&Name::of(row))
     }
 
     /// How many rows were marked.
@@ -186,35 +216,37 @@ impl Explorer {
 
     /// Marks the selected row, or takes its mark away.
     pub fn mark(&mut self) {
-        let Some(number) = self.selected().map(|row| row.number) else {
+        let Some(name) = self.selected().map(Name::of) else {
             return;
         };
-        if !self.marks.remove(&number) {
-            self.marks.insert(number);
+        if !self.marks.remove(&name) {
+            self.marks.insert(name);
         }
     }
 
     /// Goes to the next marked row, or to the one before; false where there is none.
     pub fn next_marked(&mut self, forward: bool) -> bool {
-        let here = self.number.unwrap_or(0);
-        let next = if forward {
-            self.marks.range(here + 1..).next()
-        } else {
-            self.marks.range(..here).next_back()
+        let here = self.selected().map(Name::of);
+        let next = match (here, forward) {
+            (None, _) => self.marks.first(),
+            (Some(here), true) => self.marks.iter().find(|mark| **mark > here),
+            (Some(here), false) => self.marks.iter().rfind(|mark| **mark < here),
         };
-        let Some(next) = next.copied() else {
+        let Some(next) = next.cloned() else {
             return false;
         };
-        self.go_to_number(next);
+        self.go_to_row(next);
         true
     }
 
     /// Moves in the part that keys go to, of which so many lines are seen.
     pub fn go(&mut self, by: Move, lines: usize) {
-        match self.part {
-            Part::Rows => self.go_in_rows(by, lines),
-            Part::Facets => self.go_in_facets(by, lines),
-            Part::Times => self.go_in_times(by),
+        match (self.part, by) {
+            // What does not fit below the rows is read screen by screen.
+            (Part::Rows, Move::Pages(n)) if self.shows_detail() => self.detail_screen += n,
+            (Part::Rows, _) => self.go_in_rows(by, lines),
+            (Part::Facets, _) => self.go_in_facets(by, lines),
+            (Part::Times, _) => self.go_in_times(by),
         }
     }
 
@@ -260,6 +292,8 @@ impl Explorer {
                 return None;
             }
             self.exporting = false;
+            // What is at hand is still what was at hand before.
+            self.ask.rows = Rows::From(self.page.first, self.page.rows.len());
             return export::file(&page);
         }
         // Where something is no filter after all, what was known before stays.
@@ -277,8 +311,12 @@ impl Explorer {
 
     /// Asks for the rows that are to be exported; false where they cannot be had now.
     pub fn export(&mut self) -> bool {
-        let ready = self.page.done && self.page.found > 0 && !self.exporting;
-        self.exporting |= ready;
+        let ready = self.page.done && self.page.found > 0 && !self.exporting && !self.is_behind();
+        if ready {
+            self.exporting = true;
+            // It is asked for even where the same rows were asked for last.
+            self.ask.rows = Rows::default();
+        }
         ready
     }
 
@@ -288,6 +326,8 @@ impl Explorer {
         if self.what != Explorable::Files {
             return;
         }
+        // Nobody asked for a file of what another filter finds.
+        self.exporting &= self.filter() == self.ask.filter;
         let next = Ask {
             serial: self.ask.serial,
             filter: self.filter().to_owned(),

@@ -4,10 +4,10 @@ use crate::model::Timestamp;
 use crate::query::page::{PAGE, PageRow, Rows};
 use crate::ui::moving::Move;
 
-use super::Explorer;
+use super::{Explorer, Name};
 
 /// Which row is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Want {
     /// The how-manieth that is selected.
     Nth,
@@ -15,6 +15,8 @@ pub(super) enum Want {
     Number(u64),
     /// The first that is not before a time.
     Time(Timestamp),
+    /// This one, or else the next after it that fits.
+    Row(Name),
     /// The last, whatever comes.
     Last,
 }
@@ -52,16 +54,18 @@ impl Explorer {
         self.settle(lines);
     }
 
-    /// Goes to a row by its number.
-    pub(super) fn go_to_number(&mut self, number: u64) {
-        self.want = Want::Number(number);
-        self.number = Some(number);
+    /// Goes to a row by its name.
+    pub(super) fn go_to_row(&mut self, name: Name) {
+        self.want = Want::Row(name);
+        self.number = None;
+        self.here = None;
     }
 
     /// Goes to the first row that is not before a moment.
     pub fn go_to_time(&mut self, at: Timestamp) {
         self.want = Want::Time(at);
         self.number = None;
+        self.here = None;
     }
 
     /// After another filter one stays at the row that was selected, or at the end that is followed.
@@ -75,15 +79,16 @@ impl Explorer {
     /// Finds the row that is wanted in an answer that came. The selected row keeps its line.
     pub(super) fn find_wanted(&mut self, lines: usize) {
         let line = self.row.saturating_sub(self.top);
-        let is_it = |row: &PageRow| match self.want {
-            Want::Number(number) => row.number >= number,
-            Want::Time(at) => row.time >= at,
+        let is_it = |row: &PageRow| match &self.want {
+            Want::Number(number) => row.number >= *number,
+            Want::Time(at) => row.time >= *at,
+            Want::Row(name) => Name::of(row) >= *name,
             Want::Nth | Want::Last => false,
         };
         match self.want {
-            Want::Nth => {}
+            Want::Nth => self.stay_here(line),
             Want::Last => self.row = self.page.found.saturating_sub(1),
-            Want::Number(_) | Want::Time(_) => {
+            Want::Number(_) | Want::Time(_) | Want::Row(_) => {
                 let rows = &self.page.rows;
                 let at = rows.iter().position(|row| is_it(row));
                 let at = at.unwrap_or(rows.len().saturating_sub(1));
@@ -98,6 +103,20 @@ impl Explorer {
         self.settle(lines);
     }
 
+    /// Keeps the selected row selected, in its line of the screen, where others came before it.
+    fn stay_here(&mut self, line: u64) {
+        let Some(here) = &self.here else { return };
+        let is_here = |row: &PageRow| row.time == here.time && row.place == here.place;
+        if self.selected().is_some_and(is_here) {
+            return;
+        }
+        let rows = &self.page.rows;
+        if let Some(at) = rows.iter().position(|row| is_here(row)) {
+            self.row = self.page.first + at as u64;
+            self.top = self.row.saturating_sub(line);
+        }
+    }
+
     /// Brings the selection and the scroll into the rows that fit, of which so many are seen.
     pub(super) fn settle(&mut self, lines: usize) {
         let (found, lines) = (self.page.found, lines.max(1) as u64);
@@ -107,10 +126,17 @@ impl Explorer {
             .top
             .clamp(least, self.row)
             .min(found.saturating_sub(lines));
-        if let Some(number) = self.selected().map(|row| row.number)
-            && matches!(self.want, Want::Nth | Want::Last)
-        {
+        if !matches!(self.want, Want::Nth | Want::Last) {
+            return;
+        }
+        let here = self.selected().map(|row| (row.number, Name::of(row)));
+        if let Some((number, _)) = here {
             self.number = Some(number);
+        }
+        let here = here.map(|(_, name)| name);
+        if here != self.here {
+            self.detail_screen = 0;
+            self.here = here;
         }
     }
 
@@ -121,9 +147,11 @@ impl Explorer {
             return Rows::From(0, PAGE);
         }
         let count = (lines * 3).clamp(30, PAGE);
-        match self.want {
-            Want::Number(number) => return Rows::Around(number, count),
-            Want::Time(at) => return Rows::At(at, count),
+        match &self.want {
+            Want::Number(number) => return Rows::Around(*number, count),
+            Want::Time(at) => return Rows::At(*at, count),
+            // Of one moment there may be many.
+            Want::Row(name) => return Rows::At(name.time, PAGE),
             Want::Last => return Rows::Last(count),
             Want::Nth => {}
         }

@@ -14,7 +14,7 @@ use super::key::{Key, KeyCode};
 const LONGEST: usize = 256;
 
 /// The same where a filter of rows is written.
-const LONGEST_QUERY: usize = 4096;
+const LONGEST_QUERY: usize = 16 * 1024;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +123,8 @@ impl Prompt {
         let code = match key.code {
             // A prompt is one line, and nothing unseen gets into it.
             KeyCode::Char('m' | 'j') if key.ctrl => return false,
+            // As a shell's line does it.
+            KeyCode::Char('u') if key.ctrl => return self.input.delete_line_by_head(),
             KeyCode::Char(c) if is_hidden(c) => return false,
             KeyCode::Char(_) if !key.ctrl && !key.alt && self.is_full() => return false,
             KeyCode::Char(c) => TextKey::Char(c),
@@ -144,7 +146,11 @@ impl Prompt {
 
     /// Takes pasted words: their first line, without anything unseen.
     pub fn paste(&mut self, words: &str) -> bool {
-        let line = words.trim_start().lines().next().unwrap_or_default();
+        let line = words
+            .trim_start()
+            .split(['\n', '\r'])
+            .next()
+            .unwrap_or_default();
         let room = self.longest().saturating_sub(self.words().chars().count());
         let line: String = line.chars().filter(|c| !is_hidden(*c)).take(room).collect();
         !line.is_empty() && self.input.insert_str(line.trim_end())
@@ -164,6 +170,12 @@ mod tests {
         let mut prompt = Prompt::new(Kind::Find);
         assert!(prompt.paste("\npay\u{202e}ments\u{1b}[31m \r\nsecond"));
         assert_eq!(prompt.words(), "payments[31m");
+        // A terminal sends a carriage return for the end of a line.
+        let mut prompt = Prompt::new(Kind::Query);
+        assert!(prompt.paste("outcome:error\ractor:mailer\r"));
+        assert_eq!(prompt.words(), "outcome:error");
+        assert!(prompt.input(Key::new(KeyCode::Char('u'), true, false, false)));
+        assert_eq!(prompt.words(), "");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use crate::model::rejected::Rejected;
 use crate::ui::desk::Desk;
-use crate::ui::fit::{count, fit_end, wrap};
+use crate::ui::explorer::Explorable;
+use crate::ui::fit::{count, fit_end, plural, wrap};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Line, Piece};
 
@@ -16,6 +17,9 @@ const ENTRY_LINES: usize = 4;
 
 /// How much there is.
 pub fn title(desk: &Desk) -> String {
+    if is_of_rows_alone(desk) {
+        return count(desk.explorer.page().rejected);
+    }
     let all = desk.state.loading.rejected;
     let kept = desk.state.rejected.len() as u64;
     if all > kept {
@@ -33,6 +37,10 @@ pub fn listing(desk: &Desk, width: u16, first: usize, rows: usize) -> Listing {
     for trouble in &desk.state.loading.trouble {
         let words = wrap(&trouble.to_string(), columns, TROUBLE_LINES);
         lines.extend(words.into_iter().map(|line| Line::plain(line, Role::Warn)));
+    }
+    if is_of_rows_alone(desk) {
+        of_rows(&mut lines, desk, columns);
+        return Listing::part(lines, first, rows);
     }
     let rejected = &desk.state.rejected;
     if rejected.is_empty() {
@@ -54,6 +62,40 @@ pub fn listing(desk: &Desk, width: u16, first: usize, rows: usize) -> Listing {
         lines: lines.collect(),
         selected: 0,
     }
+}
+
+/// True where nothing is played or followed but the rows of files.
+fn is_of_rows_alone(desk: &Desk) -> bool {
+    desk.explorer.what == Explorable::Files && !desk.replay && desk.state.live.is_none()
+}
+
+/// What the explorer's files had, whose lines it counts and does not keep.
+fn of_rows(lines: &mut Vec<Line>, desk: &Desk, columns: usize) {
+    let page = desk.explorer.page();
+    for trouble in &page.trouble {
+        let words = wrap(&trouble.to_string(), columns, TROUBLE_LINES);
+        lines.extend(words.into_iter().map(|line| Line::plain(line, Role::Warn)));
+    }
+    let rejected = usize::try_from(page.rejected).unwrap_or(usize::MAX);
+    let (words, role) = match rejected {
+        _ if page.reading.is_some() || desk.explorer.knows_nothing() => {
+            ("The files are being read.".to_owned(), Role::Dim)
+        }
+        0 if page.trouble.is_empty() => (
+            "Nothing was rejected: every line that was read could be understood.".to_owned(),
+            Role::Ok,
+        ),
+        0 => ("No line was rejected.".to_owned(), Role::Dim),
+        n => (
+            format!(
+                "{} rejected: rotascope audit --rejected shows each with its place and its reason.",
+                plural(n, "line")
+            ),
+            Role::Warn,
+        ),
+    };
+    let words = wrap(&words, columns, TROUBLE_LINES);
+    lines.extend(words.into_iter().map(|line| Line::plain(line, role)));
 }
 
 fn nothing(lines: &mut Vec<Line>, desk: &Desk) {

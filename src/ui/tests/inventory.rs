@@ -226,10 +226,11 @@ fn the_export_holds_what_is_shown_in_its_order() {
     assert_eq!(bench.press("ctrl-e"), []);
     bench.press("7 h / team enter");
     let effects = bench.press("ctrl-e");
-    let [Effect::Export { name, words }] = effects.as_slice() else {
+    let [Effect::Export { name, what, words }] = effects.as_slice() else {
         panic!("{effects:?}");
     };
     assert_eq!(name, "rotascope-inventory-20261123T031240.csv");
+    assert_eq!(what, "6 secrets");
     let secrets: Vec<&str> = words
         .lines()
         .skip(1)

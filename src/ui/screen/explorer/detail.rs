@@ -16,7 +16,7 @@ const NAMES: u16 = 11;
 const ROOMY: u16 = 72;
 
 /// The most lines of one field.
-const LONGEST: usize = 6;
+const LONGEST: usize = 400;
 
 /// The fields in the order of what is looked for first.
 const ORDER: [Field; 12] = [
@@ -45,15 +45,26 @@ pub fn draw(pen: &mut Pen<'_>, look: Look<'_>) {
         height: area.height.saturating_sub(1),
         ..area
     };
-    let left_out = lines.len().saturating_sub(usize::from(below.height));
+    let height = usize::from(below.height).max(1);
+    let screens = lines.len().div_ceil(height).max(1);
+    let screen = wrapped(explorer.detail_screen, screens);
+    let seen = lines.get(screen * height..).unwrap_or_default();
+    let left_out = seen.len().saturating_sub(height);
     let right = if left_out > 0 {
-        format!("{} more below", plural(left_out, "line"))
+        let down = look.keymap.keys("page-down").unwrap_or_default();
+        format!("{} more: {down}", plural(left_out, "line"))
     } else {
         let close = look.keymap.keys("back").unwrap_or_default();
         format!("{close} closes it")
     };
     rule(pen, 0, look.theme, &title, &right, Role::Strong);
-    draw_lines(&mut pen.at(below), look.theme, &lines);
+    draw_lines(&mut pen.at(below), look.theme, seen);
+}
+
+/// Which of so many screens it is: behind the last comes the first.
+fn wrapped(screen: isize, screens: usize) -> usize {
+    let screens = isize::try_from(screens).unwrap_or(isize::MAX).max(1);
+    usize::try_from(screen.rem_euclid(screens)).unwrap_or(0)
 }
 
 /// A name and what it is.

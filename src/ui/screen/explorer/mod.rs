@@ -77,6 +77,9 @@ fn found(desk: &Desk) -> String {
         return String::new();
     }
     let rows = usize::try_from(page.of).unwrap_or(usize::MAX);
+    if desk.explorer.is_behind() {
+        return format!("… of {}", plural(rows, "row"));
+    }
     if desk.explorer.filter().is_empty() && page.done {
         return plural(rows, "row");
     }
@@ -87,6 +90,7 @@ fn found(desk: &Desk) -> String {
 fn position(desk: &Desk) -> String {
     let explorer = &desk.explorer;
     match explorer.page().found {
+        _ if explorer.is_behind() => String::new(),
         0 => String::new(),
         found => format!("{} / {}", count(explorer.row() + 1), count(found)),
     }
@@ -119,6 +123,8 @@ fn status(pen: &mut Pen<'_>, look: Look<'_>) {
         });
     } else if desk.explorer.knows_nothing() {
         words.push("opening the files …".to_owned());
+    } else if desk.explorer.is_behind() {
+        words.push("searching: these rows are of the filter before".to_owned());
     } else if !page.done {
         let percent = page.looked.saturating_mul(100) / page.of.max(1);
         words.push(format!("looked at {percent} % of the rows"));
@@ -126,8 +132,14 @@ fn status(pen: &mut Pen<'_>, look: Look<'_>) {
     if let Some(wrong) = &page.wrong {
         loud.push(shown(wrong).into_owned());
     }
-    if page.following && desk.explorer.sticks_to_the_end() {
-        words.push("following".to_owned());
+    if desk.explorer.sticks_to_the_end() {
+        let once = usize::try_from(page.once).unwrap_or(usize::MAX);
+        match (page.following, once) {
+            (true, 0) => words.push("following".to_owned()),
+            (true, n) => words.push(format!("following, but for {}", plural(n, "file"))),
+            (false, 0) => {}
+            (false, n) => words.push(format!("{} read once, not followed", plural(n, "file"))),
+        }
     }
     let marked = desk.explorer.marked();
     if marked > 0 {

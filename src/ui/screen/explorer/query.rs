@@ -18,10 +18,14 @@ use super::super::{Look, prompts};
 /// The most words that could come next and are shown.
 const OFFERED: u16 = 8;
 
+/// The most lines that are said of what is wrong.
+const LONGEST: usize = 6;
+
 /// The lines between the frame's.
 fn inside(desk: &Desk) -> u16 {
-    let lines = if desk.explorer.wrong().is_some() {
-        4
+    let lines = if let Some(wrong) = desk.explorer.wrong() {
+        let room = usize::from(desk.area.width.saturating_sub(6)).max(1);
+        2 + cols(wrap(&wrong.to_string(), room, LONGEST).len()).max(2)
     } else {
         let (offered, _) = desk.explorer.offered();
         1 + cols(offered.len()).clamp(1, OFFERED)

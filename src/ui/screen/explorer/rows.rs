@@ -177,10 +177,15 @@ fn empty(pen: &mut Pen<'_>, look: Look<'_>) {
         ("The files are being read.", "")
     } else if !page.done {
         ("No row fits so far; the search goes on.", "")
+    } else if page.of == 0 && page.rejected > 0 {
+        (
+            "There is no row in these files.",
+            "rotascope audit --rejected shows the lines that could not be read.",
+        )
     } else if page.of == 0 {
         (
             "There is no row in these files.",
-            "Lines that could not be read are counted above; rotascope audit --rejected shows them.",
+            "What is written to them from now on comes in here where they are followed.",
         )
     } else {
         (

@@ -257,6 +257,138 @@ fn marked_rows_are_found_again_whatever_the_filter() {
 }
 
 #[test]
+fn what_comes_late_moves_neither_the_selection_nor_a_mark() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    explored.press("down down M down down down down M");
+    let rows = explored.selected();
+    explored.press("enter");
+    let full = explored.text();
+    let time = |text: &str| {
+        let line = text.lines().find(|line| line.contains(" time ")).unwrap();
+        line.to_owned()
+    };
+    let mut late = String::new();
+    for n in 0..7 {
+        let line = json!({"time": rich::at(0).to_string(), "type": "response", "response": {},
+            "request": {"id": format!("late{n}"), "operation": "list", "path": "sys/late"}});
+        writeln!(late, "{line}").unwrap();
+    }
+    explored.grow("another.log", &late);
+    assert_eq!(time(&explored.text()), time(&full));
+    explored.press("esc");
+    assert_eq!(explored.selected(), rows);
+    assert!(
+        explored.text().contains("/ 1,547") && rows.starts_with("▌●"),
+        "{}",
+        explored.text()
+    );
+    explored.press("\"");
+    assert!(
+        explored.selected().contains("03:00:02"),
+        "{}",
+        explored.text()
+    );
+    assert!(explored.selected().starts_with("▌●"), "{}", explored.text());
+    explored.press("\"");
+    assert!(
+        explored.text().contains("No row is marked above"),
+        "{}",
+        explored.text()
+    );
+    explored.press("'");
+    assert_eq!(explored.selected(), rows);
+}
+
+#[test]
+fn until_an_answer_comes_the_rows_are_said_to_be_those_before() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    let _ = explored.bench.press("/");
+    for key in "actor:nobody".chars() {
+        let _ = explored.bench.press(&key.to_string());
+    }
+    let _ = explored.bench.press("enter");
+    let text = explored.text();
+    assert!(
+        text.contains("▸ … of 1,540 rows") && text.contains("searching"),
+        "{text}"
+    );
+    assert!(!text.contains("/ 1,540"), "{text}");
+    explored.answer();
+    explored.has_found(0);
+    assert!(
+        !explored.text().contains("searching"),
+        "{}",
+        explored.text()
+    );
+}
+
+#[test]
+fn a_row_in_full_is_read_to_its_end_on_any_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    let long: String = (0..120).fold(String::new(), |mut words, n| {
+        let _ = write!(words, "word-{n} ");
+        words
+    });
+    let line = json!({"time": rich::at(0).to_string(), "type": "response", "response": {},
+        "error": long, "request": {"id": "r1", "operation": "read", "path": "secret/data/x"}});
+    std::fs::write(folder.path().join("vault.log"), format!("{line}\n")).unwrap();
+    let mut explored = Explored::of(80, 24, rich::night(), folder);
+    explored.press("enter");
+    let text = explored.text();
+    assert!(
+        text.contains("word-0 ") && text.contains("more: "),
+        "{text}"
+    );
+    assert!(!text.contains("stands in"), "{text}");
+    let mut read = text;
+    while !explored.text().contains("stands in") {
+        explored.press("page-down");
+        read += &explored.text();
+        assert!(read.len() < 20_000, "{read}");
+    }
+    assert!(
+        read.contains("word-60 ") && read.contains("word-119"),
+        "{read}"
+    );
+    assert!(!explored.text().contains("more: "), "{}", explored.text());
+    // Behind the end it begins anew.
+    explored.press("page-down");
+    let text = explored.text();
+    assert!(
+        text.contains("word-0 ") && text.contains("more: "),
+        "{text}"
+    );
+}
+
+#[test]
+fn of_values_that_differ_by_capitals_the_one_that_is_chosen_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut vault = String::new();
+    for n in 0..9_u8 {
+        let operation = ["get", "GET", "Get"][usize::from(n % 3)];
+        let time = rich::at(i64::from(n)).to_string();
+        let line = json!({"time": time, "type": "response", "response": {},
+            "request": {"id": format!("r{n}"), "operation": operation, "path": "secret/x"}});
+        writeln!(vault, "{line}").unwrap();
+    }
+    std::fs::write(folder.path().join("vault.log"), vault).unwrap();
+    let mut explored = Explored::of(80, 24, rich::night(), folder);
+    explored.press("tab");
+    for _ in 0..20 {
+        if explored.selected().contains(" get ") {
+            break;
+        }
+        explored.press("down");
+    }
+    explored.press("enter");
+    let text = explored.text();
+    assert!(text.contains("▸ 3 of 9 rows"), "{text}");
+    explored.press("_");
+    let text = explored.text();
+    assert!(text.contains("▸ 6 of 9 rows"), "{text}");
+}
+
+#[test]
 fn a_row_in_full_leads_to_what_the_incident_knows() {
     let mut explored = Explored::new(80, 40, rich::found());
     explored.press("/");
@@ -323,10 +455,11 @@ fn rows_of_what_is_selected_elsewhere_are_asked_for_at_this_moment() {
 fn the_export_holds_what_fits_and_says_how_much_of_it() {
     let mut explored = Explored::new(80, 24, rich::night());
     let effects = explored.press("ctrl-e");
-    let [Effect::Export { name, words }] = effects.as_slice() else {
+    let [Effect::Export { name, what, words }] = effects.as_slice() else {
         panic!("{effects:?}");
     };
     assert_eq!(name, "rotascope-audit-20261123T030000.csv");
+    assert_eq!(what, "the first 512 of 1,540 rows");
     assert_eq!(words.lines().count(), 513);
     assert!(
         explored.text().contains("the first 512 of 1,540 rows"),
@@ -338,10 +471,20 @@ fn the_export_holds_what_fits_and_says_how_much_of_it() {
     explored.write("rotation:rot-7f3a outcome:denied");
     explored.press("enter");
     let effects = explored.press("ctrl-e");
-    let [Effect::Export { words, .. }] = effects.as_slice() else {
+    let [Effect::Export { what, words, .. }] = effects.as_slice() else {
         panic!("{effects:?}");
     };
     assert_eq!(words.lines().count(), 11);
+    assert_eq!(what, "10 rows");
+    // As often as one likes, though the rows asked for are the same.
+    for _ in 0..2 {
+        let again = explored.press("ctrl-e");
+        assert!(
+            matches!(again.as_slice(), [Effect::Export { .. }]),
+            "{again:?}"
+        );
+    }
+    let words = words.clone();
     assert!(
         words
             .lines()

@@ -24,7 +24,7 @@ struct Explored {
     archive: Archive,
     /// Every question that was asked.
     asked: Vec<Ask>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Calls of a night: a Vault log, and events of one rotation.
@@ -78,7 +78,7 @@ impl Explored {
             bench,
             archive,
             asked: Vec::new(),
-            _folder: folder,
+            folder,
         };
         explored.press("5");
         explored
@@ -103,6 +103,17 @@ impl Explored {
 
     fn tell(&mut self, page: Page) -> Vec<Effect> {
         update(&mut self.bench.cockpit, Message::Page(Box::new(page))).0
+    }
+
+    /// More is in the files than when they were opened, and the last question is answered anew.
+    fn grow(&mut self, name: &str, words: &str) {
+        std::fs::write(self.folder.path().join(name), words).unwrap();
+        self.archive = open(&[self.folder.path()], &Options::default())
+            .unwrap()
+            .archive();
+        let ask = self.asked.last().unwrap().clone();
+        self.page(&ask);
+        self.answer();
     }
 
     fn press(&mut self, keys: &str) -> Vec<Effect> {
