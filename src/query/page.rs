@@ -69,6 +69,8 @@ pub struct Page {
     pub done: bool,
     /// True while files are followed.
     pub following: bool,
+    /// How many plain files could grow but were read once: their records span lines.
+    pub once: u64,
     /// Bytes read of bytes there are, while files are being opened.
     pub reading: Option<(u64, Option<u64>)>,
     /// Lines that could not be read.

@@ -65,6 +65,7 @@ impl Archive {
             of: self.len() as u64,
             done,
             following: false,
+            once: 0,
             reading: (!loading.done).then_some((loading.bytes, loading.of_bytes)),
             rejected: loading.rejected,
             trouble,

@@ -11,6 +11,7 @@ use super::codes::Codes;
 use super::columns::{At, Columns, coded, nanos};
 use super::grep::Grep;
 use super::look::file_name;
+use super::original::Original;
 use crate::audit::parallel::threads;
 use crate::model::{Text, Timestamp};
 use crate::query::{Among, Field, Filter, Table, Test};
@@ -317,7 +318,7 @@ impl Slice<'_> {
             let Some((at, request)) = archive.columns.lines(from + row) else {
                 return false;
             };
-            let one_line = archive.original(at).is_ok_and(|o| o.kind.is_one_line());
+            let one_line = archive.original(at).is_ok_and(Original::reads_lines);
             if !one_line {
                 others.add(row);
                 return false;
