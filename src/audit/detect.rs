@@ -137,6 +137,17 @@ pub fn detect(sample: &[u8], whole: bool) -> Detected {
     unknown(what_is(sample), body)
 }
 
+/// The format of lines that are all there is of a file so far, by as much of them as is looked at.
+#[must_use]
+pub fn detect_lines(lines: &[u8]) -> Detected {
+    let first = |most| lines.get(..most).unwrap_or(lines);
+    let mut sample = first(SAMPLE);
+    if memchr::memchr(b'\n', sample).is_none() {
+        sample = first(LONG_SAMPLE);
+    }
+    detect(sample, sample.len() == lines.len())
+}
+
 fn by_lines(sample: &[u8], whole: bool) -> Option<Kind> {
     let mut votes: Vec<(Kind, usize)> = Vec::new();
     let mut lines = 0;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::detect::{Detected, SAMPLE, detect};
+use super::detect::{Detected, detect_lines};
 use super::follow::{Block, Followed, Follower, Start, Stop};
 use super::format::Format;
 use super::item::{Item, Keep};
@@ -24,9 +24,9 @@ use super::progress::Progress;
 use super::reading::format_of_lines;
 use super::scan::Scanner;
 use super::source::{Input, Packing, walk};
-use super::stream::{Live, Shared, Stream};
+use super::stream::{Live, Shared, Stream, unknown};
 use super::trouble::{Trouble, name_of};
-use crate::model::rejected::{Place, Rejected};
+use crate::model::rejected::Place;
 use crate::model::{Span, Text, Timestamp};
 
 /// Batches of records on their way; a reader waits where more have not been taken.
@@ -333,8 +333,7 @@ impl Reader {
         name: &Text,
         sample: &[u8],
     ) -> Result<Option<Box<dyn Format + Send>>, Unknown> {
-        let head = sample.get(..SAMPLE).unwrap_or(sample);
-        let reason = match (Packing::of(head), detect(head, head.len() == sample.len())) {
+        let reason = match (Packing::of(sample), detect_lines(sample)) {
             (Packing::Plain, Detected::Empty) => return Ok(None),
             (Packing::Plain, Detected::Unknown(reason)) => reason,
             (Packing::Plain, Detected::Known(kind)) => match format_of_lines(kind) {
@@ -346,15 +345,7 @@ impl Reader {
             },
             _ => Text::from("a packed stream cannot be followed; unpack it on the way"),
         };
-        self.shared.progress.reject(Rejected {
-            place: Place {
-                file: name.clone(),
-                line: 0,
-                byte: 0,
-            },
-            reason,
-            excerpt: Text::default(),
-        });
+        self.shared.progress.reject(unknown(name, reason));
         Err(Unknown)
     }
 

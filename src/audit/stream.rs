@@ -112,10 +112,23 @@ pub(super) struct Stream {
     drafter: Drafter,
 }
 
-/// The format of an input; `None` where there is nothing to read. The reason is not noted: whoever
-/// reads it will.
-pub(super) fn kind_of(input: &Input) -> Option<Kind> {
-    recognised(input, &Arc::default(), None).and_then(|(_, kind)| kind)
+/// What the beginning of an input says of its format; `None` where it cannot be read. Nothing is
+/// noted: whoever reads it will.
+pub(super) fn kind_of(input: &Input) -> Option<Detected> {
+    looked_at(input, &Arc::default(), None).map(|(_, detected)| detected)
+}
+
+/// What is told of a file that is of no known format.
+pub(super) fn unknown(file: &Text, reason: Text) -> Rejected {
+    Rejected {
+        place: Place {
+            file: file.clone(),
+            line: 0,
+            byte: 0,
+        },
+        reason,
+        excerpt: Text::default(),
+    }
 }
 
 /// Opens an input and finds out its format; `None` of that where it is empty. `None` of all where it
@@ -125,6 +138,26 @@ fn recognised(
     progress: &Arc<Progress>,
     quiet: Option<Duration>,
 ) -> Option<(LineReader, Option<Kind>)> {
+    let (reader, detected) = looked_at(input, progress, quiet)?;
+    let kind = match detected {
+        Detected::Known(kind) => Some(kind),
+        Detected::Empty => None,
+        Detected::Unknown(reason) => {
+            progress.reject(unknown(reader.name(), reason));
+            return None;
+        }
+    };
+    progress.readable();
+    Some((reader, kind))
+}
+
+/// Opens an input and looks at its beginning. `None` where it cannot be read; the reason has then
+/// been noted.
+fn looked_at(
+    input: &Input,
+    progress: &Arc<Progress>,
+    quiet: Option<Duration>,
+) -> Option<(LineReader, Detected)> {
     let bytes = match Bytes::open(input, &progress.bytes) {
         Ok(bytes) => bytes,
         Err(trouble) => {
@@ -142,30 +175,8 @@ fn recognised(
         Some(kind) => Detected::Known(kind),
         None => sampled(&mut reader, &mut note),
     };
-    let kind = match detected {
-        Detected::Known(kind) => kind,
-        Detected::Empty => {
-            if failed {
-                return None;
-            }
-            progress.readable();
-            return Some((reader, None));
-        }
-        Detected::Unknown(reason) => {
-            progress.reject(Rejected {
-                place: Place {
-                    file: reader.name().clone(),
-                    line: 0,
-                    byte: 0,
-                },
-                reason,
-                excerpt: Text::default(),
-            });
-            return None;
-        }
-    };
-    progress.readable();
-    Some((reader, Some(kind)))
+    let has_nothing = failed && detected == Detected::Empty;
+    (!has_nothing).then_some((reader, detected))
 }
 
 enum Feed {

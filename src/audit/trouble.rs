@@ -65,6 +65,22 @@ pub enum Trouble {
         /// Its length when it was opened.
         expected: u64,
     },
+    /// What was written to a file in which there was nothing is of no known format.
+    #[error("{path}: what is written to it cannot be read ({reason}); check that it is a log")]
+    Unknown {
+        /// As it was named or found.
+        path: Text,
+        /// What it looks like.
+        reason: Text,
+    },
+    /// What was written to a file in which there was nothing has records that span lines.
+    #[error(
+        "{path}: what is written to it is not shown, since its records span lines; open it anew to read what is there"
+    )]
+    Unfollowed {
+        /// As it was named or found.
+        path: Text,
+    },
     /// Anything else the system says.
     #[error("{path}: reading failed at byte {byte} ({cause}); what came before was read")]
     Failed {

@@ -69,8 +69,7 @@ pub struct Page {
     pub done: bool,
     /// True while files are followed.
     pub following: bool,
-    /// How many files that may grow were read once and are not followed, such as PostgreSQL's text
-    /// logs.
+    /// How many plain files could grow but were read once: their records span lines.
     pub once: u64,
     /// Bytes read of bytes there are, while files are being opened.
     pub reading: Option<(u64, Option<u64>)>,

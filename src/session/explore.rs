@@ -275,6 +275,7 @@ impl Answers {
         let began = Instant::now();
         publish(Page {
             following: self.growth.is_any(),
+            once: self.archive.once(),
             ..page(&self.archive, ask, looking)
         });
         self.told = Instant::now();
@@ -314,6 +315,8 @@ mod tests {
     use crate::audit::{Options, open};
     use crate::query::page::Rows;
     use std::fmt::Write as _;
+    use std::fs::OpenOptions;
+    use std::io::Write as _;
     use std::path::PathBuf;
 
     /// Calls, a second apart; each tenth is refused.
@@ -331,14 +334,32 @@ mod tests {
                 r#"{{"time":"2026-01-01T00:{minute:02}:{second:02}Z","type":"response","request":{{"id":"r{n}","operation":"read","path":"secret/{n}"}},"response":{{}}{error}}}"#
             );
         }
+        holding(&text)
+    }
+
+    fn holding(text: &str) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         file
     }
 
+    fn append(file: &tempfile::NamedTempFile, text: &str) {
+        let mut file = OpenOptions::new().append(true).open(file.path()).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// A call in a file of its own.
+    fn call() -> String {
+        std::fs::read_to_string(log(1).path()).unwrap()
+    }
+
     fn start(path: PathBuf) -> (Explorer, Receiver<Page>) {
+        start_all(vec![path])
+    }
+
+    fn start_all(paths: Vec<PathBuf>) -> (Explorer, Receiver<Page>) {
         let (tell, told) = unbounded();
-        let opens = move || open(&[path], &Options::default());
+        let opens = move || open(&paths, &Options::default());
         let explorer = Explorer::start(Box::new(opens), move |page| {
             let _ = tell.send(page);
         });
@@ -356,9 +377,14 @@ mod tests {
     }
 
     fn answer(told: &Receiver<Page>, serial: u64) -> Page {
+        page_where(told, |page| page.serial == serial)
+    }
+
+    /// The next whole page that is as wanted.
+    fn page_where(told: &Receiver<Page>, wanted: impl Fn(&Page) -> bool) -> Page {
         loop {
             let page = told.recv_timeout(Duration::from_secs(30)).unwrap();
-            if page.serial == serial && page.done {
+            if page.done && wanted(&page) {
                 return page;
             }
         }
@@ -419,6 +445,69 @@ mod tests {
         explorer.ask(ask(1, "", Rows::From(0, 9)));
         let page = answer(&told, 1);
         assert!(page.trouble[0].to_string().contains("/no/such/log"));
+    }
+
+    #[test]
+    fn a_file_that_was_empty_is_followed_beside_others() {
+        let (full, empty) = (log(3), holding(""));
+        let paths = [&full, &empty].map(|file| file.path().to_owned());
+        let (explorer, told) = start_all(paths.to_vec());
+        explorer.ask(ask(1, "", Rows::Last(9)));
+        let first = answer(&told, 1);
+        assert_eq!((first.of, first.following, first.once), (3, true, 0));
+        append(&empty, &call().replace("r0", "new"));
+        let page = page_where(&told, |page| page.of == 4);
+        assert_eq!(page.rejected, 0);
+        let file = empty.path().to_string_lossy();
+        let of_it = page.rows.iter().filter(|row| row.place.file.raw() == file);
+        assert_eq!(of_it.count(), 1);
+        append(&full, &call().replace("r0", "newer"));
+        append(&empty, &call().replace("r0", "newest"));
+        page_where(&told, |page| page.of == 6);
+    }
+
+    #[test]
+    fn half_a_first_line_is_a_row_once_it_is_whole() {
+        let whole = call();
+        let (half, rest) = whole.split_at(whole.len() / 2);
+        let log = holding(half);
+        let (explorer, told) = start(log.path().to_owned());
+        explorer.ask(ask(1, "", Rows::Last(9)));
+        let first = answer(&told, 1);
+        assert_eq!((first.of, first.rejected, first.following), (0, 1, true));
+        append(&log, rest);
+        let page = page_where(&told, |page| page.of == 1);
+        assert_eq!((page.rejected, page.trouble), (0, Vec::new()));
+    }
+
+    #[test]
+    fn what_comes_and_is_no_log_is_said_once_and_followed_no_more() {
+        let file = holding("");
+        let (explorer, told) = start(file.path().to_owned());
+        explorer.ask(ask(1, "", Rows::Last(9)));
+        assert!(answer(&told, 1).following);
+        append(&file, "dear diary\n");
+        let page = page_where(&told, |page| !page.trouble.is_empty());
+        assert_eq!((page.of, page.rejected, page.following), (0, 1, false));
+        assert!(page.trouble[0].to_string().contains("unknown format"));
+        append(&file, &call());
+        explorer.ask(ask(2, "", Rows::Last(9)));
+        assert_eq!(answer(&told, 2).trouble, page.trouble);
+    }
+
+    #[test]
+    fn what_could_grow_but_is_read_once_is_counted() {
+        let message = "2026-01-01 00:00:00.000 UTC [7] LOG:  connection received: host=h\n";
+        let (database, empty) = (holding(message), holding(""));
+        let paths = [&database, &empty].map(|file| file.path().to_owned());
+        let (explorer, told) = start_all(paths.to_vec());
+        explorer.ask(ask(1, "", Rows::Last(9)));
+        let first = answer(&told, 1);
+        assert_eq!((first.once, first.following), (1, true));
+        append(&empty, message);
+        let page = page_where(&told, |page| page.once == 2);
+        assert!(!page.following);
+        assert_eq!(page.trouble.len(), 1);
     }
 
     #[test]

@@ -61,38 +61,41 @@ impl Lines {
 /// The files of an archive that are followed. Dropping it ends that.
 pub(super) struct Growth {
     grown: Receiver<Grown>,
+    names: Vec<Name>,
+}
+
+/// A name that is followed.
+struct Name {
     stop: Stop,
-    /// For each followed name the numbers in the archive of the files that had it, the last one
-    /// last.
-    numbers: Vec<Vec<Option<u32>>>,
+    /// The numbers in the archive of the files that had it, the last one last.
+    numbers: Vec<Option<u32>>,
 }
 
 impl Growth {
     /// Begins to follow what can grow.
     pub(super) fn of(archive: &Archive) -> Self {
         let (tell, grown) = bounded(AHEAD);
-        let stop = Stop::default();
-        let mut numbers = Vec::new();
+        let mut names = Vec::new();
         for (number, name, read_to) in archive.growing().into_iter().take(MOST) {
             let from = Start {
                 offset: read_to,
                 line: archive.line_at(number, read_to),
             };
             let path = PathBuf::from(name.raw());
-            let (nth, tell, stop) = (numbers.len(), tell.clone(), stop.clone());
+            let stop = Stop::default();
+            names.push(Name {
+                stop: stop.clone(),
+                numbers: vec![Some(number)],
+            });
+            let (nth, tell) = (names.len() - 1, tell.clone());
             thread::spawn(move || follow(&path, from, nth, &tell, &stop));
-            numbers.push(vec![Some(number)]);
         }
-        Self {
-            grown,
-            stop,
-            numbers,
-        }
+        Self { grown, names }
     }
 
     /// True where anything is followed.
     pub(super) fn is_any(&self) -> bool {
-        !self.numbers.is_empty()
+        self.names.iter().any(|name| !name.stop.is_stopped())
     }
 
     pub(super) fn grown(&self) -> &Receiver<Grown> {
@@ -101,7 +104,7 @@ impl Growth {
 
     /// Takes what has come into the archive; gives the first row that is another one now.
     pub(super) fn take(&mut self, archive: &mut Archive, grown: Grown) -> Option<usize> {
-        let numbers = self.numbers.get_mut(grown.nth)?;
+        let Name { stop, numbers } = self.names.get_mut(grown.nth)?;
         match grown.what {
             What::Lines(lines) => {
                 let at = numbers.len().checked_sub(lines.back + 1)?;
@@ -111,7 +114,12 @@ impl Growth {
                     offset: lines.offset,
                     line: lines.line,
                 };
-                archive.grow(file, &block)
+                let row = archive.grow(file, &block);
+                // What has begun as something that cannot be followed is left alone.
+                if lines.back == 0 && !archive.grows(file) {
+                    stop.stop();
+                }
+                row
             }
             What::Next(content) => {
                 // It is read as those before it were.
@@ -130,7 +138,9 @@ impl Growth {
 
 impl Drop for Growth {
     fn drop(&mut self) {
-        self.stop.stop();
+        for name in &self.names {
+            name.stop.stop();
+        }
     }
 }
 
@@ -205,7 +215,7 @@ mod tests {
         std::fs::write(&path, &first[0]).unwrap();
         let mut archive = open(&[&path], &Options::default()).unwrap().archive();
         let mut growth = Growth::of(&archive);
-        growth.stop.stop();
+        growth.names[0].stop.stop();
         std::fs::write(&path, first.concat()).unwrap();
         let mut take = |what| growth.take(&mut archive, Grown { nth: 0, what });
         let lines = |text: &str, offset: usize, line, back| {

@@ -16,13 +16,14 @@ use super::segment::{Reader, SEGMENT, Segment};
 use super::{Archive, Search};
 use crate::audit::AuditRow;
 use crate::audit::coded::Coded;
-use crate::audit::detect::Kind;
+use crate::audit::detect::{Detected, Kind};
 use crate::audit::item::{Half, Keep, Kept};
+use crate::audit::lines::LONGEST_LINE;
 use crate::audit::merge::{Come, Merge, Out, Sighting};
 use crate::audit::open::{Opened, sighted};
 use crate::audit::parallel::threads;
 use crate::audit::progress::Progress;
-use crate::audit::source::Input;
+use crate::audit::source::{Content, Input};
 use crate::audit::stream::{Shared, kind_of};
 use crate::audit::trouble::name_of;
 use crate::model::rejected::Place;
@@ -117,22 +118,20 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, wanted: &mut Wanted) -> 
         let length = content.length().unwrap_or(0);
         input.content = Some(content.clone());
         input.bytes = Some(length);
-        let Some(kind) = kind_of(&input) else {
+        let original = original(&input, (content, packed), length);
+        match original.as_ref().and_then(|original| original.kind) {
             // The merge will say why. Nothing of it is an original's, whatever it finds.
-            merged.push(input);
-            continue;
-        };
-        input.number = u32::try_from(archive.originals.len()).ok();
-        let name = name_of(&input.path);
-        let mut original = Original::new(name, kind, content);
-        original.packed = packed;
-        original.find_end(length);
-        if kind == Kind::Vault {
-            logs.push((original.begins(), archive.originals.len(), length));
-        } else {
-            merged.push(input);
+            None => merged.push(input),
+            Some(Kind::Vault) => {
+                let begins = original.as_ref().map_or(i64::MAX, Original::begins);
+                logs.push((begins, archive.originals.len(), length));
+            }
+            Some(_) => {
+                input.number = u32::try_from(archive.originals.len()).ok();
+                merged.push(input);
+            }
         }
-        archive.originals.push(original);
+        archive.originals.extend(original);
     }
     // Of a rotated log's files the older is read first, however they are named: it has requests
     // that the next one answers.
@@ -152,6 +151,23 @@ fn gather(inputs: Vec<Input>, progress: &Arc<Progress>, wanted: &mut Wanted) -> 
     archive.growing.latest.settle();
     progress.finish();
     archive
+}
+
+/// An input as a file of the archive, of which so many bytes are read; `None` of one that is of no
+/// known format and will be of none.
+fn original(input: &Input, (content, packed): (Content, bool), length: u64) -> Option<Original> {
+    let kind = match kind_of(input)? {
+        Detected::Known(kind) => Some(kind),
+        Detected::Empty | Detected::Unknown(_) => None,
+    };
+    if kind.is_none() && length > LONGEST_LINE as u64 {
+        // A first line that is so long is read by nobody.
+        return None;
+    }
+    let mut original = Original::new(name_of(&input.path), kind, content);
+    original.packed = packed;
+    original.find_end(length);
+    (kind.is_some() || original.may_begin()).then_some(original)
 }
 
 /// Rows that are put into the columns together.
@@ -303,7 +319,8 @@ struct Files(HashMap<Text, u32>);
 impl Files {
     fn of(originals: &[Original]) -> Self {
         let numbered = originals.iter().zip(0..);
-        Self(numbered.map(|(o, n)| (o.name().clone(), n)).collect())
+        let known = numbered.filter(|(original, _)| original.kind.is_some());
+        Self(known.map(|(o, n)| (o.name().clone(), n)).collect())
     }
 
     fn at(&self, place: &Place) -> Option<At> {

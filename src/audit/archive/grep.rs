@@ -128,7 +128,7 @@ impl Grep {
         self.files.resize_with(originals.len(), Found::default);
         let mut left = STEP;
         for (found, original) in self.files.iter_mut().zip(originals) {
-            if found.done || !original.kind.is_one_line() {
+            if found.done || !original.reads_lines() {
                 found.done = true;
                 continue;
             }
@@ -327,7 +327,7 @@ mod tests {
         }
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&text).unwrap();
-        let original = Original::new("log".into(), Kind::Vault, Content(Arc::new(file)));
+        let original = Original::new("log".into(), Some(Kind::Vault), Content(Arc::new(file)));
         (original, begins)
     }
 

@@ -56,15 +56,31 @@ pub(super) struct Open {
 
 impl Archive {
     /// The number of a file that grows, and up to where it was read. Only plain files and those
-    /// whose records stand on lines of their own can grow.
+    /// whose records stand on lines of their own can grow; one in which nothing has told its format
+    /// yet may be such a file.
     #[must_use]
     pub fn growing(&self) -> Vec<(u32, Text, u64)> {
         let numbered = self.originals.iter().zip(0_u32..);
-        let grows =
-            numbered.filter(|(original, _)| original.kind.is_one_line() && !original.packed);
+        let grows = numbered.filter(|(original, _)| original.grows());
         grows
             .map(|(original, number)| (number, original.name().clone(), original.read_to))
             .collect()
+    }
+
+    /// True where what is written to a file can be taken in.
+    #[must_use]
+    pub fn grows(&self, file: u32) -> bool {
+        let original = usize::try_from(file).ok();
+        let original = original.and_then(|nth| self.originals.get(nth));
+        original.is_some_and(Original::grows)
+    }
+
+    /// How many plain files could grow but were read once, since their records span lines.
+    /// Documents do not grow.
+    #[must_use]
+    pub fn once(&self) -> u64 {
+        let once = self.originals.iter().filter(|o| o.is_read_once());
+        once.count() as u64
     }
 
     /// The number of the line of a file that begins at a place, from 1; 1 where that cannot be
@@ -82,9 +98,12 @@ impl Archive {
     }
 
     /// Takes a file in that has come in the place of another one, such as after a rotation, and
-    /// gives its number. It is read as the other one was.
+    /// gives its number. It is read as the other one was; `None` where that one cannot be.
     pub fn succeed(&mut self, file: u32, content: Content) -> Option<u32> {
         let before = self.originals.get(usize::try_from(file).ok()?)?;
+        if !before.grows() {
+            return None;
+        }
         let next = Original::new(before.name().clone(), before.kind, content);
         let number = u32::try_from(self.originals.len()).ok()?;
         // What comes late of the one before is read with a new reader; of those before that one
@@ -107,6 +126,9 @@ impl Archive {
         let nth = usize::try_from(file).ok()?;
         let original = self.originals.get_mut(nth)?;
         original.grown(block);
+        if !original.learn(block, &self.progress) {
+            return None;
+        }
         let torn = original.torn.take_if(|torn| torn.begin == block.offset);
         // A last line without an end was taken as it was; now it may have become another.
         let ended = torn.filter(|torn| torn.only_ended(block.bytes));

@@ -11,19 +11,19 @@ use crate::audit::follow::Block;
 use crate::audit::{Content, Options, open};
 
 /// A log that grows, and the archive that follows it.
-struct Growing {
+pub(super) struct Growing {
     _folder: tempfile::TempDir,
     path: PathBuf,
-    archive: Archive,
+    pub(super) archive: Archive,
     read_to: u64,
 }
 
 impl Growing {
-    fn new(content: &str) -> Self {
+    pub(super) fn new(content: &str) -> Self {
         Self::keeping(content, 10_000)
     }
 
-    fn keeping(content: &str, keep_rejected: usize) -> Self {
+    pub(super) fn keeping(content: &str, keep_rejected: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.log");
         fs::write(&path, content).unwrap();
@@ -42,7 +42,7 @@ impl Growing {
     }
 
     /// Writes on, and has the archive take in what is whole lines now.
-    fn append(&mut self, content: &str) -> Option<usize> {
+    pub(super) fn append(&mut self, content: &str) -> Option<usize> {
         let mut file = OpenOptions::new().append(true).open(&self.path).unwrap();
         file.write_all(content.as_bytes()).unwrap();
         let from = usize::try_from(self.read_to).unwrap();
@@ -61,6 +61,16 @@ impl Growing {
         self.archive.grow(0, &block)
     }
 
+    /// Has the archive take in what begins a file.
+    pub(super) fn take(&mut self, file: u32, content: &str) -> Option<usize> {
+        let block = Block {
+            bytes: content.as_bytes(),
+            offset: 0,
+            line: 1,
+        };
+        self.archive.grow(file, &block)
+    }
+
     fn outcomes(&self) -> Vec<String> {
         let rows = (0..self.archive.len()).map(|row| self.archive.row(row, true).unwrap());
         let said = rows.map(|row| row.outcome.map(|o| o.raw().to_owned()));
@@ -68,7 +78,7 @@ impl Growing {
     }
 
     /// Fails unless reading the file anew gives the same rows.
-    fn is_what_reading_it_whole_gives(&self) {
+    pub(super) fn is_what_reading_it_whole_gives(&self) {
         let whole = open(&[&self.path], &Options::default()).unwrap().archive();
         let rows = |archive: &Archive| -> Vec<_> {
             (0..archive.len())
@@ -106,12 +116,12 @@ fn started(id: &str, second: f64) -> String {
     stage(id, "ResponseStarted", second)
 }
 
-fn complete(id: &str, second: f64) -> String {
+pub(super) fn complete(id: &str, second: f64) -> String {
     stage(id, "ResponseComplete", second)
 }
 
 /// A line of a Vault log.
-fn vault(kind: &str, id: &str, second: u32) -> String {
+pub(super) fn vault(kind: &str, id: &str, second: u32) -> String {
     format!(
         r#"{{"time":"2026-01-01T00:00:{second:02}Z","type":"{kind}","auth":{{"display_name":"app"}},"request":{{"id":"{id}","operation":"read","path":"secret/{id}"}}}}"#
     ) + "\n"

@@ -31,7 +31,7 @@ impl Archive {
         let original = self.original(at)?;
         let (item, begins) = match first {
             Some(first) if first.file == at.file => match original.kind {
-                Kind::Vault => (call(original, first.offset, at.offset)?, first),
+                Some(Kind::Vault) => (call(original, first.offset, at.offset)?, first),
                 // Of a call that was told in stages the last one counts.
                 _ => (alone(original, at.offset)?, first),
             },
@@ -103,8 +103,8 @@ pub(super) fn told(item: Item, place: Place) -> Option<AuditRow> {
 /// What stands at a place, without what belongs to it.
 fn alone(original: &Original, offset: u64) -> Result<Item, Gone> {
     match original.kind {
-        Kind::Vault => Ok(Item::Vault(of_lines(None, entry(&original.line(offset)?)?))),
-        kind => {
+        Some(Kind::Vault) => Ok(Item::Vault(of_lines(None, entry(&original.line(offset)?)?))),
+        Some(kind) => {
             let place = Place {
                 file: original.name().clone(),
                 line: 0,
@@ -112,6 +112,7 @@ fn alone(original: &Original, offset: u64) -> Result<Item, Gone> {
             };
             record(original, kind, &place)
         }
+        None => Err(Gone::Changed),
     }
 }
 

@@ -5,6 +5,9 @@
 mod alone;
 #[cfg(test)]
 mod apart;
+mod begin;
+#[cfg(test)]
+mod begun;
 mod codes;
 mod columns;
 mod count;

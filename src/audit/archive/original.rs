@@ -38,10 +38,13 @@ const TAIL: u64 = 4 << 10;
 /// A file of the archive.
 pub(super) struct Original {
     name: Text,
-    pub(super) kind: Kind,
+    /// `None` where nothing in it has told that yet.
+    pub(super) kind: Option<Kind>,
     pub(super) content: Content,
     /// True where the content was unpacked from something else, so that it cannot grow.
     pub(super) packed: bool,
+    /// True where what came is of no known format.
+    pub(super) refused: bool,
     /// Up to where it was read: behind the last line that had an end.
     pub(super) read_to: u64,
     /// What stood behind that.
@@ -109,12 +112,13 @@ impl From<io::Error> for Gone {
 }
 
 impl Original {
-    pub(super) fn new(name: Text, kind: Kind, content: Content) -> Self {
+    pub(super) fn new(name: Text, kind: Option<Kind>, content: Content) -> Self {
         Self {
             name,
             kind,
             content,
             packed: false,
+            refused: false,
             read_to: 0,
             torn: None,
             lines: OnceLock::new(),

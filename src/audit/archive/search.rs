@@ -11,6 +11,8 @@ use super::codes::Codes;
 use super::columns::{At, Columns, coded, nanos};
 use super::grep::Grep;
 use super::look::file_name;
+use super::original::Original;
+use crate::audit::detect::Kind;
 use crate::audit::parallel::threads;
 use crate::model::{Text, Timestamp};
 use crate::query::{Among, Field, Filter, Table, Test};
@@ -247,7 +249,12 @@ fn reads(test: &Test) -> bool {
 /// True for words for which rows of these files have to be read: of those whose records stand on
 /// lines of their own, the lines are looked through instead.
 fn reads_here(test: &Test, archive: &Archive) -> bool {
-    let all_are_lines = || archive.originals.iter().all(|o| o.kind.is_one_line());
+    let all_are_lines = || {
+        archive
+            .originals
+            .iter()
+            .all(|o| o.kind.is_none_or(Kind::is_one_line))
+    };
     matches!(test, Test::Anywhere(_)) && !all_are_lines()
 }
 
@@ -325,7 +332,7 @@ impl Slice<'_> {
             let Some((at, request)) = archive.columns.lines(from + row) else {
                 return false;
             };
-            let one_line = archive.original(at).is_ok_and(|o| o.kind.is_one_line());
+            let one_line = archive.original(at).is_ok_and(Original::reads_lines);
             if !one_line {
                 others.add(row);
                 return false;

@@ -26,9 +26,10 @@ pub(super) struct Tail {
 
 impl Tail {
     /// For the lines of a file from a place on, where its first lines were read before; `None` of a
-    /// document, which does not grow line by line.
+    /// document, which does not grow line by line, and where the format is not known.
     pub(super) fn behind(original: &Original, place: u64, shared: &Shared) -> Option<Self> {
-        let Reading::Lines(format) = Reading::of(original.kind, original.name()) else {
+        let kind = original.kind?;
+        let Reading::Lines(format) = Reading::of(kind, original.name()) else {
             return None;
         };
         let mut tail = Self {
@@ -37,7 +38,7 @@ impl Tail {
             live: Live::counting(shared, COUNTED),
         };
         // These always have an id.
-        if !matches!(original.kind, Kind::Vault | Kind::Events) {
+        if !matches!(kind, Kind::Vault | Kind::Events) {
             tail.pass(original, place, shared);
         }
         Some(tail)
