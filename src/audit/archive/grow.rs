@@ -57,13 +57,14 @@ pub(super) struct Open {
 impl Archive {
     /// The number of a file that grows, and up to where it was read. Only plain files and those
     /// whose records stand on lines of their own can grow; one in which nothing has told its format
-    /// yet may be such a file.
+    /// yet may be such a file, and comes after those that are.
     #[must_use]
     pub fn growing(&self) -> Vec<(u32, Text, u64)> {
         let numbered = self.originals.iter().zip(0_u32..);
         let grows = numbered.filter(|(original, _)| original.grows());
-        grows
-            .map(|(original, number)| (number, original.name().clone(), original.read_to))
+        let (known, unknown): (Vec<_>, Vec<_>) = grows.partition(|(o, _)| o.kind.is_some());
+        let all = known.into_iter().chain(unknown);
+        all.map(|(original, number)| (number, original.name().clone(), original.read_to))
             .collect()
     }
 

@@ -123,6 +123,7 @@ pub(super) fn enter(desk: &mut Desk) {
     match desk.explorer.part {
         Part::Rows => {
             desk.explorer.detail = !desk.explorer.shows_detail() && desk.explorer.page().found > 0;
+            desk.explorer.detail_screen = 0;
         }
         Part::Facets | Part::Times => {
             desk.explorer.narrow(false);
@@ -155,7 +156,8 @@ pub(super) fn ask(desk: &mut Desk) {
 /// Asks for the rows to be written to a file.
 pub(super) fn export(desk: &mut Desk) {
     if !desk.explorer.export() {
-        let words = if desk.explorer.page().found == 0 {
+        let knows = !desk.explorer.is_behind();
+        let words = if knows && desk.explorer.page().found == 0 {
             "There is no row to export"
         } else {
             "The search goes on: export when it is done"

@@ -132,6 +132,7 @@ pub const GROUP: Group = Group {
                 }
                 if desk.screen() == Screen::Explorer && desk.explorer.shows_detail() {
                     desk.explorer.detail = false;
+                    desk.explorer.detail_screen = 0;
                 } else {
                     desk.back();
                 }

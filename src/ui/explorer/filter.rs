@@ -190,14 +190,15 @@ impl Explorer {
                     return false;
                 };
                 let sign = if leave_out { "-" } else { "" };
+                let plain = edit::term(field, value.raw());
                 let exact = edit::exactly(field, value.raw());
-                // Once it is asked for, no other is among the rows.
-                let is_asked = self.filter().contains(&exact);
-                let term = if is_asked || self.has_twin(field, value) {
-                    exact
-                } else {
-                    edit::term(field, value.raw())
+                // What is asked for already is taken back as it was asked for.
+                let has = |term: &str| {
+                    let mut words = self.filter().split_whitespace();
+                    words.any(|word| word.trim_start_matches('-') == term)
                 };
+                let is_exact = has(&exact) || !has(&plain) && self.has_twin(field, value);
+                let term = if is_exact { exact } else { plain };
                 let term = format!("{sign}{term}");
                 edit::and(self.filter(), &term)
             }

@@ -12,7 +12,6 @@ mod window;
 use std::collections::BTreeSet;
 
 use crate::model::effect::Effect;
-use crate::model::rejected::Place;
 use crate::model::{Text, Timestamp};
 use crate::query::Field;
 use crate::query::page::{Ask, Facet, Histogram, Page, PageRow, Rows};
@@ -51,11 +50,13 @@ pub enum Part {
     Times,
 }
 
-/// What names a row, also where others have come before it since: when it was, and where it stands.
+/// What names a row, also where others have come before it since: when it was, and in which byte of
+/// which file it begins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name {
     time: Timestamp,
-    place: Place,
+    file: Text,
+    byte: u64,
 }
 
 impl Name {
@@ -63,8 +64,15 @@ impl Name {
     pub fn of(row: &PageRow) -> Self {
         Self {
             time: row.time,
-            place: row.place.clone(),
+            file: row.place.file.clone(),
+            byte: row.place.byte,
         }
+    }
+
+    /// True where it is this row's.
+    fn is(&self, row: &PageRow) -> bool {
+        let place = &row.place;
+        self.time == row.time && self.byte == place.byte && self.file == place.file
     }
 }
 
@@ -98,6 +106,8 @@ pub struct Explorer {
     here: Option<Name>,
     want: Want,
     marks: BTreeSet<Name>,
+    /// The marked row that was gone to, while nothing else was selected since: a filter may hide it.
+    marked: Option<Name>,
     /// The selected value of a facet.
     facet: Option<(Field, Text)>,
     /// How far the facets are scrolled.
@@ -131,6 +141,7 @@ impl Default for Explorer {
             here: None,
             want: Want::Nth,
             marks: BTreeSet::new(),
+            marked: None,
             facet: None,
             facets_top: 0,
             bar: None,
@@ -226,15 +237,18 @@ impl Explorer {
 
     /// Goes to the next marked row, or to the one before; false where there is none.
     pub fn next_marked(&mut self, forward: bool) -> bool {
-        let here = self.selected().map(Name::of);
+        let here = self.marked.clone();
+        let here = here.or_else(|| self.selected().map(Name::of));
         let next = match (here, forward) {
-            (None, _) => self.marks.first(),
+            (None, true) => self.marks.first(),
+            (None, false) => self.marks.last(),
             (Some(here), true) => self.marks.iter().find(|mark| **mark > here),
             (Some(here), false) => self.marks.iter().rfind(|mark| **mark < here),
         };
         let Some(next) = next.cloned() else {
             return false;
         };
+        self.marked = Some(next.clone());
         self.go_to_row(next);
         true
     }
@@ -288,12 +302,13 @@ impl Explorer {
             return None;
         }
         if self.exporting {
-            if page.serial != self.ask.serial {
+            // A part of what fits would be taken for the whole.
+            if page.serial != self.ask.serial || !page.done {
                 return None;
             }
             self.exporting = false;
-            // What is at hand is still what was at hand before.
-            self.ask.rows = Rows::From(self.page.first, self.page.rows.len());
+            // What is seen is asked for again: answers to this question have other rows.
+            self.ask.rows = Rows::default();
             return export::file(&page);
         }
         // Where something is no filter after all, what was known before stays.

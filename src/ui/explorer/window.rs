@@ -35,6 +35,7 @@ impl Explorer {
             }
         };
         self.want = Want::Nth;
+        self.marked = None;
         self.row = match by {
             Move::Lines(n) => moved(self.row, n, 1),
             Move::Pages(n) => moved(self.row, n, page),
@@ -50,6 +51,7 @@ impl Explorer {
     /// Selects the how-manieth row.
     pub fn select(&mut self, nth: u64, lines: usize) {
         self.want = Want::Nth;
+        self.marked = None;
         self.row = nth;
         self.settle(lines);
     }
@@ -64,6 +66,7 @@ impl Explorer {
     /// Goes to the first row that is not before a moment.
     pub fn go_to_time(&mut self, at: Timestamp) {
         self.want = Want::Time(at);
+        self.marked = None;
         self.number = None;
         self.here = None;
     }
@@ -82,7 +85,7 @@ impl Explorer {
         let is_it = |row: &PageRow| match &self.want {
             Want::Number(number) => row.number >= *number,
             Want::Time(at) => row.time >= *at,
-            Want::Row(name) => Name::of(row) >= *name,
+            Want::Row(name) => name.is(row),
             Want::Nth | Want::Last => false,
         };
         match self.want {
@@ -91,6 +94,7 @@ impl Explorer {
             Want::Number(_) | Want::Time(_) | Want::Row(_) => {
                 let rows = &self.page.rows;
                 let at = rows.iter().position(|row| is_it(row));
+                let at = at.or_else(|| self.behind_wanted());
                 let at = at.unwrap_or(rows.len().saturating_sub(1));
                 self.row = self.page.first + at as u64;
                 self.top = self.row.saturating_sub(line);
@@ -103,17 +107,31 @@ impl Explorer {
         self.settle(lines);
     }
 
-    /// Keeps the selected row selected, in its line of the screen, where others came before it.
+    /// Where the next row stands that is not before one that a filter hides.
+    fn behind_wanted(&self) -> Option<usize> {
+        let Want::Row(name) = &self.want else {
+            return None;
+        };
+        let mut rows = self.page.rows.iter();
+        rows.position(|row| row.time >= name.time)
+    }
+
+    /// Keeps the selected row selected, in its line of the screen, where others came before it. One
+    /// that is no longer at hand is asked for.
     fn stay_here(&mut self, line: u64) {
-        let Some(here) = &self.here else { return };
-        let is_here = |row: &PageRow| row.time == here.time && row.place == here.place;
-        if self.selected().is_some_and(is_here) {
+        let Some(here) = self.here.clone() else {
+            return;
+        };
+        if self.selected().is_some_and(|row| here.is(row)) {
             return;
         }
         let rows = &self.page.rows;
-        if let Some(at) = rows.iter().position(|row| is_here(row)) {
-            self.row = self.page.first + at as u64;
-            self.top = self.row.saturating_sub(line);
+        match rows.iter().position(|row| here.is(row)) {
+            Some(at) => {
+                self.row = self.page.first + at as u64;
+                self.top = self.row.saturating_sub(line);
+            }
+            None => self.want = Want::Row(here),
         }
     }
 
@@ -161,7 +179,8 @@ impl Explorer {
         };
         let has = self.covers(self.page.first, self.page.rows.len(), lines);
         let knows = self.page.serial > 0 && self.page.serial >= self.since;
-        if self.ask.serial > 0 && (asked || has && knows) {
+        let asks_for_some = !matches!(self.ask.rows, Rows::From(_, 0));
+        if self.ask.serial > 0 && asks_for_some && (asked || has && knows) {
             return self.ask.rows;
         }
         Rows::From(self.top.saturating_sub(lines as u64), count)

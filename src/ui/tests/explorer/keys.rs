@@ -267,18 +267,27 @@ fn what_comes_late_moves_neither_the_selection_nor_a_mark() {
         let line = text.lines().find(|line| line.contains(" time ")).unwrap();
         line.to_owned()
     };
-    let mut late = String::new();
-    for n in 0..7 {
-        let line = json!({"time": rich::at(0).to_string(), "type": "response", "response": {},
-            "request": {"id": format!("late{n}"), "operation": "list", "path": "sys/late"}});
-        writeln!(late, "{line}").unwrap();
-    }
-    explored.grow("another.log", &late);
+    let late = |calls: usize| {
+        (0..calls).fold(String::new(), |mut late, n| {
+            let line = json!({"time": rich::at(0).to_string(), "type": "response",
+                "response": {}, "request": {"id": format!("late{calls}-{n}"),
+                "operation": "list", "path": "sys/late"}});
+            let _ = writeln!(late, "{line}");
+            late
+        })
+    };
+    explored.grow("another.log", &late(7));
+    assert_eq!(time(&explored.text()), time(&full));
+    // More of them than are at hand, and while a search has not come so far again.
+    explored.grow("third.log", &late(300));
+    assert_eq!(time(&explored.text()), time(&full));
+    explored.part(3);
+    explored.answer();
     assert_eq!(time(&explored.text()), time(&full));
     explored.press("esc");
     assert_eq!(explored.selected(), rows);
     assert!(
-        explored.text().contains("/ 1,547") && rows.starts_with("▌●"),
+        explored.text().contains("/ 1,847") && rows.starts_with("▌●"),
         "{}",
         explored.text()
     );
@@ -386,6 +395,50 @@ fn of_values_that_differ_by_capitals_the_one_that_is_chosen_is_asked_for() {
     explored.press("_");
     let text = explored.text();
     assert!(text.contains("▸ 6 of 9 rows"), "{text}");
+}
+
+#[test]
+fn marks_that_a_filter_hides_are_passed_one_by_one() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    // Of the rows of actors, each third is one's: the second is hidden, the first and third not.
+    explored.press("M down M down down M");
+    explored.press("/");
+    explored.write("actor:approle-checkout");
+    explored.press("enter end");
+    for (key, time) in [
+        ("\"", "03:00:03"),
+        ("\"", "03:00:03"),
+        ("\"", "03:00:00"),
+        ("'", "03:00:03"),
+        ("'", "03:00:03"),
+    ] {
+        explored.press(key);
+        assert!(
+            explored.selected().contains(time),
+            "{key} {time}\n{}",
+            explored.text()
+        );
+    }
+    explored.press("'");
+    assert!(
+        explored.text().contains("No row is marked below"),
+        "{}",
+        explored.text()
+    );
+}
+
+#[test]
+fn an_export_is_of_all_that_fits() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    let _ = explored.bench.press("ctrl-e");
+    let ask = explored.bench.cockpit.take_ask().unwrap();
+    explored.asked.push(ask.clone());
+    assert_eq!(explored.part(20), [], "the search goes on");
+    let effects = explored.page(&ask);
+    assert!(
+        matches!(effects.as_slice(), [Effect::Export { words, .. }] if words.lines().count() == 513),
+        "{effects:?}"
+    );
 }
 
 #[test]
@@ -498,6 +551,23 @@ fn the_export_holds_what_fits_and_says_how_much_of_it() {
         "{}",
         explored.text()
     );
+}
+
+/// Where files are followed, answers to the last question go on to come.
+#[test]
+fn after_an_export_the_rows_that_are_seen_are_asked_for_again() {
+    let mut explored = Explored::new(80, 24, rich::night());
+    explored.press("end up");
+    let seen = explored.selected();
+    explored.press("ctrl-e");
+    assert_eq!(explored.selected(), seen);
+    let ask = explored.asked.last().unwrap().clone();
+    let Rows::From(first, _) = ask.rows else {
+        panic!("{ask:?}");
+    };
+    assert!(first > 1_000, "{ask:?}");
+    explored.page(&ask);
+    assert_eq!(explored.selected(), seen);
 }
 
 #[test]

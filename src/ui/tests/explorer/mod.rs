@@ -116,6 +116,20 @@ impl Explored {
         self.answer();
     }
 
+    /// The last question is answered once more, of a search that has found so many rows so far.
+    fn part(&mut self, rows: u64) -> Vec<Effect> {
+        let ask = self.asked.last().unwrap().clone();
+        let search = self.archive.search(Filter::parse(&ask.filter).unwrap());
+        let mut page = self.archive.page(&ask, &search, false);
+        page.found = rows;
+        page.rows = page
+            .rows
+            .into_iter()
+            .take(usize::try_from(rows.saturating_sub(page.first)).unwrap())
+            .collect();
+        self.tell(page)
+    }
+
     fn press(&mut self, keys: &str) -> Vec<Effect> {
         let mut effects = Vec::new();
         for key in keys.split(' ') {
