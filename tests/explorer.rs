@@ -55,6 +55,9 @@ fn explore_on(path: &Path, folder: &Path, columns: u16, rows: u16) -> Terminal {
     Terminal::start_command(command, columns, rows)
 }
 
+/// A line of a Vault log.
+const CALL: &str = r#"{"time":"2026-01-01T00:00:00Z","type":"response","request":{"id":"r1","operation":"read","path":"secret/a"},"response":{}}"#;
+
 /// Waits until so many of the rows fit.
 fn finds(terminal: &mut Terminal, n: u64, of: u64) {
     let wanted = format!("▸ {} of {} rows", shown(n), shown(of));
@@ -279,8 +282,7 @@ fn a_recording_has_its_rows_beside_it() {
 fn what_could_not_be_read_is_told_where_one_looks_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("odd.log");
-    let line = r#"{"time":"2026-01-01T00:00:00Z","type":"response","request":{"id":"r1","operation":"read","path":"secret/a"},"response":{}}"#;
-    std::fs::write(&path, format!("{line}\nno entry\n")).unwrap();
+    std::fs::write(&path, format!("{CALL}\nno entry\n")).unwrap();
     let mut terminal = explore(&path, folder.path());
     terminal.wait_for("the row", |screen| screen.contains("▸ 1 row"));
     terminal.press("3");
@@ -305,8 +307,7 @@ fn what_could_not_be_read_is_told_where_one_looks_for_it() {
 fn times_are_the_users_own_where_he_wants_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vault.log");
-    let line = r#"{"time":"2026-01-01T00:00:00Z","type":"response","request":{"id":"r1","operation":"read","path":"secret/a"},"response":{}}"#;
-    std::fs::write(&path, format!("{line}\n")).unwrap();
+    std::fs::write(&path, format!("{CALL}\n")).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_rotascope"));
     command.arg("explore");
     command.arg(&path);

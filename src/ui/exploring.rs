@@ -9,7 +9,7 @@ use crate::query::page::{Page, PageRow};
 use crate::query::{Field, edit};
 
 use super::desk::{Desk, Screen};
-use super::explorer::{Leads, Name, Part, Places, places};
+use super::explorer::{Explorable, Leads, Name, Part, Places, places};
 use super::fit::count;
 use super::moving::Move;
 
@@ -27,6 +27,12 @@ impl Desk {
     /// How many rows are seen, or would be where another part stands in their place.
     fn explorer_lines(&self) -> usize {
         usize::from(self.places_with(Part::Rows).rows.height.max(1))
+    }
+
+    /// True where nothing is played and nothing is lived: the rows of files are all there is.
+    pub fn has_rows_alone(&self) -> bool {
+        let files = self.explorer.what == Explorable::Files;
+        files && !self.replay && self.state.live.is_none()
     }
 
     /// Asks for what is seen next, where the explorer is shown; finds where its row leads.

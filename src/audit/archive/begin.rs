@@ -60,7 +60,12 @@ impl Original {
     /// True where what is written to it can be read, now or once its format is told.
     pub(super) fn grows(&self) -> bool {
         let can = !self.packed && !self.refused;
-        can && self.kind.is_none_or(Kind::is_one_line)
+        can && !self.spans_lines()
+    }
+
+    /// True where it has records that span lines.
+    pub(super) fn spans_lines(&self) -> bool {
+        self.kind.is_some_and(|kind| !kind.is_one_line())
     }
 
     /// True where it could grow but is read once: its records span lines.

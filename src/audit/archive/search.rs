@@ -12,7 +12,6 @@ use super::columns::{At, Columns, coded, nanos};
 use super::grep::Grep;
 use super::look::file_name;
 use super::original::Original;
-use crate::audit::detect::Kind;
 use crate::audit::parallel::threads;
 use crate::model::{Text, Timestamp};
 use crate::query::{Among, Field, Filter, Table, Test};
@@ -249,13 +248,7 @@ fn reads(test: &Test) -> bool {
 /// True for words for which rows of these files have to be read: of those whose records stand on
 /// lines of their own, the lines are looked through instead.
 fn reads_here(test: &Test, archive: &Archive) -> bool {
-    let all_are_lines = || {
-        archive
-            .originals
-            .iter()
-            .all(|o| o.kind.is_none_or(Kind::is_one_line))
-    };
-    matches!(test, Test::Anywhere(_)) && !all_are_lines()
+    matches!(test, Test::Anywhere(_)) && archive.originals.iter().any(Original::spans_lines)
 }
 
 /// Some rows of an archive, to be asked.

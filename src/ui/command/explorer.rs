@@ -247,8 +247,7 @@ fn secret(desk: &mut Desk) -> Effects {
 }
 
 fn unknown(desk: &mut Desk, words: &str) {
-    let alone = !desk.replay && desk.state.live.is_none();
-    desk.notice = Some(if alone {
+    desk.notice = Some(if desk.has_rows_alone() {
         format!("{words}: rotascope replay plays these files as an incident")
     } else {
         words.to_owned()

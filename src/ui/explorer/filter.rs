@@ -213,9 +213,7 @@ impl Explorer {
         self.set_filter(&words);
         true
     }
-}
 
-impl Explorer {
     /// True where rows have the same value in other capitals too.
     fn has_twin(&self, field: Field, value: &Text) -> bool {
         let facet = self.page.facets.iter().find(|facet| facet.field == field);

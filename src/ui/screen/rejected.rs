@@ -2,7 +2,6 @@
 
 use crate::model::rejected::Rejected;
 use crate::ui::desk::Desk;
-use crate::ui::explorer::Explorable;
 use crate::ui::fit::{count, fit_end, plural, wrap};
 use crate::ui::theme::Role;
 use crate::ui::widget::{Line, Piece};
@@ -17,7 +16,7 @@ const ENTRY_LINES: usize = 4;
 
 /// How much there is.
 pub fn title(desk: &Desk) -> String {
-    if is_of_rows_alone(desk) {
+    if desk.has_rows_alone() {
         return count(desk.explorer.page().rejected);
     }
     let all = desk.state.loading.rejected;
@@ -38,7 +37,7 @@ pub fn listing(desk: &Desk, width: u16, first: usize, rows: usize) -> Listing {
         let words = wrap(&trouble.to_string(), columns, TROUBLE_LINES);
         lines.extend(words.into_iter().map(|line| Line::plain(line, Role::Warn)));
     }
-    if is_of_rows_alone(desk) {
+    if desk.has_rows_alone() {
         of_rows(&mut lines, desk, columns);
         return Listing::part(lines, first, rows);
     }
@@ -62,11 +61,6 @@ pub fn listing(desk: &Desk, width: u16, first: usize, rows: usize) -> Listing {
         lines: lines.collect(),
         selected: 0,
     }
-}
-
-/// True where nothing is played or followed but the rows of files.
-fn is_of_rows_alone(desk: &Desk) -> bool {
-    desk.explorer.what == Explorable::Files && !desk.replay && desk.state.live.is_none()
 }
 
 /// What the explorer's files had, whose lines it counts and does not keep.

@@ -112,38 +112,12 @@ fn status(pen: &mut Pen<'_>, look: Look<'_>) {
     let desk = look.desk;
     let page = desk.explorer.page();
     let mut loud = Vec::new();
-    let mut words = Vec::new();
-    if let Some((read, of)) = page.reading {
-        words.push(match of {
-            Some(of) if of > 0 => {
-                let percent = read.min(of).saturating_mul(100) / of;
-                format!("reading {percent} % of {}", bytes(of))
-            }
-            _ => format!("reading, {} so far", bytes(read)),
-        });
-    } else if desk.explorer.knows_nothing() {
-        words.push("opening the files …".to_owned());
-    } else if desk.explorer.is_behind() {
-        words.push("searching: these rows are of the filter before".to_owned());
-    } else if !page.done {
-        let percent = page.looked.saturating_mul(100) / page.of.max(1);
-        words.push(format!("looked at {percent} % of the rows"));
-    }
+    let marked = desk.explorer.marked();
+    let marked = (marked > 0).then(|| format!("{} marked", count(marked as u64)));
+    let words = [progress(desk), followed(desk), marked];
+    let mut words: Vec<String> = words.into_iter().flatten().collect();
     if let Some(wrong) = &page.wrong {
         loud.push(shown(wrong).into_owned());
-    }
-    if desk.explorer.sticks_to_the_end() {
-        let once = usize::try_from(page.once).unwrap_or(usize::MAX);
-        match (page.following, once) {
-            (true, 0) => words.push("following".to_owned()),
-            (true, n) => words.push(format!("following, but for {}", plural(n, "file"))),
-            (false, 0) => {}
-            (false, n) => words.push(format!("{} read once, not followed", plural(n, "file"))),
-        }
-    }
-    let marked = desk.explorer.marked();
-    if marked > 0 {
-        words.push(format!("{} marked", count(marked as u64)));
     }
     if page.rejected > 0 {
         let lines = usize::try_from(page.rejected).unwrap_or(usize::MAX);
@@ -178,6 +152,43 @@ fn status(pen: &mut Pen<'_>, look: Look<'_>) {
         &loud.join(" · "),
         look.style(Role::Warn),
     );
+}
+
+/// How far reading or looking is, while it is.
+fn progress(desk: &Desk) -> Option<String> {
+    let page = desk.explorer.page();
+    if let Some((read, of)) = page.reading {
+        return Some(match of {
+            Some(of) if of > 0 => {
+                let percent = read.min(of).saturating_mul(100) / of;
+                format!("reading {percent} % of {}", bytes(of))
+            }
+            _ => format!("reading, {} so far", bytes(read)),
+        });
+    }
+    if desk.explorer.knows_nothing() {
+        return Some("opening the files …".to_owned());
+    }
+    if desk.explorer.is_behind() {
+        return Some("searching: these rows are of the filter before".to_owned());
+    }
+    let percent = page.looked.saturating_mul(100) / page.of.max(1);
+    (!page.done).then(|| format!("looked at {percent} % of the rows"))
+}
+
+/// Whether more comes, where the end is what is looked at.
+fn followed(desk: &Desk) -> Option<String> {
+    let page = desk.explorer.page();
+    if !desk.explorer.sticks_to_the_end() {
+        return None;
+    }
+    let once = usize::try_from(page.once).unwrap_or(usize::MAX);
+    match (page.following, once) {
+        (true, 0) => Some("following".to_owned()),
+        (true, n) => Some(format!("following, but for {}", plural(n, "file"))),
+        (false, 0) => None,
+        (false, n) => Some(format!("{} read once, not followed", plural(n, "file"))),
+    }
 }
 
 /// Why there is nothing, and what would fill the screen.
