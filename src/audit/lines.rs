@@ -18,6 +18,7 @@ const CHUNK: usize = 256 << 10;
 const PAGE: usize = 4096;
 
 /// A buffer that begins at a page boundary.
+#[derive(Default)]
 pub(super) struct Aligned {
     data: Vec<u8>,
     start: usize,

@@ -28,7 +28,7 @@ use crate::model::rejected::{Place, Rejected};
 pub(super) const SEGMENT: u64 = 4 << 20;
 
 /// Read at once: it fits the second-level cache.
-const PIECE: usize = 128 << 10;
+const PIECE: usize = 64 << 10;
 
 /// A map whose keys are hashes already.
 pub(super) type ById<V> = HashMap<u64, V, BuildHasherDefault<Taken>>;
@@ -285,7 +285,7 @@ impl Reader {
     /// Reads the lines of the buffer, which is filled from `at` to `close`, that begin within some
     /// bytes; gives where the next begins.
     fn piece(&mut self, at: u64, close: usize, bytes: &Range<u64>, segment: &mut Segment) -> u64 {
-        let buffer = std::mem::replace(&mut self.buffer, Aligned::new(0));
+        let buffer = std::mem::take(&mut self.buffer);
         let mut shapes = std::mem::take(&mut self.shapes);
         let text = buffer.bytes().get(..close).unwrap_or_default();
         let mut walk = Walk::new(text, &mut shapes);

@@ -7,7 +7,14 @@
 
 use std::cell::Cell;
 
-use super::vectors::{BLOCK, Bytes, Vectors};
+use super::found::Part;
+use super::vectors::{BLOCK, Bytes, CHUNK, Plain, Vectors};
+
+/// The bit that a brace has and a square bracket has not.
+const BRACE: u8 = 0x20;
+
+/// The bit that an opening one has and a closing one has not.
+const OPEN: u8 = 0x02;
 
 /// A text below 4 GiB.
 #[derive(Clone, Copy)]
@@ -34,7 +41,29 @@ struct Carry {
     escaped: u64,
 }
 
-impl<V: Vectors> Cursor<'_, V> {
+impl<'a, V: Vectors> Cursor<'a, V> {
+    /// The next bytes; `None` where there are not so many.
+    #[inline(always)]
+    pub(super) fn next<const N: usize>(self, at: usize) -> Option<&'a [u8; N]> {
+        // Said here it need not be asked whether the sum is too large.
+        let at = at & u32::MAX as usize;
+        self.text.get(at..at + N)?.first_chunk()
+    }
+
+    /// What the last bytes of the text are, filled up with what stops nothing; `None` where there is
+    /// none. Without vectors: where they meet those that were not filled up, the compiler takes them
+    /// apart, bit by bit.
+    #[cold]
+    #[inline(never)]
+    fn last<const N: usize, T>(self, at: usize, are: impl Fn(&[u8; N]) -> T) -> Option<T> {
+        let rest = self.text.get(at..)?;
+        let mut filled = [b'0'; N];
+        for (to, from) in filled.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        (!rest.is_empty()).then(|| are(&filled))
+    }
+
     #[inline(always)]
     pub(super) fn byte(self, at: usize) -> u8 {
         self.text.get(at).copied().unwrap_or(0)
@@ -44,27 +73,30 @@ impl<V: Vectors> Cursor<'_, V> {
     #[inline(always)]
     pub(super) fn quote(self, mut at: usize) -> Option<usize> {
         loop {
-            let rest = self.text.get(at..)?;
-            let stops = match rest.first_chunk() {
-                Some(block) => self.vectors.stops(block),
-                None => self.vectors.stops(&filled(rest)?),
+            let stops = match self.next(at) {
+                Some(chunk) => self.vectors.stops(chunk),
+                None => self.last(at, |chunk| Plain.stops(chunk))?,
             };
             if stops == 0 {
-                at += BLOCK;
+                at += CHUNK;
                 continue;
             }
-            at += stops.trailing_zeros() as usize;
-            if self.byte(at) == b'"' {
-                return Some(at);
+            let stop = at + stops.trailing_zeros() as usize;
+            if self.byte(stop) == b'"' {
+                return Some(stop);
             }
-            at = self.pass(at)?;
+            at = self.pass(stop)?;
         }
     }
 
-    /// Behind what is not plain in a string: an escape, or bytes beyond ASCII.
+    /// Behind what stops in a string and does not end it: an escape, bytes beyond ASCII, or what is
+    /// plain after all.
     #[cold]
     #[inline(never)]
     fn pass(self, mut at: usize) -> Option<usize> {
+        if matches!(self.byte(at), b' ' | b'!') {
+            return Some(at + 1);
+        }
         if self.byte(at) == b'\\' {
             self.passed.escapes.set(true);
             at += 1;
@@ -81,64 +113,84 @@ impl<V: Vectors> Cursor<'_, V> {
         (at > begin).then_some(at)
     }
 
+    /// Where a text that stands before `at` ends where it stands there again; `None` where it does
+    /// not.
+    #[inline(always)]
+    pub(super) fn again(self, before: Part, at: usize) -> Option<usize> {
+        let (from, length) = (before.from(), before.of(self.text).len());
+        let mut passed = 0;
+        while passed + BLOCK <= length {
+            let (before, now) = (self.next(from + passed)?, self.next(at + passed)?);
+            if !self.vectors.same(before, now) {
+                return None;
+            }
+            passed += BLOCK;
+        }
+        let rest = |at: usize| self.text.get(at + passed..at + length);
+        (length > 0 && rest(at)? == rest(from)?).then_some(at + length)
+    }
+
     /// Behind an object or a list that opens at `at`; none goes on behind its line.
     #[inline(always)]
     pub(super) fn brackets(self, mut at: usize) -> Option<usize> {
-        // A bit for each that is open: 1 for an object. The full reader goes deeper.
-        let (mut open, mut depth) = (0_u64, 0_u32);
+        // A bit for each that is open, below one that stays: 1 for an object. The full reader goes
+        // deeper.
+        let mut open = 1_u64;
         let mut carry = Carry::default();
         loop {
-            let rest = self.text.get(at..)?;
-            let bytes = match rest.first_chunk() {
+            let bytes = match self.next(at) {
                 Some(block) => self.vectors.bytes(block),
-                None => self.vectors.bytes(&filled(rest)?),
+                None => self.last(at, |block| Plain.bytes(block))?,
             };
-            if bytes.slashes != 0 {
-                self.passed.escapes.set(true);
-            }
             let inside = self.vectors.prefix(bytes.plain_quotes(&mut carry)) ^ carry.inside;
             carry.inside = (inside.cast_signed() >> 63).cast_unsigned();
-            let wrong = bytes.odd | bytes.slashes & !inside;
             let mut left = bytes.brackets & !inside;
             while left != 0 {
-                let bit = left & left.wrapping_neg();
-                left ^= bit;
-                let (opens, object) = match self.byte(at + bit.trailing_zeros() as usize) {
-                    b'{' => (true, 1),
-                    b'[' => (true, 0),
-                    b'}' => (false, 1),
-                    _ => (false, 0),
-                };
-                if opens {
-                    open = open << 1 | object;
-                    depth += 1;
-                    if depth >= 64 {
+                let bracket = at + left.trailing_zeros() as usize;
+                let byte = self.byte(bracket);
+                let object = u64::from(byte & BRACE != 0);
+                if byte & OPEN != 0 {
+                    if open.leading_zeros() == 0 {
                         return None;
                     }
-                    continue;
+                    open = open << 1 | object;
+                } else {
+                    if open & 1 != object {
+                        return None;
+                    }
+                    open >>= 1;
+                    if open <= 1 {
+                        let before = (left & left.wrapping_neg()) - 1;
+                        let is_plain = self.is_plain(at, bytes, inside, before);
+                        return is_plain.then_some(bracket + 1);
+                    }
                 }
-                if depth == 0 || open & 1 != object {
-                    return None;
-                }
-                open >>= 1;
-                depth -= 1;
-                if depth == 0 {
-                    let before = wrong & (bit - 1);
-                    let is_plain = before == 0 || self.is_plain(at, before);
-                    return is_plain.then_some(at + bit.trailing_zeros() as usize + 1);
-                }
+                left &= left - 1;
             }
-            if wrong != 0 && !self.is_plain(at, wrong) {
+            if !self.is_plain(at, bytes, inside, u64::MAX) {
                 return None;
             }
             at += BLOCK;
         }
     }
 
+    /// Whether those bytes of the block at a place are plain, or beyond ASCII, or escapes in strings.
+    #[inline(always)]
+    fn is_plain(self, at: usize, bytes: Bytes, inside: u64, those: u64) -> bool {
+        if bytes.odd | bytes.slashes == 0 {
+            return true;
+        }
+        if bytes.slashes != 0 {
+            self.passed.escapes.set(true);
+        }
+        let wrong = (bytes.odd | bytes.slashes & !inside) & those;
+        wrong == 0 || self.are_beyond(at, wrong)
+    }
+
     /// True where some bytes of the block at a place are all beyond ASCII.
     #[cold]
     #[inline(never)]
-    fn is_plain(self, at: usize, mut bits: u64) -> bool {
+    fn are_beyond(self, at: usize, mut bits: u64) -> bool {
         while bits != 0 {
             if self.byte(at + bits.trailing_zeros() as usize) < 0x80 {
                 return false;
@@ -177,17 +229,6 @@ impl<V: Vectors> Cursor<'_, V> {
     }
 }
 
-/// The last bytes of a text, filled up with spaces; `None` where there is none.
-#[cold]
-#[inline(never)]
-fn filled(rest: &[u8]) -> Option<[u8; BLOCK]> {
-    let mut block = [b' '; BLOCK];
-    for (to, from) in block.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    (!rest.is_empty()).then_some(block)
-}
-
 impl Bytes {
     /// The quotes that are not escaped.
     #[inline(always)]
@@ -214,7 +255,7 @@ fn escaped(slashes: u64, carry: &mut Carry) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::scan::vectors::{self, Plain, Work};
+    use crate::audit::scan::vectors::{self, Work};
     use proptest::prelude::*;
 
     /// Where a string ends, a byte at a time.

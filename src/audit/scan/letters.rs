@@ -65,11 +65,15 @@ impl Work for Finding<'_> {
     #[inline(always)]
     fn with<V: Vectors>(self, vectors: V) -> Option<usize> {
         let Self { letters, text } = self;
-        let block = |at: usize| text.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>);
         let [(first, one), (second, two)] = letters.rare;
+        let from = |place: usize| text.get(place..).unwrap_or_default().chunks_exact(BLOCK);
+        let blocks = from(first).zip(from(second));
         let mut at = 0;
-        while let (Some(ones), Some(twos)) = (block(at + first), block(at + second)) {
-            let mut both = vectors.letters(ones, one) & vectors.letters(twos, two);
+        for (ones, twos) in blocks {
+            let (Some(ones), Some(twos)) = (ones.first_chunk(), twos.first_chunk()) else {
+                break;
+            };
+            let mut both = vectors.letters([ones, twos], [one, two]);
             while both != 0 {
                 let place = at + both.trailing_zeros() as usize;
                 if letters.stand(text, place) {

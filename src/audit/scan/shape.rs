@@ -29,7 +29,10 @@ const PATIENCE: u32 = 4096;
 const LONGEST: usize = 4 << 10;
 
 /// What stands at a place of a line.
+///
+/// Which of them it is is to be seen without arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum Value {
     /// A string, without its quotes.
     String(Slot),
@@ -43,6 +46,8 @@ pub(super) enum Value {
     End(Object, bool),
     /// The line has ended.
     Line,
+    /// Nothing is known of what stands here.
+    Unknown,
 }
 
 /// The values of a line in their order, each with where it begins and ends.
@@ -55,21 +60,49 @@ impl Trace {
     }
 }
 
-/// What stands before a value, and the value.
+/// What stands before a value, and the value. It is of such a size that no multiplication tells
+/// where one lies.
+#[repr(align(128))]
 struct Step {
     first: Chunk,
     /// Of the chunks of all shapes.
-    others: Range<usize>,
-    length: usize,
+    others: Range<u32>,
+    length: u32,
     value: Value,
-    next: usize,
-    /// For an object that begins: the node behind its end.
-    behind: usize,
+    /// The first step of the next node.
+    next: u32,
+    /// For an object that begins: the first step of the node behind its end.
+    behind: u32,
+    /// Another step of the same node, whose text is not longer; 0 for none.
+    other: u32,
+}
+
+impl Step {
+    /// A node of which nothing is known yet: whatever stands there.
+    fn unknown() -> Self {
+        Self {
+            first: Chunk::of(&[]),
+            others: 0..0,
+            length: 0,
+            value: Value::Unknown,
+            next: 0,
+            behind: 0,
+            other: 0,
+        }
+    }
+
+    #[inline(always)]
+    fn length(&self) -> usize {
+        self.length as usize
+    }
 }
 
 /// The shapes that are known.
 pub(in crate::audit) struct Shapes {
-    nodes: Vec<Vec<Step>>,
+    /// The steps of all nodes, a line's first node first. The first step of a node stays where it
+    /// is, as others lead there.
+    steps: Vec<Step>,
+    nodes: usize,
     chunks: Vec<Chunk>,
     /// Lines that could not be learned.
     strange: u32,
@@ -78,7 +111,8 @@ pub(in crate::audit) struct Shapes {
 impl Default for Shapes {
     fn default() -> Self {
         Self {
-            nodes: vec![Vec::new()],
+            steps: vec![Step::unknown()],
+            nodes: 1,
             chunks: Vec::new(),
             strange: 0,
         }
@@ -134,20 +168,63 @@ impl Work for Reading<'_> {
 }
 
 impl Shapes {
-    #[inline(always)]
-    fn stands<V: Vectors>(&self, vectors: V, step: &Step, text: &[u8], at: usize) -> bool {
-        stands(vectors, &step.first, text, at)
-            && (step.length <= CHUNK || self.others_stand(vectors, step, text, at))
-    }
-
+    /// Whether a step's text stands at a place, where that of its first chunk does.
     #[inline(always)]
     fn others_stand<V: Vectors>(&self, vectors: V, step: &Step, text: &[u8], at: usize) -> bool {
-        let others = self.chunks.get(step.others.clone()).unwrap_or_default();
-        let mut places = (at + CHUNK..).step_by(CHUNK);
+        if step.length() <= CHUNK {
+            return true;
+        }
+        let others = step.others.start as usize..step.others.end as usize;
+        let others = self.chunks.get(others).unwrap_or_default();
+        let mut at = at;
         others.iter().all(|chunk| {
-            places
-                .next()
-                .is_some_and(|at| stands(vectors, chunk, text, at))
+            at += CHUNK;
+            stands(vectors, chunk, text, at)
+        })
+    }
+
+    /// The step of a node whose text stands at a place.
+    #[inline(always)]
+    fn step_at<V: Vectors>(&self, cursor: Cursor<V>, node: u32, at: usize) -> Option<&Step> {
+        let Some(some) = cursor.next(at) else {
+            return self.step_at_end(cursor.text, node, at);
+        };
+        let vectors = cursor.vectors;
+        let mut step = self.steps.get(node as usize)?;
+        loop {
+            if vectors.is(some, &step.first) && self.others_stand(vectors, step, cursor.text, at) {
+                return Some(step);
+            }
+            step = self.after(step)?;
+        }
+    }
+
+    /// The same where only few bytes are left.
+    #[cold]
+    #[inline(never)]
+    fn step_at_end(&self, text: &[u8], node: u32, at: usize) -> Option<&Step> {
+        let of_node = self.of_node(node).map(|(_, step)| step);
+        let mut stand = of_node.filter(|step| {
+            stands(Plain, &step.first, text, at) && self.others_stand(Plain, step, text, at)
+        });
+        stand.next()
+    }
+
+    /// The next step of the same node.
+    #[inline(always)]
+    fn after(&self, step: &Step) -> Option<&Step> {
+        match step.other {
+            0 => None,
+            other => self.steps.get(other as usize),
+        }
+    }
+
+    /// The steps of a node, from its first on.
+    fn of_node(&self, first: u32) -> impl Iterator<Item = (u32, &Step)> {
+        let step = |nth: u32| Some((nth, self.steps.get(nth as usize)?));
+        std::iter::successors(step(first), move |(_, before)| match before.other {
+            0 => None,
+            other => step(other),
         })
     }
 
@@ -163,17 +240,8 @@ impl Shapes {
         *found = Found::default();
         let mut node = 0;
         loop {
-            let mut steps = self.nodes.get(node)?.iter();
-            let vectors = cursor.vectors;
-            let step = match cursor.text.get(at..)?.first_chunk() {
-                Some(some) => steps.find(|step| {
-                    vectors.is(some, &step.first)
-                        && (step.length <= CHUNK
-                            || self.others_stand(vectors, step, cursor.text, at))
-                })?,
-                None => steps.find(|step| self.stands(vectors, step, cursor.text, at))?,
-            };
-            at += step.length;
+            let step = self.step_at(cursor, node, at)?;
+            at += step.length();
             node = step.next;
             match step.value {
                 Value::String(slot) => {
@@ -193,7 +261,7 @@ impl Shapes {
                 Value::Scalar => at = cursor.scalar(at)?,
                 Value::Begin(object) => {
                     if let Some(last) = last
-                        && let Some(end) = same(cursor.text, last.object(object), at)
+                        && let Some(end) = cursor.again(last.object(object), at)
                     {
                         found.repeat(object, last, at, end);
                         if last.escapes {
@@ -214,6 +282,7 @@ impl Shapes {
                     found.end = at;
                     return cursor.is_end(at).then_some(());
                 }
+                Value::Unknown => return None,
             }
         }
     }
@@ -248,51 +317,78 @@ impl Shapes {
 
     /// The step at a node with a text and a value, a new one where there was none; `None` where
     /// no more are kept.
-    fn step(&mut self, node: usize, between: &[u8], value: Value, behind: usize) -> Option<&Step> {
-        let known = self.nodes.get(node)?.iter().position(|step| {
+    fn step(&mut self, node: u32, between: &[u8], value: Value, behind: u32) -> Option<&Step> {
+        let known = self.of_node(node).find(|(_, step)| {
             step.value == value
-                && step.length == between.len()
-                && self.stands(Plain, step, between, 0)
+                && step.length() == between.len()
+                && stands(Plain, &step.first, between, 0)
+                && self.others_stand(Plain, step, between, 0)
         });
         let nth = match known {
-            Some(nth) => nth,
+            Some((nth, _)) => nth,
             None => self.add(node, between, value, behind)?,
         };
-        self.nodes.get(node)?.get(nth)
+        self.steps.get(nth as usize)
     }
 
-    fn add(&mut self, node: usize, between: &[u8], value: Value, behind: usize) -> Option<usize> {
-        let nodes = self.nodes.len();
-        if nodes + 2 > MOST_NODES || self.nodes.get(node)?.len() >= MOST_STEPS {
+    fn add(&mut self, node: u32, between: &[u8], value: Value, behind: u32) -> Option<u32> {
+        let is_full = self.of_node(node).count() >= MOST_STEPS;
+        if is_full || self.nodes + 2 > MOST_NODES {
             return None;
         }
         let next = match value {
             Value::End(..) => behind,
-            _ => nodes,
+            _ => self.node()?,
         };
         let behind = match value {
-            Value::Begin(_) => nodes + 1,
+            Value::Begin(_) => self.node()?,
             _ => 0,
         };
-        self.nodes
-            .resize_with(next.max(behind).max(nodes - 1) + 1, Vec::new);
         let mut chunks = between.chunks(CHUNK).map(Chunk::of);
         let first = chunks.next().unwrap_or_else(|| Chunk::of(&[]));
-        let begin = self.chunks.len();
+        let begin = u32::try_from(self.chunks.len()).ok()?;
         self.chunks.extend(chunks);
-        let steps = self.nodes.get_mut(node)?;
-        // A text that another begins with comes behind that.
-        let nth = steps.partition_point(|step| step.length >= between.len());
         let step = Step {
             first,
-            others: begin..self.chunks.len(),
-            length: between.len(),
+            others: begin..u32::try_from(self.chunks.len()).ok()?,
+            length: u32::try_from(between.len()).ok()?,
             value,
             next,
             behind,
+            other: 0,
         };
-        steps.insert(nth, step);
-        Some(nth)
+        self.put(node, step)
+    }
+
+    /// A new node.
+    fn node(&mut self) -> Option<u32> {
+        let node = u32::try_from(self.steps.len()).ok()?;
+        self.steps.push(Step::unknown());
+        self.nodes += 1;
+        Some(node)
+    }
+
+    /// Puts a step to the others of a node. A text that another begins with comes behind that.
+    fn put(&mut self, node: u32, mut step: Step) -> Option<u32> {
+        let new = u32::try_from(self.steps.len()).ok()?;
+        let known = self.of_node(node);
+        let before = known
+            .filter(|(_, other)| other.value != Value::Unknown && other.length >= step.length)
+            .last();
+        if let Some((before, _)) = before {
+            let before = self.steps.get_mut(before as usize)?;
+            step.other = std::mem::replace(&mut before.other, new);
+            self.steps.push(step);
+            return Some(new);
+        }
+        let first = self.steps.get_mut(node as usize)?;
+        let known = first.value != Value::Unknown;
+        step.other = if known { new } else { 0 };
+        let first = std::mem::replace(first, step);
+        if known {
+            self.steps.push(first);
+        }
+        Some(node)
     }
 }
 
@@ -301,15 +397,6 @@ impl Shapes {
 pub(super) fn logs_in(text: &[u8], at: usize) -> bool {
     let rest = text.get(at..).unwrap_or_default();
     rest.starts_with(b"{\"auth\":")
-}
-
-/// Where a text of the line before ends in this one, where it stands at `at` again.
-#[inline]
-fn same(text: &[u8], last: Part, at: usize) -> Option<usize> {
-    let before = last.of(text);
-    let end = at + before.len();
-    let again = !before.is_empty() && text.get(at..end) == Some(before);
-    again.then_some(end)
 }
 
 #[cfg(test)]
@@ -321,7 +408,7 @@ mod tests {
     fn read(line: &str, shapes: &mut Shapes) -> (usize, usize, u32) {
         let mut walk = Walk::new(line.as_bytes(), shapes);
         assert_eq!(walk.line(0).unwrap().end, line.len());
-        (shapes.chunks.len(), shapes.nodes.len(), shapes.strange)
+        (shapes.chunks.len(), shapes.nodes, shapes.strange)
     }
 
     /// Nobody can fill the memory, or the processor's caches, with what stands between values.

@@ -55,8 +55,8 @@ impl Chunk {
 /// A way to look at bytes.
 pub(super) trait Vectors: Copy {
     /// Bytes at which a string may end or is not plain: quotes, backslashes, controls and bytes
-    /// beyond ASCII.
-    fn stops(self, block: &[u8; BLOCK]) -> u64;
+    /// beyond ASCII. A space and `!` are among them, as that takes one comparison less.
+    fn stops(self, chunk: &[u8; CHUNK]) -> u32;
 
     fn bytes(self, block: &[u8; BLOCK]) -> Bytes;
 
@@ -66,9 +66,12 @@ pub(super) trait Vectors: Copy {
     /// True where all bytes that count are the same.
     fn is(self, some: &[u8; CHUNK], chunk: &Chunk) -> bool;
 
-    /// Bytes that are a small letter, which is given, or its capital; of other bytes, which are
-    /// given with the bit set that makes the difference, those that differ by that alone.
-    fn letters(self, block: &[u8; BLOCK], small: u8) -> u64;
+    fn same(self, one: &[u8; BLOCK], other: &[u8; BLOCK]) -> bool;
+
+    /// Where in both blocks their bytes are the small letters that are given, or their capitals; of
+    /// other bytes, which are given with the bit set that makes the difference, those that differ by
+    /// that alone.
+    fn letters(self, blocks: [&[u8; BLOCK]; 2], small: [u8; 2]) -> u64;
 }
 
 /// What is to be done with vectors.
@@ -95,9 +98,11 @@ pub(super) fn run<W: Work>(work: W) -> W::Out {
 pub(super) struct Plain;
 
 impl Vectors for Plain {
-    fn stops(self, block: &[u8; BLOCK]) -> u64 {
-        let bytes = self.bytes(block);
-        bytes.quotes | bytes.slashes | bytes.odd
+    fn stops(self, chunk: &[u8; CHUNK]) -> u32 {
+        let are = chunk.iter().enumerate();
+        are.fold(0, |bits, (at, byte)| {
+            bits | u32::from(matches!(byte, 0..=b'"' | b'\\' | 0x80..)) << at
+        })
     }
 
     fn bytes(self, block: &[u8; BLOCK]) -> Bytes {
@@ -125,10 +130,14 @@ impl Vectors for Plain {
         both.all(|((some, byte), mask)| (some ^ byte) & mask == 0)
     }
 
-    fn letters(self, block: &[u8; BLOCK], small: u8) -> u64 {
-        let are = block.iter().enumerate();
-        are.fold(0, |bits, (at, byte)| {
-            bits | u64::from(byte | 0x20 == small) << at
+    fn same(self, one: &[u8; BLOCK], other: &[u8; BLOCK]) -> bool {
+        one == other
+    }
+
+    fn letters(self, [ones, twos]: [&[u8; BLOCK]; 2], [one, two]: [u8; 2]) -> u64 {
+        let both = ones.iter().zip(twos).enumerate();
+        both.fold(0, |bits, (at, (first, second))| {
+            bits | u64::from(first | 0x20 == one && second | 0x20 == two) << at
         })
     }
 }
@@ -169,9 +178,9 @@ mod fast {
 
     impl Vectors for Fast {
         #[inline(always)]
-        fn stops(self, block: &[u8; BLOCK]) -> u64 {
+        fn stops(self, chunk: &[u8; CHUNK]) -> u32 {
             // SAFETY: the processor has what the function was built for, as there is a `Fast`.
-            unsafe { stops(block) }
+            unsafe { stops(chunk) }
         }
 
         #[inline(always)]
@@ -193,9 +202,15 @@ mod fast {
         }
 
         #[inline(always)]
-        fn letters(self, block: &[u8; BLOCK], small: u8) -> u64 {
+        fn same(self, one: &[u8; BLOCK], other: &[u8; BLOCK]) -> bool {
             // SAFETY: as above.
-            unsafe { letters(block, small) }
+            unsafe { same(one, other) }
+        }
+
+        #[inline(always)]
+        fn letters(self, blocks: [&[u8; BLOCK]; 2], small: [u8; 2]) -> u64 {
+            // SAFETY: as above.
+            unsafe { letters(blocks, small) }
         }
     }
 
@@ -221,7 +236,18 @@ mod fast {
     #[inline]
     fn is_chunk(some: &[u8; CHUNK], chunk: &Chunk) -> bool {
         let other = _mm256_xor_si256(load(some), load(&chunk.bytes));
-        _mm256_testz_si256(_mm256_and_si256(other, load(&chunk.mask)), other) == 1
+        _mm256_testz_si256(other, load(&chunk.mask)) == 1
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn same(one: &[u8; BLOCK], other: &[u8; BLOCK]) -> bool {
+        let ((low, high), (other_low, other_high)) = (halves(one), halves(other));
+        let differ = _mm256_or_si256(
+            _mm256_xor_si256(low, other_low),
+            _mm256_xor_si256(high, other_high),
+        );
+        _mm256_testz_si256(differ, differ) == 1
     }
 
     /// A bit for each byte whose highest bit is set.
@@ -241,37 +267,42 @@ mod fast {
 
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn letters(block: &[u8; BLOCK], small: u8) -> u64 {
-        let (low, high) = halves(block);
+    fn letters([ones, twos]: [&[u8; BLOCK]; 2], [one, two]: [u8; 2]) -> u64 {
         let bit = _mm256_set1_epi8(0x20);
-        bits(
-            is(_mm256_or_si256(low, bit), small),
-            is(_mm256_or_si256(high, bit), small),
-        )
+        let both = |first: __m256i, second: __m256i| {
+            let first = is(_mm256_or_si256(first, bit), one);
+            _mm256_and_si256(first, is(_mm256_or_si256(second, bit), two))
+        };
+        let (first, second) = (halves(ones), halves(twos));
+        let (low, high) = (both(first.0, second.0), both(first.1, second.1));
+        let any = _mm256_or_si256(low, high);
+        // Most have none, which is quicker to see.
+        if _mm256_testz_si256(any, any) == 1 {
+            return 0;
+        }
+        bits(low, high)
     }
 
-    /// The bytes that are controls or beyond ASCII: as signed numbers both are below 0x20.
+    /// The bytes below another one that is ASCII, or beyond ASCII: as signed numbers both are below.
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn below(bytes: __m256i) -> __m256i {
-        _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), bytes)
+    fn below(bytes: __m256i, byte: u8) -> __m256i {
+        _mm256_cmpgt_epi8(_mm256_set1_epi8(byte.cast_signed()), bytes)
     }
 
-    /// Those, and backslashes.
+    /// Controls, bytes beyond ASCII, and backslashes.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn rare(bytes: __m256i) -> __m256i {
-        _mm256_or_si256(below(bytes), is(bytes, b'\\'))
+        _mm256_or_si256(below(bytes, b' '), is(bytes, b'\\'))
     }
 
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn stops(block: &[u8; BLOCK]) -> u64 {
-        let (low, high) = halves(block);
-        bits(
-            _mm256_or_si256(rare(low), is(low, b'"')),
-            _mm256_or_si256(rare(high), is(high, b'"')),
-        )
+    fn stops(chunk: &[u8; CHUNK]) -> u32 {
+        let bytes = load(chunk);
+        let stops = _mm256_or_si256(below(bytes, b'"' + 1), is(bytes, b'\\'));
+        _mm256_movemask_epi8(stops).cast_unsigned()
     }
 
     /// The bytes that are brackets: one bit makes braces of square ones, and of nothing else.
@@ -292,9 +323,10 @@ mod fast {
             ..Bytes::default()
         };
         // Most blocks have none of these.
-        if bits(rare(low), rare(high)) != 0 {
+        let rare = _mm256_or_si256(rare(low), rare(high));
+        if _mm256_testz_si256(rare, rare) == 0 {
             bytes.slashes = bits(is(low, b'\\'), is(high, b'\\'));
-            bytes.odd = bits(below(low), below(high));
+            bytes.odd = bits(below(low, b' '), below(high, b' '));
         }
         bytes
     }
@@ -325,12 +357,17 @@ mod tests {
                 return Ok(());
             };
             let block: [u8; BLOCK] = block.try_into().unwrap();
-            prop_assert_eq!(fast.stops(&block), Plain.stops(&block));
             prop_assert_eq!(fast.bytes(&block), Plain.bytes(&block));
             prop_assert_eq!(fast.prefix(bits), Plain.prefix(bits));
-            prop_assert_eq!(fast.letters(&block, letter), Plain.letters(&block, letter));
+            let mut other = block;
+            prop_assert!(fast.same(&block, &other) && Plain.same(&block, &other));
+            other[change * 2] ^= 1;
+            let (blocks, letters) = ([&block, &other], [letter, b'"' | 0x20]);
+            prop_assert_eq!(fast.letters(blocks, letters), Plain.letters(blocks, letters));
+            prop_assert!(!fast.same(&block, &other) && !Plain.same(&block, &other));
             let mut some: [u8; CHUNK] = *block.first_chunk().unwrap();
             let chunk = Chunk::of(&some[..length]);
+            prop_assert_eq!(fast.stops(&some), Plain.stops(&some));
             some[change] ^= 1;
             prop_assert_eq!(fast.is(&some, &chunk), length <= change);
             prop_assert_eq!(Plain.is(&some, &chunk), length <= change);
