@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use hashbrown::HashTable;
 
-use super::keyed::keyed;
+use super::keyed::{hash_of, keyed};
 
 /// A dictionary. Code 0 is what was not told; words have codes from 1 in the order in which they
 /// were first met.
@@ -60,7 +60,7 @@ impl Words {
 
     #[inline]
     fn hash(&self, words: &[u8]) -> u64 {
-        self.hasher.hash_one(words)
+        hash_of(words, &self.hasher)
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 use super::columns::{At, nanos};
 use crate::audit::derive::{secret_at, secret_of};
 use crate::audit::entry::{correlation_of, is_denied};
-use crate::audit::keyed::keyed;
+use crate::audit::keyed::{hash_of, keyed};
 use crate::audit::record::{VaultEntry, VaultKind};
 use crate::audit::scan::found::{Found, Part, Slot};
 use crate::audit::words::Words;
@@ -112,7 +112,12 @@ impl Ids {
     }
 
     pub(super) fn of(&self, id: &[u8]) -> u64 {
-        self.0.hash_one(id)
+        hash_of(id, &self.0)
+    }
+
+    /// The same of two that belong together.
+    fn of_both(&self, one: &[u8], other: &[u8]) -> u64 {
+        self.0.hash_one((one, other))
     }
 }
 
@@ -172,6 +177,7 @@ const MINUTE: usize = 17;
 
 impl Clock {
     /// Nanoseconds since 1970; `None` where the words are no time.
+    #[inline]
     fn read(&mut self, words: &[u8]) -> Option<i64> {
         if let Some((minute, rest)) = words.split_first_chunk()
             && let Some((known, begins)) = &self.minute
@@ -180,6 +186,12 @@ impl Clock {
         {
             return Some(begins.saturating_add(past));
         }
+        self.anew(words)
+    }
+
+    /// The same where the minute is not known.
+    #[cold]
+    fn anew(&mut self, words: &[u8]) -> Option<i64> {
         let time = Timestamp::parse(std::str::from_utf8(words).ok()?).ok()?;
         let time = nanos(time);
         // Only a time that was read here too tells when its minute began, and none at the ends
@@ -197,6 +209,7 @@ impl Clock {
 }
 
 /// The nanoseconds of `SS.fffffffffZ`, with one to nine digits behind the point.
+#[inline]
 fn past_minute(words: &[u8]) -> Option<i64> {
     let ([tens, ones, b'.'], rest) = words.split_first_chunk::<3>()? else {
         return None;
@@ -212,15 +225,19 @@ fn past_minute(words: &[u8]) -> Option<i64> {
         Some((most, [])) => eight(*most)? * 10,
         Some((most, [last])) => eight(*most)? * 10 + digit(*last)?,
         Some(_) => return None,
-        None => {
-            let mut most = [b'0'; 8];
-            for (to, from) in most.iter_mut().zip(fraction) {
-                *to = *from;
-            }
-            eight(most)? * 10
-        }
+        None => eight(filled(fraction))? * 10,
     };
     Some(seconds * 1_000_000_000 + nanos)
+}
+
+/// Fewer than eight digits, with zeros behind them.
+#[cold]
+fn filled(digits: &[u8]) -> [u8; 8] {
+    let mut eight = [b'0'; 8];
+    for (to, from) in eight.iter_mut().zip(digits) {
+        *to = *from;
+    }
+    eight
 }
 
 #[inline]
@@ -248,9 +265,8 @@ fn eight(digits: [u8; 8]) -> Option<i64> {
 /// The mount's place and type with which a path was seen, and its secret.
 #[derive(Clone, Copy, Default)]
 struct OfPath {
-    /// Codes; 0 where it was never seen.
-    mount: u32,
-    kind: u32,
+    /// The mount, hashed; 0 where it was never seen.
+    mount: u64,
     secret: u32,
 }
 
@@ -260,8 +276,6 @@ pub(super) struct Halves {
     pub(super) words: [Words; SAID],
     /// For each path what was known of it last.
     secrets: Vec<OfPath>,
-    /// Places and types of mounts.
-    mounts: Words,
     /// What the line before was found to say, as long as that was found here.
     last: Option<Half>,
     clock: Clock,
@@ -273,7 +287,6 @@ impl Halves {
             ids,
             words: std::array::from_fn(|_| Words::new()),
             secrets: Vec::new(),
-            mounts: Words::new(),
             last: None,
             clock: Clock::default(),
         }
@@ -384,17 +397,13 @@ impl Halves {
 
     /// The secret of a path, remembered.
     fn secret(&mut self, code: u32, path: &[u8], mount: &[u8], kind: &[u8]) -> Option<u32> {
-        let of = OfPath {
-            mount: self.mounts.code_of(mount)?,
-            kind: self.mounts.code_of(kind)?,
-            secret: 0,
-        };
+        let hash = self.ids.of_both(mount, kind) | 1;
         let at = code as usize;
         if self.secrets.len() <= at {
             self.secrets.resize(at + 1, OfPath::default());
         }
         if let Some(known) = self.secrets.get(at)
-            && (known.mount, known.kind) == (of.mount, of.kind)
+            && known.mount == hash
         {
             return Some(known.secret);
         }
@@ -406,7 +415,10 @@ impl Halves {
         let secret = secret_at(words(kind)?, words(mount)?, words(path)?, None);
         let secret = secret.map_or(0, |secret| self.words[SECRET].code(secret.raw()));
         if let Some(kept) = self.secrets.get_mut(at) {
-            *kept = OfPath { secret, ..of };
+            *kept = OfPath {
+                mount: hash,
+                secret,
+            };
         }
         Some(secret)
     }
