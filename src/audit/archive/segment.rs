@@ -73,6 +73,8 @@ pub(super) struct Reader {
     needles: Vec<Arc<Needle>>,
     /// True where lines without any of the words are left out.
     sifts: bool,
+    /// How many calls the segment before had: so many more are likely.
+    calls: usize,
 }
 
 impl Reader {
@@ -96,6 +98,7 @@ impl Reader {
             counter: Arc::clone(counter),
             needles: Vec::new(),
             sifts: false,
+            calls: 0,
         }
     }
 
@@ -134,7 +137,7 @@ impl Reader {
         let mut segment = Segment {
             number,
             reader: self.number,
-            calls: Vec::new(),
+            calls: Vec::with_capacity(self.calls),
             requests: Vec::new(),
             fresh: Default::default(),
             rejected: Vec::new(),
@@ -145,6 +148,7 @@ impl Reader {
         if let Err(trouble) = self.read(&bytes, &mut segment) {
             segment.trouble = Some(trouble);
         }
+        self.calls = segment.calls.len();
         if let Some(latest) = self.latest.take() {
             self.waiting.entry(latest.id).or_insert(latest);
         }
@@ -184,7 +188,7 @@ impl Reader {
                 }
             };
             let close = if last { got } else { close };
-            let next = self.piece(at, close, bytes, segment);
+            let next = self.piece(at, (got, close), bytes, segment);
             if next == at {
                 break;
             }
@@ -282,15 +286,23 @@ impl Reader {
         }
     }
 
-    /// Reads the lines of the buffer, which is filled from `at` to `close`, that begin within some
-    /// bytes; gives where the next begins.
-    fn piece(&mut self, at: u64, close: usize, bytes: &Range<u64>, segment: &mut Segment) -> u64 {
+    /// Reads the lines of the buffer, which holds what stands from `at` on, that begin within some
+    /// bytes; gives where the next begins. Of what is held lines end in the first bytes, until
+    /// `close`: what is behind them need not be read as the last of a text is, which takes longer.
+    fn piece(
+        &mut self,
+        at: u64,
+        (held, close): (usize, usize),
+        bytes: &Range<u64>,
+        segment: &mut Segment,
+    ) -> u64 {
         let buffer = std::mem::take(&mut self.buffer);
         let mut shapes = std::mem::take(&mut self.shapes);
-        let text = buffer.bytes().get(..close).unwrap_or_default();
+        let text = buffer.bytes().get(..held).unwrap_or_default();
+        let lines = text.get(..close).unwrap_or_default();
         let mut walk = Walk::new(text, &mut shapes);
         let next = if self.sifts {
-            let own = until_line_end(text, bytes.end - at);
+            let own = until_line_end(lines, bytes.end - at);
             for from in self.look(at, own, segment) {
                 self.line(&mut walk, text, (at, from), segment);
             }
@@ -305,7 +317,7 @@ impl Reader {
                 from = end + 1;
             }
             if !self.needles.is_empty() {
-                let own = text.get(..from.min(close)).unwrap_or_default();
+                let own = lines.get(..from).unwrap_or(lines);
                 self.look(at, own, segment);
             }
             from

@@ -152,14 +152,22 @@ mod fast {
         _mm256_xor_si256,
     };
 
+    use std::sync::LazyLock;
+
     use super::{BLOCK, Bytes, CHUNK, Chunk, Vectors, Work};
 
-    /// Whether this processor has what [`run`] is built for.
-    pub(super) fn is_possible() -> bool {
+    /// Whether this processor has what [`run`] is built for; to ask for each of it again would be a
+    /// part of the work on a line.
+    static POSSIBLE: LazyLock<bool> = LazyLock::new(|| {
         is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("pclmulqdq")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
+    });
+
+    #[inline]
+    pub(super) fn is_possible() -> bool {
+        *POSSIBLE
     }
 
     #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2")]
