@@ -16,7 +16,7 @@ pub(super) mod walk;
 
 use std::ops::Range;
 
-use super::keyed::keyed;
+use super::keyed::{hash_of, keyed};
 use super::record::VaultKind;
 use crate::model::Timestamp;
 
@@ -57,7 +57,7 @@ impl Scanner {
     #[must_use]
     pub fn id(&self, id: &[u8]) -> u128 {
         let [high, low] = &self.keys;
-        u128::from(high.hash_one(id)) << 64 | u128::from(low.hash_one(id))
+        u128::from(hash_of(id, high)) << 64 | u128::from(hash_of(id, low))
     }
 
     /// Scans the line that begins at `at` in `text`, which may hold more lines behind it. Gives
