@@ -11,7 +11,7 @@ use super::keyed::{hash_of, keyed};
 ///
 /// It hashes with a key that outsiders cannot know, so that nobody can write words that meet, and
 /// takes words of the same 64 bits for the same, as it is done with ids: to compare them means to
-/// look at other places of memory. Of a million different words two are taken for one in three of a
+/// look at other places of memory. Of a million different words two are taken for one in a few of a
 /// hundred million logs.
 pub(super) struct Words {
     hasher: ahash::RandomState,

@@ -162,6 +162,15 @@ impl Disk {
     }
 }
 
+impl Drop for Disk {
+    /// Of a journal that was refused once it was read, too, whoever opens it next finds no lock.
+    fn drop(&mut self) {
+        if self.jobs.is_some() {
+            self.close(Instant::now() + LIMIT);
+        }
+    }
+}
+
 fn open(path: &Path) -> Result<(File, Found), Shut> {
     make_folder_of(path)?;
     let mut options = OpenOptions::new();

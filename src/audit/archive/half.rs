@@ -115,8 +115,8 @@ impl Ids {
         hash_of(id, &self.0)
     }
 
-    /// The same of two that belong together.
-    fn of_both(&self, one: &[u8], other: &[u8]) -> u64 {
+    /// The hash of two that belong together.
+    fn hash_of_both(&self, one: &[u8], other: &[u8]) -> u64 {
         self.0.hash_one((one, other))
     }
 }
@@ -231,7 +231,6 @@ fn past_minute(words: &[u8]) -> Option<i64> {
 }
 
 /// Fewer than eight digits, with zeros behind them.
-#[cold]
 fn filled(digits: &[u8]) -> [u8; 8] {
     let mut eight = [b'0'; 8];
     for (to, from) in eight.iter_mut().zip(digits) {
@@ -251,9 +250,9 @@ fn digit(byte: u8) -> Option<i64> {
 fn eight(digits: [u8; 8]) -> Option<i64> {
     const EACH: u64 = 0x0101_0101_0101_0101;
     let digits = u64::from_le_bytes(digits);
-    // What is larger than 9 has a higher half of its own, or gets one if 6 is added.
-    let more = digits.wrapping_add(6 * EACH);
-    if (digits | more) & (0xf0 * EACH) != 0x30 * EACH || digits & (0xf0 * EACH) != 0x30 * EACH {
+    // The upper half of a digit is 3, and still is where 6 is added.
+    let are_threes = |digits: u64| digits & (0xf0 * EACH) == 0x30 * EACH;
+    if !are_threes(digits) || !are_threes(digits.wrapping_add(6 * EACH)) {
         return None;
     }
     let ones = digits & (0x0f * EACH);
@@ -397,7 +396,8 @@ impl Halves {
 
     /// The secret of a path, remembered.
     fn secret(&mut self, code: u32, path: &[u8], mount: &[u8], kind: &[u8]) -> Option<u32> {
-        let hash = self.ids.of_both(mount, kind) | 1;
+        // 0 is for what was never seen.
+        let hash = self.ids.hash_of_both(mount, kind) | 1;
         let at = code as usize;
         if self.secrets.len() <= at {
             self.secrets.resize(at + 1, OfPath::default());

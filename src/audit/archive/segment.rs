@@ -73,7 +73,7 @@ pub(super) struct Reader {
     needles: Vec<Arc<Needle>>,
     /// True where lines without any of the words are left out.
     sifts: bool,
-    /// How many calls the segment before had: so many more are likely.
+    /// How many calls the segment before had: the next is likely to have as many.
     calls: usize,
 }
 
@@ -287,8 +287,8 @@ impl Reader {
     }
 
     /// Reads the lines of the buffer, which holds what stands from `at` on, that begin within some
-    /// bytes; gives where the next begins. Of what is held lines end in the first bytes, until
-    /// `close`: what is behind them need not be read as the last of a text is, which takes longer.
+    /// bytes; gives where the next begins. `close` is behind the last whole line; what is held behind
+    /// it is no line yet, but lets those before be read in whole blocks.
     fn piece(
         &mut self,
         at: u64,

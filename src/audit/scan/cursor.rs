@@ -16,7 +16,7 @@ const BRACE: u8 = 0x20;
 /// The bit that an opening one has and a closing one has not.
 const OPEN: u8 = 0x02;
 
-/// A text below 4 GiB.
+/// A text below 4 GiB, less a block.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a, V> {
     pub(super) text: &'a [u8],
@@ -45,23 +45,23 @@ impl<'a, V: Vectors> Cursor<'a, V> {
     /// The next bytes; `None` where there are not so many.
     #[inline(always)]
     pub(super) fn next<const N: usize>(self, at: usize) -> Option<&'a [u8; N]> {
-        // Said here it need not be asked whether the sum is too large.
+        // Places are below 4 GiB: told so, the compiler need not ask whether the sum is too large.
         let at = at & u32::MAX as usize;
         self.text.get(at..at + N)?.first_chunk()
     }
 
-    /// What the last bytes of the text are, filled up with what stops nothing; `None` where there is
+    /// Looks at the last bytes of the text, filled up with what stops nothing; `None` where there is
     /// none. Without vectors: where they meet those that were not filled up, the compiler takes them
     /// apart, bit by bit.
     #[cold]
     #[inline(never)]
-    fn last<const N: usize, T>(self, at: usize, are: impl Fn(&[u8; N]) -> T) -> Option<T> {
+    fn at_end<const N: usize, T>(self, at: usize, look: impl Fn(&[u8; N]) -> T) -> Option<T> {
         let rest = self.text.get(at..)?;
         let mut filled = [b'0'; N];
         for (to, from) in filled.iter_mut().zip(rest) {
             *to = *from;
         }
-        (!rest.is_empty()).then(|| are(&filled))
+        (!rest.is_empty()).then(|| look(&filled))
     }
 
     #[inline(always)]
@@ -75,7 +75,7 @@ impl<'a, V: Vectors> Cursor<'a, V> {
         loop {
             let stops = match self.next(at) {
                 Some(chunk) => self.vectors.stops(chunk),
-                None => self.last(at, |chunk| Plain.stops(chunk))?,
+                None => self.at_end(at, |chunk| Plain.stops(chunk))?,
             };
             if stops == 0 {
                 at += CHUNK;
@@ -140,7 +140,7 @@ impl<'a, V: Vectors> Cursor<'a, V> {
         loop {
             let bytes = match self.next(at) {
                 Some(block) => self.vectors.bytes(block),
-                None => self.last(at, |block| Plain.bytes(block))?,
+                None => self.at_end(at, |block| Plain.bytes(block))?,
             };
             let inside = self.vectors.prefix(bytes.plain_quotes(&mut carry)) ^ carry.inside;
             carry.inside = (inside.cast_signed() >> 63).cast_unsigned();
@@ -174,7 +174,8 @@ impl<'a, V: Vectors> Cursor<'a, V> {
         }
     }
 
-    /// Whether those bytes of the block at a place are plain, or beyond ASCII, or escapes in strings.
+    /// Whether those bytes of the block at a place are plain, or beyond ASCII, or escapes in strings;
+    /// notes the latter two.
     #[inline(always)]
     fn is_plain(self, at: usize, bytes: Bytes, inside: u64, those: u64) -> bool {
         if bytes.odd | bytes.slashes == 0 {
@@ -316,6 +317,15 @@ mod tests {
             passed.escapes.set(false);
             let brackets = cursor.brackets(0);
             (quote, brackets, passed.beyond.get(), passed.escapes.get())
+        }
+    }
+
+    #[test]
+    fn brackets_are_passed_over_that_are_sixty_three_deep_and_no_deeper() {
+        for depth in 60..70 {
+            let text = ["[".repeat(depth), "]".repeat(depth)].concat();
+            let (_, fast, ..) = vectors::run(Both(text.as_bytes()));
+            assert_eq!(fast, (depth < 64).then_some(text.len()), "{depth}");
         }
     }
 

@@ -66,13 +66,10 @@ impl Work for Finding<'_> {
     fn with<V: Vectors>(self, vectors: V) -> Option<usize> {
         let Self { letters, text } = self;
         let [(first, one), (second, two)] = letters.rare;
-        let from = |place: usize| text.get(place..).unwrap_or_default().chunks_exact(BLOCK);
-        let blocks = from(first).zip(from(second));
+        let from = |place: usize| text.get(place..).unwrap_or_default().as_chunks().0;
+        let blocks = from(first).iter().zip(from(second));
         let mut at = 0;
         for (ones, twos) in blocks {
-            let (Some(ones), Some(twos)) = (ones.first_chunk(), twos.first_chunk()) else {
-                break;
-            };
             let mut both = vectors.letters([ones, twos], [one, two]);
             while both != 0 {
                 let place = at + both.trailing_zeros() as usize;

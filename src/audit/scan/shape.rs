@@ -30,7 +30,7 @@ const LONGEST: usize = 4 << 10;
 
 /// What stands at a place of a line.
 ///
-/// Which of them it is is to be seen without arithmetic.
+/// It has a tag of its own: else the compiler packs it into the slots' spare values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Value {
@@ -60,7 +60,7 @@ impl Trace {
     }
 }
 
-/// What stands before a value, and the value. It is of such a size that no multiplication tells
+/// What stands before a value, and the value. Its size is a power of two, so that a shift tells
 /// where one lies.
 #[repr(align(128))]
 struct Step {
@@ -102,6 +102,7 @@ pub(in crate::audit) struct Shapes {
     /// The steps of all nodes, a line's first node first. The first step of a node stays where it
     /// is, as others lead there.
     steps: Vec<Step>,
+    /// How many nodes there are.
     nodes: usize,
     chunks: Vec<Chunk>,
     /// Lines that could not be learned.
@@ -371,8 +372,8 @@ impl Shapes {
     /// Puts a step to the others of a node. A text that another begins with comes behind that.
     fn put(&mut self, node: u32, mut step: Step) -> Option<u32> {
         let new = u32::try_from(self.steps.len()).ok()?;
-        let known = self.of_node(node);
-        let before = known
+        let of_node = self.of_node(node);
+        let before = of_node
             .filter(|(_, other)| other.value != Value::Unknown && other.length >= step.length)
             .last();
         if let Some((before, _)) = before {
@@ -402,6 +403,7 @@ pub(super) fn logs_in(text: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::scan::vectors;
     use crate::audit::scan::walk::Walk;
 
     /// Reads a line; gives how many chunks and nodes are known, and how many lines were strange.
@@ -409,6 +411,63 @@ mod tests {
         let mut walk = Walk::new(line.as_bytes(), shapes);
         assert_eq!(walk.line(0).unwrap().end, line.len());
         (shapes.chunks.len(), shapes.nodes, shapes.strange)
+    }
+
+    /// What is found in the first line of a text, if its shape is known.
+    fn known(text: &str, shapes: &Shapes) -> Option<Found> {
+        let mut found = Found::default();
+        let known = vectors::run(Reading {
+            shapes,
+            text: text.as_bytes(),
+            passed: &Passed::default(),
+            at: 0,
+            last: None,
+            found: &mut found,
+        });
+        known.map(|()| found)
+    }
+
+    /// Of some of these the text before the value is the beginning of that of another.
+    #[test]
+    fn shapes_are_known_in_whatever_order_they_were_met() {
+        let lines = [
+            r#"{"x":1}"#,
+            r#"{"x":"1"}"#,
+            r#"{"x":[1]}"#,
+            r#"{"error":"e"}"#,
+            r#"{"error":null}"#,
+            r#"{"error":null,"y":2}"#,
+            r#"{"error":"e","y":2}"#,
+        ];
+        for first in 0..lines.len() {
+            for backwards in [false, true] {
+                let mut met = lines;
+                met.rotate_left(first);
+                if backwards {
+                    met.reverse();
+                }
+                let mut shapes = Shapes::default();
+                for (nth, line) in met.iter().enumerate() {
+                    assert_eq!(known(line, &shapes), None, "{line}");
+                    assert_eq!(read(line, &mut shapes).2, 0);
+                    for line in &met[..=nth] {
+                        assert_eq!(known(line, &shapes).unwrap().end, line.len(), "{line}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_is_read_the_same_whatever_is_behind_it() {
+        let line = r#"{"time":"2026-01-10T00:00:00Z","type":"request","request":{"id":"an id of a few words","path":"secret/data/a"},"data":{"a":["b"]},"n":17}"#;
+        let mut shapes = Shapes::default();
+        read(line, &mut shapes);
+        let alone = known(line, &shapes).unwrap();
+        for behind in 0..130 {
+            let text = format!("{line}\n{}", "{".repeat(behind));
+            assert_eq!(known(&text, &shapes), Some(alone), "{behind}");
+        }
     }
 
     /// Nobody can fill the memory, or the processor's caches, with what stands between values.

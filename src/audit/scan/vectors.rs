@@ -1,5 +1,5 @@
-//! What stands in the next bytes of a text, 64 at a time: where a string may end, quotes, brackets,
-//! and bytes that want a second look.
+//! What stands in the next bytes of a text: where a string may end, 32 at a time; quotes, brackets,
+//! and bytes that want a second look, 64 at a time.
 //!
 //! The one place of the crate that lifts `unsafe_code`: the fast way uses the processor's vectors
 //! where it has them, found out at run time, and has a twin without any that must agree with it.
@@ -20,7 +20,7 @@
 /// The bytes of a block.
 pub(super) const BLOCK: usize = 64;
 
-/// The bytes that are compared at once.
+/// The bytes that a vector holds: of a text that is compared, or of a string whose end is looked for.
 pub(super) const CHUNK: usize = 32;
 
 /// What the bytes of a block are, a bit a byte from the lowest on.
@@ -151,7 +151,6 @@ mod fast {
         _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_testz_si256,
         _mm256_xor_si256,
     };
-
     use std::sync::LazyLock;
 
     use super::{BLOCK, Bytes, CHUNK, Chunk, Vectors, Work};

@@ -23,7 +23,7 @@ pub(in crate::audit) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// `text` is below 4 GiB. `shapes` are learned by the way.
+    /// `text` is below 4 GiB, less a block. `shapes` are learned by the way.
     pub(in crate::audit) fn new(text: &'a [u8], shapes: &'a mut Shapes) -> Self {
         Self {
             text,
