@@ -117,17 +117,17 @@ impl<'a, V: Vectors> Cursor<'a, V> {
     /// not.
     #[inline(always)]
     pub(super) fn again(self, before: Part, at: usize) -> Option<usize> {
-        let (from, length) = (before.from(), before.of(self.text).len());
-        let mut passed = 0;
-        while passed + BLOCK <= length {
-            let (before, now) = (self.next(from + passed)?, self.next(at + passed)?);
-            if !self.vectors.same(before, now) {
-                return None;
-            }
-            passed += BLOCK;
-        }
-        let rest = |at: usize| self.text.get(at + passed..at + length);
-        (length > 0 && rest(at)? == rest(from)?).then_some(at + length)
+        let before = before.of(self.text);
+        let end = at + before.len();
+        let now = self.text.get(at..end)?;
+        let mut blocks = before.as_chunks().0.iter().zip(now.as_chunks().0);
+        let same = blocks.all(|(before, now)| self.vectors.same(before, now));
+        // What is left behind the last whole block is part of the block that ends there.
+        let ends_so = match (before.last_chunk(), now.last_chunk()) {
+            (Some(before), Some(now)) => self.vectors.same(before, now),
+            _ => !before.is_empty() && before == now,
+        };
+        (same && ends_so).then_some(end)
     }
 
     /// Behind an object or a list that opens at `at`; none goes on behind its line.
@@ -206,21 +206,34 @@ impl<'a, V: Vectors> Cursor<'a, V> {
     #[inline(always)]
     pub(super) fn scalar(self, from: usize) -> Option<usize> {
         let rest = self.text.get(from..)?;
-        let word: &[u8] = match rest.first()? {
-            b't' => b"true",
-            b'f' => b"false",
-            b'n' => b"null",
-            first => {
-                let sign = usize::from(*first == b'-');
-                let digits = rest.get(sign..)?;
-                let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
-                let leads_with_zero = end > 1 && digits.first() == Some(&b'0');
-                let ends = matches!(digits.get(end), Some(b',' | b'}'));
-                let plain = (1..=15).contains(&end) && !leads_with_zero && ends;
-                return plain.then_some(from + sign + end);
-            }
+        let length = match rest.first()? {
+            b't' if rest.starts_with(b"true") => 4,
+            b'f' if rest.starts_with(b"false") => 5,
+            b'n' if rest.starts_with(b"null") => 4,
+            _ => return self.number(from),
         };
-        rest.starts_with(word).then_some(from + word.len())
+        Some(from + length)
+    }
+
+    #[inline(always)]
+    fn number(self, from: usize) -> Option<usize> {
+        let begin = from + usize::from(self.byte(from) == b'-');
+        let count = match self.next(begin).map(|eight| digits(*eight)) {
+            Some(few @ ..8) => few,
+            _ => self.digits(begin)?,
+        };
+        let end = begin + count;
+        let leads_with_zero = count > 1 && self.byte(begin) == b'0';
+        let ends = matches!(self.byte(end), b',' | b'}');
+        ((1..=15).contains(&count) && !leads_with_zero && ends).then_some(end)
+    }
+
+    /// How many digits stand at a place: many, or the last of a text.
+    #[cold]
+    #[inline(never)]
+    fn digits(self, at: usize) -> Option<usize> {
+        let mut rest = self.text.get(at..)?.iter();
+        rest.position(|byte| !byte.is_ascii_digit())
     }
 
     /// True where a line ends at `at`.
@@ -228,6 +241,16 @@ impl<'a, V: Vectors> Cursor<'a, V> {
     pub(super) fn is_end(self, at: usize) -> bool {
         at == self.text.len() || self.byte(at) == b'\n'
     }
+}
+
+/// With how many digits eight bytes begin.
+#[inline(always)]
+fn digits(eight: [u8; 8]) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let past_zero = u64::from_le_bytes(eight) ^ (EACH * u64::from(b'0'));
+    // A digit is below 10 now: nothing else stays below 128 where 118 is added.
+    let others = ((past_zero & (EACH * 0x7f)) + EACH * 118) | past_zero;
+    (others & (EACH * 0x80)).trailing_zeros() as usize / 8
 }
 
 impl Bytes {
@@ -329,8 +352,39 @@ mod tests {
         }
     }
 
+    /// Where a word or a number ends that the scanner takes, a byte at a time.
+    fn scalar(text: &[u8]) -> Option<usize> {
+        for word in ["true", "false", "null"] {
+            if text.starts_with(word.as_bytes()) {
+                return Some(word.len());
+            }
+        }
+        let sign = usize::from(text.starts_with(b"-"));
+        let digits: Vec<u8> = text
+            .get(sign..)?
+            .iter()
+            .copied()
+            .take_while(u8::is_ascii_digit)
+            .collect();
+        let plain = matches!(digits.as_slice(), [b'0'] | [b'1'..=b'9', ..]) && digits.len() <= 15;
+        let end = sign + digits.len();
+        (plain && matches!(text.get(end), Some(b',' | b'}'))).then_some(end)
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn words_and_numbers_end_where_the_grammar_has_it(
+            begin in prop::sample::select(vec!["", "-", "0", "00", "-0", "true", "fals", "null", "+", "x"]),
+            digits in "[0-9]{0,17}",
+            end in prop::sample::select(vec![",", "}", "", ".5,", "e1}", "\n", " ,", "/}", ":,", "\u{b1},"]),
+            behind in "[0-9,]{0,9}",
+        ) {
+            let text = [begin, &digits, end, &behind].concat();
+            let cursor = Cursor { text: text.as_bytes(), vectors: Plain, passed: &Passed::default() };
+            prop_assert_eq!(cursor.scalar(0), scalar(text.as_bytes()), "{}", text);
+        }
+
         #[test]
         fn strings_and_brackets_end_where_the_grammar_has_it(middle in prop::collection::vec(prop_oneof![
             4 => Just(b"\"".to_vec()),

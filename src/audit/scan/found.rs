@@ -1,7 +1,5 @@
 //! What the index needs of a Vault audit line, as places in the text.
 
-use std::ops::Range;
-
 /// Some bytes of a text, below 4 GiB; empty where nothing was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::audit) struct Part {
@@ -87,13 +85,24 @@ pub(super) enum Object {
     Login,
 }
 
-impl Object {
-    fn slots(self) -> Range<usize> {
-        match self {
-            Self::Auth => Slot::DisplayName as usize..Slot::Id as usize,
-            Self::Request => Slot::Id as usize..Slot::Response as usize,
-            Self::Login => Slot::LoginName as usize..Slot::Nothing as usize,
-        }
+/// The first slots of the objects, and those behind them.
+const AUTH: usize = Slot::DisplayName as usize;
+const REQUEST: usize = Slot::Id as usize;
+const RESPONSE: usize = Slot::Response as usize;
+const LOGIN: usize = Slot::LoginName as usize;
+const NOTHING: usize = Slot::Nothing as usize;
+
+/// The object that the how-manieth slot is of.
+#[inline]
+fn object_of(slot: usize) -> Option<Object> {
+    if (AUTH..REQUEST).contains(&slot) {
+        Some(Object::Auth)
+    } else if (REQUEST..RESPONSE).contains(&slot) {
+        Some(Object::Request)
+    } else if (LOGIN..NOTHING).contains(&slot) {
+        Some(Object::Login)
+    } else {
+        None
     }
 }
 
@@ -107,6 +116,9 @@ pub(in crate::audit) struct Found {
     parts: [Part; SLOTS],
     /// The whole of each [`Object`]; empty where there was none.
     objects: [Part; OBJECTS],
+    /// How far behind what is put down the parts of each object stand, as they do where it is
+    /// repeated.
+    behind: [u32; OBJECTS],
     /// True where `auth.metadata` says anything.
     pub(in crate::audit) has_metadata: bool,
     /// True where `auth` says the same as that of the line that was taken before.
@@ -122,7 +134,14 @@ pub(in crate::audit) struct Found {
 impl Found {
     #[inline]
     pub(in crate::audit) fn part(&self, slot: Slot) -> Part {
-        self.parts.get(slot as usize).copied().unwrap_or_default()
+        self.nth(slot as usize)
+    }
+
+    #[inline]
+    fn nth(&self, slot: usize) -> Part {
+        let part = self.parts.get(slot).copied().unwrap_or_default();
+        let behind = object_of(slot).and_then(|object| self.behind.get(object as usize));
+        behind.map_or(part, |by| part.moved(*by))
     }
 
     /// True where the response says who logged in.
@@ -135,6 +154,8 @@ impl Found {
     #[cfg(test)]
     pub(in crate::audit) fn alone(&self) -> Self {
         let mut alone = Self {
+            parts: std::array::from_fn(|slot| self.nth(slot)),
+            behind: Default::default(),
             auth_again: false,
             request_again: false,
             // Of what is repeated it is only known that one was somewhere in the line before.
@@ -172,22 +193,33 @@ impl Found {
     #[inline]
     pub(super) fn repeat(&mut self, object: Object, before: &Self, at: usize, end: usize) {
         let by = u32::try_from(at - before.object(object).from()).unwrap_or(0);
-        let slots = object.slots();
-        let parts = self.parts.get_mut(slots.clone()).unwrap_or_default();
-        for (part, known) in parts
-            .iter_mut()
-            .zip(before.parts.get(slots).unwrap_or_default())
-        {
-            *part = known.moved(by);
+        let nth = object as usize;
+        if let (Some(to), Some(from)) = (self.behind.get_mut(nth), before.behind.get(nth)) {
+            *to = from + by;
         }
         self.set_object(object, Part::new(at, end));
         match object {
             Object::Auth => {
+                self.copy::<AUTH, { REQUEST - AUTH }>(before);
                 self.has_metadata = before.has_metadata;
                 self.auth_again = true;
             }
-            Object::Request => self.request_again = true,
-            Object::Login => {}
+            Object::Request => {
+                self.copy::<REQUEST, { RESPONSE - REQUEST }>(before);
+                self.request_again = true;
+            }
+            Object::Login => self.copy::<LOGIN, { NOTHING - LOGIN }>(before),
+        }
+    }
+
+    /// Some slots, as another has them. How many is known where it is built: a few moves are enough.
+    #[inline]
+    fn copy<const FROM: usize, const SLOTS: usize>(&mut self, other: &Self) {
+        let to = self.parts.get_mut(FROM..).and_then(<[_]>::first_chunk_mut);
+        let from = other.parts.get(FROM..).and_then(<[_]>::first_chunk);
+        if let (Some(to), Some(from)) = (to, from) {
+            let from: &[Part; SLOTS] = from;
+            *to = *from;
         }
     }
 }
