@@ -50,12 +50,19 @@ impl Words {
     }
 
     /// The same of bytes; `None` where they are no words.
+    #[inline]
     pub(super) fn code_of(&mut self, bytes: &[u8]) -> Option<u32> {
         let hash = self.hash(bytes);
         match self.of_hash(hash) {
             Some(code) => Some(code),
-            None => Some(self.add(hash, std::str::from_utf8(bytes).ok()?)),
+            None => self.add_bytes(hash, bytes),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_bytes(&mut self, hash: u64, bytes: &[u8]) -> Option<u32> {
+        Some(self.add(hash, std::str::from_utf8(bytes).ok()?))
     }
 
     #[inline]

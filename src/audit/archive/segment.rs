@@ -338,13 +338,15 @@ impl Reader {
         segment: &mut Segment,
     ) -> usize {
         let offset = at + from as u64;
-        let halves = &mut self.halves;
-        let found = walk.line(from);
-        let half = found.and_then(|found| Some((halves.found(text, found, offset)?, found.end)));
-        // Only now: what was found of a line is what the next one may repeat.
-        if let Some((half, end)) = half.filter(|(_, end)| end - from <= LONGEST_LINE) {
-            self.take(half, segment);
-            return end;
+        if let Some(found) = walk.line(from) {
+            let half = self.halves.found(text, found, offset);
+            // Only now: what was found of a line is what the next one may repeat.
+            if let Some(half) = half
+                && found.end - from <= LONGEST_LINE
+            {
+                self.take(half, segment);
+                return found.end;
+            }
         }
         let end = walk.end(from);
         self.ask(text.get(from..end).unwrap_or_default(), offset, segment);
