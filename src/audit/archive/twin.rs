@@ -7,8 +7,8 @@ use crate::audit::scan::shape::Shapes;
 use crate::audit::scan::walk::Walk;
 
 const LINES: [&str; 4] = [
-    r#"{"time":"2026-01-10T00:00:00.1Z","type":"response","auth":{"client_token":"hmac-sha256:0c","accessor":"hmac-sha256:cf","display_name":"app","policies":["a","b"],"metadata":{"role":"x","consumer":"pay-1"},"entity_id":"e-1","token_ttl":3600},"request":{"id":"0b5a1e","operation":"read","mount_point":"secret/","mount_type":"kv","namespace":{"id":"root"},"path":"secret/data/a","headers":{"user-agent":["Go"]},"data":null,"remote_address":"10.0.0.1","remote_port":43941},"response":{"data":{"n":1.5,"ok":true,"no":false,"s":"a\nbé"}},"error":"1 error occurred:\n\t* permission denied\n\n"}"#,
-    r#"{"auth":{"display_name":"kubernetes-warehouse","entity_id":"53765e5e","metadata":{"role":"warehouse"},"policies":["default"],"policy_results":{"allowed":true,"granting_policies":[{"name":"svc","namespace_id":"root","type":"acl"}]},"token_type":"batch"},"request":{"client_id":"53","id":"d8606f79","mount_point":"database/","mount_type":"database","namespace":{"id":"root"},"operation":"read","path":"database/static-creds/payments","remote_address":"10.24.15.236"},"time":"2026-01-10T00:00:00.085357818Z","type":"request"}"#,
+    r#"{"time":"2026-01-10T00:00:00.1Z","type":"response","auth":{"client_token":"hmac-sha256:0c22776f2ee485b791198b9cc98b4903698823df8ad2a6e739f55527cca58a3f","accessor":"hmac-sha256:cf","display_name":"app","policies":["a","b"],"metadata":{"role":"x","consumer":"pay-1","uid":""},"entity_id":"53765e5e-758a-b1f3-b4fd-76feb5bfaeed","token_ttl":3600},"request":{"id":"0b5a1e","operation":"read","mount_point":"secret/","mount_type":"kv","namespace":{"id":"root"},"path":"secret/data/a","headers":{"user-agent":["Go"]},"data":null,"remote_address":"10.0.0.1","remote_port":43941},"response":{"data":{"n":1.5,"ok":true,"no":false,"s":"a\nbé"}},"error":"1 error occurred:\n\t* permission denied\n\n"}"#,
+    r#"{"auth":{"display_name":"kubernetes-warehouse","entity_id":"53765e5e","metadata":{"role":"warehouse"},"policies":["default"],"policy_results":{"allowed":true,"granting_policies":[{"name":"svc","namespace_id":"root","type":"acl"}]},"token_type":"batch"},"request":{"client_id":"53765e5e-758a-b1f3-b4fd-76feb5bfaeed","id":"d8606f79-a7c9-32b4-d274-e22259682027","mount_point":"database/","mount_type":"database","namespace":{"id":"root"},"operation":"read","path":"database/static-creds/payments","remote_address":"10.24.15.236"},"time":"2026-01-10T00:00:00.085357818Z","type":"request"}"#,
     r#"{"time":"2026-01-10T00:00:01Z","type":"response","auth":{},"request":{"id":"l1","operation":"update","mount_point":"auth/approle/","mount_type":"approle","path":"auth/approle/login","data":{"role_id":"hmac-sha256:1"}},"response":{"auth":{"display_name":"approle","metadata":{"role_name":"s"}}}}"#,
     r#"{"time":"2026-01-10T00:00:02Z","type":"request","request":{"id":"x","operation":"update","path":"/sys/leases/revoke/database/creds/a/b","headers":{"X-Correlation-Id":["rot-7"]}},"error":"größer\u0020"}"#,
 ];
@@ -123,6 +123,14 @@ fn a_damaged_line_is_never_read_otherwise() {
 fn ordinary_lines_need_no_full_reader() {
     let text = format!("{}\n{}\n{}\n", LINES[0], LINES[1], LINES[0]);
     for (fast, full) in both(text.as_bytes(), &mut Shapes::default()) {
+        assert!(fast.is_some());
+        assert_eq!(fast, full);
+    }
+    // A response repeats its request, and so does the same response of a second device.
+    let response = LINES[1].replace(r#""type":"request""#, r#""type":"response""#);
+    let again = response.replace(r#"{"auth""#, r#"{"device":[1,2,3],"auth""#);
+    let repeated = [LINES[1], &response, &again, LINES[1]].join("\n");
+    for (fast, full) in both(repeated.as_bytes(), &mut Shapes::default()) {
         assert!(fast.is_some());
         assert_eq!(fast, full);
     }

@@ -7,6 +7,7 @@
 //!
 //! This file is what a faster scanner replaces: it need only keep [`Scanner::line`].
 
+mod between;
 mod cursor;
 pub(super) mod found;
 pub(super) mod letters;

@@ -4,6 +4,9 @@
 //!
 //! What was learned is a graph: at each node one of several texts may stand, with a value behind
 //! it that leads to the next node. All shapes of one object meet again behind it.
+//!
+//! Strings that are of one length in most lines, as hashes are, are part of the text: their bytes
+//! may differ. So the next value's place does not have to wait until their end was found.
 
 #![expect(
     clippy::inline_always,
@@ -12,6 +15,7 @@
 
 use std::ops::Range;
 
+use super::between::{Between, Within};
 use super::cursor::{Cursor, Passed};
 use super::found::{Found, Object, Part, Slot};
 use super::vectors::{CHUNK, Chunk, Plain, Vectors, Work};
@@ -24,9 +28,6 @@ const MOST_STEPS: usize = 12;
 
 /// Lines of no known shape after which everything is learned anew, once no more can be learned.
 const PATIENCE: u32 = 4096;
-
-/// The longest text between two values, in bytes.
-const LONGEST: usize = 4 << 10;
 
 /// What stands at a place of a line.
 ///
@@ -65,8 +66,12 @@ impl Trace {
 #[repr(align(128))]
 struct Step {
     first: Chunk,
-    /// Of the chunks of all shapes.
+    /// Where the other chunks begin in its text.
+    begin: u8,
+    /// Those chunks, of the chunks of all shapes. The last one ends with the text.
     others: Range<u32>,
+    /// Of the strings of all shapes: those in its text that are asked for.
+    strings: Range<u32>,
     length: u32,
     value: Value,
     /// The first step of the next node.
@@ -81,8 +86,10 @@ impl Step {
     /// A node of which nothing is known yet: whatever stands there.
     fn unknown() -> Self {
         Self {
-            first: Chunk::of(&[]),
+            first: Chunk::of(&[], |_| true),
+            begin: 0,
             others: 0..0,
+            strings: 0..0,
             length: 0,
             value: Value::Unknown,
             next: 0,
@@ -105,6 +112,7 @@ pub(in crate::audit) struct Shapes {
     /// How many nodes there are.
     nodes: usize,
     chunks: Vec<Chunk>,
+    strings: Vec<Within>,
     /// Lines that could not be learned.
     strange: u32,
 }
@@ -115,6 +123,7 @@ impl Default for Shapes {
             steps: vec![Step::unknown()],
             nodes: 1,
             chunks: Vec::new(),
+            strings: Vec::new(),
             strange: 0,
         }
     }
@@ -175,28 +184,53 @@ impl Shapes {
         if step.length() <= CHUNK {
             return true;
         }
+        let (begin, end) = (at + usize::from(step.begin), at + step.length());
+        let Some(rest) = text.get(begin..end) else {
+            return false;
+        };
+        let Some((last, whole)) = self.others(step).split_last() else {
+            return false;
+        };
+        let mut whole = whole.iter().zip(rest.as_chunks().0);
+        let ends_so = |some| vectors.fits(some, last);
+        whole.all(|(chunk, some)| vectors.fits(some, chunk))
+            && rest.last_chunk().is_some_and(ends_so)
+    }
+
+    #[inline(always)]
+    fn others(&self, step: &Step) -> &[Chunk] {
         let others = step.others.start as usize..step.others.end as usize;
-        let others = self.chunks.get(others).unwrap_or_default();
-        let mut at = at;
-        others.iter().all(|chunk| {
-            at += CHUNK;
-            stands(vectors, chunk, text, at)
-        })
+        self.chunks.get(others).unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn strings(&self, step: &Step) -> &[Within] {
+        let strings = step.strings.start as usize..step.strings.end as usize;
+        self.strings.get(strings).unwrap_or_default()
     }
 
     /// The step of a node whose text stands at a place.
     #[inline(always)]
-    fn step_at<V: Vectors>(&self, cursor: Cursor<V>, node: u32, at: usize) -> Option<&Step> {
+    fn step_at<'a, V: Vectors>(
+        &'a self,
+        steps: &'a [Step],
+        cursor: Cursor<V>,
+        node: u32,
+        at: usize,
+    ) -> Option<&'a Step> {
         let Some(some) = cursor.next(at) else {
             return self.step_at_end(cursor.text, node, at);
         };
         let vectors = cursor.vectors;
-        let mut step = self.steps.get(node as usize)?;
+        let mut step = steps.get(node as usize)?;
         loop {
             if vectors.is(some, &step.first) && self.others_stand(vectors, step, cursor.text, at) {
                 return Some(step);
             }
-            step = self.after(step)?;
+            step = match step.other {
+                0 => return None,
+                other => steps.get(other as usize)?,
+            };
         }
     }
 
@@ -209,15 +243,6 @@ impl Shapes {
             stands(Plain, &step.first, text, at) && self.others_stand(Plain, step, text, at)
         });
         stand.next()
-    }
-
-    /// The next step of the same node.
-    #[inline(always)]
-    fn after(&self, step: &Step) -> Option<&Step> {
-        match step.other {
-            0 => None,
-            other => self.steps.get(other as usize),
-        }
     }
 
     /// The steps of a node, from its first on.
@@ -239,9 +264,16 @@ impl Shapes {
         found: &mut Found,
     ) -> Option<()> {
         *found = Found::default();
+        // Told once, where it lies need not be looked at for each step.
+        let steps = self.steps.as_slice();
         let mut node = 0;
         loop {
-            let step = self.step_at(cursor, node, at)?;
+            let step = self.step_at(steps, cursor, node, at)?;
+            if step.length() > CHUNK {
+                for string in self.strings(step) {
+                    found.set(string.slot, string.part(at));
+                }
+            }
             at += step.length();
             node = step.next;
             match step.value {
@@ -297,13 +329,20 @@ impl Shapes {
         let (mut node, mut at) = (0, from);
         // The node behind the object that is open.
         let mut behind = 0;
+        let mut strings = Vec::new();
         for (value, begin, end) in trace.0 {
+            let string = text.get(begin..end).unwrap_or_default();
+            if let Value::String(slot) = value
+                && let Some(within) = Within::of(string, slot, (at, begin, end))
+            {
+                strings.push(within);
+                continue;
+            }
             // What opens a value says of what kind it is.
             let opens = usize::from(matches!(value, Value::Brackets(_)));
             let between = text.get(at..begin + opens).unwrap_or_default();
-            let step = (between.len() <= LONGEST)
-                .then(|| self.step(node, between, value, behind))
-                .flatten();
+            let between = Between::of(between, &strings);
+            let step = between.and_then(|between| self.step(node, &between, value, behind));
             let Some(step) = step else {
                 self.strange += 1;
                 return;
@@ -313,17 +352,19 @@ impl Shapes {
                 behind = step.behind;
             }
             at = end;
+            strings.clear();
         }
     }
 
     /// The step at a node with a text and a value, a new one where there was none; `None` where
     /// no more are kept.
-    fn step(&mut self, node: u32, between: &[u8], value: Value, behind: u32) -> Option<&Step> {
+    fn step(&mut self, node: u32, between: &Between, value: Value, behind: u32) -> Option<&Step> {
         let known = self.of_node(node).find(|(_, step)| {
             step.value == value
-                && step.length() == between.len()
-                && stands(Plain, &step.first, between, 0)
-                && self.others_stand(Plain, step, between, 0)
+                && step.length == between.length
+                && step.first == between.first
+                && self.others(step) == between.others
+                && self.strings(step) == between.strings
         });
         let nth = match known {
             Some((nth, _)) => nth,
@@ -332,7 +373,7 @@ impl Shapes {
         self.steps.get(nth as usize)
     }
 
-    fn add(&mut self, node: u32, between: &[u8], value: Value, behind: u32) -> Option<u32> {
+    fn add(&mut self, node: u32, between: &Between, value: Value, behind: u32) -> Option<u32> {
         let is_full = self.of_node(node).count() >= MOST_STEPS;
         if is_full || self.nodes + 2 > MOST_NODES {
             return None;
@@ -345,14 +386,12 @@ impl Shapes {
             Value::Begin(_) => self.node()?,
             _ => 0,
         };
-        let mut chunks = between.chunks(CHUNK).map(Chunk::of);
-        let first = chunks.next().unwrap_or_else(|| Chunk::of(&[]));
-        let begin = u32::try_from(self.chunks.len()).ok()?;
-        self.chunks.extend(chunks);
         let step = Step {
-            first,
-            others: begin..u32::try_from(self.chunks.len()).ok()?,
-            length: u32::try_from(between.len()).ok()?,
+            first: between.first,
+            begin: between.begin,
+            others: appended(&mut self.chunks, &between.others)?,
+            strings: appended(&mut self.strings, &between.strings)?,
+            length: between.length,
             value,
             next,
             behind,
@@ -393,6 +432,13 @@ impl Shapes {
     }
 }
 
+/// Puts some behind what is there; gives where they lie.
+fn appended<T: Clone>(all: &mut Vec<T>, some: &[T]) -> Option<Range<u32>> {
+    let begin = u32::try_from(all.len()).ok()?;
+    all.extend_from_slice(some);
+    Some(begin..u32::try_from(all.len()).ok()?)
+}
+
 /// True for a response, at a place, that begins with who logs in.
 #[inline]
 pub(super) fn logs_in(text: &[u8], at: usize) -> bool {
@@ -403,6 +449,7 @@ pub(super) fn logs_in(text: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::scan::between::{HASH, LONGEST, UUID};
     use crate::audit::scan::vectors;
     use crate::audit::scan::walk::Walk;
 
@@ -467,6 +514,80 @@ mod tests {
         for behind in 0..130 {
             let text = format!("{line}\n{}", "{".repeat(behind));
             assert_eq!(known(&text, &shapes), Some(alone), "{behind}");
+        }
+    }
+
+    const CALL: &str = r#"{"type":"request","auth":{"client_token":"hmac-sha256:0c22776f2ee485b791198b9cc98b4903698823df8ad2a6e739f55527cca58a3f","metadata":{"empty":""},"entity_id":"53765e5e-758a-b1f3-b4fd-76feb5bfaeed"},"request":{"id":"d8606f79-a7c9-32b4-d274-e22259682027","mount_type":""}}"#;
+
+    #[test]
+    fn hashes_and_ids_may_have_other_bytes_but_no_other_length() {
+        let mut shapes = Shapes::default();
+        read(CALL, &mut shapes);
+        let with = |from: &str, to: &str| CALL.replace(from, to);
+        for (from, to, slot, told) in [
+            ("0c22", "zz:-", Slot::Nothing, ""),
+            (
+                "5376",
+                "ABCD",
+                Slot::EntityId,
+                "ABCD5e5e-758a-b1f3-b4fd-76feb5bfaeed",
+            ),
+            (
+                "d860",
+                "/~#z",
+                Slot::Id,
+                "/~#z6f79-a7c9-32b4-d274-e22259682027",
+            ),
+            // Whether it was told is asked: it is none of those that belong to the text.
+            (r#"type":"""#, r#"type":"kv""#, Slot::MountType, "kv"),
+            ("", "", Slot::MountType, ""),
+        ] {
+            let line = with(from, to);
+            let part = known(&line, &shapes).unwrap().part(slot);
+            assert_eq!(part.of(line.as_bytes()), told.as_bytes());
+            assert_eq!(part.is_told(), slot != Slot::Nothing);
+        }
+        for (from, to) in [
+            ("0c22", "0c2"),
+            ("0c22", "0c222"),
+            ("5376", "537"),
+            ("5376", "53766"),
+            (r#""empty":"""#, r#""empty":"x""#),
+        ] {
+            assert_eq!(known(&with(from, to), &shapes), None, "{to}");
+        }
+    }
+
+    /// A byte that ends a string, or is not plain, does so in those too.
+    #[test]
+    fn a_string_that_belongs_to_the_text_is_plain_or_not_known() {
+        let mut shapes = Shapes::default();
+        read(CALL, &mut shapes);
+        let string = |words: &str, length: usize| {
+            let at = CALL.find(words).unwrap();
+            at..at + length
+        };
+        let strings = [
+            string("hmac", HASH),
+            string("5376", UUID),
+            string("d860", UUID),
+        ];
+        for at in strings.into_iter().flatten() {
+            for byte in *b"\"\\\n\x80 !\x7f}" {
+                let mut line = CALL.as_bytes().to_vec();
+                line[at] = byte;
+                let mut found = Found::default();
+                let known = vectors::run(Reading {
+                    shapes: &shapes,
+                    text: &line,
+                    passed: &Passed::default(),
+                    at: 0,
+                    last: None,
+                    found: &mut found,
+                });
+                let plain = matches!(byte, 0x7f | b'}');
+                assert_eq!(known.is_some(), plain, "{byte:#x} at {at}");
+            }
         }
     }
 

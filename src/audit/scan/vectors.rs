@@ -34,18 +34,19 @@ pub(super) struct Bytes {
     pub(super) odd: u64,
 }
 
-/// Some bytes, and which of their bits count.
-#[derive(Clone, Copy)]
+/// Some bytes, and which of them count.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chunk {
     bytes: [u8; CHUNK],
     mask: [u8; CHUNK],
 }
 
 impl Chunk {
-    /// Of up to [`CHUNK`] bytes; what is behind them does not count.
-    pub(super) fn of(some: &[u8]) -> Self {
+    /// Of up to [`CHUNK`] bytes, of which the how-manieth may count; what is behind them does not.
+    pub(super) fn of(some: &[u8], counts: impl Fn(usize) -> bool) -> Self {
         let (mut bytes, mut mask) = ([0; CHUNK], [0; CHUNK]);
-        for ((held, mask), byte) in bytes.iter_mut().zip(&mut mask).zip(some) {
+        let held = bytes.iter_mut().zip(&mut mask).zip(some).enumerate();
+        for (_, ((held, mask), byte)) in held.filter(|(nth, _)| counts(*nth)) {
             (*held, *mask) = (*byte, u8::MAX);
         }
         Self { bytes, mask }
@@ -65,6 +66,9 @@ pub(super) trait Vectors: Copy {
 
     /// True where all bytes that count are the same.
     fn is(self, some: &[u8; CHUNK], chunk: &Chunk) -> bool;
+
+    /// The same where all others are plain too: nothing that [`Vectors::stops`] tells.
+    fn fits(self, some: &[u8; CHUNK], chunk: &Chunk) -> bool;
 
     fn same(self, one: &[u8; BLOCK], other: &[u8; BLOCK]) -> bool;
 
@@ -100,9 +104,7 @@ pub(super) struct Plain;
 impl Vectors for Plain {
     fn stops(self, chunk: &[u8; CHUNK]) -> u32 {
         let are = chunk.iter().enumerate();
-        are.fold(0, |bits, (at, byte)| {
-            bits | u32::from(matches!(byte, 0..=b'"' | b'\\' | 0x80..)) << at
-        })
+        are.fold(0, |bits, (at, byte)| bits | u32::from(stops(*byte)) << at)
     }
 
     fn bytes(self, block: &[u8; BLOCK]) -> Bytes {
@@ -130,6 +132,11 @@ impl Vectors for Plain {
         both.all(|((some, byte), mask)| (some ^ byte) & mask == 0)
     }
 
+    fn fits(self, some: &[u8; CHUNK], chunk: &Chunk) -> bool {
+        let mut others = some.iter().zip(&chunk.mask);
+        self.is(some, chunk) && others.all(|(byte, mask)| *mask != 0 || !stops(*byte))
+    }
+
     fn same(self, one: &[u8; BLOCK], other: &[u8; BLOCK]) -> bool {
         one == other
     }
@@ -142,14 +149,18 @@ impl Vectors for Plain {
     }
 }
 
+fn stops(byte: u8) -> bool {
+    matches!(byte, 0..=b'"' | b'\\' | 0x80..)
+}
+
 /// Thirty-two bytes an instruction, and all strings of a block by one multiplication.
 #[cfg(target_arch = "x86_64")]
 mod fast {
     use std::arch::x86_64::{
         __m256i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_set1_epi8,
-        _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_loadu_si256,
-        _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_testz_si256,
-        _mm256_xor_si256,
+        _mm256_and_si256, _mm256_andnot_si256, _mm256_cmpeq_epi8, _mm256_cmpgt_epi8,
+        _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
+        _mm256_testz_si256, _mm256_xor_si256,
     };
     use std::sync::LazyLock;
 
@@ -209,6 +220,12 @@ mod fast {
         }
 
         #[inline(always)]
+        fn fits(self, some: &[u8; CHUNK], chunk: &Chunk) -> bool {
+            // SAFETY: as above.
+            unsafe { fits(some, chunk) }
+        }
+
+        #[inline(always)]
         fn same(self, one: &[u8; BLOCK], other: &[u8; BLOCK]) -> bool {
             // SAFETY: as above.
             unsafe { same(one, other) }
@@ -244,6 +261,18 @@ mod fast {
     fn is_chunk(some: &[u8; CHUNK], chunk: &Chunk) -> bool {
         let other = _mm256_xor_si256(load(some), load(&chunk.bytes));
         _mm256_testz_si256(other, load(&chunk.mask)) == 1
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn fits(some: &[u8; CHUNK], chunk: &Chunk) -> bool {
+        let (bytes, counts) = (load(some), load(&chunk.mask));
+        let differ = _mm256_xor_si256(bytes, load(&chunk.bytes));
+        let wrong = _mm256_or_si256(
+            _mm256_and_si256(differ, counts),
+            _mm256_andnot_si256(counts, stop(bytes)),
+        );
+        _mm256_testz_si256(wrong, wrong) == 1
     }
 
     #[target_feature(enable = "avx2")]
@@ -306,10 +335,14 @@ mod fast {
 
     #[target_feature(enable = "avx2")]
     #[inline]
+    fn stop(bytes: __m256i) -> __m256i {
+        _mm256_or_si256(below(bytes, b'"' + 1), is(bytes, b'\\'))
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
     fn stops(chunk: &[u8; CHUNK]) -> u32 {
-        let bytes = load(chunk);
-        let stops = _mm256_or_si256(below(bytes, b'"' + 1), is(bytes, b'\\'));
-        _mm256_movemask_epi8(stops).cast_unsigned()
+        _mm256_movemask_epi8(stop(load(chunk))).cast_unsigned()
     }
 
     /// The bytes that are brackets: one bit makes braces of square ones, and of nothing else.
@@ -359,7 +392,7 @@ mod tests {
             6 => prop::sample::select(b"\"\"\\\\{}[]\n,:".to_vec()),
             4 => 0x20..0x7f_u8,
             1 => any::<u8>(),
-        ], BLOCK), bits: u64, change in 0..CHUNK, length in 0..=CHUNK, letter in prop::sample::select(b"{a\"z".to_vec())) {
+        ], BLOCK), bits: u64, mask: u32, change in 0..CHUNK, length in 0..=CHUNK, letter in prop::sample::select(b"{a\"z".to_vec())) {
             let Some(fast) = fast::if_possible() else {
                 return Ok(());
             };
@@ -373,9 +406,14 @@ mod tests {
             prop_assert_eq!(fast.letters(blocks, letters), Plain.letters(blocks, letters));
             prop_assert!(!fast.same(&block, &other) && !Plain.same(&block, &other));
             let mut some: [u8; CHUNK] = *block.first_chunk().unwrap();
-            let chunk = Chunk::of(&some[..length]);
+            let chunk = Chunk::of(&some[..length], |_| true);
             prop_assert_eq!(fast.stops(&some), Plain.stops(&some));
+            let some_count = Chunk::of(&some, |nth| mask >> nth & 1 == 1);
+            let plain = Plain.stops(&some) & !mask == 0;
+            prop_assert_eq!((fast.fits(&some, &some_count), Plain.fits(&some, &some_count)), (plain, plain));
             some[change] ^= 1;
+            let fits = Plain.stops(&some) & !mask == 0 && mask >> change & 1 == 0;
+            prop_assert_eq!((fast.fits(&some, &some_count), Plain.fits(&some, &some_count)), (fits, fits));
             prop_assert_eq!(fast.is(&some, &chunk), length <= change);
             prop_assert_eq!(Plain.is(&some, &chunk), length <= change);
         }
