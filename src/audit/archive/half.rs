@@ -211,23 +211,19 @@ impl Clock {
 /// The nanoseconds of `SS.fffffffffZ`, with one to nine digits behind the point.
 #[inline]
 fn past_minute(words: &[u8]) -> Option<i64> {
-    let ([tens, ones, b'.'], rest) = words.split_first_chunk::<3>()? else {
-        return None;
-    };
-    let (fraction, [b'Z']) = rest.split_last_chunk::<1>()? else {
+    let [tens, ones, b'.', fraction @ .., b'Z'] = words else {
         return None;
     };
     let seconds = digit(*tens)? * 10 + digit(*ones)?;
-    if seconds >= 60 || fraction.is_empty() {
-        return None;
-    }
-    let nanos = match fraction.split_first_chunk::<8>() {
-        Some((most, [])) => eight(*most)? * 10,
-        Some((most, [last])) => eight(*most)? * 10 + digit(*last)?,
+    let (most, last) = match fraction.split_first_chunk() {
+        Some((most, [last])) => (*most, *last),
+        Some((most, [])) => (*most, b'0'),
         Some(_) => return None,
-        None => eight(filled(fraction))? * 10,
+        None => (filled(fraction), b'0'),
     };
-    Some(seconds * 1_000_000_000 + nanos)
+    let nanos = eight(most)? * 10 + digit(last)?;
+    let is_one = seconds < 60 && !fraction.is_empty();
+    is_one.then_some(seconds * 1_000_000_000 + nanos)
 }
 
 /// Fewer than eight digits, with zeros behind them.
@@ -310,15 +306,22 @@ impl Halves {
                 tells: last.tells_who,
             }
         } else {
-            let slots = [Slot::Consumer, Slot::DisplayName, Slot::EntityId];
-            let parts = slots.map(|slot| found.part(slot));
+            let parts = [
+                found.part(Slot::Consumer),
+                found.part(Slot::DisplayName),
+                found.part(Slot::EntityId),
+            ];
             self.who(&line, parts, found.has_metadata)?
         };
         // Logins say who in the response.
         let login = !who.tells && found.logs_in();
         let who = if login {
-            let slots = [Slot::LoginConsumer, Slot::LoginName, Slot::LoginEntity];
-            self.who(&line, slots.map(|slot| found.part(slot)), true)?
+            let parts = [
+                found.part(Slot::LoginConsumer),
+                found.part(Slot::LoginName),
+                found.part(Slot::LoginEntity),
+            ];
+            self.who(&line, parts, true)?
         } else {
             who
         };
