@@ -27,12 +27,10 @@ impl Within {
         slot: Slot,
         (at, begin, end): (usize, usize, usize),
     ) -> Option<Self> {
-        let same = match string.len() {
+        let same = match (string, slot) {
             // As long as nobody asks whether it was told.
-            0 => slot == Slot::Nothing,
-            UUID => is_uuid(string),
-            HASH => string.starts_with(b"hmac-sha256:"),
-            _ => false,
+            (b"", Slot::Nothing) | (b"request" | b"response", Slot::Kind) => true,
+            _ => is_uuid(string) || string.len() == HASH && string.starts_with(b"hmac-sha256:"),
         };
         let place = |of: usize| u32::try_from(of.checked_sub(at)?).ok();
         let (from, to) = (place(begin)?, place(end)?);
@@ -45,17 +43,19 @@ impl Within {
         Part::new(at + self.from as usize, at + self.to as usize)
     }
 
+    /// Whether a byte of the text is one of its own, and may be another in other lines.
     fn has(&self, at: usize) -> bool {
-        (self.from as usize..self.to as usize).contains(&at)
+        self.slot != Slot::Kind && (self.from as usize..self.to as usize).contains(&at)
     }
 }
 
 fn is_uuid(string: &[u8]) -> bool {
     let mut bytes = string.iter().enumerate();
-    bytes.all(|(at, byte)| match at {
-        8 | 13 | 18 | 23 => *byte == b'-',
-        _ => byte.is_ascii_hexdigit(),
-    })
+    string.len() == UUID
+        && bytes.all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 /// The text before a value, as it is kept.

@@ -72,6 +72,8 @@ struct Step {
     others: Range<u32>,
     /// Of the strings of all shapes: those in its text that are asked for.
     strings: Range<u32>,
+    /// True where there are any of either.
+    more: bool,
     length: u32,
     value: Value,
     /// The first step of the next node.
@@ -90,6 +92,7 @@ impl Step {
             begin: 0,
             others: 0..0,
             strings: 0..0,
+            more: false,
             length: 0,
             value: Value::Unknown,
             next: 0,
@@ -181,14 +184,11 @@ impl Shapes {
     /// Whether a step's text stands at a place, where that of its first chunk does.
     #[inline(always)]
     fn others_stand<V: Vectors>(&self, vectors: V, step: &Step, text: &[u8], at: usize) -> bool {
-        if step.length() <= CHUNK {
+        let Some((last, whole)) = self.others(step).split_last() else {
             return true;
-        }
+        };
         let (begin, end) = (at + usize::from(step.begin), at + step.length());
         let Some(rest) = text.get(begin..end) else {
-            return false;
-        };
-        let Some((last, whole)) = self.others(step).split_last() else {
             return false;
         };
         let mut whole = whole.iter().zip(rest.as_chunks().0);
@@ -199,6 +199,9 @@ impl Shapes {
 
     #[inline(always)]
     fn others(&self, step: &Step) -> &[Chunk] {
+        if !step.more {
+            return &[];
+        }
         let others = step.others.start as usize..step.others.end as usize;
         self.chunks.get(others).unwrap_or_default()
     }
@@ -269,7 +272,7 @@ impl Shapes {
         let mut node = 0;
         loop {
             let step = self.step_at(steps, cursor, node, at)?;
-            if step.length() > CHUNK {
+            if step.more {
                 for string in self.strings(step) {
                     found.set(string.slot, string.part(at));
                 }
@@ -391,6 +394,7 @@ impl Shapes {
             begin: between.begin,
             others: appended(&mut self.chunks, &between.others)?,
             strings: appended(&mut self.strings, &between.strings)?,
+            more: !between.others.is_empty() || !between.strings.is_empty(),
             length: between.length,
             value,
             next,
