@@ -1,9 +1,8 @@
 //! Reads inputs into an archive.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::columns::{At, Columns, Entry, nanos};
@@ -173,9 +172,6 @@ fn original(input: &Input, (content, packed): (Content, bool), length: u64) -> O
 /// Rows that are put into the columns together.
 const BATCH: usize = 256;
 
-/// Segments that may wait to be joined.
-const AHEAD: usize = 8;
-
 /// Reads a Vault log, a large one with several threads.
 fn vault(
     (original, file, length): (&Original, u32, u64),
@@ -193,9 +189,8 @@ fn vault(
     let segments = usize::try_from(length.div_ceil(SEGMENT)).unwrap_or(usize::MAX);
     let readers = threads(segments);
     let next = AtomicU64::new(0);
-    let (to, from) = sync_channel(AHEAD);
     let ids = join.ids().clone();
-    let mut taking = Taking {
+    let taking = Mutex::new(Taking {
         file,
         join,
         columns,
@@ -208,25 +203,26 @@ fn vault(
         greps: &mut wanted.greps,
         sifted: sifts.then_some(original),
         ended: false,
+    });
+    // Whoever has read a segment takes it in itself: what was read lies in its caches.
+    let take = |segment| {
+        let mut taking = taking.lock().unwrap_or_else(PoisonError::into_inner);
+        if !taking.ended {
+            taking.take(segment);
+        }
+        !taking.ended
     };
     thread::scope(|scope| {
         for number in 0..readers {
             let of = (original.name(), &original.content, length);
             let reader = Reader::new(number, of, ids.clone(), &progress.bytes);
             let reader = reader.looking_for(&needles, sifts);
-            let (to, next) = (to.clone(), &next);
-            scope.spawn(move || reader.run(next, &to));
-        }
-        drop(to);
-        for segment in from {
-            taking.take(segment);
-            if taking.ended {
-                // The readers end once nobody listens.
-                break;
-            }
+            let (take, next) = (&take, &next);
+            scope.spawn(move || reader.run(next, take));
         }
     });
     if !sifts {
+        let taking = taking.into_inner().unwrap_or_else(PoisonError::into_inner);
         original.set_lines(taking.lines.before());
     }
 }

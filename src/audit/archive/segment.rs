@@ -5,7 +5,6 @@ use std::hash::BuildHasherDefault;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
 
 use super::grep::Needle;
 use super::half::{Call, Half, Halves, Ids, SAID};
@@ -29,6 +28,9 @@ pub(super) const SEGMENT: u64 = 4 << 20;
 
 /// Read at once: it fits the second-level cache.
 const PIECE: usize = 64 << 10;
+
+/// Read at once where the end of one line is looked for: more than most lines take.
+const SOME: usize = 4 << 10;
 
 /// A map whose keys are hashes already.
 pub(super) type ById<V> = HashMap<u64, V, BuildHasherDefault<Taken>>;
@@ -110,8 +112,8 @@ impl Reader {
         self
     }
 
-    /// Reads segments until there are no more, or until nobody listens.
-    pub(super) fn run(mut self, next: &AtomicU64, to: &SyncSender<Segment>) {
+    /// Reads segments until there are no more, or until `take` says that no more are wanted.
+    pub(super) fn run(mut self, next: &AtomicU64, take: impl Fn(Segment) -> bool) {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number * SEGMENT >= self.length {
@@ -119,7 +121,7 @@ impl Reader {
             }
             let segment = self.segment(number);
             let failed = segment.trouble.is_some();
-            if to.send(segment).is_err() || failed {
+            if !take(segment) || failed {
                 return;
             }
         }
@@ -170,13 +172,20 @@ impl Reader {
         };
         let mut want = PIECE;
         while at < bytes.end {
-            let got = self.fill(at, want)?;
+            // Of the last piece no more than it mostly takes to see where the last line ends.
+            let left = usize::try_from(bytes.end - at).unwrap_or(usize::MAX);
+            let few = if want > PIECE {
+                want
+            } else {
+                want.min(left.saturating_add(SOME))
+            };
+            let got = self.fill(at, few)?;
             let text = self.buffer.bytes().get(..got).unwrap_or_default();
             let last = at + got as u64 >= self.length;
             let close = match memchr::memrchr(b'\n', text) {
                 Some(end) => end + 1,
                 None if last => got,
-                None if got < want => return Err(self.early(at + got as u64)),
+                None if got < few => return Err(self.early(at + got as u64)),
                 None if want <= LONGEST_LINE => {
                     want = (want * 4).min(LONGEST_LINE + PIECE);
                     continue;
@@ -207,7 +216,7 @@ impl Reader {
         }
         let mut at = bytes.start - 1;
         while at < bytes.end {
-            let got = self.fill(at, PIECE)?;
+            let got = self.fill(at, SOME)?;
             let text = self.buffer.bytes().get(..got).unwrap_or_default();
             if let Some(end) = memchr::memchr(b'\n', text) {
                 let begin = at + end as u64 + 1;
