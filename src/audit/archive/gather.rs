@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::columns::{At, Columns, Entry, nanos};
@@ -204,13 +204,11 @@ fn vault(
         sifted: sifts.then_some(original),
         ended: false,
     });
-    // Whoever has read a segment takes it in itself: what was read lies in its caches.
-    let take = |segment| {
-        let mut taking = taking.lock().unwrap_or_else(PoisonError::into_inner);
-        if !taking.ended {
-            taking.take(segment);
-        }
-        !taking.ended
+    // Who has read a segment takes it in: what was read lies in its caches.
+    let take = |segment| match taking.lock() {
+        Ok(mut taking) => taking.take(segment),
+        // Another reader has failed at it: the program is about to end.
+        Err(_) => false,
     };
     thread::scope(|scope| {
         for number in 0..readers {
@@ -221,8 +219,7 @@ fn vault(
             scope.spawn(move || reader.run(next, take));
         }
     });
-    if !sifts {
-        let taking = taking.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if !sifts && let Ok(taking) = taking.into_inner() {
         original.set_lines(taking.lines.before());
     }
 }
@@ -248,7 +245,11 @@ struct Taking<'a, 'b> {
 }
 
 impl Taking<'_, '_> {
-    fn take(&mut self, segment: Segment) {
+    /// Takes a segment in; false where no more are wanted.
+    fn take(&mut self, segment: Segment) -> bool {
+        if self.ended {
+            return false;
+        }
         self.early.insert(segment.number, segment);
         while let Some(segment) = self.early.remove(&self.next) {
             self.next += 1;
@@ -273,9 +274,10 @@ impl Taking<'_, '_> {
             if let Some(trouble) = segment.trouble {
                 self.ended = true;
                 self.progress.trouble(trouble);
-                return;
+                return false;
             }
         }
+        true
     }
 }
 
@@ -487,10 +489,9 @@ mod tests {
                 cause: "a bad disk".into(),
             };
             for number in order {
-                if !taking.ended {
-                    let trouble = (number == 1).then(|| failed.clone());
-                    taking.take(segment(number, trouble));
-                }
+                let trouble = (number == 1).then(|| failed.clone());
+                let more = taking.take(segment(number, trouble));
+                assert_ne!(more, taking.ended);
             }
             assert!(taking.ended);
             let lines = progress.rejections();

@@ -63,6 +63,34 @@ fn a_reader_of_vault_logs_reads_up_to_the_length_that_it_was_given() {
     }
 }
 
+/// The bytes that are read at once first are few at the end of a reader's part of the file.
+#[test]
+fn a_line_that_ends_far_behind_the_part_it_begins_in_is_read_with_it() {
+    for more in [10, 3000, 5000, 70_000, 300_000] {
+        let mut lines: Vec<String> = (0..100).map(vault).collect();
+        let more = format!("{{\"more\":\"{}\",", "m".repeat(more));
+        lines[50] = lines[50].replacen('{', &more, 1);
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(lines.concat().as_bytes()).unwrap();
+        let content = Content(Arc::new(file));
+        let bytes = |lines: &[String]| lines.iter().map(|line| line.len() as u64).sum::<u64>();
+        let (begin, end, whole) = (bytes(&lines[..50]), bytes(&lines[..51]), bytes(&lines));
+        for cut in [begin + 1, begin + 70, end - 1, end] {
+            let mut reader = Reader::new(
+                0,
+                (&"log".into(), &content, whole),
+                Ids::new(),
+                &Arc::default(),
+            );
+            for (part, calls) in [(0..cut, 51), (cut..whole, 49)] {
+                let segment = reader.lines(0, part);
+                assert_eq!(segment.trouble, None);
+                assert_eq!((segment.calls.len(), segment.rejected.len()), (calls, 0));
+            }
+        }
+    }
+}
+
 /// How many records there are of the first bytes of a file, as an archive reads them.
 fn records(path: &Path, bytes: u64) -> usize {
     let mut input = Input::at(path.to_owned(), Some(bytes));

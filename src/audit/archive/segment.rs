@@ -170,29 +170,26 @@ impl Reader {
         let Some(mut at) = self.first_line(bytes)? else {
             return Ok(());
         };
-        let mut want = PIECE;
+        let mut want = first(at, bytes.end);
         while at < bytes.end {
-            // Of the last piece no more than it mostly takes to see where the last line ends.
-            let left = usize::try_from(bytes.end - at).unwrap_or(usize::MAX);
-            let few = if want > PIECE {
-                want
-            } else {
-                want.min(left.saturating_add(SOME))
-            };
-            let got = self.fill(at, few)?;
+            let got = self.fill(at, want)?;
             let text = self.buffer.bytes().get(..got).unwrap_or_default();
             let last = at + got as u64 >= self.length;
             let close = match memchr::memrchr(b'\n', text) {
                 Some(end) => end + 1,
                 None if last => got,
-                None if got < few => return Err(self.early(at + got as u64)),
+                None if got < want => return Err(self.early(at + got as u64)),
+                None if want < PIECE => {
+                    want = PIECE;
+                    continue;
+                }
                 None if want <= LONGEST_LINE => {
                     want = (want * 4).min(LONGEST_LINE + PIECE);
                     continue;
                 }
                 None => {
                     at = self.skip(at, segment)?;
-                    want = PIECE;
+                    want = first(at, bytes.end);
                     continue;
                 }
             };
@@ -202,7 +199,7 @@ impl Reader {
                 break;
             }
             at = next;
-            want = PIECE;
+            want = first(at, bytes.end);
         }
         Ok(())
     }
@@ -430,6 +427,13 @@ impl Reader {
         }
         self.waiting.remove(&id).or(latest)
     }
+}
+
+/// How much is read at first from a place on: of the last lines that begin before `end` no more than
+/// it mostly takes to see where they end.
+fn first(at: u64, end: u64) -> usize {
+    let left = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
+    PIECE.min(left.saturating_add(SOME))
 }
 
 /// The lines of a text that begin in its first bytes.

@@ -386,6 +386,28 @@ mod tests {
         }
 
         #[test]
+        fn what_stands_there_again_ends_where_it_did_before(
+            said in "[a-z]{0,200}", between in "[0-9]{0,70}", behind in "[a-z]{0,70}", change in 0..200_usize,
+        ) {
+            let text = [said.as_str(), &between, &said, &behind].concat();
+            let (before, at) = (Part::new(0, said.len()), said.len() + between.len());
+            let again = |text: &str| {
+                let passed = Passed::default();
+                let cursor = Cursor { text: text.as_bytes(), vectors: Plain, passed: &passed };
+                cursor.again(before, at)
+            };
+            let wanted = (!said.is_empty()).then_some(at + said.len());
+            prop_assert_eq!(again(&text), wanted);
+            if change < said.len() {
+                let mut other = text.clone();
+                other.replace_range(at + change..=at + change, "!");
+                prop_assert_eq!(again(&other), None);
+                other.truncate(at + change);
+                prop_assert_eq!(again(&other), None);
+            }
+        }
+
+        #[test]
         fn strings_and_brackets_end_where_the_grammar_has_it(middle in prop::collection::vec(prop_oneof![
             4 => Just(b"\"".to_vec()),
             2 => prop::sample::select(b"\\{}[]\n,:".to_vec()).prop_map(|byte| vec![byte]),

@@ -116,9 +116,9 @@ pub(in crate::audit) struct Found {
     parts: [Part; SLOTS],
     /// The whole of each [`Object`]; empty where there was none.
     objects: [Part; OBJECTS],
-    /// How far behind what is put down the parts of each object stand, as they do where it is
+    /// How far the parts of each object have moved since they were put down, as they do where it is
     /// repeated.
-    behind: [u32; OBJECTS],
+    moved: [u32; OBJECTS],
     /// True where `auth.metadata` says anything.
     pub(in crate::audit) has_metadata: bool,
     /// True where `auth` says the same as that of the line that was taken before.
@@ -134,14 +134,14 @@ pub(in crate::audit) struct Found {
 impl Found {
     #[inline]
     pub(in crate::audit) fn part(&self, slot: Slot) -> Part {
-        self.nth(slot as usize)
+        self.slot(slot as usize)
     }
 
     #[inline]
-    fn nth(&self, slot: usize) -> Part {
+    fn slot(&self, slot: usize) -> Part {
         let part = self.parts.get(slot).copied().unwrap_or_default();
-        let behind = object_of(slot).and_then(|object| self.behind.get(object as usize));
-        behind.map_or(part, |by| part.moved(*by))
+        let moved = object_of(slot).and_then(|object| self.moved.get(object as usize));
+        moved.map_or(part, |by| part.moved(*by))
     }
 
     /// True where the response says who logged in.
@@ -154,8 +154,8 @@ impl Found {
     #[cfg(test)]
     pub(in crate::audit) fn alone(&self) -> Self {
         let mut alone = Self {
-            parts: std::array::from_fn(|slot| self.nth(slot)),
-            behind: Default::default(),
+            parts: std::array::from_fn(|slot| self.slot(slot)),
+            moved: Default::default(),
             auth_again: false,
             request_again: false,
             // Of what is repeated it is only known that one was somewhere in the line before.
@@ -194,7 +194,7 @@ impl Found {
     pub(super) fn repeat(&mut self, object: Object, before: &Self, at: usize, end: usize) {
         let by = u32::try_from(at - before.object(object).from()).unwrap_or(0);
         let nth = object as usize;
-        if let (Some(to), Some(from)) = (self.behind.get_mut(nth), before.behind.get(nth)) {
+        if let (Some(to), Some(from)) = (self.moved.get_mut(nth), before.moved.get(nth)) {
             *to = from + by;
         }
         self.set_object(object, Part::new(at, end));
@@ -214,11 +214,11 @@ impl Found {
 
     /// Some slots, as another has them. How many is known where it is built: a few moves are enough.
     #[inline]
-    fn copy<const FROM: usize, const SLOTS: usize>(&mut self, other: &Self) {
+    fn copy<const FROM: usize, const COUNT: usize>(&mut self, other: &Self) {
         let to = self.parts.get_mut(FROM..).and_then(<[_]>::first_chunk_mut);
         let from = other.parts.get(FROM..).and_then(<[_]>::first_chunk);
         if let (Some(to), Some(from)) = (to, from) {
-            let from: &[Part; SLOTS] = from;
+            let from: &[Part; COUNT] = from;
             *to = *from;
         }
     }
