@@ -29,9 +29,14 @@ impl Archive {
     pub(super) fn look(&self, row: usize, numbered: bool) -> Result<AuditRow, Gone> {
         let (at, first) = self.columns.lines(row).ok_or(Gone::Cut)?;
         let original = self.original(at)?;
+        let mut line = None;
         let (item, begins) = match first {
             Some(first) if first.file == at.file => match original.kind {
-                Some(Kind::Vault) => (call(original, first.offset, at.offset)?, first),
+                Some(Kind::Vault) => {
+                    let (item, number) = call(original, [first.offset, at.offset], numbered)?;
+                    line = Some(number);
+                    (item, first)
+                }
                 // Of a call that was told in stages the last one counts.
                 _ => (alone(original, at.offset)?, first),
             },
@@ -47,10 +52,10 @@ impl Archive {
         let of = self.original(begins)?;
         let place = Place {
             file: of.name().clone(),
-            line: if numbered {
-                of.line_number(begins.offset)?
-            } else {
-                0
+            line: match line {
+                Some(line) => line,
+                None if numbered => of.line_number(begins.offset)?,
+                None => 0,
             },
             byte: begins.offset,
         };
@@ -116,10 +121,12 @@ fn alone(original: &Original, offset: u64) -> Result<Item, Gone> {
     }
 }
 
-/// A Vault call whose lines stand in one file.
-fn call(original: &Original, first: u64, last: u64) -> Result<Item, Gone> {
-    let [first, last] = original.lines([first, last])?;
-    Ok(Item::Vault(of_lines(Some(entry(&first)?), entry(&last)?)))
+/// A Vault call whose lines stand in one file, with the number of the first; 0 where it is not
+/// `numbered`.
+fn call(original: &Original, places: [u64; 2], numbered: bool) -> Result<(Item, u64), Gone> {
+    let ([first, last], number) = original.lines(places, numbered)?;
+    let call = of_lines(Some(entry(&first)?), entry(&last)?);
+    Ok((Item::Vault(call), number))
 }
 
 fn entry(line: &[u8]) -> Result<Box<VaultEntry>, Gone> {

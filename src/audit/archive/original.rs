@@ -23,8 +23,9 @@ const LINE: usize = 4 << 10;
 /// Between two places whose line is known, in bytes.
 pub(super) const STRIDE: usize = 8 << 10;
 
-/// Two lines that are so near to each other are read at once, in bytes.
-const NEAR: u64 = 8 << 10;
+/// Two lines that are so near to each other are read at once, in bytes, with what is between them and
+/// the place before them whose line is known.
+const NEAR: u64 = 16 << 10;
 
 /// Unpacked at once, in bytes.
 const CHUNK: usize = 256 << 10;
@@ -248,38 +249,48 @@ impl Original {
         }
     }
 
-    /// The lines that begin at two places, without their line ends.
-    pub(super) fn lines(&self, [first, second]: [u64; 2]) -> Result<[Vec<u8>; 2], Gone> {
-        let apart = second.checked_sub(first).filter(|apart| *apart <= NEAR);
-        // Most answers stand right behind their requests: both are read at once.
+    /// The lines that begin at two places, without their line ends, and the number of the first,
+    /// from 1; 0 where it is not `numbered`.
+    pub(super) fn lines(
+        &self,
+        [first, second]: [u64; 2],
+        numbered: bool,
+    ) -> Result<([Vec<u8>; 2], u64), Gone> {
+        let (from, before) = if numbered {
+            self.counted(first)?
+        } else {
+            (first, 0)
+        };
+        // Most answers stand right behind their requests: both are read at once, with what is to be
+        // counted before them.
+        let apart = second.checked_sub(from).filter(|apart| *apart <= NEAR);
         if let Some(apart) = apart.and_then(|apart| usize::try_from(apart).ok()) {
             let mut text = vec![0; apart + LINE];
-            let got = self.content.read_at(&mut text, first)?;
+            let got = self.content.read_at(&mut text, from)?;
             text.truncate(got);
+            let into = usize::try_from(first - from).unwrap_or(usize::MAX);
             let line = |from: usize| {
                 let rest = text.get(from..)?;
                 Some(rest.get(..memchr::memchr(b'\n', rest)?)?.to_vec())
             };
-            if let (Some(first), Some(second)) = (line(0), line(apart)) {
-                return Ok([first, second]);
+            if let (Some(first), Some(second)) = (line(into), line(apart)) {
+                let ended = ends(text.get(..into).unwrap_or_default());
+                let number = if numbered { before + ended + 1 } else { 0 };
+                return Ok(([first, second], number));
             }
         }
-        Ok([self.line(first)?, self.line(second)?])
+        let number = if numbered {
+            self.line_number(first)?
+        } else {
+            0
+        };
+        Ok(([self.line(first)?, self.line(second)?], number))
     }
 
     /// The number of the line that begins at `offset`, from 1.
     pub(super) fn line_number(&self, offset: u64) -> Result<u64, Gone> {
-        let lines = if let Some(lines) = self.lines.get() {
-            lines
-        } else {
-            let counted = self.count_lines()?;
-            self.lines.get_or_init(|| counted)
-        };
-        // What was appended since is counted from the last known place on.
-        let stride = STRIDE as u64;
-        let nearest = (offset / stride).min(lines.len().saturating_sub(1) as u64);
-        let before = usize::try_from(nearest).ok().and_then(|at| lines.get(at));
-        let (mut at, mut number) = (nearest * stride, before.copied().unwrap_or(0) + 1);
+        let (mut at, before) = self.counted(offset)?;
+        let mut number = before + 1;
         let mut room = vec![0; STRIDE];
         while at < offset {
             let want = usize::try_from(offset - at).unwrap_or(usize::MAX);
@@ -292,6 +303,21 @@ impl Original {
             at += got as u64;
         }
         Ok(number)
+    }
+
+    /// The last place up to `offset` before which the lines are counted, and how many end there.
+    fn counted(&self, offset: u64) -> Result<(u64, u64), Gone> {
+        let lines = if let Some(lines) = self.lines.get() {
+            lines
+        } else {
+            let counted = self.count_lines()?;
+            self.lines.get_or_init(|| counted)
+        };
+        // What was appended since is counted from the last known place on.
+        let stride = STRIDE as u64;
+        let nearest = (offset / stride).min(lines.len().saturating_sub(1) as u64);
+        let before = usize::try_from(nearest).ok().and_then(|at| lines.get(at));
+        Ok((nearest * stride, before.copied().unwrap_or(0)))
     }
 
     fn count_lines(&self) -> Result<Vec<u64>, Gone> {
