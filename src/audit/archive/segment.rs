@@ -30,7 +30,7 @@ pub(super) const SEGMENT: u64 = 4 << 20;
 const PIECE: usize = 64 << 10;
 
 /// Read at once where the end of one line is looked for: more than most lines take.
-const SOME: usize = 4 << 10;
+const FEW: usize = 4 << 10;
 
 /// A map whose keys are hashes already.
 pub(super) type ById<V> = HashMap<u64, V, BuildHasherDefault<Taken>>;
@@ -213,7 +213,7 @@ impl Reader {
         }
         let mut at = bytes.start - 1;
         while at < bytes.end {
-            let got = self.fill(at, SOME)?;
+            let got = self.fill(at, FEW)?;
             let text = self.buffer.bytes().get(..got).unwrap_or_default();
             if let Some(end) = memchr::memchr(b'\n', text) {
                 let begin = at + end as u64 + 1;
@@ -433,7 +433,7 @@ impl Reader {
 /// it mostly takes to see where they end.
 fn first(at: u64, end: u64) -> usize {
     let left = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
-    PIECE.min(left.saturating_add(SOME))
+    PIECE.min(left.saturating_add(FEW))
 }
 
 /// The lines of a text that begin in its first bytes.

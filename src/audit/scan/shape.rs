@@ -6,8 +6,9 @@
 //! it that leads to the next node. All shapes of one object meet again behind it.
 //!
 //! Strings that are of one length in most lines, hashes and UUIDs, are part of the text: their bytes
-//! may differ. So the next value's place does not have to wait until their end was found. What is
-//! one in some lines and in others not makes two shapes, as null does.
+//! may differ. So is what kind of line it is, word for word. The next value's place then does not
+//! have to wait until their end was found. What is one of those in some lines and in others not makes
+//! two shapes, as null does.
 
 #![expect(
     clippy::inline_always,
