@@ -2,7 +2,7 @@
 //! `scripts/bench-archive`, or `cargo bench --bench archive -- FILE [RUNS]`.
 //!
 //! Everything is warm, and the best of the runs counts, taken in turn so that all meet the same
-//! noise. `DuckDB` (the Python module, of the Python that `BENCH_PYTHON` names) reads the same columns
+//! noise: twenty, as a virtual machine may change its speed for seconds. `DuckDB` (the Python module, of the Python that `BENCH_PYTHON` names) reads the same columns
 //! into a table in memory and lnav, which is told how such a line reads (`benches/made/lnav.json`),
 //! counts its lines, once each, where they are there.
 
@@ -28,7 +28,7 @@ fn main() {
         println!("name a Vault audit log: cargo bench --bench archive -- FILE [RUNS]");
         return;
     };
-    let runs: usize = args.next().map_or(5, |n| n.parse().unwrap());
+    let runs: usize = args.next().map_or(20, |n| n.parse().unwrap());
     let path = Path::new(&file);
     let bytes = std::fs::metadata(path).unwrap().len() as f64;
     println!("{file}: {:.2} GB, best of {runs}", bytes / 1e9);
