@@ -86,6 +86,8 @@ fn a_line_that_ends_far_behind_the_part_it_begins_in_is_read_with_it() {
                 let segment = reader.lines(0, part);
                 assert_eq!(segment.trouble, None);
                 assert_eq!((segment.calls.len(), segment.rejected.len()), (calls, 0));
+                let ended: u32 = segment.ends.iter().sum();
+                assert_eq!(ended as usize, calls);
             }
         }
     }

@@ -29,25 +29,23 @@ impl Archive {
     pub(super) fn look(&self, row: usize, numbered: bool) -> Result<AuditRow, Gone> {
         let (at, first) = self.columns.lines(row).ok_or(Gone::Cut)?;
         let original = self.original(at)?;
-        let mut line = None;
-        let (item, begins) = match first {
+        let (item, begins, line) = match first {
             Some(first) if first.file == at.file => match original.kind {
                 Some(Kind::Vault) => {
                     let (item, number) = call(original, [first.offset, at.offset], numbered)?;
-                    line = Some(number);
-                    (item, first)
+                    (item, first, Some(number))
                 }
                 // Of a call that was told in stages the last one counts.
-                _ => (alone(original, at.offset)?, first),
+                _ => (alone(original, at.offset)?, first, None),
             },
             Some(first) => {
                 let last = alone(original, at.offset)?;
                 match self.begun(first, &last)? {
-                    Some(begun) => (joined(begun, last), first),
-                    None => (last, at),
+                    Some(begun) => (joined(begun, last), first, None),
+                    None => (last, at, None),
                 }
             }
-            None => (alone(original, at.offset)?, at),
+            None => (alone(original, at.offset)?, at, None),
         };
         let of = self.original(begins)?;
         let place = Place {
